@@ -1,0 +1,114 @@
+// swift-tools-version: 6.2
+//
+// The floors of the house, lowest first. An arrow only points down; the build is run with
+// `--explicit-target-dependency-import-check error`, so that a module which imports what its floor
+// does not name fails to compile. See README.md, "How to read the source".
+
+import PackageDescription
+
+// MARK: - Helpers
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// A library module in Sources/NAME.
+func floor(_ name: String, on dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: exclude)
+}
+
+/// A chapter of the book: top-level code in chapters/NAME/main.swift, run by `swift run NAME`.
+func chapter(_ name: String) -> Target {
+  .executableTarget(
+    name: name,
+    dependencies: [
+      "Tensors", "Gradients", "Layers", "Models", "Training", "Corpora", "Checkpoints", "Distillation",
+      "Recipes", "Plots", "Notebook",
+    ],
+    path: "chapters/\(name)",
+    exclude: ["expected.txt"],
+    swiftSettings: [.defaultIsolation(MainActor.self)])
+}
+
+/// The tests of one module, in Tests/NAMETests.
+func tests(of name: String, with dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: [.byName(name: name), "TestSupport"] + dependencies,
+    path: "Tests/\(name)Tests")
+}
+
+let package = Package(
+  name: "mohawk",
+  traits: [
+    .trait(
+      name: "Float32",
+      description: "Scalar is Float instead of Double: what the chapters train with. Tests run in both.")
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+  ],
+  targets: [
+    // MARK: - 1  What comes from outside
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    .target(name: "CGnuplot", linkerSettings: [.linkedLibrary("boost_iostreams")]),
+
+    // MARK: - 2  Numbers and files
+    floor("Tensors", on: ["COpenBLAS"]),
+    floor("Checkpoints", on: ["Tensors"]),
+
+    // MARK: - 3  Derivatives and text
+    floor("Gradients", on: ["Tensors"]),
+    floor("Corpora", on: ["Tensors"]),
+
+    // MARK: - 4  Parts of models and how they learn
+    floor("Layers", on: ["Gradients", "Tensors"]),
+    floor("Training", on: ["Gradients", "Tensors", "Checkpoints"]),
+
+    // MARK: - 5  Whole models
+    floor("Models", on: ["Layers", "Gradients", "Tensors", "Checkpoints"]),
+
+    // MARK: - 6  The method
+    floor("Distillation", on: ["Models", "Layers", "Training", "Gradients", "Tensors", "Corpora"]),
+
+    // MARK: - Beside the floors: pictures, the notebook, the check of every derivative
+    floor("Plots", on: ["CGnuplot"]),
+    floor("Notebook", on: ["Plots", argumentParser]),
+    floor("GradientChecking", on: ["Gradients", "Tensors"]),
+    floor(
+      "Recipes",
+      on: [
+        "Distillation", "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints",
+        "Notebook", "Plots",
+      ]),
+
+    // MARK: - 7  The book
+    chapter("05-teacher"),
+    chapter("07-student"),
+    chapter("08-matrix-orientation"),
+    chapter("09-hidden-state-alignment"),
+    chapter("10-knowledge-distillation"),
+
+    // MARK: - Tools
+    .executableTarget(name: "compare-transcripts", path: "Sources/compare-transcripts"),
+
+    // MARK: - Tests
+    .target(name: "TestSupport", dependencies: ["Tensors", "Gradients", "GradientChecking"], path: "Tests/TestSupport"),
+    tests(of: "Tensors"),
+    tests(of: "Checkpoints", with: ["Tensors"]),
+    tests(of: "Gradients", with: ["Tensors", "GradientChecking"]),
+    tests(of: "Corpora", with: ["Tensors"]),
+    tests(of: "Layers", with: ["Tensors", "Gradients", "GradientChecking"]),
+    tests(of: "Training", with: ["Tensors", "Gradients", "Checkpoints"]),
+    tests(of: "Models", with: ["Tensors", "Gradients", "Layers", "Checkpoints", "GradientChecking"]),
+    tests(
+      of: "Distillation", with: ["Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "GradientChecking"]),
+    tests(of: "Plots"),
+    tests(of: "Notebook", with: ["Plots"]),
+    .testTarget(
+      name: "BookTests",
+      dependencies: ["TestSupport", "05-teacher", "10-knowledge-distillation"],
+      path: "Tests/BookTests"),
+  ],
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx17
+)
