@@ -1,0 +1,47 @@
+// # Two cores
+//
+// Loops that are worth it are cut into pieces, which run on all cores. How a loop is cut depends on its length alone, never
+// on how many cores there are or which is free, so that a sum over pieces is the same to the last bit on each run.
+// OpenBLAS itself stays on one thread: our pieces bring the parallelism, and two levels of it would get
+// into each other's way.
+//
+// Read before: `Tensor.swift`. Used by every kernel.
+
+import Dispatch
+
+/// How loops are cut.
+enum Parallel {
+  /// Elements of cheap work (an addition) below which a loop stays in one piece.
+  static let grain = 65_536
+  /// The largest number of pieces of one loop: a few per core, so that a core that is held up does not hold up all.
+  static let maximalPieces = 4
+
+  /// The number of pieces for `count` items, each piece having at least `grain`.
+  @inline(__always)
+  static func pieces(_ count: Int, grain: Int) -> Int { max(1, min(maximalPieces, count / max(1, grain))) }
+
+  /// Calls `body` with consecutive ranges that together are 0..<count, on all cores if there is enough to do.
+  ///
+  /// `body` must not depend on the order in which the ranges are done.
+  @inline(__always)
+  static func ranges(_ count: Int, grain: Int = grain, _ body: (Range<Int>) -> Void) {
+    let pieces = pieces(count, grain: grain)
+    if pieces == 1 { return body(0..<count) }
+    withoutActuallyEscaping(body) { escaping in
+      nonisolated(unsafe) let body = escaping  // Each piece writes to places of its own.
+      DispatchQueue.concurrentPerform(iterations: pieces) { piece in
+        body((count * piece / pieces)..<(count * (piece + 1) / pieces))
+      }
+    }
+  }
+
+  /// Calls `body` with each index in 0..<count, on all cores; for items that are worth some ten microseconds each.
+  @inline(__always)
+  static func each(_ count: Int, workPerItem: Int, _ body: (Int) -> Void) {
+    if count * workPerItem < 2 * grain || count == 1 { return (0..<count).forEach(body) }
+    withoutActuallyEscaping(body) { escaping in
+      nonisolated(unsafe) let body = escaping  // Each piece writes to places of its own.
+      DispatchQueue.concurrentPerform(iterations: count) { body($0) }
+    }
+  }
+}
