@@ -1,0 +1,144 @@
+// # Files that are whole or absent
+//
+// A run may be killed at any moment, also while it saves. A file that is written in place would then be half new and
+// half gone. Here the bytes go to a temporary file beside the target, are forced to the disk, and only then take the
+// target's name. Renaming is a single step of the file system: whoever looks finds the old file or the new one.
+//
+// Read before: `CheckpointError.swift`. Read next: `JSONFile.swift`, `Checkpoint.swift`.
+
+import Foundation
+
+/// Writing of files that are never half there: temporary file, synchronise, rename, synchronise the directory.
+public enum AtomicFile {
+  /// Replaces the contents of a file, and makes the directories that are missing on the way to it.
+  ///
+  /// Throws `CheckpointError`; the file is then as it was before.
+  public static func write(_ data: Data, to url: URL) throws {
+    try write(to: url) { output in try data.withUnsafeBytes { try output.write($0) } }
+  }
+
+  /// Replaces the contents of a file by a text in UTF-8.
+  public static func write(_ text: String, to url: URL) throws { try write(Data(text.utf8), to: url) }
+
+  /// Replaces the contents of a file by what `body` writes, piece after piece, so that they need not be in memory at once.
+  ///
+  /// If `body` throws, the file stays as it was.
+  public static func write(to url: URL, _ body: (Output) throws -> Void) throws {
+    let target = try Target(url)
+    target.removeLeftovers()
+    let (descriptor, temporary) = try target.openTemporary()
+    defer { close(descriptor) }
+    do {
+      try body(Output(descriptor: descriptor, path: target.path))
+      guard fsync(descriptor) == 0 else { throw target.failure("forcing the bytes to the disk") }
+      guard rename(temporary, target.path) == 0 else { throw target.failure("renaming the finished file") }
+    } catch {
+      unlink(temporary)
+      throw error
+    }
+    target.synchroniseDirectory()
+  }
+
+  /// The open temporary file of a write.
+  public struct Output {
+    let descriptor: Int32
+    let path: String
+
+    /// Appends bytes.
+    public func write(_ bytes: UnsafeRawBufferPointer) throws {
+      var rest = bytes
+      while let start = rest.baseAddress, !rest.isEmpty {
+        let written = systemWrite(descriptor, start, min(rest.count, 1 << 30))
+        if written < 0 {
+          if errno == EINTR { continue }
+          throw CheckpointError.system(errno, "writing", file: path)
+        }
+        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
+      }
+    }
+
+    /// Appends the bytes of an array.
+    public func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
+  }
+}
+
+/// The system's `write`, which the methods of that name would hide.
+private func systemWrite(_ descriptor: Int32, _ start: UnsafeRawPointer, _ count: Int) -> Int {
+  write(descriptor, start, count)
+}
+
+// ## The temporary file
+//
+// A killed run leaves its temporary file behind, and the next write to the same target removes it. It must not
+// remove the file of a writer that is still at work, in this process or in another. Process numbers cannot tell the two
+// apart (in containers they repeat). A lock can: the writer holds one on its temporary file, and the system lets go
+// of it when the writer dies, however it dies. So a temporary file that can be locked has no owner.
+
+private struct Target {
+  let path: String
+  let directory: String
+  let prefix: String
+
+  /// The place of a file, in a directory that exists from now on.
+  init(_ url: URL) throws {
+    path = url.path
+    directory = url.deletingLastPathComponent().path
+    prefix = ".\(url.lastPathComponent).tmp-"
+    guard url.isFileURL else {
+      throw CheckpointError(
+        file: url.absoluteString, problem: "this is not the address of a file", remedy: "give a path")
+    }
+    var isDirectory: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
+      throw CheckpointError(
+        file: path, problem: "a directory has the name of the file that is to be written",
+        remedy: "choose another name or move the directory away")
+    }
+    do {
+      try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    } catch {
+      throw CheckpointError(
+        file: path, problem: "the directory \(directory) cannot be made (\(error.localizedDescription))",
+        remedy: "choose a directory in which you may write")
+    }
+  }
+
+  /// The error for a step that has just failed.
+  func failure(_ attempt: String) -> CheckpointError { .system(errno, attempt, file: path) }
+
+  /// A new file beside the target, open and locked, and its path.
+  func openTemporary() throws -> (descriptor: Int32, path: String) {
+    while true {
+      let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+      let temporary = directory + "/" + prefix + String(repeating: "0", count: 16 - digits.count) + digits
+      let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+      guard descriptor >= 0 else { throw failure("making a temporary file in the directory \(directory)") }
+      _ = flock(descriptor, LOCK_EX)
+      // Between making and locking, another writer may have taken it for a leftover and removed it.
+      var status = stat()
+      if fstat(descriptor, &status) == 0, status.st_nlink > 0 { return (descriptor, temporary) }
+      close(descriptor)
+    }
+  }
+
+  /// Removes the temporary files of writers that no longer live.
+  func removeLeftovers() {
+    for entry in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] where entry.hasPrefix(prefix) {
+      let digits = entry.dropFirst(prefix.count)
+      guard digits.count == 16, digits.allSatisfy(\.isHexDigit) else { continue }
+      let leftover = directory + "/" + entry
+      let descriptor = open(leftover, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+      guard descriptor >= 0 else { continue }
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unlink(leftover) }
+      close(descriptor)
+    }
+  }
+
+  /// Forces the new name to the disk. Some file systems refuse this for directories, which harms only durability.
+  func synchroniseDirectory() {
+    let descriptor = open(directory, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    fsync(descriptor)
+    close(descriptor)
+  }
+}

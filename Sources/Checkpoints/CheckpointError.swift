@@ -1,0 +1,105 @@
+// # What went wrong with a file
+//
+// A checkpoint that cannot be read ends a run of hours, often far from whoever wrote the file. So every error of
+// this module is one sentence with three parts: where (file, tensor, byte), what was wrong, what to do about it.
+//
+// Read next: `AtomicFile.swift`, `Checkpoint.swift`.
+
+import Foundation
+
+/// Why a file could not be read or written: where, what was wrong, and what to do.
+public struct CheckpointError: Error, Equatable {
+  /// The path of the file, or a description of the checkpoint that never was in a file.
+  public let file: String
+  /// The name of the tensor that is to blame, if one is.
+  public let tensor: String?
+  /// The distance from the beginning of the file at which the flaw was noticed, if it has a place.
+  public let byte: Int?
+  /// What was wrong.
+  public let problem: String
+  /// What to do about it.
+  public let remedy: String
+
+  public init(file: String, tensor: String? = nil, byte: Int? = nil, problem: String, remedy: String) {
+    self.file = file
+    self.tensor = tensor
+    self.byte = byte
+    self.problem = problem
+    self.remedy = remedy
+  }
+}
+
+extension CheckpointError: CustomStringConvertible, LocalizedError {
+  public var description: String {
+    var place = file
+    if let tensor { place += ", tensor \(quoted(tensor))" }
+    if let byte { place += ", byte \(byte)" }
+    return "\(place): \(problem); \(remedy)"
+  }
+
+  public var errorDescription: String? { description }
+}
+
+/// A name in quotation marks for a message: control characters escaped, the middle of a very long one left out.
+func quoted(_ name: String) -> String {
+  guard name.unicodeScalars.count > 120 else { return String(reflecting: name) }
+  let scalars = name.unicodeScalars
+  return String(reflecting: String(scalars.prefix(60)) + "…" + String(scalars.suffix(40)))
+}
+
+/// The first few of some names for a message, and how many more there are.
+func listed(_ names: [String]) -> String {
+  let some = names.prefix(6).map(quoted).joined(separator: ", ")
+  return names.count > 6 ? "\(some) and \(names.count - 6) more" : some
+}
+
+extension CheckpointError {
+  /// The error for a call of the operating system that has just failed, from its error number.
+  static func system(_ number: Int32, _ attempt: String, file: String) -> CheckpointError {
+    let remedy =
+      switch number {
+      case ENOENT: "check the path"
+      case EACCES, EPERM, EROFS: "choose a place where you may write and read, or change the permissions"
+      case ENOSPC, EDQUOT: "free some space or choose another disk, then run again"
+      case ENAMETOOLONG: "choose a shorter name"
+      case EISDIR, ENOTDIR: "check which part of the path is a directory"
+      default: "look after the disk or choose another place"
+      }
+    return CheckpointError(
+      file: file, problem: "\(attempt) failed (\(String(cString: strerror(number))))", remedy: remedy)
+  }
+}
+
+/// The contents of a regular file, mapped into memory, after checks that it is there and is a file.
+func mappedContents(of url: URL) throws -> Data {
+  let path = url.path
+  guard url.isFileURL else {
+    throw CheckpointError(file: url.absoluteString, problem: "this is not the address of a file", remedy: "give a path")
+  }
+  var status = stat()
+  guard stat(path, &status) == 0 else {
+    if errno == ENOENT {
+      throw CheckpointError(
+        file: path, problem: "there is no such file", remedy: "check the path, or run the step that makes it")
+    }
+    throw CheckpointError.system(errno, "looking for the file", file: path)
+  }
+  let kind = status.st_mode & S_IFMT
+  guard kind != S_IFDIR else {
+    throw CheckpointError(file: path, problem: "this is a directory", remedy: "give the path of a file inside it")
+  }
+  guard kind == S_IFREG else {
+    throw CheckpointError(file: path, problem: "this is not a regular file", remedy: "give the path of a file")
+  }
+  guard status.st_size > 0 else {
+    throw CheckpointError(
+      file: path, problem: "the file is empty", remedy: "delete it and run the step that makes it again")
+  }
+  do {
+    return try Data(contentsOf: url, options: .alwaysMapped)
+  } catch {
+    throw CheckpointError(
+      file: path, problem: "the file cannot be read (\(error.localizedDescription))",
+      remedy: "check its permissions and the disk")
+  }
+}

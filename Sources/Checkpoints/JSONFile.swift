@@ -1,0 +1,71 @@
+// # Settings beside the weights
+//
+// The weights say nothing about how many heads they belong to. That stands in a `config.json` beside them, which people
+// read and compare: so its keys are sorted, a key a line, and two equal settings give two equal files.
+//
+// Read before: `AtomicFile.swift`. Read next: `Checkpoint.swift`.
+
+import Foundation
+
+/// Writes a value as JSON, with sorted keys, indented, atomically.
+///
+/// Throws `CheckpointError` with the file and the path of the key that has no JSON form (an infinite number, say).
+public func writeJSON(_ value: some Encodable, to url: URL) throws {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  var data: Data
+  do {
+    data = try encoder.encode(value)
+  } catch EncodingError.invalidValue(let culprit, let context) {
+    throw CheckpointError(
+      file: url.path, problem: "the value \(culprit) at \(path(of: context.codingPath)) has no JSON form",
+      remedy: "give it a finite number, a text, a list or an object instead")
+  } catch {
+    throw CheckpointError(
+      file: url.path, problem: "the value has no JSON form (\(error))", remedy: "change how it is encoded")
+  }
+  data.append(UInt8(ascii: "\n"))
+  try AtomicFile.write(data, to: url)
+}
+
+/// Reads a value from a JSON file.
+///
+/// Throws `CheckpointError` with the file and the path of the key that is missing or has a wrong value.
+public func readJSON<Value: Decodable>(_ type: Value.Type = Value.self, from url: URL) throws -> Value {
+  let data = try mappedContents(of: url)
+  do {
+    return try JSONDecoder().decode(Value.self, from: data)
+  } catch let error as DecodingError {
+    throw CheckpointError(
+      file: url.path, problem: explanation(of: error),
+      remedy: "correct the file by hand, or delete it and run the step that makes it again")
+  } catch {
+    throw CheckpointError(
+      file: url.path, problem: "the contents do not give a \(Value.self) (\(error))",
+      remedy: "correct the file by hand, or delete it and run the step that makes it again")
+  }
+}
+
+/// A path such as `layers.2.width` in quotation marks, or a name for the whole file.
+private func path(of keys: [any CodingKey]) -> String {
+  keys.isEmpty ? "the top level" : "the key “\(keys.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: "."))”"
+}
+
+private func explanation(of error: DecodingError) -> String {
+  switch error {
+  case .keyNotFound(let key, let context):
+    return "\(path(of: context.codingPath + [key])) is missing"
+  case .typeMismatch(let type, let context):
+    return "\(path(of: context.codingPath)) should hold a value of the type \(type)"
+  case .valueNotFound(let type, let context):
+    return "\(path(of: context.codingPath)) is null instead of a value of the type \(type)"
+  case .dataCorrupted(let context):
+    var reason = context.debugDescription
+    // What the parser noticed, with line and column, is hidden one level down.
+    let hidden = (context.underlyingError as NSError?)?.userInfo[NSDebugDescriptionErrorKey] as? String
+    if let hidden { reason += " " + hidden }
+    return "\(path(of: context.codingPath)) is damaged (\(reason))"
+  @unknown default:
+    return "the contents do not fit (\(error))"
+  }
+}

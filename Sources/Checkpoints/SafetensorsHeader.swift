@@ -1,0 +1,185 @@
+// # The header of a safetensors file
+//
+// The format of the Hugging Face models, and as plain as a format can be:
+//
+//     8 bytes     n, the length of the header, an unsigned little-endian number
+//     n bytes     JSON: {"__metadata__": {"key": "text", …},
+//                        "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, …}
+//     the rest    the numbers, row-major; offsets count from the beginning of this part
+//
+// The tensors must fill the last part without gaps and without overlaps. A file from somewhere else is not to be believed:
+// every number in it is checked before it is used, since a wrong one would read foreign memory or ask for
+// all there is.
+//
+// Read before: `HeaderParser.swift`, `ElementType.swift`. Read next: `Checkpoint.swift`.
+// Source: github.com/huggingface/safetensors, "Format".
+
+import Foundation
+import Tensors
+
+/// What a safetensors file says about its tensors, after every check.
+struct SafetensorsHeader {
+  /// One tensor: its name, format and shape, and where its bytes are, counted from the beginning of the file.
+  struct Entry {
+    let name: String
+    let type: ElementType
+    let shape: Shape
+    let bytes: Range<Int>
+  }
+
+  private(set) var entries: [Entry] = []
+  private(set) var metadata: [String: String] = [:]
+
+  /// The key of the header that is not a tensor.
+  static let metadataKey = "__metadata__"
+  /// No header is longer, as in the reference implementation; a longer one is a sign of another kind of file.
+  static let maximalLength = 100_000_000
+
+  /// Reads and checks the header of a whole file.
+  init(_ data: Data, file: String) throws {
+    let start = try SafetensorsHeader.startOfNumbers(data, file: file)
+    var parser = try HeaderParser([UInt8](data[(data.startIndex + 8)..<(data.startIndex + start)]), file: file, offset: 8)
+    var entries: [Entry] = []
+    var metadata: [String: String] = [:]
+    try parser.object { parser, name in
+      if name == SafetensorsHeader.metadataKey {
+        try parser.object { parser, key in metadata[key] = try parser.text() }
+        return
+      }
+      parser.tensor = name
+      entries.append(try SafetensorsHeader.entry(name, &parser, numbers: start..<data.count))
+      parser.tensor = nil
+    }
+    try parser.end()
+    try SafetensorsHeader.checkCoverage(entries, numbers: start..<data.count, file: file)
+    self.entries = entries
+    self.metadata = metadata
+  }
+
+  /// Where the header ends and the numbers begin.
+  private static func startOfNumbers(_ data: Data, file: String) throws -> Int {
+    func flaw(_ problem: String) -> CheckpointError {
+      CheckpointError(
+        file: file, byte: 0, problem: problem,
+        remedy: "the file is cut off, damaged or not safetensors, get or make it anew")
+    }
+    guard data.count >= 8 else { throw flaw("the file has \(data.count) bytes, fewer than the 8 of a header length") }
+    let length = data.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
+    guard length <= UInt64(maximalLength) else {
+      throw flaw("the header should have \(length) bytes, more than the \(maximalLength) that are allowed")
+    }
+    guard Int(length) <= data.count - 8 else {
+      throw flaw("the header should have \(length) bytes, but only \(data.count - 8) follow")
+    }
+    return 8 + Int(length)
+  }
+
+  /// The description of one tensor.
+  private static func entry(_ name: String, _ parser: inout HeaderParser, numbers: Range<Int>) throws -> Entry {
+    var type: ElementType?
+    var sizes: [Int]?
+    var offsets: [Int]?
+    try parser.object { parser, key in
+      switch key {
+      case "dtype":
+        let word = try parser.text()
+        type = ElementType(rawValue: word)
+        if type == nil {
+          let known = ElementType.allCases.map(\.rawValue).joined(separator: ", ")
+          throw parser.flaw("the dtype \(quoted(word)) is none of those that can be read (\(known))")
+        }
+      case "shape": sizes = try parser.naturalNumbers(of: "the shape")
+      case "data_offsets": offsets = try parser.naturalNumbers(of: "the pair of offsets")
+      default: throw parser.flaw("the key \(quoted(key)) is none of dtype, shape, data_offsets")
+      }
+    }
+    guard let type else { throw parser.flaw("the dtype is missing") }
+    guard let sizes else { throw parser.flaw("the shape is missing") }
+    guard let offsets else { throw parser.flaw("data_offsets is missing") }
+
+    guard sizes.count <= Shape.maximalRank else {
+      throw parser.flaw("the shape has \(sizes.count) axes, more than the \(Shape.maximalRank) of a tensor here")
+    }
+    // Also an empty tensor must have strides that can be computed: sizes of zero count as one in this product.
+    var bound = type.size
+    for size in sizes {
+      let (product, overflow) = bound.multipliedReportingOverflow(by: max(size, 1))
+      guard !overflow else { throw parser.flaw("the shape \(sizes) has more elements than can be counted") }
+      bound = product
+    }
+    guard offsets.count == 2, offsets[0] <= offsets[1], offsets[1] <= numbers.count else {
+      throw parser.flaw("the offsets \(offsets) are not a range in the \(numbers.count) bytes after the header")
+    }
+    let shape = Shape(sizes)
+    guard offsets[1] - offsets[0] == shape.count * type.size else {
+      throw parser.flaw(
+        "the offsets span \(offsets[1] - offsets[0]) bytes, but \(type.rawValue) in the shape \(shape)"
+          + " has \(shape.count * type.size)")
+    }
+    let bytes = (numbers.lowerBound + offsets[0])..<(numbers.lowerBound + offsets[1])
+    return Entry(name: name, type: type, shape: shape, bytes: bytes)
+  }
+
+  /// Throws if tensors overlap or leave bytes between them or at the end.
+  private static func checkCoverage(_ entries: [Entry], numbers: Range<Int>, file: String) throws {
+    var end = numbers.lowerBound
+    for entry in entries.sorted(by: { ($0.bytes.lowerBound, $0.bytes.upperBound) < ($1.bytes.lowerBound, $1.bytes.upperBound) }) {
+      guard entry.bytes.lowerBound == end else {
+        let problem =
+          entry.bytes.lowerBound < end
+          ? "its bytes overlap with those of another tensor" : "no tensor owns the bytes \(end)..<\(entry.bytes.lowerBound)"
+        throw CheckpointError(
+          file: file, tensor: entry.name, byte: entry.bytes.lowerBound, problem: problem,
+          remedy: "the file is damaged, get or make it anew")
+      }
+      end = entry.bytes.upperBound
+    }
+    guard end == numbers.upperBound else {
+      throw CheckpointError(
+        file: file, byte: end, problem: "\(numbers.upperBound - end) bytes after the last tensor belong to none",
+        remedy: "the file is damaged, get or make it anew")
+    }
+  }
+}
+
+// ## Writing
+//
+// The tensors follow one another in the order of their names. Spaces fill the header up to a multiple of eight bytes, so
+// that whoever maps the file finds the numbers aligned.
+
+extension SafetensorsHeader {
+  /// The first bytes of a file: the length of the header and the header.
+  static func bytes(for tensors: [(name: String, tensor: Tensor)], metadata: [String: String]) -> [UInt8] {
+    var members: [String] = []
+    if !metadata.isEmpty {
+      let pairs = metadata.sorted { $0.key < $1.key }.map { "\(json($0.key)):\(json($0.value))" }
+      members.append("\(json(metadataKey)):{\(pairs.joined(separator: ","))}")
+    }
+    var end = 0
+    for (name, tensor) in tensors {
+      let begin = end
+      end += tensor.count * ElementType.ofScalar.size
+      let sizes = tensor.shape.array.map(String.init).joined(separator: ",")
+      members.append(
+        "\(json(name)):{\"dtype\":\"\(ElementType.ofScalar.rawValue)\",\"shape\":[\(sizes)],"
+          + "\"data_offsets\":[\(begin),\(end)]}")
+    }
+    var header = Array("{\(members.joined(separator: ","))}".utf8)
+    header += Array(repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8)
+    return withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header
+  }
+
+  /// A text as JSON writes it.
+  private static func json(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case "\u{0}"..<"\u{20}": result += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result + "\""
+  }
+}

@@ -1,0 +1,160 @@
+// # Products of matrices
+//
+// The one place that calls OpenBLAS. A product is cut into pieces of the result's rows or columns for the cores; OpenBLAS itself stays on one
+// thread. Every kernel with an inner product goes through `gemm` or `gemmInPiece`.
+//
+// Read before: `Parallel.swift`. Slow twin: `Naive.matmul`. Read next: `HeadProducts.swift`.
+
+import COpenBLAS
+
+/// Evaluated once, before the first product: our pieces are the only parallelism.
+private let openBLASIsSerial: Void = openblas_set_num_threads(1)
+
+/// A matrix in memory: its first element, the distance between rows, and whether it is to be read transposed.
+struct MatrixOperand {
+  var start: UnsafePointer<Scalar>
+  var stride: Int
+  var isTransposed = false
+}
+
+/// result[m, n] = factor · left[m, k] · right[k, n] + keep · result, on the calling thread alone.
+///
+/// With `keep` 0 the old result is not read.
+@inline(__always)
+func gemmInPiece(
+  _ m: Int, _ n: Int, _ k: Int, _ left: MatrixOperand, _ right: MatrixOperand,
+  into result: UnsafeMutablePointer<Scalar>, stride: Int, factor: Scalar = 1, keep: Scalar = 0
+) {
+  if m == 0 || n == 0 { return }
+  _ = openBLASIsSerial
+  let (transposeLeft, transposeRight) = (
+    left.isTransposed ? CblasTrans : CblasNoTrans, right.isTransposed ? CblasTrans : CblasNoTrans
+  )
+  // BLAS wants strides of at least 1 even where nothing is read.
+  let (ldLeft, ldRight, ldResult) = (Int32(max(1, left.stride)), Int32(max(1, right.stride)), Int32(max(1, stride)))
+  #if Float32
+  cblas_sgemm(
+    CblasRowMajor, transposeLeft, transposeRight, Int32(m), Int32(n), Int32(k), factor, left.start, ldLeft,
+    right.start, ldRight, keep, result, ldResult)
+  #else
+  cblas_dgemm(
+    CblasRowMajor, transposeLeft, transposeRight, Int32(m), Int32(n), Int32(k), factor, left.start, ldLeft,
+    right.start, ldRight, keep, result, ldResult)
+  #endif
+}
+
+/// Multiplications in one piece of a product: below it a second core does not pay.
+private let pieceOfProduct = 2_000_000
+
+/// result[m, n] = factor · left[m, k] · right[k, n] + keep · result, on all cores.
+func gemm(
+  _ m: Int, _ n: Int, _ k: Int, _ left: MatrixOperand, _ right: MatrixOperand,
+  into result: UnsafeMutablePointer<Scalar>, stride: Int, factor: Scalar = 1, keep: Scalar = 0
+) {
+  let splitsRows = m >= n
+  let length = splitsRows ? m : n
+  let grain = max(16, pieceOfProduct / max(1, m * n * k / max(1, length)))
+  Parallel.ranges(length, grain: grain) { range in
+    var (left, right, target) = (left, right, result)
+    if splitsRows {
+      left.start += range.lowerBound * (left.isTransposed ? 1 : left.stride)
+      target += range.lowerBound * stride
+      gemmInPiece(range.count, n, k, left, right, into: target, stride: stride, factor: factor, keep: keep)
+    } else {
+      right.start += range.lowerBound * (right.isTransposed ? right.stride : 1)
+      target += range.lowerBound
+      gemmInPiece(m, range.count, k, left, right, into: target, stride: stride, factor: factor, keep: keep)
+    }
+  }
+}
+
+/// The matrix product over the two innermost axes, either factor transposed first if asked for.
+///
+/// - Parameters:
+///   - a: [..., m, k], or [..., k, m] when `transposingA`
+///   - b: [..., k, n] with the same outer axes, or [k, n] for all of them; [..., n, k] when `transposingB`
+/// - Returns: [..., m, n]
+///
+/// Stops the program if the sizes do not go together, naming both shapes.
+public func matmul(_ a: Tensor, _ b: Tensor, transposingA: Bool = false, transposingB: Bool = false) -> Tensor {
+  let message = "matmul of \(a.shape)\(transposingA ? "ᵀ" : "") and \(b.shape)\(transposingB ? "ᵀ" : "")"
+  precondition(a.rank >= 2 && b.rank >= 2, "\(message): both need at least two axes")
+  let (m, k) = transposingA ? (a.shape[-1], a.shape[-2]) : (a.shape[-2], a.shape[-1])
+  let (inner, n) = transposingB ? (b.shape[-1], b.shape[-2]) : (b.shape[-2], b.shape[-1])
+  precondition(k == inner, "\(message): the inner sizes \(k) and \(inner) differ")
+  let outer = a.shape.prefix(a.rank - 2)
+  let isShared = b.rank == 2
+  precondition(isShared || b.shape.prefix(b.rank - 2) == outer, "\(message): the outer axes differ")
+  let result = Tensor(uninitialised: outer.appending(m, n))
+  let (startA, startB, target) = (a.base, b.base, result.fresh)
+  let (widthA, widthB) = (a.shape[-1], b.shape[-1])
+
+  if isShared && !transposingA {
+    // One tall product instead of many small ones.
+    gemm(
+      outer.count * m, n, k, MatrixOperand(start: startA, stride: widthA),
+      MatrixOperand(start: startB, stride: widthB, isTransposed: transposingB), into: target, stride: n)
+  } else if outer.count == 1 {
+    gemm(
+      m, n, k, MatrixOperand(start: startA, stride: widthA, isTransposed: transposingA),
+      MatrixOperand(start: startB, stride: widthB, isTransposed: transposingB), into: target, stride: n)
+  } else {
+    Parallel.each(outer.count, workPerItem: m * n * k / 16) { index in
+      gemmInPiece(
+        m, n, k, MatrixOperand(start: startA + index * m * k, stride: widthA, isTransposed: transposingA),
+        MatrixOperand(start: startB + (isShared ? 0 : index * k * n), stride: widthB, isTransposed: transposingB),
+        into: target + index * m * n, stride: n)
+    }
+  }
+  withExtendedLifetime((a, b)) {}
+  return result
+}
+
+/// x Wᵀ + bias over the innermost axis: what a linear layer computes.
+///
+/// - Parameters:
+///   - x: [..., in]
+///   - weight: [out, in]
+///   - bias: [out] or nil
+/// - Returns: [..., out]
+public func linear(_ x: Tensor, weight: Tensor, bias: Tensor?) -> Tensor {
+  let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+  precondition(
+    x.shape[-1] == inputs, "a linear layer with weight \(weight.shape) cannot read x of shape \(x.shape)")
+  bias?.expecting(outputs, as: "the bias of a linear layer with weight \(weight.shape)")
+  let rows = inputs == 0 ? x.shape.prefix(x.rank - 1).count : x.count / inputs
+  let result = Tensor(uninitialised: x.shape.prefix(x.rank - 1).appending(outputs))
+  let target = result.fresh
+  if let bias {
+    let from = bias.base
+    for row in 0..<rows { (target + row * outputs).update(from: from, count: outputs) }
+  }
+  gemm(
+    rows, outputs, inputs, MatrixOperand(start: x.base, stride: inputs),
+    MatrixOperand(start: weight.base, stride: inputs, isTransposed: true), into: target, stride: outputs,
+    keep: bias == nil ? 0 : 1)
+  withExtendedLifetime((x, weight, bias)) {}
+  return result
+}
+
+/// The cotangent of a linear layer's weight, cotangentᵀ · x summed over all rows.
+///
+/// - Parameters:
+///   - cotangent: [..., out]
+///   - x: [..., in]
+/// - Returns: [out, in]
+public func linearWeightPullback(_ cotangent: Tensor, x: Tensor) -> Tensor {
+  let (outputs, inputs) = (cotangent.shape[-1], x.shape[-1])
+  return matmul(
+    cotangent.reshaped(to: [-1, outputs].resolvingRows(of: cotangent)),
+    x.reshaped(to: [-1, inputs].resolvingRows(of: x)), transposingA: true)
+}
+
+extension [Int] {
+  /// [rows, width] for a tensor that is seen as rows of its innermost axis, even where that axis has size 0.
+  fileprivate func resolvingRows(of x: Tensor) -> [Int] { [x.shape.prefix(x.rank - 1).count, self[1]] }
+}
+
+/// The sum over all axes but the innermost: the cotangent of a bias.
+/// - Returns: [width]
+public func sumOfRows(_ x: Tensor) -> Tensor { columnSums(x, width: x.shape[-1]) }

@@ -1,0 +1,127 @@
+// # Rearrangements
+//
+// The same numbers in another order or under another shape. Reshaping is free; all else copies. Each has an inverse among
+// them, which is why their pullbacks need no kernels of their own.
+//
+// Read before: `Tensor.swift`.
+
+extension Tensor {
+  /// The same numbers under another shape with as many elements; one size may be −1, to be computed.
+  public func reshaped(to shape: [Int]) -> Tensor {
+    guard let unknown = shape.firstIndex(of: -1) else { return reshaped(to: Shape(shape)) }
+    var sizes = shape
+    sizes[unknown] = 1
+    let known = Shape(sizes).count
+    precondition(
+      known > 0 && count % known == 0, "a tensor of shape \(self.shape) cannot be reshaped to \(shape)")
+    sizes[unknown] = count / known
+    return reshaped(to: Shape(sizes))
+  }
+
+  /// The same numbers under another shape with as many elements.
+  public func reshaped(to shape: Shape) -> Tensor {
+    precondition(shape.count == count, "a tensor of shape \(self.shape) cannot be reshaped to \(shape)")
+    return viewed(as: shape)
+  }
+
+  /// Two axes exchanged.
+  public func transposed(_ first: Int = -2, _ second: Int = -1) -> Tensor {
+    let (a, b) = (shape.resolved(first), shape.resolved(second))
+    if a == b { return self }
+    var order = Array(0..<rank)
+    order.swapAt(a, b)
+    return permuted(order)
+  }
+
+  /// The axes in another order: axis i of the result is axis `order[i]` of this tensor.
+  public func permuted(_ order: [Int]) -> Tensor {
+    precondition(
+      order.sorted() == Array(0..<rank), "\(order) does not name each axis of the shape \(shape) once")
+    let result = Tensor(uninitialised: Shape(order.map { shape[$0] }))
+    if count == 0 { return result }
+    let strides = order.map { shape.stride(of: $0) }
+    let sizes = result.shape.array
+    let (width, step) = (sizes.last ?? 1, strides.last ?? 1)
+    let (source, target) = (base, result.fresh)
+    for row in 0..<(count / width) {
+      var (rest, offset) = (row, 0)
+      for axis in stride(from: rank - 2, through: 0, by: -1) {
+        offset += rest % sizes[axis] * strides[axis]
+        rest /= sizes[axis]
+      }
+      let (from, to) = (source + offset, target + row * width)
+      for i in 0..<width { to[i] = from[i * step] }
+    }
+    return result
+  }
+
+  /// The part of an axis that lies in a range.
+  public func sliced(_ range: Range<Int>, along axis: Int = 0) -> Tensor {
+    let axis = shape.resolved(axis)
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= shape[axis],
+      "the range \(range) is outside axis \(axis) of the shape \(shape)")
+    var cut = shape
+    cut[axis] = range.count
+    let result = Tensor(uninitialised: cut)
+    let inner = shape.stride(of: axis)
+    let (length, step) = (range.count * inner, shape[axis] * inner)
+    let (source, target) = (base + range.lowerBound * inner, result.fresh)
+    let blocks = length == 0 ? 0 : result.count / length
+    Parallel.ranges(blocks, grain: max(1, Parallel.grain / max(1, length))) { range in
+      for block in range { (target + block * length).update(from: source + block * step, count: length) }
+    }
+    withExtendedLifetime(self) {}
+    return result
+  }
+
+  /// A tensor of zeros of the given shape with this one in a range of an axis: the pullback of `sliced`.
+  public func padded(into shape: Shape, at start: Int, along axis: Int) -> Tensor {
+    var result = Tensor.zeros(shape)
+    result.assign(self, at: start, along: axis)
+    return result
+  }
+
+  /// Writes `part` over the places from `start` on of an axis.
+  public mutating func assign(_ part: Tensor, at start: Int, along axis: Int = 0) {
+    let axis = shape.resolved(axis)
+    var fitting = shape
+    fitting[axis] = part.shape[axis]
+    precondition(
+      part.shape == fitting && start >= 0 && start + part.shape[axis] <= shape[axis],
+      "a part of shape \(part.shape) does not fit at \(start) of axis \(axis) into \(shape)")
+    let inner = shape.stride(of: axis)
+    let (length, step) = (part.shape[axis] * inner, shape[axis] * inner)
+    let blocks = length == 0 ? 0 : part.count / length
+    part.withElements { source in
+      withMutableElements { target in
+        for block in 0..<blocks {
+          (target + block * step + start * inner).update(from: source + block * length, count: length)
+        }
+      }
+    }
+  }
+
+  /// Tensors one after another along an axis; their other sizes must agree.
+  public static func concatenated(_ parts: [Tensor], along axis: Int = 0) -> Tensor {
+    precondition(!parts.isEmpty, "there is nothing to concatenate")
+    var shape = parts[0].shape
+    let axis = shape.resolved(axis)
+    shape[axis] = parts.reduce(0) { $0 + $1.shape[axis] }
+    var result = Tensor(uninitialised: shape)
+    var start = 0
+    for part in parts {
+      result.assign(part, at: start, along: axis)
+      start += part.shape[axis]
+    }
+    return result
+  }
+
+  /// This tensor repeated along the axes where `shape` is larger.
+  public func broadcast(to shape: Shape) -> Tensor {
+    if self.shape == shape { return self }
+    precondition(
+      self.shape.broadcast(with: shape) == shape, "a tensor of shape \(self.shape) does not stretch to \(shape)")
+    return combine(self, Tensor(uninitialised: shape)) { mine, _ in mine }
+  }
+}
