@@ -144,15 +144,7 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor?) -> Tensor {
 ///   - x: [..., in]
 /// - Returns: [out, in]
 public func linearWeightPullback(_ cotangent: Tensor, x: Tensor) -> Tensor {
-  let (outputs, inputs) = (cotangent.shape[-1], x.shape[-1])
-  return matmul(
-    cotangent.reshaped(to: [-1, outputs].resolvingRows(of: cotangent)),
-    x.reshaped(to: [-1, inputs].resolvingRows(of: x)), transposingA: true)
-}
-
-extension [Int] {
-  /// [rows, width] for a tensor that is seen as rows of its innermost axis, even where that axis has size 0.
-  fileprivate func resolvingRows(of x: Tensor) -> [Int] { [x.shape.prefix(x.rank - 1).count, self[1]] }
+  matmul(cotangent.asRows, x.asRows, transposingA: true)
 }
 
 /// The sum over all axes but the innermost: the cotangent of a bias.

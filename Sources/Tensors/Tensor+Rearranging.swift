@@ -24,6 +24,9 @@ extension Tensor {
     return viewed(as: shape)
   }
 
+  /// The same numbers seen as the rows of one matrix: all axes but the innermost become one.
+  public var asRows: Tensor { viewed(as: [shape.prefix(rank - 1).count, shape[-1]]) }
+
   /// Two axes exchanged.
   public func transposed(_ first: Int = -2, _ second: Int = -1) -> Tensor {
     let (a, b) = (shape.resolved(first), shape.resolved(second))

@@ -1,0 +1,78 @@
+// # Causal depthwise convolution
+//
+// Each channel is a weighted sum of its own last K values. The last tap looks at the present:
+//
+//     y[t, c]       =  bias[c] + Σₖ weight[c, k] · x[t − (K − 1) + k, c]         x before the beginning is 0
+//     x̄[t, c]       =  Σₖ weight[c, k] · ȳ[t + (K − 1) − k, c]
+//     weight‾[c, k] =  Σₜ ȳ[t, c] · x[t − (K − 1) + k, c]
+//
+// The channels lie side by side in memory, so that the loops run over them; the weights are transposed once for that.
+//
+// Slow twin: `Naive.causalConvolution`.
+
+/// The causal depthwise convolution over time.
+///
+/// - Parameters:
+///   - x: [B, T, C]
+///   - weight: [C, 1, K], the last tap for the present, as PyTorch's conv1d stores it
+///   - bias: [C]
+/// - Returns: [B, T, C]
+public func causalConvolution(_ x: Tensor, weight: Tensor, bias: Tensor) -> Tensor {
+  let (B, T, C, K) = convolutionSizes(x, weight)
+  bias.expecting(C, as: "the bias of a convolution")
+  let taps = weight.reshaped(to: [C, K]).transposed()
+  let result = Tensor(uninitialised: x.shape)
+  let (source, w, start, target) = (x.base, taps.base, bias.base, result.fresh)
+  Parallel.ranges(B * T, grain: max(1, Parallel.grain / max(1, 2 * K * C))) { rows in
+    for row in rows {
+      let to = target + row * C
+      to.update(from: start, count: C)
+      for k in max(0, K - 1 - row % T)..<K {
+        let (from, tap) = (source + (row - (K - 1) + k) * C, w + k * C)
+        for c in 0..<C { to[c] += tap[c] * from[c] }
+      }
+    }
+  }
+  withExtendedLifetime((x, taps, bias)) {}
+  return result
+}
+
+/// The cotangents of x, weight and bias in `causalConvolution`.
+///
+/// - Parameters:
+///   - cotangent: [B, T, C]
+///   - x: [B, T, C]
+///   - weight: [C, 1, K]
+/// - Returns: [B, T, C], [C, 1, K], [C]
+public func causalConvolutionPullback(
+  _ cotangent: Tensor, x: Tensor, weight: Tensor
+) -> (x: Tensor, weight: Tensor, bias: Tensor) {
+  let (B, T, C, K) = convolutionSizes(x, weight)
+  let taps = weight.reshaped(to: [C, K]).transposed()
+  let result = Tensor(repeating: 0, shape: x.shape)
+  // Each row of the batch sums its own cotangent of the taps; they are added afterwards in their order.
+  let partial = Tensor(repeating: 0, shape: [B, K * C])
+  let (flowing, source, w, target, sums) = (cotangent.base, x.base, taps.base, result.fresh, partial.fresh)
+  Parallel.each(B, workPerItem: 4 * T * C * K) { b in
+    for t in 0..<T {
+      let g = flowing + (b * T + t) * C
+      for k in max(0, K - 1 - t)..<K {
+        let place = (b * T + t - (K - 1) + k) * C
+        let (from, to, tap, tapSum) = (source + place, target + place, w + k * C, sums + (b * K + k) * C)
+        for c in 0..<C {
+          to[c] += tap[c] * g[c]
+          tapSum[c] += g[c] * from[c]
+        }
+      }
+    }
+  }
+  withExtendedLifetime((cotangent, x, taps)) {}
+  let weightCotangent = sum(partial, along: 0).reshaped(to: [K, C]).transposed().reshaped(to: [C, 1, K])
+  return (result, weightCotangent, sumOfRows(cotangent))
+}
+
+private func convolutionSizes(_ x: Tensor, _ weight: Tensor) -> (B: Int, T: Int, C: Int, K: Int) {
+  precondition(x.rank == 3, "a convolution reads x of shape [B, T, C], not \(x.shape)")
+  weight.expecting(x.shape[2], 1, nil, as: "the weight of a convolution")
+  return (x.shape[0], x.shape[1], x.shape[2], weight.shape[2])
+}

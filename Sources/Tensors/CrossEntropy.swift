@@ -1,0 +1,97 @@
+// # Cross-entropy
+//
+// How many nats the model's distribution q = softmax(logits) spends on what really came: a token, or a teacher's
+// whole distribution p.
+//
+//     hard   loss  =  mean over tokens of  log Σ exp(logits) − logits[target]          logits‾ = (q − onehot) / n
+//     soft   loss  =  mean over tokens of  log Σ exp(logits) − Σᵥ p[v] logits[v]       logits‾ = (q − p) / n
+//
+// for a distribution p that sums to 1. q is kept for the pullback.
+//
+// Read before: `Softmax.swift`. Slow twins: `Naive.crossEntropy`.
+
+import Foundation
+
+/// What a cross-entropy gives, and what its pullback needs.
+public struct CrossEntropyValue: Sendable {
+  /// The loss of each token, in nats; the shape of the logits without their innermost axis.
+  public let losses: Tensor
+  /// The model's distributions, the shape of the logits.
+  public let probabilities: Tensor
+}
+
+/// The cross-entropy of each token against the token that really came.
+///
+/// - Parameters:
+///   - logits: [B, T, V]
+///   - targets: B rows of T token numbers below V
+/// - Returns: losses [B, T] in nats, probabilities [B, T, V]
+public func crossEntropy(_ logits: Tensor, targets: Tokens) -> CrossEntropyValue {
+  let V = logits.shape[-1]
+  logits.expecting(targets.B, targets.T, V, as: "the logits")
+  for id in targets.ids { precondition(id >= 0 && id < V, "the token \(id) is not below the vocabulary's size \(V)") }
+  return crossEntropyRows(logits) { from, _, row in from[targets.ids[row]] }
+}
+
+/// The cross-entropy of each token against a distribution over all tokens, the teacher's.
+///
+/// - Parameters:
+///   - logits: [..., V]
+///   - distributions: the shape of the logits; each row sums to 1
+/// - Returns: losses [...] in nats, probabilities [..., V]
+public func crossEntropy(_ logits: Tensor, distributions: Tensor) -> CrossEntropyValue {
+  precondition(
+    logits.shape == distributions.shape,
+    "the logits have the shape \(logits.shape), but the distributions \(distributions.shape)")
+  let p = distributions.base
+  defer { withExtendedLifetime(distributions) {} }
+  return crossEntropyRows(logits) { from, V, row in dot(from, p + row * V, V) }
+}
+
+/// The common part: log Σ exp(logits) − what `score` says of a row.
+@inline(__always)
+private func crossEntropyRows(
+  _ logits: Tensor, score: (_ logits: UnsafePointer<Scalar>, _ V: Int, _ row: Int) -> Scalar
+) -> CrossEntropyValue {
+  let V = logits.shape[-1]
+  let losses = Tensor(uninitialised: logits.shape.prefix(logits.rank - 1))
+  let probabilities = Tensor(uninitialised: logits.shape)
+  let (source, q, target) = (logits.base, probabilities.fresh, losses.fresh)
+  Parallel.ranges(losses.count, grain: max(1, Parallel.grain / (8 * max(1, V)))) { rows in
+    for row in rows {
+      let (from, to) = (source + row * V, q + row * V)
+      let largest = maximum(from, V)
+      for i in 0..<V { to[i] = exponential(from[i] - largest) }
+      let total = sum(UnsafePointer(to), V)
+      for i in 0..<V { to[i] /= total }
+      target[row] = largest + Foundation.log(total) - score(from, V, row)
+    }
+  }
+  withExtendedLifetime(logits) {}
+  return CrossEntropyValue(losses: losses, probabilities: probabilities)
+}
+
+/// The cotangent of the logits, from one number a token: cotangent · (q − onehot).
+///
+/// - Parameters:
+///   - cotangent: [B, T]
+/// - Returns: [B, T, V]
+public func crossEntropyPullback(_ cotangent: Tensor, value: CrossEntropyValue, targets: Tokens) -> Tensor {
+  let V = value.probabilities.shape[-1]
+  var result = cotangent.reshaped(to: cotangent.shape.appending(1)) * value.probabilities
+  result.withMutableElements { target in
+    cotangent.withElements { g in for (row, id) in targets.ids.enumerated() { target[row * V + id] -= g[row] } }
+  }
+  return result
+}
+
+/// The cotangent of the logits, from one number a token: cotangent · (q − p).
+///
+/// - Parameters:
+///   - cotangent: [...]
+/// - Returns: [..., V]
+public func crossEntropyPullback(
+  _ cotangent: Tensor, value: CrossEntropyValue, distributions: Tensor
+) -> Tensor {
+  cotangent.reshaped(to: cotangent.shape.appending(1)) * (value.probabilities - distributions)
+}

@@ -1,0 +1,77 @@
+// # Rotary positions
+//
+// The first R features of each head are seen as R/2 pairs (i, i + R/2), and each pair is turned by an angle that grows with the position:
+//
+//     angle(t, i)   =  t · base^(−2i/R)
+//     y[i]          =  x[i] cos − x[i + R/2] sin
+//     y[i + R/2]    =  x[i] sin + x[i + R/2] cos
+//
+// so that the inner product of a query at t and a key at s depends on t − s alone. A rotation's pullback is the rotation back.
+// Features from R on pass through. Source: Su et al., arXiv 2104.09864; halves as pairs as in GPT-NeoX and Phi.
+//
+// Slow twin: `Naive.rotary`.
+
+import Foundation
+
+/// The cosines and sines of the rotary embedding for T positions.
+public struct RotaryTable: Sendable {
+  /// The number of features that are turned, even.
+  public let width: Int
+  /// The first position that the table holds.
+  public let offset: Int
+  /// The number of positions that the table holds.
+  public let T: Int
+  fileprivate let cosines: Tensor
+  fileprivate let sines: Tensor
+
+  /// - Parameters:
+  ///   - T: the number of positions
+  ///   - width: the number of features that are turned, even
+  ///   - base: the base of the angles' geometric series; 10000 in Phi
+  ///   - offset: the position of the first row
+  public init(T: Int, width: Int, base: Double = 10_000, offset: Int = 0) {
+    precondition(width.isMultiple(of: 2), "rotary positions turn pairs of features, so that \(width) is no width")
+    (self.T, self.width, self.offset) = (T, width, offset)
+    let half = width / 2
+    let angles = (0..<T).flatMap { t in
+      (0..<half).map { i in Double(t + offset) * pow(base, -2 * Double(i) / Double(width)) }
+    }
+    cosines = Tensor(angles.map { Scalar(cos($0)) }, shape: [T, half])
+    sines = Tensor(angles.map { Scalar(sin($0)) }, shape: [T, half])
+  }
+}
+
+/// The rotary embedding of each head.
+///
+/// - Parameters:
+///   - x: [B, T, H, P]
+///   - table: for the same T; its width is at most P
+///   - backward: turns the other way, which is the pullback and the inverse
+/// - Returns: [B, T, H, P]
+public func rotary(_ x: Tensor, _ table: RotaryTable, backward: Bool = false) -> Tensor {
+  let (B, T, H, P) = x.sizesOfHeads
+  precondition(
+    table.T == T && table.width <= P,
+    "a rotary table for \(table.T) positions and \(table.width) features does not fit x of shape \(x.shape)")
+  let result = Tensor(uninitialised: x.shape)
+  let half = table.width / 2
+  let (source, target) = (x.base, result.fresh)
+  let (cosines, sines) = (table.cosines.base, table.sines.base)
+  let direction: Scalar = backward ? -1 : 1
+  Parallel.ranges(B * T, grain: max(1, Parallel.grain / max(1, 2 * H * P))) { rows in
+    for row in rows {
+      let (c, s) = (cosines + row % T * half, sines + row % T * half)
+      for head in (row * H)..<((row + 1) * H) {
+        let (from, to) = (source + head * P, target + head * P)
+        for i in 0..<half {
+          let turn = direction * s[i]
+          to[i] = from[i] * c[i] - from[i + half] * turn
+          to[i + half] = from[i] * turn + from[i + half] * c[i]
+        }
+        for i in (2 * half)..<max(P, 2 * half) { to[i] = from[i] }
+      }
+    }
+  }
+  withExtendedLifetime((x, table)) {}
+  return result
+}
