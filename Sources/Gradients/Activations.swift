@@ -1,0 +1,65 @@
+// # Functions of one variable
+//
+//     y = exp x           x̄ = ȳ ⊙ y
+//     y = log x           x̄ = ȳ / x
+//     y = tanh x          x̄ = ȳ ⊙ (1 − y²)
+//     y = √x              x̄ = ȳ / 2y
+//     y = sigmoid x       x̄ = ȳ ⊙ y(1 − y)
+//     y = softplus x      x̄ = ȳ ⊙ sigmoid x
+//     y = silu x          x̄ = ȳ ⊙ s(1 + x(1 − s))        s = sigmoid x
+//     y = gelu x          x̄ = ȳ ⊙ gelu′ x                in the tanh form
+//
+// Kept: the value where the slope is a function of it, else x. What `exp` of x gives is made again rather than kept: a pass
+// over memory costs more than the polynomial.
+//
+// Read before: `Tensors/Exponential.swift`, where the formulas stand.
+
+import Tensors
+
+/// exp x, elementwise.
+public func exp(_ x: Variable) -> Variable {
+  let y = exp(x.value)
+  return Variable(y, by: .exp, from: (x, { $0 * y }))
+}
+
+/// The natural logarithm, elementwise.
+public func log(_ x: Variable) -> Variable {
+  let input = x.value
+  return Variable(log(input), by: .log, from: (x, { $0 / input }))
+}
+
+/// The hyperbolic tangent, elementwise.
+public func tanh(_ x: Variable) -> Variable {
+  let y = tanh(x.value)
+  return Variable(y, by: .tanh, from: (x, { tanhPullback($0, value: y) }))
+}
+
+/// The square root, elementwise; no gradient exists at 0.
+public func sqrt(_ x: Variable) -> Variable {
+  let y = sqrt(x.value)
+  return Variable(y, by: .sqrt, from: (x, { 0.5 * ($0 / y) }))
+}
+
+/// 1 / (1 + exp(−x)), elementwise.
+public func sigmoid(_ x: Variable) -> Variable {
+  let y = sigmoid(x.value)
+  return Variable(y, by: .sigmoid, from: (x, { sigmoidPullback($0, value: y) }))
+}
+
+/// log(1 + exp x), elementwise.
+public func softplus(_ x: Variable) -> Variable {
+  let input = x.value
+  return Variable(softplus(input), by: .softplus, from: (x, { softplusPullback($0, at: input) }))
+}
+
+/// x · sigmoid(x), elementwise.
+public func silu(_ x: Variable) -> Variable {
+  let input = x.value
+  return Variable(silu(input), by: .silu, from: (x, { siluPullback($0, at: input) }))
+}
+
+/// GELU in its tanh form, elementwise.
+public func gelu(_ x: Variable) -> Variable {
+  let input = x.value
+  return Variable(gelu(input), by: .gelu, from: (x, { geluPullback($0, at: input) }))
+}

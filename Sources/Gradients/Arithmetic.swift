@@ -1,0 +1,47 @@
+// # Arithmetic
+//
+//     z = x + y       x̄ = z̄            ȳ = z̄
+//     z = x − y       x̄ = z̄            ȳ = −z̄
+//     z = x ⊙ y       x̄ = z̄ ⊙ y        ȳ = z̄ ⊙ x
+//     z = x / y       x̄ = z̄ / y        ȳ = −z̄ ⊙ z / y
+//
+// Where an operand was stretched by broadcasting, it was used several times, and its cotangent is the sum over those uses: `sum(_:to:)`.
+// Kept: the other factor of a product; quotient and divisor of a quotient; of sums only the shapes.
+//
+// Read before: `Variable.swift`. Read next: `Activations.swift`.
+
+import Tensors
+
+extension Variable {
+  public static func + (a: Variable, b: Variable) -> Variable {
+    let (shapeA, shapeB) = (a.shape, b.shape)
+    return Variable(a.value + b.value, by: .add, from: (a, { sum($0, to: shapeA) }), (b, { sum($0, to: shapeB) }))
+  }
+
+  public static func - (a: Variable, b: Variable) -> Variable {
+    let (shapeA, shapeB) = (a.shape, b.shape)
+    return Variable(
+      a.value - b.value, by: .subtract, from: (a, { sum($0, to: shapeA) }), (b, { -sum($0, to: shapeB) }))
+  }
+
+  /// The elementwise (Hadamard) product.
+  public static func * (a: Variable, b: Variable) -> Variable {
+    let (x, y) = (a.value, b.value)
+    return Variable(
+      x * y, by: .multiply, from: (a, { sum($0 * y, to: x.shape) }), (b, { sum($0 * x, to: y.shape) }))
+  }
+
+  public static func / (a: Variable, b: Variable) -> Variable {
+    let (y, quotient, shapeA) = (b.value, a.value / b.value, a.shape)
+    return Variable(
+      quotient, by: .divide,
+      from: (a, { sum($0 / y, to: shapeA) }), (b, { -sum($0 * quotient / y, to: y.shape) }))
+  }
+
+  public static prefix func - (a: Variable) -> Variable { Variable(-a.value, by: .negate, from: (a, { -$0 })) }
+
+  /// A number times a variable.
+  public static func * (number: Scalar, a: Variable) -> Variable {
+    Variable(number * a.value, by: .scale, from: (a, { number * $0 }))
+  }
+}

@@ -1,0 +1,30 @@
+// # Softmax and layer normalisation
+//
+//     m = softmax(f·x)     x̄ = f · m ⊙ (m̄ − Σ m̄ ⊙ m)            sums along the row
+//     y = layerNorm(x)     see `Tensors/Normalization.swift`
+//
+// Both forget something: a softmax its rows' common level, a layer norm level and size. What is forgotten gets no gradient, which is why a plain
+// sum of outputs is a bad test of either: it asks for just that.
+//
+// Kept: the value of the softmax; x̂ and 1/deviation of the norm. Masked places are exactly 0 in value and gradient.
+
+import Tensors
+
+/// The softmax of `scale` · x along the innermost axis; with `causal`, row t of [..., T, S] sees its first S − T + t + 1 places.
+public func softmax(_ x: Variable, scale: Scalar = 1, causal: Bool = false) -> Variable {
+  let value = softmax(x.value, scale: scale, causal: causal)
+  return Variable(
+    value, by: .softmax, from: (x, { softmaxPullback($0, value: value, scale: scale, causal: causal) }))
+}
+
+/// Layer normalisation over the innermost axis: x [..., D], weight [D], bias [D] → [..., D].
+public func layerNorm(_ x: Variable, weight: Variable, bias: Variable, epsilon: Scalar) -> Variable {
+  let w = weight.value
+  let value = layerNorm(x.value, weight: w, bias: bias.value, epsilon: epsilon)
+  return Variable(
+    value.output, by: .layerNorm, from: [x, weight, bias],
+    jointly: { cotangent in
+      let all = layerNormPullback(cotangent, value: value, weight: w)
+      return [all.x, all.weight, all.bias]
+    })
+}

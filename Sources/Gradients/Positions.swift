@@ -1,0 +1,32 @@
+// # Positions, convolution, embedding
+//
+//     rotary        the pullback of a rotation is the rotation back
+//     convolution   see `Tensors/Convolution.swift`
+//     embedding     each row's cotangent is added where the row came from
+//
+// Kept: the table of angles; x and the taps; the token numbers.
+
+import Tensors
+
+/// The rotary embedding of each head: x [B, T, H, P] → [B, T, H, P].
+public func rotary(_ x: Variable, _ table: RotaryTable) -> Variable {
+  Variable(rotary(x.value, table), by: .rotary, from: (x, { rotary($0, table, backward: true) }))
+}
+
+/// The causal depthwise convolution over time: x [B, T, C], weight [C, 1, K], bias [C] → [B, T, C].
+public func causalConvolution(_ x: Variable, weight: Variable, bias: Variable) -> Variable {
+  let (input, w) = (x.value, weight.value)
+  return Variable(
+    causalConvolution(input, weight: w, bias: bias.value), by: .causalConvolution, from: [x, weight, bias],
+    jointly: { cotangent in
+      let all = causalConvolutionPullback(cotangent, x: input, weight: w)
+      return [all.x, all.weight, all.bias]
+    })
+}
+
+/// The rows of a table, one for each token: table [V, D] → [B, T, D].
+public func embedding(_ tokens: Tokens, table: Variable) -> Variable {
+  let V = table.shape[0]
+  return Variable(
+    gatherRows(table.value, tokens), by: .embedding, from: (table, { gatherRowsPullback($0, tokens, V: V) }))
+}

@@ -1,0 +1,54 @@
+// # Products
+//
+//     Z = X Y                    X̄ = Z̄ Yᵀ               Ȳ = Xᵀ Z̄
+//     Y = X Wᵀ + b               X̄ = Ȳ W                W̄ = Ȳᵀ X,  b̄ = Σ rows of Ȳ
+//     S = Q Kᵀ for each head     Q̄ = S̄ K                K̄ = S̄ᵀ Q
+//     O = M V for each head      M̄ = Ō Vᵀ               V̄ = Mᵀ Ō
+//
+// Kept: both factors. A product's pullback costs twice the product; into a constant factor it costs nothing.
+//
+// Read before: `Tensors/Products.swift`, `Tensors/HeadProducts.swift`.
+
+import Tensors
+
+/// The matrix product over the two innermost axes: [..., m, k], [..., k, n] or [k, n] → [..., m, n].
+public func matmul(_ a: Variable, _ b: Variable) -> Variable {
+  let (x, y) = (a.value, b.value)
+  return Variable(
+    matmul(x, y), by: .matmul,
+    from: (a, { matmul($0, y, transposingB: true) }),
+    (
+      b,
+      { cotangent in
+        // A factor that was shared by all outer axes collects from all of them.
+        y.rank == 2
+          ? matmul(x.asRows, cotangent.asRows, transposingA: true) : matmul(x, cotangent, transposingA: true)
+      }
+    ))
+}
+
+/// x Wᵀ + bias over the innermost axis: x [..., in], weight [out, in], bias [out] or nil → [..., out].
+public func linear(_ x: Variable, weight: Variable, bias: Variable? = nil) -> Variable {
+  let (input, w) = (x.value, weight.value)
+  let value = linear(input, weight: w, bias: bias?.value)
+  let ofInput: Input = (x, { matmul($0, w) })
+  let ofWeight: Input = (weight, { linearWeightPullback($0, x: input) })
+  guard let bias else { return Variable(value, by: .linear, from: ofInput, ofWeight) }
+  return Variable(value, by: .linear, from: ofInput, ofWeight, (bias, { sumOfRows($0) }))
+}
+
+/// For each head, the inner products of all rows: q [B, T, H, P], k [B, S, H, P] → [B, H, T, S].
+public func headScores(_ q: Variable, _ k: Variable) -> Variable {
+  let (left, right) = (q.value, k.value)
+  return Variable(
+    headScores(left, right), by: .headScores,
+    from: (q, { headMix($0, right) }), (k, { headMix($0, left, transposing: true) }))
+}
+
+/// For each head, a matrix times the rows: m [B, H, T, S], v [B, S, H, P] → [B, T, H, P].
+public func headMix(_ m: Variable, _ v: Variable) -> Variable {
+  let (matrix, rows) = (m.value, v.value)
+  return Variable(
+    headMix(matrix, rows), by: .headMix,
+    from: (m, { headScores($0, rows) }), (v, { headMix(matrix, $0, transposing: true) }))
+}

@@ -1,0 +1,42 @@
+// # State space models
+//
+// The same layer as a matrix and as a sequence. The formulas and their derivations stand beside the kernels:
+//
+//     matrix        `Tensors/SSDMatrix.swift`      M = L ∘ (C Bᵀ) + d·I
+//     sequence      `Tensors/SSDSequence.swift`    chunks of Q steps, pullback derived by hand
+//
+// Both take log α and not α: a decay that underflows has a logarithm, and −∞ is a decay of exactly 0.
+// The third form, the recurrence, is composed of smaller primitives (`Layers/DiscreteMamba2+Forms.swift`), so that its
+// gradient is an independent witness for these two.
+//
+// Kept: the arguments; of the sequence also the state that enters each chunk.
+
+import Tensors
+
+/// The matrix of each head: log α [B, T, H], b and c [B, T, H, N], d [H] → [B, H, T, T].
+public func ssdMatrix(logDecay: Variable, b: Variable, c: Variable, d: Variable) -> Variable {
+  let (log, bValue, cValue, dValue) = (logDecay.value, b.value, c.value, d.value)
+  return Variable(
+    ssdMatrix(logDecay: log, b: bValue, c: cValue, d: dValue), by: .ssdMatrix, from: [logDecay, b, c, d],
+    jointly: { cotangent in
+      let all = ssdMatrixPullback(cotangent, logDecay: log, b: bValue, c: cValue, d: dValue)
+      return [all.logDecay, all.b, all.c, all.d]
+    })
+}
+
+/// The output by the chunked algorithm: x [B, T, H, P], the rest as in `ssdMatrix` → [B, T, H, P].
+///
+/// - Parameter Q: the length of a chunk, at least 1; it changes the cost, not the result
+public func ssdSequence(
+  _ x: Variable, logDecay: Variable, b: Variable, c: Variable, d: Variable, Q: Int
+) -> Variable {
+  let (input, log, bValue, cValue, dValue) = (x.value, logDecay.value, b.value, c.value, d.value)
+  let value = ssdSequence(input, logDecay: log, b: bValue, c: cValue, d: dValue, Q: Q)
+  return Variable(
+    value.output, by: .ssdSequence, from: [x, logDecay, b, c, d],
+    jointly: { cotangent in
+      let all = ssdSequencePullback(
+        cotangent, value: value, input, logDecay: log, b: bValue, c: cValue, d: dValue, Q: Q)
+      return [all.x, all.logDecay, all.b, all.c, all.d]
+    })
+}

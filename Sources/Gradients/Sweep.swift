@@ -1,0 +1,96 @@
+// # The reverse sweep
+//
+// The chain rule from the loss to the leaves. A node may pass its cotangent on only after all its uses have added theirs, so
+// the sweep first counts the uses of each node that can be reached, then goes through the nodes in an order in which no
+// count is left. Both walks keep a list of their own instead of recursing: a chain of a hundred thousand operations is no
+// deeper than one of ten.
+//
+// Read before: `Variable.swift`.
+
+import Tensors
+
+/// The gradient of a loss with respect to some variables.
+///
+/// - Parameters:
+///   - loss: a variable with one element
+///   - leaves: leaves or intermediate results
+/// - Returns: a tensor for each of `leaves`, with its shape; zeros where the loss does not depend on it
+public func gradients(of loss: Variable, withRespectTo leaves: [Variable]) -> [Tensor] {
+  precondition(
+    loss.value.count == 1, "only a single number has a gradient; a variable of shape \(loss.shape) needs a cotangent")
+  return cotangents(of: loss, seed: Tensor.ones(loss.shape), withRespectTo: leaves)
+}
+
+/// The vector–Jacobian product: what a cotangent of a result becomes at some variables.
+///
+/// - Parameters:
+///   - output: any variable
+///   - seed: its cotangent, of its shape
+///   - leaves: leaves or intermediate results
+/// - Returns: a tensor for each of `leaves`, with its shape; zeros where the output does not depend on it
+public func cotangents(of output: Variable, seed: Tensor, withRespectTo leaves: [Variable]) -> [Tensor] {
+  precondition(
+    seed.shape == output.shape, "the cotangent has the shape \(seed.shape), but the variable \(output.shape)")
+  guard let root = output.node else { return leaves.map { Tensor.zeros($0.shape) } }
+  let wanted = Set(leaves.compactMap { $0.node.map(ObjectIdentifier.init) })
+  var found: [ObjectIdentifier: Tensor] = [:]
+
+  // Count the uses of each node.
+  visit(from: root) { _ in }
+  // Carry the cotangents back.
+  root.cotangent = seed
+  var ready = [root]
+  while let node = ready.popLast() {
+    guard let cotangent = node.cotangent else { preconditionFailure("a node was reached without a cotangent") }
+    node.cotangent = nil
+    if wanted.contains(ObjectIdentifier(node)) { found[ObjectIdentifier(node)] = cotangent }
+    guard let pullback = node.pullback else { continue }
+    for (parent, contribution) in Swift.zip(node.parents, pullback(cotangent)) {
+      if parent.cotangent == nil { parent.cotangent = contribution } else { parent.cotangent! += contribution }
+      parent.pendingUses -= 1
+      if parent.pendingUses == 0 { ready.append(parent) }
+    }
+  }
+  return leaves.map { leaf in
+    leaf.node.flatMap { found[ObjectIdentifier($0)] } ?? Tensor.zeros(leaf.shape)
+  }
+}
+
+/// Calls `body` with each node below `root`, once, and leaves in each the number of its uses.
+private func visit(from root: Node, _ body: (Node) -> Void) {
+  var stack = [root]
+  while let node = stack.popLast() {
+    for parent in node.parents {
+      parent.pendingUses += 1
+      if parent.pendingUses == 1 {
+        body(parent)
+        stack.append(parent)
+      }
+    }
+  }
+}
+
+/// What a tape holds: for tests and for the curious.
+public struct TapeSummary {
+  /// The number of nodes of each primitive.
+  public private(set) var counts: [Primitive: Int] = [:]
+  private var leaves: Set<ObjectIdentifier> = []
+
+  /// The tape behind a variable.
+  public init(of variable: Variable) {
+    guard let root = variable.node else { return }
+    var nodes = [root]
+    visit(from: root) { nodes.append($0) }
+    for node in nodes {
+      node.pendingUses = 0
+      counts[node.primitive, default: 0] += 1
+      if node.primitive == .leaf { leaves.insert(ObjectIdentifier(node)) }
+    }
+  }
+
+  /// The number of leaves.
+  public var leafCount: Int { leaves.count }
+
+  /// Whether a gradient can flow to this parameter.
+  public func reaches(_ parameter: Parameter) -> Bool { leaves.contains(ObjectIdentifier(parameter.leaf)) }
+}

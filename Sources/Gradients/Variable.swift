@@ -1,0 +1,148 @@
+// # Variables
+//
+// A variable is a value that remembers where it came from. Each primitive operation makes a node: which primitive it was, the nodes
+// of its inputs, and the pullback that carries a cotangent of the result back to the inputs. The nodes form a graph, the
+// tape; a sweep through it in reverse gives the gradient (`Sweep.swift`).
+//
+// A value without a node is a constant. An operation on constants alone makes a constant, so that a teacher's
+// forward pass leaves no tape.
+//
+// Read before: `Tensors/Tensor.swift`. Read next: `Sweep.swift`, then any pullback file, `Arithmetic.swift` first.
+
+import Tensors
+
+/// Every operation that has a pullback of its own. All else is composed of these.
+public enum Primitive: String, CaseIterable, Sendable {
+  case leaf
+  case add, subtract, multiply, divide, negate, scale
+  case exp, log, tanh, sqrt, sigmoid, softplus, silu, gelu
+  case sum, sumAlong, broadcast
+  case reshape, permute, slice, concatenate
+  case matmul, linear, headScores, headMix
+  case softmax, layerNorm, rotary, causalConvolution, embedding
+  case ssdMatrix, ssdSequence
+  case crossEntropyTokens, crossEntropyDistributions, distance
+}
+
+/// A tensor and, unless it is a constant, the node that made it.
+public struct Variable {
+  /// The value.
+  public let value: Tensor
+  let node: Node?
+
+  /// A constant: no gradient flows into it.
+  public init(constant value: Tensor) {
+    self.value = value
+    self.node = nil
+  }
+
+  /// A leaf: a variable that nothing made, with respect to which gradients can be asked for.
+  public init(leaf value: Tensor) { self.init(value, node: Node(.leaf)) }
+
+  init(_ value: Tensor, node: Node?) {
+    self.value = value
+    self.node = node
+  }
+
+  /// The sizes of the value's axes.
+  public var shape: Shape { value.shape }
+
+  /// Whether no gradient flows into this variable.
+  public var isConstant: Bool { node == nil }
+
+  /// The primitive that made this variable; nil for a constant.
+  public var primitive: Primitive? { node?.primitive }
+
+  /// The same value as a constant: the tape ends here.
+  public var detached: Variable { Variable(constant: value) }
+
+  /// This variable, after a check of its shape; see `Tensor.expecting`.
+  @discardableResult
+  public func expecting(_ sizes: Int?..., as name: @autoclosure () -> String = "the variable") -> Variable {
+    shape.expecting(sizes, as: name())
+    return self
+  }
+}
+
+// ## Making a node
+//
+// Where each input's cotangent is a formula of its own, the pullback is given input by input, and those of constants are dropped before
+// they are ever called. Where one kernel gives all cotangents together, it is given as one closure.
+//
+// A pullback captures tensors, never variables: a captured variable would hold its node, and the tape would be tied together by closures,
+// where the iterative release below cannot follow.
+
+/// An input of a primitive with the pullback into it: from the result's cotangent to the input's.
+typealias Input = (variable: Variable, pullback: (Tensor) -> Tensor)
+
+extension Variable {
+  /// The result of a primitive whose pullback is given input by input.
+  init(_ value: Tensor, by primitive: Primitive, from inputs: Input...) {
+    let tracked = inputs.filter { !$0.variable.isConstant }
+    guard !tracked.isEmpty else {
+      self.init(constant: value)
+      return
+    }
+    let pullbacks = tracked.map(\.pullback)
+    self.init(
+      value,
+      node: Node(primitive, parents: tracked.map { $0.variable.node! }) { cotangent in
+        pullbacks.map { $0(cotangent) }
+      })
+  }
+
+  /// The result of a primitive whose pullback gives the cotangents of all inputs at once, in their order.
+  init(
+    _ value: Tensor, by primitive: Primitive, from inputs: [Variable],
+    jointly pullback: @escaping (Tensor) -> [Tensor]
+  ) {
+    let tracked = inputs.indices.filter { !inputs[$0].isConstant }
+    guard !tracked.isEmpty else {
+      self.init(constant: value)
+      return
+    }
+    self.init(
+      value,
+      node: Node(primitive, parents: tracked.map { inputs[$0].node! }) { cotangent in
+        let all = pullback(cotangent)
+        return tracked.map { all[$0] }
+      })
+  }
+}
+
+// ## The node
+//
+// A training step makes a few hundred nodes, a long recurrence a hundred thousand in one chain. If each node released
+// its parents in turn, the release of such a chain would recurse as deep as the chain is long and overflow the stack. So a node
+// that dies takes its parents over into a list and lets go of them one at a time.
+
+/// What a tape consists of.
+final class Node {
+  let primitive: Primitive
+  private(set) var parents: [Node]
+  /// From the cotangent of this node's value to those of its parents, in their order.
+  let pullback: ((Tensor) -> [Tensor])?
+
+  // The sweep's notes on this node.
+  var cotangent: Tensor?
+  var pendingUses = 0
+
+  init(_ primitive: Primitive, parents: [Node] = [], pullback: ((Tensor) -> [Tensor])? = nil) {
+    self.primitive = primitive
+    self.parents = parents
+    self.pullback = pullback
+  }
+
+  deinit {
+    if parents.isEmpty { return }
+    var dying: [Node] = parents
+    parents = []
+    while var node = dying.popLast() {
+      // Only the last owner of a node takes it apart; another owner keeps it whole.
+      if isKnownUniquelyReferenced(&node) {
+        dying.append(contentsOf: node.parents)
+        node.parents = []
+      }
+    }
+  }
+}
