@@ -1,0 +1,78 @@
+// # AdamW
+//
+// Each number has a running mean of its gradient and of the gradient's square; a step goes by their quotient, so that its length does not depend on the
+// gradient's. Weight decay acts on the value itself, beside the gradient ("decoupled"):
+//
+//     m  ←  β₁ m + (1 − β₁) g                          v  ←  β₂ v + (1 − β₂) g²
+//     w  ←  w − rate · ( m̂ / (√v̂ + ε) + decay · w )    m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ)
+//
+// Decay acts on matrices only. A bias, a norm's scale, D or the gate's bias has no direction in which smaller would mean simpler.
+//
+// Before the step all gradients together are scaled down if their norm is above a limit (clipping).
+//
+// Read before: `Trainable.swift`. Read next: `Schedule.swift`, `TrainingRun.swift`. Source: arXiv 1711.05101.
+
+import Gradients
+import Tensors
+
+/// The settings of AdamW.
+public struct AdamWSettings: Codable, Equatable, Sendable {
+  public var beta1 = 0.9
+  public var beta2 = 0.95
+  public var epsilon = 1e-8
+  /// The decay of matrices, times the learning rate.
+  public var weightDecay = 0.1
+  /// The largest norm of all gradients together; nil for no limit.
+  public var clip: Double? = 1.0
+
+  public init() {}
+}
+
+/// AdamW with decoupled weight decay over a list of parameters or rows of them.
+public struct AdamW {
+  public let settings: AdamWSettings
+  public let trained: [Trainable]
+  /// m and v of each entry of `trained`, with the parameter's shape.
+  public internal(set) var firstMoments, secondMoments: [Tensor]
+  /// The number of steps that were made.
+  public internal(set) var steps = 0
+
+  public init(_ trained: [Trainable], settings: AdamWSettings = AdamWSettings()) {
+    self.trained = trained
+    self.settings = settings
+    firstMoments = trained.map { Tensor.zeros($0.parameter.value.shape) }
+    secondMoments = firstMoments
+  }
+
+  /// Makes one step.
+  ///
+  /// - Parameters:
+  ///   - gradients: one for each entry of `trained`, with the parameter's shape
+  ///   - learningRate: of this step
+  ///   - norm: the norm of all gradients together, as `gradientNorm` gives it
+  public mutating func step(_ gradients: [Tensor], learningRate: Double, norm: Double) {
+    precondition(
+      gradients.count == trained.count, "\(trained.count) parameters are trained, but \(gradients.count) gradients came")
+    steps += 1
+    let scale = settings.clip.map { norm > $0 ? $0 / norm : 1 } ?? 1
+    for (index, entry) in trained.enumerated() {
+      let isMatrix = entry.parameter.value.rank >= 2
+      let step = AdamWStep(
+        learningRate: Scalar(learningRate), beta1: Scalar(settings.beta1), beta2: Scalar(settings.beta2), step: steps,
+        epsilon: Scalar(settings.epsilon), weightDecay: isMatrix ? Scalar(settings.weightDecay) : 0,
+        gradientScale: Scalar(scale))
+      entry.parameter.update { value in
+        for rows in entry.rows {
+          step.apply(
+            to: &value, gradient: gradients[index], firstMoment: &firstMoments[index],
+            secondMoment: &secondMoments[index], rows: rows)
+        }
+      }
+    }
+  }
+}
+
+/// The Euclidean norm of all gradients together.
+public func gradientNorm(_ gradients: [Tensor]) -> Double {
+  gradients.reduce(0) { $0 + Double(dot($1, $1)) }.squareRoot()
+}

@@ -1,0 +1,87 @@
+// # The state of a run in a file
+//
+// Everything that the next step depends on: parameters, both moments, the random state, the number of steps, and the records so far. It is
+// one safetensors file, written beside and renamed, so that a run that is killed while it writes leaves the older one whole.
+//
+// Parameters that the run does not train are not in it: they belong to whoever made them.
+//
+// Read before: `TrainingRun.swift`, `Checkpoints/Checkpoint.swift`.
+
+import Checkpoints
+import Foundation
+import Gradients
+import Tensors
+
+extension TrainingRun {
+  /// Writes the state of the run to its checkpoint, if it has one.
+  public func save() throws {
+    guard let checkpointFile else { return }
+    var checkpoint = Checkpoint()
+    for (index, entry) in optimiser.trained.enumerated() {
+      checkpoint.tensors["parameter.\(entry.parameter.name)"] = entry.parameter.value
+      checkpoint.tensors["first_moment.\(entry.parameter.name)"] = optimiser.firstMoments[index]
+      checkpoint.tensors["second_moment.\(entry.parameter.name)"] = optimiser.secondMoments[index]
+    }
+    checkpoint.metadata["state"] = String(decoding: try JSONEncoder().encode(state), as: UTF8.self)
+    try checkpoint.write(to: checkpointFile)
+  }
+
+  /// What is not a tensor.
+  private struct State: Codable {
+    var name: String
+    var scalar: String
+    var settings: TrainingSettings
+    var random: SeededGenerator
+    var detailNames: [String]
+    /// loss, learning rate, norm of the gradient and details, for each step
+    var records: [[Double]]
+  }
+
+  private var state: State {
+    State(
+      name: name, scalar: scalarName, settings: settings, random: random, detailNames: detailNames,
+      records: records.map { [$0.loss, $0.learningRate, $0.gradientNorm] + $0.details })
+  }
+
+  /// Goes on from a checkpoint of this run.
+  ///
+  /// Throws, with nothing changed, if the file is damaged or belongs to a run of another name, number type or settings.
+  func resume(from file: URL) throws {
+    let checkpoint = try Checkpoint(contentsOf: file)
+    guard let text = checkpoint.metadata["state"],
+      let kept = try? JSONDecoder().decode(State.self, from: Data(text.utf8))
+    else {
+      throw CheckpointError(
+        file: file.path, problem: "it does not hold the state of a training run",
+        remedy: "remove it, and the run begins again")
+    }
+    func demand(_ what: String, _ mine: some Equatable & CustomStringConvertible, _ theirs: some CustomStringConvertible)
+      throws
+    {
+      if mine.description != theirs.description {
+        throw TrainingError.otherRun(file: file.path, difference: "its \(what) is \(theirs), this run's \(mine)")
+      }
+    }
+    try demand("name", name, kept.name)
+    try demand("number type", scalarName, kept.scalar)
+    guard settings == kept.settings else {
+      throw TrainingError.otherRun(file: file.path, difference: "its settings differ: \(kept.settings)")
+    }
+    func tensors(_ kind: String) throws -> [Tensor] {
+      try optimiser.trained.map {
+        try checkpoint.tensor("\(kind).\($0.parameter.name)", shape: $0.parameter.value.shape)
+      }
+    }
+    let (values, first, second) = try (tensors("parameter"), tensors("first_moment"), tensors("second_moment"))
+    for (entry, value) in Swift.zip(optimiser.trained, values) { entry.parameter.value = value }
+    (optimiser.firstMoments, optimiser.secondMoments) = (first, second)
+    optimiser.steps = kept.records.count
+    restore(
+      records: kept.records.enumerated().map { step, numbers in
+        StepRecord(
+          step: step, loss: numbers[0], learningRate: numbers[1], gradientNorm: numbers[2],
+          details: Array(numbers.dropFirst(3)))
+      },
+      detailNames: kept.detailNames, random: kept.random)
+  }
+}

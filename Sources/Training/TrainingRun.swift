@@ -1,0 +1,163 @@
+// # The training loop
+//
+// A run is a sequence of steps, so that training reads as a for-loop:
+//
+//     let run = try TrainingRun("teacher", of: trained, settings: settings, checkpoint: url)
+//     for _ in run {
+//       let batch = corpus.randomBatch(B: 8, T: 128, using: &run.random)
+//       try run.descend(mean(crossEntropy(model(batch.inputs), targets: batch.targets)))
+//     }
+//
+// The run brings the learning rate, the clipping, the step of the optimiser, the record of every step, the stop at a loss that is no number, and
+// the checkpoint. It begins where its checkpoint ends, and what it computes from there is bit for bit what it
+// would have computed without the interruption: parameters, moments, step and random state are all there is, and all are kept.
+//
+// Read before: `AdamW.swift`, `Schedule.swift`. Read next: `TrainingRun+Checkpoint.swift`.
+
+import Foundation
+import Gradients
+import Tensors
+
+/// How a run trains.
+public struct TrainingSettings: Codable, Equatable, Sendable {
+  public var schedule: WarmUpStableDecay
+  public var optimiser: AdamWSettings
+  /// The tokens that each update sees: rows of the batch times their length.
+  public var tokensPerUpdate: Int
+  /// The seed of the run's random numbers.
+  public var seed: UInt64
+
+  public init(
+    steps: Int, learningRate: Double, tokensPerUpdate: Int, seed: UInt64, optimiser: AdamWSettings = AdamWSettings()
+  ) {
+    schedule = WarmUpStableDecay(peak: learningRate, steps: steps)
+    self.optimiser = optimiser
+    self.tokensPerUpdate = tokensPerUpdate
+    self.seed = seed
+  }
+}
+
+/// What happened in a step.
+public struct StepRecord: Sendable, Equatable {
+  /// The step, counted from 0.
+  public let step: Int
+  public let loss: Double
+  public let learningRate: Double
+  /// The norm of all gradients together, before clipping.
+  public let gradientNorm: Double
+  /// What the caller added, in the order of `TrainingRun.detailNames`.
+  public let details: [Double]
+}
+
+/// Why a run stopped.
+public enum TrainingError: Error, Equatable, CustomStringConvertible, LocalizedError {
+  /// A loss or a gradient was NaN or infinite; the parameters are those before the step.
+  case notFinite(run: String, step: Int, what: String)
+  /// Nothing to train.
+  case nothingTrained(run: String)
+  /// The checkpoint is of another run.
+  case otherRun(file: String, difference: String)
+
+  public var description: String {
+    switch self {
+    case .notFinite(let run, let step, let what):
+      "\(run): \(what) at step \(step), so that the run was stopped before its weights were harmed;"
+        + " try a smaller learning rate"
+    case .nothingTrained(let run):
+      "\(run): the list of what is trained is empty, so that the stage would change nothing;"
+        + " list at least one parameter"
+    case .otherRun(let file, let difference):
+      "\(file): this checkpoint belongs to another run (\(difference)); remove it, or choose another --out"
+    }
+  }
+  public var errorDescription: String? { description }
+}
+
+/// A sequence of optimiser steps over a list of parameters.
+public final class TrainingRun: Sequence, IteratorProtocol {
+  public let name: String
+  public let settings: TrainingSettings
+  /// The random numbers of the run; batches are drawn from it.
+  public var random: SeededGenerator
+  public private(set) var records: [StepRecord] = []
+  /// The names of the details that the caller gives with each loss.
+  public private(set) var detailNames: [String] = []
+  /// Called after each step, for a progress bar.
+  public var onStep: ((StepRecord) -> Void)?
+
+  var optimiser: AdamW
+  let checkpointFile: URL?
+  let checkpointInterval: Int
+
+  /// A run from its beginning, or from where its checkpoint ends.
+  ///
+  /// - Parameters:
+  ///   - name: for messages and checkpoints
+  ///   - trained: what the steps may change; throws if the list is empty
+  ///   - checkpoint: where the run keeps its state, or nil; throws if there is a file that is no checkpoint of this run
+  ///   - interval: after how many steps it is written
+  public init(
+    _ name: String, of trained: [Trainable], settings: TrainingSettings, checkpoint: URL? = nil, every interval: Int = 200
+  ) throws {
+    guard trained.contains(where: { $0.count > 0 }) else { throw TrainingError.nothingTrained(run: name) }
+    self.name = name
+    self.settings = settings
+    random = SeededGenerator(seed: settings.seed)
+    optimiser = AdamW(trained, settings: settings.optimiser)
+    checkpointFile = checkpoint
+    checkpointInterval = interval
+    if let checkpoint, FileManager.default.fileExists(atPath: checkpoint.path) { try resume(from: checkpoint) }
+  }
+
+  /// The next step's number, or nil when the run is over.
+  public func next() -> Int? { records.count < settings.schedule.steps ? records.count : nil }
+
+  /// Makes one step down the gradient of a loss.
+  ///
+  /// - Parameters:
+  ///   - loss: a variable with one element that depends on what is trained
+  ///   - details: numbers to be recorded beside it, such as the loss of each layer; the same names in each step
+  ///
+  /// Throws, before any parameter is changed, if the loss or a gradient is not finite.
+  public func descend(_ loss: Variable, details: [(String, Double)] = []) throws {
+    let step = records.count
+    let value = Double(loss.value.scalar)
+    guard value.isFinite else { throw TrainingError.notFinite(run: name, step: step, what: "the loss is \(value)") }
+    let slopes = gradients(of: loss, withRespectTo: optimiser.trained.map(\.parameter))
+    let norm = gradientNorm(slopes)
+    guard norm.isFinite else {
+      throw TrainingError.notFinite(run: name, step: step, what: "the norm of the gradient is \(norm)")
+    }
+    let rate = settings.schedule.rate(at: step)
+    optimiser.step(slopes, learningRate: rate, norm: norm)
+    let record = StepRecord(
+      step: step, loss: value, learningRate: rate, gradientNorm: norm, details: details.map(\.1))
+    try add(record, detailNames: details.map(\.0))
+    onStep?(record)
+    if records.count.isMultiple(of: checkpointInterval) || records.count == settings.schedule.steps { try save() }
+  }
+
+  private func add(_ record: StepRecord, detailNames names: [String]) throws {
+    if records.isEmpty { detailNames = names }
+    precondition(names == detailNames, "\(name): the details \(names) came after \(detailNames)")
+    records.append(record)
+  }
+
+  /// Takes over what a checkpoint kept.
+  func restore(records: [StepRecord], detailNames: [String], random: SeededGenerator) {
+    self.records = records
+    self.detailNames = detailNames
+    self.random = random
+  }
+
+  /// The records as a table of comma-separated values: step, tokens seen, loss in the unit of the run, learning rate, norm of the gradient, details.
+  public var csv: String {
+    let names = ["step", "tokens", "loss", "learning_rate", "gradient_norm"] + detailNames
+    let lines = records.map { record in
+      let tokens = (record.step + 1) * settings.tokensPerUpdate
+      let numbers = [record.loss, record.learningRate, record.gradientNorm] + record.details
+      return (["\(record.step)", "\(tokens)"] + numbers.map { "\($0)" }).joined(separator: ",")
+    }
+    return ([names.joined(separator: ",")] + lines).joined(separator: "\n") + "\n"
+  }
+}
