@@ -20,7 +20,7 @@ public enum AtomicFile {
   /// Replaces the contents of a file by a text in UTF-8.
   public static func write(_ text: String, to url: URL) throws { try write(Data(text.utf8), to: url) }
 
-  /// Replaces the contents of a file by what `body` writes, piece after piece, so that they need not be in memory at once.
+  /// Replaces the contents of a file by what `body` writes piece after piece: they need not be in memory at once.
   ///
   /// If `body` throws, the file stays as it was.
   public static func write(to url: URL, _ body: (Output) throws -> Void) throws {
@@ -70,9 +70,9 @@ private func systemWrite(_ descriptor: Int32, _ start: UnsafeRawPointer, _ count
 // ## The temporary file
 //
 // A killed run leaves its temporary file behind, and the next write to the same target removes it. It must not
-// remove the file of a writer that is still at work, in this process or in another. Process numbers cannot tell the two
-// apart (in containers they repeat). A lock can: the writer holds one on its temporary file, and the system lets go
-// of it when the writer dies, however it dies. So a temporary file that can be locked has no owner.
+// remove the file of a writer that is still at work, in this process or in another. Process numbers cannot tell the
+// two apart (in containers they repeat). A lock can: the writer holds one on its temporary file, and the system
+// lets go of it when the writer dies, however it dies. So a temporary file that can be locked has no owner.
 
 private struct Target {
   let path: String
@@ -123,7 +123,8 @@ private struct Target {
 
   /// Removes the temporary files of writers that no longer live.
   func removeLeftovers() {
-    for entry in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] where entry.hasPrefix(prefix) {
+    let entries = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    for entry in entries where entry.hasPrefix(prefix) {
       let digits = entry.dropFirst(prefix.count)
       guard digits.count == 16, digits.allSatisfy(\.isHexDigit) else { continue }
       let leftover = directory + "/" + entry

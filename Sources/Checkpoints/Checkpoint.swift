@@ -1,8 +1,8 @@
 // # Checkpoints
 //
 // A model at rest: tensors by name, and a few texts about them. The file is safetensors, so that weights from
-// elsewhere can be read here and ours elsewhere. What we write we read back bit for bit; a run that goes on from a checkpoint
-// is the run that was never interrupted.
+// elsewhere can be read here and ours elsewhere. What we write we read back bit for bit; a run that goes on from a
+// checkpoint is the run that was never interrupted.
 //
 // Read before: `SafetensorsHeader.swift`, `AtomicFile.swift`. Read next: `Training/TrainingCheckpoint.swift`.
 
@@ -58,8 +58,9 @@ public struct Checkpoint: Sendable {
     let header = SafetensorsHeader.bytes(for: sorted, metadata: metadata)
     guard header.count - 8 <= SafetensorsHeader.maximalLength else {
       throw CheckpointError(
-        file: url.path, problem: "names and metadata take \(header.count - 8) bytes, and no reader accepts more than"
-          + " \(SafetensorsHeader.maximalLength)",
+        file: url.path,
+        problem: "names and metadata take \(header.count - 8) bytes, more than the"
+          + " \(SafetensorsHeader.maximalLength) that are allowed",
         remedy: "keep long texts in a file of their own")
     }
     try AtomicFile.write(to: url) { output in
@@ -76,8 +77,8 @@ public struct Checkpoint: Sendable {
 
 // ## Reading a model from it
 //
-// A wrong file shows itself in two ways: names that do not fit, and shapes that do not fit. Both are errors of the person
-// at the keyboard rather than of the program, so they are thrown and not trapped.
+// A wrong file shows itself in two ways: names that do not fit, and shapes that do not fit. Both are errors of the
+// person at the keyboard rather than of the program, so they are thrown and not trapped.
 
 extension Checkpoint {
   /// The tensor of a name, which must have this shape.
@@ -104,7 +105,9 @@ extension Checkpoint {
     let missing = expected.subtracting(tensors.keys).sorted()
     let unexpected = Set(tensors.keys).subtracting(expected).sorted()
     var complaints: [String] = []
-    if !missing.isEmpty { complaints.append("\(missing.count) of \(expected.count) tensors are missing: \(listed(missing))") }
+    if !missing.isEmpty {
+      complaints.append("\(missing.count) of \(expected.count) tensors are missing: \(listed(missing))")
+    }
     if !unexpected.isEmpty { complaints.append("\(unexpected.count) are not expected: \(listed(unexpected))") }
     guard complaints.isEmpty else {
       throw CheckpointError(

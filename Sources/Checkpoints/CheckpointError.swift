@@ -74,7 +74,8 @@ extension CheckpointError {
 func mappedContents(of url: URL) throws -> Data {
   let path = url.path
   guard url.isFileURL else {
-    throw CheckpointError(file: url.absoluteString, problem: "this is not the address of a file", remedy: "give a path")
+    throw CheckpointError(
+      file: url.absoluteString, problem: "this is not the address of a file", remedy: "give a path")
   }
   var status = stat()
   guard stat(path, &status) == 0 else {

@@ -1,9 +1,9 @@
 // # A parser for headers
 //
 // The header of a safetensors file is JSON of a fixed form: objects, lists of natural numbers, texts. We parse it
-// ourselves, for two reasons. A general parser takes the last of two equal keys without a word, and here that would be
-// a tensor lost; and a flaw is to be reported with the byte at which it stands. There is no nesting to follow, so
-// that no input can exhaust the stack.
+// ourselves, for two reasons. A general parser takes the last of two equal keys without a word, and here that would
+// be a tensor lost; and a flaw is to be reported with the byte at which it stands. There is no nesting to follow,
+// so that no input can exhaust the stack.
 //
 // Read before: `CheckpointError.swift`. Read next: `SafetensorsHeader.swift`.
 
@@ -32,10 +32,10 @@ struct HeaderParser {
   }
 
   /// The error for a flaw at the current byte.
-  func flaw(_ problem: String) -> CheckpointError {
-    CheckpointError(
-      file: file, tensor: tensor, byte: offset + position, problem: problem,
-      remedy: "the file is damaged or not safetensors, get or make it anew")
+  func flaw(
+    _ problem: String, remedy: String = "the file is damaged or not safetensors, get or make it anew"
+  ) -> CheckpointError {
+    CheckpointError(file: file, tensor: tensor, byte: offset + position, problem: problem, remedy: remedy)
   }
 
   /// The next byte after spaces, or nil at the end.

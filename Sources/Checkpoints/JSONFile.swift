@@ -1,7 +1,7 @@
 // # Settings beside the weights
 //
-// The weights say nothing about how many heads they belong to. That stands in a `config.json` beside them, which people
-// read and compare: so its keys are sorted, a key a line, and two equal settings give two equal files.
+// The weights say nothing about how many heads they belong to. That stands in a `config.json` beside them, which
+// people read and compare: so its keys are sorted, a key a line, and two equal settings give two equal files.
 //
 // Read before: `AtomicFile.swift`. Read next: `Checkpoint.swift`.
 
@@ -37,7 +37,7 @@ public func readJSON<Value: Decodable>(_ type: Value.Type = Value.self, from url
     return try JSONDecoder().decode(Value.self, from: data)
   } catch let error as DecodingError {
     throw CheckpointError(
-      file: url.path, problem: explanation(of: error),
+      file: url.path, problem: explanation(of: error, in: data),
       remedy: "correct the file by hand, or delete it and run the step that makes it again")
   } catch {
     throw CheckpointError(
@@ -48,10 +48,11 @@ public func readJSON<Value: Decodable>(_ type: Value.Type = Value.self, from url
 
 /// A path such as `layers.2.width` in quotation marks, or a name for the whole file.
 private func path(of keys: [any CodingKey]) -> String {
-  keys.isEmpty ? "the top level" : "the key “\(keys.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: "."))”"
+  guard !keys.isEmpty else { return "the top level" }
+  return "the key “" + keys.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".") + "”"
 }
 
-private func explanation(of error: DecodingError) -> String {
+private func explanation(of error: DecodingError, in data: Data) -> String {
   switch error {
   case .keyNotFound(let key, let context):
     return "\(path(of: context.codingPath + [key])) is missing"
@@ -60,12 +61,21 @@ private func explanation(of error: DecodingError) -> String {
   case .valueNotFound(let type, let context):
     return "\(path(of: context.codingPath)) is null instead of a value of the type \(type)"
   case .dataCorrupted(let context):
-    var reason = context.debugDescription
-    // What the parser noticed, with line and column, is hidden one level down.
-    let hidden = (context.underlyingError as NSError?)?.userInfo[NSDebugDescriptionErrorKey] as? String
-    if let hidden { reason += " " + hidden }
+    let isSyntax = context.codingPath.isEmpty && context.debugDescription.contains("not valid JSON")
+    let reason = isSyntax ? flawOfSyntax(in: data) : context.debugDescription
     return "\(path(of: context.codingPath)) is damaged (\(reason))"
   @unknown default:
     return "the contents do not fit (\(error))"
+  }
+}
+
+/// What is wrong with a text that is not JSON. The decoder does not say it on every system; the older parser does.
+private func flawOfSyntax(in data: Data) -> String {
+  do {
+    _ = try JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed)
+    return "a number does not fit the type of its key"
+  } catch {
+    let reason = (error as NSError).userInfo[NSDebugDescriptionErrorKey] as? String
+    return reason ?? error.localizedDescription
   }
 }

@@ -7,8 +7,8 @@
 //                        "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, …}
 //     the rest    the numbers, row-major; offsets count from the beginning of this part
 //
-// The tensors must fill the last part without gaps and without overlaps. A file from somewhere else is not to be believed:
-// every number in it is checked before it is used, since a wrong one would read foreign memory or ask for
+// The tensors must fill the last part without gaps and without overlaps. A file from somewhere else is not to be
+// believed: every number in it is checked before it is used, since a wrong one would read foreign memory or ask for
 // all there is.
 //
 // Read before: `HeaderParser.swift`, `ElementType.swift`. Read next: `Checkpoint.swift`.
@@ -38,7 +38,8 @@ struct SafetensorsHeader {
   /// Reads and checks the header of a whole file.
   init(_ data: Data, file: String) throws {
     let start = try SafetensorsHeader.startOfNumbers(data, file: file)
-    var parser = try HeaderParser([UInt8](data[(data.startIndex + 8)..<(data.startIndex + start)]), file: file, offset: 8)
+    let header = [UInt8](data.dropFirst(8).prefix(start - 8))
+    var parser = try HeaderParser(header, file: file, offset: 8)
     var entries: [Entry] = []
     var metadata: [String: String] = [:]
     try parser.object { parser, name in
@@ -86,7 +87,9 @@ struct SafetensorsHeader {
         type = ElementType(rawValue: word)
         if type == nil {
           let known = ElementType.allCases.map(\.rawValue).joined(separator: ", ")
-          throw parser.flaw("the dtype \(quoted(word)) is none of those that can be read (\(known))")
+          throw parser.flaw(
+            "the dtype \(quoted(word)) is none of those that can be read (\(known))",
+            remedy: "convert the file to one of them")
         }
       case "shape": sizes = try parser.naturalNumbers(of: "the shape")
       case "data_offsets": offsets = try parser.naturalNumbers(of: "the pair of offsets")
@@ -98,7 +101,9 @@ struct SafetensorsHeader {
     guard let offsets else { throw parser.flaw("data_offsets is missing") }
 
     guard sizes.count <= Shape.maximalRank else {
-      throw parser.flaw("the shape has \(sizes.count) axes, more than the \(Shape.maximalRank) of a tensor here")
+      throw parser.flaw(
+        "the shape has \(sizes.count) axes, more than the \(Shape.maximalRank) of a tensor here",
+        remedy: "reshape the tensor before it is saved")
     }
     // Also an empty tensor must have strides that can be computed: sizes of zero count as one in this product.
     var bound = type.size
@@ -107,7 +112,8 @@ struct SafetensorsHeader {
       guard !overflow else { throw parser.flaw("the shape \(sizes) has more elements than can be counted") }
       bound = product
     }
-    guard offsets.count == 2, offsets[0] <= offsets[1], offsets[1] <= numbers.count else {
+    guard offsets.count == 2 else { throw parser.flaw("there are \(offsets.count) offsets instead of two") }
+    guard offsets[0] <= offsets[1], offsets[1] <= numbers.count else {
       throw parser.flaw("the offsets \(offsets) are not a range in the \(numbers.count) bytes after the header")
     }
     let shape = Shape(sizes)
@@ -123,13 +129,17 @@ struct SafetensorsHeader {
   /// Throws if tensors overlap or leave bytes between them or at the end.
   private static func checkCoverage(_ entries: [Entry], numbers: Range<Int>, file: String) throws {
     var end = numbers.lowerBound
-    for entry in entries.sorted(by: { ($0.bytes.lowerBound, $0.bytes.upperBound) < ($1.bytes.lowerBound, $1.bytes.upperBound) }) {
-      guard entry.bytes.lowerBound == end else {
-        let problem =
-          entry.bytes.lowerBound < end
-          ? "its bytes overlap with those of another tensor" : "no tensor owns the bytes \(end)..<\(entry.bytes.lowerBound)"
+    func isEarlier(_ a: Entry, _ b: Entry) -> Bool {
+      (a.bytes.lowerBound, a.bytes.upperBound) < (b.bytes.lowerBound, b.bytes.upperBound)
+    }
+    for entry in entries.sorted(by: isEarlier) {
+      let begin = entry.bytes.lowerBound
+      guard begin == end else {
         throw CheckpointError(
-          file: file, tensor: entry.name, byte: entry.bytes.lowerBound, problem: problem,
+          file: file, tensor: entry.name, byte: begin,
+          problem: begin < end
+            ? "its bytes overlap with those of another tensor"
+            : "the \(begin - end) bytes before it belong to no tensor",
           remedy: "the file is damaged, get or make it anew")
       }
       end = entry.bytes.upperBound
@@ -144,8 +154,8 @@ struct SafetensorsHeader {
 
 // ## Writing
 //
-// The tensors follow one another in the order of their names. Spaces fill the header up to a multiple of eight bytes, so
-// that whoever maps the file finds the numbers aligned.
+// The tensors follow one another in the order of their names. Spaces fill the header up to a multiple of eight
+// bytes, so that whoever maps the file finds the numbers aligned.
 
 extension SafetensorsHeader {
   /// The first bytes of a file: the length of the header and the header.

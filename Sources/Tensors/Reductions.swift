@@ -175,3 +175,15 @@ func columnSums(_ x: Tensor, width: Int) -> Tensor {
   withExtendedLifetime(x) {}
   return pieces == 1 ? partial.reshaped(to: [width]) : sum(partial, along: 0)
 }
+
+/// For each row of the innermost axis, the place of its largest number, the first of equals.
+public func indicesOfLargest(_ x: Tensor) -> [Int] {
+  let V = x.shape[-1]
+  return x.withElements { elements in
+    (0..<(x.count / max(1, V))).map { row in
+      var best = 0
+      for index in 1..<max(1, V) where elements[row * V + index] > elements[row * V + best] { best = index }
+      return best
+    }
+  }
+}

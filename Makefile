@@ -1,0 +1,225 @@
+# The commands of the book. `make help` lists them; `make` alone does the main job.
+#
+# Chapters are built with 32-bit numbers in .build-float, tests with both kinds, the 64-bit ones in .build.
+
+ifeq ($(filter oneshell,$(.FEATURES)),)
+$(error GNU make 3.82 or newer is needed. On macOS: brew install make, then call gmake)
+endif
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := main
+.PHONY: main help deps build chapters chapter test test-float lint floors clean expected
+
+# The chapters of the main job, in order, and all that there are.
+MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
+CHAPTERS := $(sort $(notdir $(patsubst %/,%,$(wildcard chapters/*/))))
+
+# Code for AVX2 runs up to twice as fast, and not at all on a processor without it. PORTABLE=1 leaves it out.
+V3 := avx2 fma bmi1 bmi2 f16c movbe abm
+CPU_FLAGS := $(if $(filter x86_64,$(shell uname -m)),$(shell grep -m1 '^flags' /proc/cpuinfo 2>/dev/null))
+HAS_V3 := $(if $(PORTABLE),,$(filter $(words $(V3)),$(words $(filter $(V3),$(CPU_FLAGS)))))
+FLAGS := -c release$(if $(HAS_V3), -Xcc -march=x86-64-v3)
+FLOAT := $(FLAGS) --traits Float32 --scratch-path .build-float
+BIN := .build-float/release
+
+# A chapter reads the King James Bible unless it is given another text.
+TEXT := $(if $(findstring --corpus,$(ARGS)),,data/kjv.txt)
+
+main: deps $(TEXT) build ## (default) install what is missing, build, run the main job: chapters 05, 07, 08, 09, 10
+	@$(RUN)
+	run_all $(MAIN) && status=0 || status=1
+	printf '\nThe results:\n'
+	for name in $(MAIN); do
+	  if [[ -f out/$$name/report.md ]]; then echo "  out/$$name/report.md"; fi
+	done
+	exit $$status
+
+help: ## list the targets
+	@echo 'make [TARGET] [QUICK=1] [ARGS="--seed 1 --plots ascii"] [SKIP_DEPS=1] [PORTABLE=1]'
+	echo
+	awk -F ':.*## ' '/^[a-z\/.-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+build: deps ## build the chapters in release mode, with 32-bit numbers
+	swift build $(FLOAT)
+
+# ---- Chapters
+
+# run_all NAME…: runs chapters one after the other, also after a failure, and prints how many passed. A quick run writes
+# to out/quick, so that it is never taken for a full one, and its transcript is compared with the expected one.
+define RUN
+run_one() {
+  local name=$$1
+  printf '\n==== %s\n\n' "$$name"
+  if [[ -z '$(QUICK)' ]]; then
+    $(BIN)/$$name $(ARGS)
+  else
+    mkdir -p out/quick
+    $(BIN)/$$name --quick --out out/quick $(ARGS) | tee "out/quick/$$name.txt" || return 1
+    # Other arguments give other numbers.
+    [[ -n '$(ARGS)' ]] || $(BIN)/compare-transcripts "chapters/$$name/expected.txt" "out/quick/$$name.txt"
+  fi
+}
+run_all() {
+  local name passed=0 failed=()
+  for name in "$$@"; do
+    if run_one "$$name"; then passed=$$((passed + 1)); else failed+=("$$name"); fi
+  done
+  printf '\n'
+  if (($${#failed[@]})); then printf 'failed: %s\n' "$${failed[*]}"; fi
+  printf '%d passed, %d failed\n' "$$passed" "$${#failed[@]}"
+  ((!$${#failed[@]}))
+}
+endef
+
+chapters: deps $(TEXT) build ## run all chapters; QUICK=1 takes seconds and compares with chapters/NAME/expected.txt
+	@$(RUN)
+	if [[ -n '$(QUICK)' ]]; then rm -rf out/quick; fi
+	run_all $(CHAPTERS)
+
+chapter: deps $(TEXT) build ## run one chapter: make chapter N=08 [QUICK=1] [ARGS="--seed 1"]
+	@$(RUN)
+	names=($(if $(N),$(filter $(N)%,$(CHAPTERS))))
+	if (($${#names[@]} != 1)); then
+	  echo 'make chapter: N=$(N) is not one of the chapters: $(CHAPTERS)' >&2
+	  exit 1
+	fi
+	run_all "$$names"
+
+expected: deps data/kjv.txt build ## rewrite chapters/NAME/expected.txt from quick runs
+	@rm -rf out/quick
+	mkdir -p out/quick
+	for name in $(CHAPTERS); do
+	  echo "$$name" >&2
+	  $(BIN)/$$name --quick --out out/quick > "out/quick/$$name.txt"
+	  cp "out/quick/$$name.txt" "chapters/$$name/expected.txt"
+	done
+
+# ---- Tests
+
+test: deps ## run the tests with 64-bit numbers
+	swift build $(FLAGS) --build-tests
+	swift test $(FLAGS) --disable-testable-imports --disable-xctest
+
+test-float: deps ## run the tests with 32-bit numbers
+	swift build $(FLOAT) --build-tests
+	swift test $(FLOAT) --disable-testable-imports --disable-xctest
+
+lint: ## check the form of the sources
+	swift format lint --strict --recursive Sources Tests chapters Package.swift
+
+floors: deps ## check that no module imports what its floor does not name
+	swift build $(FLAGS) --explicit-target-dependency-import-check error
+
+# ---- What comes from outside
+
+# Debian's names. The last two can be done without by some targets.
+REQUIRED := g++ git pkg-config libopenblas-dev libgnuplot-iostream-dev
+OPTIONAL := gnuplot-nox bible-kjv
+
+# A package is there if dpkg says so, or if what it is for works: another system, another packager.
+define DEPS
+works() {
+  case $$1 in
+    libopenblas-dev) pkg-config --exists openblas ;;
+    libgnuplot-iostream-dev) echo '#include <gnuplot-iostream.h>' | c++ -E -x c++ - ;;
+    gnuplot-nox) command -v gnuplot ;;
+    bible-kjv) command -v bible ;;
+    g++) command -v c++ ;;
+    *) command -v "$$1" ;;
+  esac > /dev/null 2>&1
+}
+find_missing() {
+  local package state
+  missing=()
+  for package in "$$@"; do
+    state=$$(dpkg-query -W -f '$${db:Status-Status}' "$$package" 2> /dev/null || true)
+    [[ $$state == installed ]] || works "$$package" || missing+=("$$package")
+  done
+}
+install_missing() {
+  local root=()
+  command -v apt-get > /dev/null || return 1
+  if ((EUID)); then
+    command -v sudo > /dev/null || return 1
+    root=(sudo)
+    [[ -t 0 ]] || root+=(-n)
+  fi
+  echo "make deps: installing $${missing[*]}" >&2
+  "$${root[@]}" apt-get update -qq || true
+  "$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    -o DPkg::Lock::Timeout=120 "$${missing[@]}" < /dev/null >&2
+}
+explain() {
+  case $$1 in
+    g++) echo 'a C++ compiler and its library, for the plots (Fedora: gcc-c++)' ;;
+    git) echo 'with which SwiftPM fetches swift-argument-parser' ;;
+    pkg-config) echo 'with which SwiftPM finds OpenBLAS (Fedora: pkgconf; Homebrew: pkgconf)' ;;
+    libopenblas-dev) echo 'matrix products (Fedora: openblas-devel; Homebrew: openblas)' ;;
+    libgnuplot-iostream-dev) echo 'plots; on other systems Boost and one header from github.com/dstahlke/gnuplot-iostream' ;;
+    gnuplot-nox) echo 'without it figures are written as scripts, not as pictures (Fedora, Homebrew: gnuplot)' ;;
+    bible-kjv) echo 'without it there is no data/kjv.txt: make ARGS="--corpus FILE" with any text' ;;
+  esac
+}
+endef
+
+deps: ## install the Debian packages that are missing; says what to do where it can not
+	@$(DEPS)
+	if [[ -n '$(SKIP_DEPS)' ]]; then exit 0; fi
+	if ! command -v swift > /dev/null; then
+	  echo 'make deps: there is no swift on the PATH. Swift 6.2 or newer: https://www.swift.org/install' >&2
+	  exit 1
+	fi
+	find_missing $(REQUIRED) $(OPTIONAL)
+	if (($${#missing[@]})); then
+	  install_missing || true
+	  find_missing $(REQUIRED) $(OPTIONAL)
+	fi
+	if (($${#missing[@]})); then
+	  {
+	    echo 'make deps: these packages are missing and could not be installed from here:'
+	    for package in "$${missing[@]}"; do printf '  %-24s %s\n' "$$package" "$$(explain "$$package")"; done
+	    echo 'On Debian or Ubuntu do this, or ask the administrator to:'
+	    echo "  sudo apt-get update && sudo apt-get install --no-install-recommends $${missing[*]}"
+	    echo 'If they are there under other names, go on with: make SKIP_DEPS=1'
+	  } >&2
+	fi
+	if (($${#missing[@]})); then
+	  find_missing $(REQUIRED)
+	  if (($${#missing[@]})); then exit 1; fi
+	  echo 'They are not needed for everything: going on without them.' >&2
+	fi
+	# Debian has several builds of OpenBLAS, of which update-alternatives chooses one.
+	if ! pkg-config --exists openblas; then
+	  {
+	    echo 'make deps: libopenblas-dev is installed, but pkg-config does not find openblas.'
+	    echo 'Choose one of its builds: sudo update-alternatives --auto openblas.pc-'"$$(uname -m)"'-linux-gnu'
+	    echo 'or tell pkg-config where it is: PKG_CONFIG_PATH=FOLDER make'
+	  } >&2
+	  exit 1
+	fi
+
+# The 31,102 verses of the King James Bible, one a line, without their labels ("Ge1:1 ").
+data/kjv.txt: | deps ## export the King James Bible from Debian's package bible-kjv
+	@if ! command -v bible > /dev/null; then
+	  echo '$@ is made by the program bible of the Debian package bible-kjv, which is missing.' >&2
+	  echo 'Install it, or go on with another text: make ARGS="--corpus FILE"' >&2
+	  exit 1
+	fi
+	part=$@.$$$$
+	trap 'rm -f "$$part"' EXIT
+	bible -f -l99999 'Gen1:1-Rev22:21' < /dev/null | LC_ALL=C sed 's/^[0-9A-Za-z]*:[0-9]* //' > "$$part" ||
+	  echo '$@: bible ended with an error' >&2
+	verses=$$(wc -l < "$$part")
+	if ((verses != 31102)); then
+	  echo "$@: bible gave $$((verses)) verses, not 31102; nothing was written" >&2
+	  exit 1
+	fi
+	mv "$$part" $@
+	echo "$@: $$((verses)) verses, $$(($$(wc -c < $@))) bytes"
+
+clean: ## remove results and builds; data/ stays
+	rm -rf out .build .build-float

@@ -1,0 +1,84 @@
+// # Learning byte pairs
+//
+// Taken literally, each merge would go over the whole text: a thousand passes over four million bytes. Two
+// observations make it seconds. A text has few different words (the King James Bible: 950 thousand words, 14
+// thousand different ones), so we count each once and work with the counts. And a merge changes only the words in
+// which its pair occurs: we keep, for every pair, its count and a list of words that had it, and mend both for
+// these words alone.
+//
+// Ties are broken by the token numbers, so that the same text gives the same tokens on every machine. A pair that
+// occurs only once saves nothing; there training ends, with fewer tokens than were asked for.
+//
+// Read before: `BytePairTokenizer.swift`. Read next: `Corpus.swift`.
+
+extension BytePairTokenizer {
+  /// Learns a vocabulary of at most `vocabularySize` tokens; fewer if no pair of tokens occurs twice any more.
+  ///
+  /// Throws `CorpusError` if there is no room for the 256 bytes.
+  public init(trainedOn text: String, vocabularySize: Int) throws {
+    guard vocabularySize >= 256 else {
+      throw CorpusError(
+        "the vocabulary", problem: "\(vocabularySize) tokens were asked for, fewer than there are bytes",
+        remedy: "ask for 256 or more")
+    }
+    var pairs = PairCounts(text)
+    var merges: [TokenPair] = []
+    while merges.count < vocabularySize - 256, let pair = pairs.mostFrequent() {
+      pairs.merge(pair, into: 256 + merges.count)
+      merges.append(pair)
+    }
+    guard let tokenizer = BytePairTokenizer(merges: merges) else {
+      preconditionFailure("training makes each pair once, from earlier tokens")
+    }
+    self = tokenizer
+  }
+}
+
+/// The different words of a text, cut into tokens, and how often each pair of neighbours occurs in all of the text.
+private struct PairCounts {
+  private var words: [[Int]] = []
+  private var multiplicities: [Int] = []
+  private var counts: [TokenPair: Int] = [:]
+  /// For each pair, all words that have it, and perhaps some that had it once.
+  private var places: [TokenPair: Set<Int>] = [:]
+
+  init(_ text: String) {
+    var multiplicity: [ArraySlice<UInt8>: Int] = [:]
+    for word in Words(text) { multiplicity[word, default: 0] += 1 }
+    for (bytes, count) in multiplicity {
+      words.append(bytes.map(Int.init))
+      multiplicities.append(count)
+      add(words.count - 1, times: count)
+    }
+  }
+
+  /// Counts the pairs of a word in (times > 0) or out (times < 0).
+  private mutating func add(_ word: Int, times: Int) {
+    let ids = words[word]
+    for (left, right) in zip(ids, ids.dropFirst()) {
+      let pair = TokenPair(left: left, right: right)
+      counts[pair, default: 0] += times
+      if times > 0 { places[pair, default: []].insert(word) }
+    }
+  }
+
+  /// The pair with the highest count, of equal ones the smallest; nil if none occurs twice.
+  func mostFrequent() -> TokenPair? {
+    var best: (pair: TokenPair, count: Int)?
+    for (pair, count) in counts where count > 1 {
+      if let best, best.count > count || (best.count == count && best.pair < pair) { continue }
+      best = (pair, count)
+    }
+    return best?.pair
+  }
+
+  /// Replaces a pair by a token in every word.
+  mutating func merge(_ pair: TokenPair, into id: Int) {
+    for word in places.removeValue(forKey: pair) ?? [] {
+      add(word, times: -multiplicities[word])
+      words[word] = replacing(pair, by: id, in: words[word])
+      add(word, times: multiplicities[word])
+    }
+    counts[pair] = nil
+  }
+}

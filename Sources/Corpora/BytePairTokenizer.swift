@@ -1,0 +1,115 @@
+// # Byte pairs
+//
+// The dictionary of the GPT models, learned from a text: begin with the 256 bytes, and again and again make the
+// most frequent pair of neighbours a token of its own. Frequent words become one token, rare ones a few, and
+// nothing is ever unknown, since every text consists of bytes.
+//
+// To encode is to repeat the merges in the order in which they were learned. A word usually needs few of them, so
+// we look for the earliest merge that applies, apply it everywhere in the word, and look again: a merge can only
+// make room for later ones, whose pairs contain the new token.
+//
+// Read before: `Words.swift`. Read next: `BytePairTokenizer+Training.swift`.
+// Source: Sennrich, Haddow and Birch, arXiv 1508.07909, on bytes as in GPT-2.
+
+import Foundation
+
+/// Two neighbouring tokens; smaller where the left one is, then where the right one is.
+struct TokenPair: Hashable, Comparable {
+  let left: Int
+  let right: Int
+
+  static func < (a: TokenPair, b: TokenPair) -> Bool { (a.left, a.right) < (b.left, b.right) }
+}
+
+/// Tokens that are bytes or learned strings of bytes: 0…255 are the bytes, 256 + k comes from the k-th merge.
+public struct BytePairTokenizer: Tokenizer, Equatable {
+  /// The pair that each token from 256 on consists of.
+  let merges: [TokenPair]
+  private let ranks: [TokenPair: Int]
+  private let spellings: [[UInt8]]
+
+  /// The tokenizer with these merges, or nil if they are not a possible result of training.
+  init?(merges: [TokenPair]) {
+    var ranks: [TokenPair: Int] = [:]
+    var spellings = (0...255).map { [UInt8($0)] }
+    for (rank, pair) in merges.enumerated() {
+      guard spellings.indices.contains(pair.left), spellings.indices.contains(pair.right) else { return nil }
+      guard ranks.updateValue(rank, forKey: pair) == nil else { return nil }
+      let spelling = spellings[pair.left] + spellings[pair.right]
+      guard spelling.count <= Words.longest + 3 else { return nil }
+      spellings.append(spelling)
+    }
+    self.merges = merges
+    self.ranks = ranks
+    self.spellings = spellings
+  }
+
+  public var vocabularySize: Int { spellings.count }
+
+  /// The tokens of a text; every text has some, so that this never throws.
+  public func encode(_ text: String) -> [Int] {
+    var known: [ArraySlice<UInt8>: [Int]] = [:]
+    var result: [Int] = []
+    for word in Words(text) {
+      if let ids = known[word] {
+        result += ids
+      } else {
+        let ids = encode(word: word)
+        known[word] = ids
+        result += ids
+      }
+    }
+    return result
+  }
+
+  private func encode(word: ArraySlice<UInt8>) -> [Int] {
+    var ids = word.map(Int.init)
+    while let rank = zip(ids, ids.dropFirst()).compactMap({ ranks[TokenPair(left: $0, right: $1)] }).min() {
+      ids = replacing(merges[rank], by: 256 + rank, in: ids)
+    }
+    return ids
+  }
+
+  public func decode(_ ids: [Int]) -> String {
+    let unknown = Array("\u{FFFD}".utf8)
+    return String(decoding: ids.flatMap { spellings.indices.contains($0) ? spellings[$0] : unknown }, as: UTF8.self)
+  }
+}
+
+/// The tokens with every occurrence of a pair, from the left, replaced by one token.
+func replacing(_ pair: TokenPair, by id: Int, in ids: [Int]) -> [Int] {
+  var result: [Int] = []
+  result.reserveCapacity(ids.count)
+  var index = 0
+  while index < ids.count {
+    if index + 1 < ids.count, ids[index] == pair.left, ids[index + 1] == pair.right {
+      result.append(id)
+      index += 2
+    } else {
+      result.append(ids[index])
+      index += 1
+    }
+  }
+  return result
+}
+
+extension BytePairTokenizer {
+  private enum CodingKeys: CodingKey { case merges }
+
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: CodingKeys.self)
+    let rows = try fields.decode([[Int]].self, forKey: .merges)
+    guard rows.allSatisfy({ $0.count == 2 }),
+      let tokenizer = BytePairTokenizer(merges: rows.map { TokenPair(left: $0[0], right: $0[1]) })
+    else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .merges, in: fields, debugDescription: "the merges are not pairs of earlier tokens, each once")
+    }
+    self = tokenizer
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(merges.map { [$0.left, $0.right] }, forKey: .merges)
+  }
+}

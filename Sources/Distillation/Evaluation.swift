@@ -1,0 +1,123 @@
+// # How far the student is from its teacher
+//
+// On held-out text, always the same windows. Four questions:
+//
+//     cross-entropy       how many nats a token costs the student, and the teacher
+//     KL                  how many nats more a token drawn from the teacher costs, coded with the student's distribution
+//     agreement           how often the most probable token is the same
+//     per layer           how far matrices (Frobenius) and mixer outputs (L2) are apart, layer by layer, on the teacher's states
+//
+// Each is a mean over windows with the standard error of that mean, windows being the independent pieces of text.
+//
+// Read before: `Stages.swift`.
+
+import Corpora
+import Gradients
+import Layers
+import Models
+import Tensors
+
+/// A mean over windows of text.
+public struct Estimate: Sendable, Equatable {
+  public let mean: Double
+  /// The standard error of the mean: the windows' deviation over √(their number).
+  public let standardError: Double
+
+  public init(_ samples: [Double]) {
+    let count = Double(samples.count)
+    let mean = samples.reduce(0, +) / count
+    let variance = samples.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(1, count - 1)
+    self.mean = mean
+    standardError = (variance / count).squareRoot()
+  }
+}
+
+/// What a student is worth beside its teacher.
+public struct Evaluation: Sendable {
+  /// Cross-entropy on the text, in nats per token.
+  public let crossEntropy: Estimate
+  /// The teacher's, on the same windows.
+  public let teacherCrossEntropy: Estimate
+  /// KL(teacher ‖ student), in nats per token.
+  public let divergence: Estimate
+  /// The part of the tokens at which both hold the same token most probable.
+  public let agreement: Estimate
+  /// The number of windows.
+  public let windows: Int
+}
+
+/// Measures a student against its teacher on held-out windows.
+///
+/// - Parameter batches: as `Corpus.heldOutBatches` gives them
+public func evaluate(_ student: LanguageModel, against teacher: LanguageModel, on batches: [Batch]) -> Evaluation {
+  var (own, teachers, divergences, agreements) = ([Double](), [Double](), [Double](), [Double]())
+  for batch in batches {
+    let (q, p) = (student(batch.inputs).value, teacher(batch.inputs).value)
+    let (ofStudent, ofTeacher) = (
+      crossEntropy(q, targets: batch.targets), crossEntropy(p, targets: batch.targets)
+    )
+    let distributions = ofTeacher.probabilities
+    // KL(p ‖ q) = H(p, q) − H(p, p)
+    let divergence =
+      crossEntropy(q, distributions: distributions).losses - crossEntropy(p, distributions: distributions).losses
+    let same = agreement(q, p)
+    for row in 0..<batch.inputs.B {
+      func meanOfRow(_ x: Tensor) -> Double { Double(mean(x.sliced(row..<(row + 1))).scalar) }
+      own.append(meanOfRow(ofStudent.losses))
+      teachers.append(meanOfRow(ofTeacher.losses))
+      divergences.append(meanOfRow(divergence))
+      agreements.append(meanOfRow(same))
+    }
+  }
+  return Evaluation(
+    crossEntropy: Estimate(own), teacherCrossEntropy: Estimate(teachers), divergence: Estimate(divergences),
+    agreement: Estimate(agreements), windows: own.count)
+}
+
+/// The cross-entropy of a model on windows of text, in nats per token.
+public func crossEntropy(of model: LanguageModel, on batches: [Batch]) -> Estimate {
+  Estimate(
+    batches.flatMap { batch in
+      let losses = crossEntropy(model(batch.inputs).value, targets: batch.targets).losses
+      return (0..<batch.inputs.B).map { Double(mean(losses.sliced($0..<($0 + 1))).scalar) }
+    })
+}
+
+/// 1 where the largest logit of both stands at the same token, else 0: two tensors [B, T, V] → [B, T].
+private func agreement(_ q: Tensor, _ p: Tensor) -> Tensor {
+  let (mine, theirs) = (indicesOfLargest(q), indicesOfLargest(p))
+  return Tensor(Swift.zip(mine, theirs).map { $0 == $1 ? 1 : 0 }, shape: q.shape.prefix(2))
+}
+
+/// How far a student's layer is from its teacher's, on the teacher's states.
+public struct LayerDistance: Sendable {
+  public let layer: Int
+  /// Mean over windows and heads of the Frobenius distance of the matrices.
+  public let matrix: Double
+  /// Mean over windows and tokens of the L2 distance of the mixers' outputs.
+  public let hidden: Double
+  /// Mean over windows and tokens of the L2 norm of the teacher's output, for comparison.
+  public let teacherNorm: Double
+}
+
+/// Measures matrices and mixer outputs of each layer against the teacher's, on the teacher's states.
+public func layerDistances(
+  of student: LanguageModel, from teacher: LanguageModel, on batches: [Batch]
+) -> [LayerDistance] {
+  let perBatch = batches.map { batch -> [[Double]] in
+    Swift.zip(teacher.trace(batch.inputs), student.blocks).map { trace, block in
+      let u = trace.mixerInput.detached
+      let mine = block.mixer.outputAndMatrix(u)
+      let output = trace.mixerOutput.value
+      return [
+        Double(mean(distance(mine.matrix.value, trace.matrix!.value, over: 2)).scalar),
+        Double(mean(distance(mine.output.value, output, over: 1)).scalar),
+        Double(mean(distance(output, .zeros(output.shape), over: 1)).scalar),
+      ]
+    }
+  }
+  return student.blocks.indices.map { layer in
+    func average(_ kind: Int) -> Double { perBatch.reduce(0) { $0 + $1[layer][kind] } / Double(perBatch.count) }
+    return LayerDistance(layer: layer, matrix: average(0), hidden: average(1), teacherNorm: average(2))
+  }
+}

@@ -1,0 +1,38 @@
+// # Stage 3: knowledge distillation
+//
+// Until now every layer of the student read the teacher's states. Now it has to live on its own, and errors add up from layer to layer. The whole
+// model is trained end to end on the teacher's distribution of the next token:
+//
+//     loss  =  mean over batch and time of  −Σᵥ p[v] log q[v]           p the teacher's, q the student's
+//
+// at temperature 1, without the tokens that really came. It differs from the Kullback–Leibler divergence by the teacher's entropy, which no
+// student can change, so that the gradients are equal.
+//
+// Embedding, norms, MLPs and head come from the teacher before this stage: `transferWeights`.
+//
+// Read before: `HiddenStateAlignment.swift`. Chapter: 10-knowledge-distillation. Source: arXiv 2408.10189, section 4.3.
+
+import Gradients
+import Models
+import Tensors
+import Training
+
+/// Stage 3: the cross-entropy of the student against the teacher's distribution.
+public struct KnowledgeDistillation: DistillationStage {
+  public static let title = "knowledge distillation"
+  public let teacher: LanguageModel
+  public let student: LanguageModel
+
+  public init(from teacher: LanguageModel, to student: LanguageModel) {
+    self.teacher = teacher
+    self.student = student
+  }
+
+  /// Everything.
+  public var trained: [Trainable] { student.parameters.map { Trainable($0) } }
+
+  public func loss(_ tokens: Tokens) -> StageLoss {
+    let distributions = softmax(teacher(tokens).value)
+    return StageLoss(total: mean(crossEntropy(student(tokens), distributions: distributions)), parts: [])
+  }
+}

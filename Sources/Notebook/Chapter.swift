@@ -1,0 +1,144 @@
+// # A chapter
+//
+// A chapter is top-level code in chapters/NN-name/main.swift:
+//
+//     let chapter = Chapter(
+//       "08-matrix-orientation", question: "Can the student's matrix be turned toward the teacher's?",
+//       duration: "2 minutes; 10 seconds with --quick")
+//     chapter.section("1. The teacher's matrices")
+//     chapter.say("Each head of the teacher is a lower triangular matrix …")
+//     …
+//     chapter.finish()
+//
+// The first statement reads the command line, answers `--help`, rejects what it does not know, and sees to it that the
+// folder for the results can be written before any work is done. The last one writes report.md and the CSV files,
+// prints how many checks have passed, and ends the program with status 1 if one has failed.
+//
+// Read before: `Notebook.swift`, `ChapterOptions.swift`.
+
+import ArgumentParser
+import Foundation
+import Plots
+
+/// A run of one chapter with its own options `Extra`.
+@MainActor
+public final class Chapter<Extra: ParsableArguments> {
+  /// The chapter's name: "08-matrix-orientation".
+  public let name: String
+  /// The question that it answers.
+  public let question: String
+  /// The options of this chapter alone.
+  public let options: Extra
+  /// Whether `--quick` asked for the small version.
+  public let isQuick: Bool
+  /// The seed of all randomness.
+  public let seed: UInt64
+  /// The text to learn from, if `--corpus` gave one.
+  public let corpus: URL?
+  /// The folder of all results: checkpoints of other chapters are found below it.
+  public let out: URL
+  /// The folder of this chapter's results: out/NN-name.
+  public let directory: URL
+
+  private let plots: PlotFormat
+  private let command: String
+  private let page: Page
+  private let start = ContinuousClock.now
+  private var metrics: [Metrics] = []
+
+  /// A chapter with options of its own, for the command line of this process. `--help` and a command line that is wrong
+  /// end the program, as does a folder that can not be written.
+  ///
+  /// - Parameter duration: how long a run takes: "2 minutes; 10 seconds with --quick".
+  public convenience init(_ name: String, question: String, duration: String, options: Extra.Type) {
+    let text = ChapterText(name: name, question: question, duration: duration)
+    do {
+      try self.init(text, arguments: Array(CommandLine.arguments.dropFirst()), page: .current)
+    } catch let error as OutputFolder.Unwritable {
+      stop(because: error)
+    } catch {
+      text.during { ChapterCommand<Extra>.exit(withError: error) }
+    }
+  }
+
+  /// A chapter for a command line and a page that are given.
+  package init(_ text: ChapterText, arguments: [String], page: Page) throws {
+    let line = try text.during { try ChapterCommand<Extra>.parse(arguments) }
+    (name, question, options) = (text.name, text.question, line.extra)
+    (isQuick, seed, plots) = (line.common.quick, line.common.seed, line.common.plots)
+    corpus = line.common.corpus.map { URL(filePath: $0) }
+    out = URL(filePath: line.common.out, directoryHint: .isDirectory)
+    directory = out.appending(path: text.name, directoryHint: .isDirectory)
+    command = reproducingCommand(text.name, arguments)
+    self.page = page
+    try OutputFolder.prepare(directory)
+    page.add(.title(name, question: question))
+  }
+}
+
+extension Chapter where Extra == NoOptions {
+  /// A chapter without options of its own.
+  public convenience init(_ name: String, question: String, duration: String) {
+    self.init(name, question: question, duration: duration, options: NoOptions.self)
+  }
+}
+
+// ## What a chapter says
+
+extension Chapter {
+  /// Begins a section.
+  public func section(_ title: String) { page.add(.heading(title)) }
+
+  /// Prints prose, wrapped; a blank line separates paragraphs. What was measured is better shown than said: a number of
+  /// another length would wrap the paragraph elsewhere, and the transcripts would differ.
+  public func say(_ text: String) { page.add(.prose(text)) }
+
+  /// Writes a figure as out/NN-name/`file`.gp, with the picture or the drawing that `--plots` asks for.
+  public func plot(_ figure: Figure, _ file: String) {
+    let written = attempt { try figure.write(to: directory, named: file, as: plots) }
+    page.add(
+      .figure(
+        title: figure.title,
+        files: FigureFiles(
+          directory: directory.relativePath, script: written.script.lastPathComponent,
+          picture: written.picture?.lastPathComponent, drawing: written.ascii, note: written.note)))
+  }
+
+  /// A CSV file out/NN-name/`file`.csv, to which rows are added while the chapter runs.
+  public func metrics(_ file: String, columns: [String]) -> Metrics {
+    let new = Metrics(url: directory.appending(path: "\(file).csv"), columns: columns)
+    metrics.append(new)
+    return new
+  }
+}
+
+// ## How it ends
+
+extension Chapter {
+  /// Writes the report and the CSV files, prints the closing line, and ends the program: with status 0, or with 1 if a
+  /// check has failed.
+  public func finish() -> Never {
+    exit(attempt { try close() })
+  }
+
+  /// Everything that `finish` does before it ends the program; returns the exit status.
+  package func close() throws -> Int32 {
+    for file in metrics { try file.flush() }
+    let report = directory.appending(path: "report.md")
+    let files = metrics.map(\.url.lastPathComponent)
+    try Data(page.report(command: command, files: files).utf8).write(to: report, options: .atomic)
+    let memory = peakMemory().map(bytes) ?? "unknown"
+    page.add(.heading("What came out"))
+    page.add(.volatile("report \(report.relativePath)"))
+    page.add(.volatile("\(duration(ContinuousClock.now - start)), peak memory \(memory)"))
+    page.add(.prose(page.summary))
+    return page.failed == 0 ? 0 : 1
+  }
+}
+
+/// The most memory that this process has held, in bytes, if the system tells (Linux: VmHWM).
+package func peakMemory() -> Int? {
+  guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return nil }
+  let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+  return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
+}

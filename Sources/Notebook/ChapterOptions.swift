@@ -1,0 +1,106 @@
+// # The command line of a chapter
+//
+// Every chapter has the same options. A chapter that needs more declares them as swift-argument-parser does:
+//
+//     struct Options: ParsableArguments {
+//       @Option(help: "Random seeds to average over.") var seeds = 1
+//       @Flag(help: "Also run the sweep over budgets.") var sweep = false
+//     }
+//     let chapter = Chapter("10-knowledge-distillation", …, options: Options.self)
+//     for seed in 0..<chapter.options.seeds { … }
+//
+// Read next: `Chapter.swift`.
+
+import ArgumentParser
+import Foundation
+import Plots
+
+/// The options that every chapter has.
+package struct CommonOptions: ParsableArguments {
+  @Flag(help: "A small version that takes seconds, to see that everything works.")
+  package var quick = false
+
+  @Option(help: ArgumentHelp("The seed of all randomness.", valueName: "n"))
+  package var seed: UInt64 = 0
+
+  @Option(help: ArgumentHelp("The folder for results; each chapter has a folder of its own in it.", valueName: "dir"))
+  package var out = "out"
+
+  @Option(help: ArgumentHelp("How figures are drawn; the gnuplot script is always written.", valueName: "format"))
+  package var plots = PlotFormat.svg
+
+  @Option(help: ArgumentHelp("A UTF-8 text to learn from, in place of the chapter's own.", valueName: "file"))
+  package var corpus: String?
+
+  package init() {}
+
+  package func validate() throws {
+    if let corpus, !FileManager.default.isReadableFile(atPath: corpus) || isFolder(corpus) {
+      throw ValidationError("--corpus \(corpus): no such file, or it can not be read.")
+    }
+  }
+
+  private func isFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+  }
+}
+
+extension PlotFormat: ExpressibleByArgument {}
+
+/// The options of a chapter that has no options of its own.
+public struct NoOptions: ParsableArguments {
+  public init() {}
+}
+
+// ## The command
+//
+// swift-argument-parser asks the type, not a value, for the command's name and description. A chapter gives its name and
+// question at run time; a task-local value carries them to the type while it parses.
+
+/// The command line of a chapter with its own options `Extra`.
+package struct ChapterCommand<Extra: ParsableArguments>: ParsableCommand {
+  package static var configuration: CommandConfiguration { CommandText.configuration }
+
+  @OptionGroup(title: "Options of every chapter") package var common: CommonOptions
+  @OptionGroup(title: "Options of this chapter") package var extra: Extra
+
+  package init() {}
+}
+
+private enum CommandText {
+  @TaskLocal static var configuration = CommandConfiguration()
+}
+
+/// The text of `--help`.
+package struct ChapterText: Sendable {
+  package let name: String
+  package let question: String
+  package let duration: String
+
+  package init(name: String, question: String, duration: String) {
+    (self.name, self.question, self.duration) = (name, question, duration)
+  }
+
+  /// Calls `body` while the command's type knows this text.
+  package func during<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let configuration = CommandConfiguration(
+      commandName: name, abstract: question, discussion: "Run time: \(duration).")
+    return try CommandText.$configuration.withValue(configuration, operation: body)
+  }
+}
+
+/// The command that makes the same results again: without the options that only say where to write and how to draw.
+package func reproducingCommand(_ name: String, _ arguments: [String]) -> String {
+  var kept = [name]
+  var rest = arguments[...]
+  while let argument = rest.popFirst() {
+    if ["--out", "--plots"].contains(argument) {
+      _ = rest.popFirst()
+    } else if !argument.hasPrefix("--out="), !argument.hasPrefix("--plots=") {
+      let isPlain = argument.allSatisfy { $0.isLetter || $0.isNumber || "-_=./+,:".contains($0) }
+      kept.append(isPlain ? argument : "'\(argument)'")
+    }
+  }
+  return kept.joined(separator: " ")
+}

@@ -1,0 +1,142 @@
+// # What a run leaves on the page
+//
+// A run is a list of entries: headings, prose, values, verdicts, tables, figures. Each entry knows its two forms, the
+// lines on the terminal and the Markdown of report.md, so that the two can not drift apart.
+//
+// Some of what a run prints is never the same twice. Times and paths are `volatile` lines and begin with `~ `; text that
+// a model wrote is a `sample`, whose lines begin with `~| `. The comparison of transcripts looks at neither. Volatile
+// lines stay out of report.md, so that two runs with equal settings write equal reports.
+//
+// Read before: `Table.swift`, `Verdict.swift`. Read next: `Page.swift`.
+
+import Foundation
+
+/// One thing that a chapter has said.
+public enum Entry: Equatable, Sendable {
+  /// The name of the chapter and its question.
+  case title(String, question: String)
+  /// The title of a section.
+  case heading(String)
+  /// Paragraphs.
+  case prose(String)
+  /// A named value, and the line of the chapter that showed it.
+  case value(label: String, text: String, line: Int)
+  /// A check or an observation, and the line of the chapter that made it.
+  case verdict(Verdict, line: Int)
+  /// Rows and columns, and the line of the chapter that printed them.
+  case table(Table, line: Int)
+  /// What differs from run to run: times, paths.
+  case volatile(String)
+  /// What a model wrote.
+  case sample(title: String, text: String)
+  /// A figure: its files.
+  case figure(title: String, files: FigureFiles)
+}
+
+/// Where a figure was written.
+public struct FigureFiles: Equatable, Sendable {
+  /// The folder, as a path that the reader of the terminal can open.
+  public var directory: String
+  /// The gnuplot script's name.
+  public var script: String
+  /// The picture's name, if one was made.
+  public var picture: String?
+  /// The figure in characters, if `--plots ascii` asked for it.
+  public var drawing: String?
+  /// What is missing and why: gnuplot is not installed.
+  public var note: String?
+
+  /// The file to open first: the picture, or else the script.
+  package var path: String { "\(directory)/\(picture ?? script)" }
+
+  /// The files of a figure in the folder at a path.
+  package init(directory: String, script: String, picture: String?, drawing: String? = nil, note: String? = nil) {
+    (self.directory, self.script) = (directory, script)
+    (self.picture, self.drawing, self.note) = (picture, drawing, note)
+  }
+}
+
+// ## To the terminal
+
+extension Entry {
+  /// The lines of the entry.
+  package var printed: [String] {
+    switch self {
+    case .title(let name, let question): [name] + wrapped(question)
+    case .heading(let title): [title, String(repeating: "─", count: title.count)]
+    case .prose(let text): wrapped(text)
+    case .value(let label, let text, _): ["\(label): ".padded(to: 36) + text]
+    case .verdict(let verdict, let line): [verdict.text(line: line)]
+    case .table(let table, _): table.printed
+    case .volatile(let text): text.split(separator: "\n").map { "~ \($0)" }
+    case .sample(let title, let text):
+      ["\(title):"] + wrappedLines(of: text).map { "~| \($0)" }
+    case .figure(let title, let files):
+      (files.drawing?.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) ?? [])
+        + ["~ figure \"\(title)\": \(files.path)" + (files.note.map { " (\($0.replacing("\n", with: " ")))" } ?? "")]
+    }
+  }
+
+  /// Whether a blank line separates this entry from the one before it. Values, verdicts and volatile lines form blocks.
+  package func isSeparated(from previous: Entry?) -> Bool {
+    guard let previous else { return false }
+    return !(isOneLine && previous.isOneLine)
+  }
+
+  private var isOneLine: Bool {
+    switch self {
+    case .value, .verdict, .volatile: true
+    case .figure(_, let files): files.drawing == nil
+    default: false
+    }
+  }
+
+  // A sample keeps its own line breaks: they are part of what the model wrote.
+  private func wrappedLines(of text: String) -> [String] {
+    text.split(separator: "\n", omittingEmptySubsequences: false).flatMap { line in
+      let lines = wrapped(String(line))
+      return lines.isEmpty ? [""] : lines
+    }
+  }
+}
+
+// ## To the report
+
+extension Entry {
+  /// The entry in Markdown; nil for what does not belong into a report.
+  package var markdown: String? {
+    switch self {
+    case .title(let name, let question): return "# \(name)\n\n\(question)"
+    case .heading(let title): return "## \(title)"
+    case .prose(let text): return text.trimmingCharacters(in: .whitespacesAndNewlines)
+    case .value(let label, let text, _): return "- \(label): \(text)"
+    case .verdict(let verdict, let line):
+      return "- \(verdict.text(line: line))" + (verdict.kind == .check && verdict.holds ? " (line \(line))" : "")
+    case .table(let table, _): return table.markdown
+    case .volatile: return nil
+    case .sample(let title, let text): return "\(title):\n\n" + Entry.fenced(text)
+    case .figure(let title, let files):
+      let image = files.picture.map { "![\(title)](\($0))\n\n" } ?? files.drawing.map { Entry.fenced($0) + "\n\n" }
+      return (image ?? "") + "*\(title)*, drawn by [\(files.script)](\(files.script))"
+    }
+  }
+
+  // A fence that is longer than any run of backquotes in the text.
+  private static func fenced(_ text: String) -> String {
+    var fence = "```"
+    while text.contains(fence) { fence += "`" }
+    return "\(fence)text\n\(text)\n\(fence)"
+  }
+
+  /// Whether report.md separates this entry from the one before it by a blank line. Items of one list are not separated.
+  package func isSeparatedInMarkdown(from previous: Entry?) -> Bool {
+    !(isItem && previous?.isItem == true)
+  }
+
+  private var isItem: Bool {
+    switch self {
+    case .value, .verdict: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,90 @@
+// # When something goes wrong
+//
+// An error that leaves the top-level code of a Swift program ends in a trap and a stack trace, which tells the reader of
+// a chapter nothing. So a chapter writes `let teacher = attempt { try Teacher(from: file) }` where a library module
+// throws: the error becomes one line on standard error and the exit status 1.
+//
+// Read before: `Notebook.swift`. Read next: `Chapter.swift`.
+
+import Foundation
+
+/// The result of `body`; if it throws, the error is printed as `error: …` and the program ends with exit status 1.
+@MainActor
+public func attempt<Result>(_ body: () throws -> Result) -> Result {
+  do { return try body() } catch { stop(because: error) }
+}
+
+/// Prints `error: …` on standard error and ends the program with exit status 1. A folder that this run made and in which
+/// it has left nothing is removed.
+@MainActor
+public func stop(because error: any Error) -> Never {
+  fflush(nil)
+  Screen.shared.erase()
+  Screen.shared.write("error: \(description(of: error))\n")
+  OutputFolder.removeIfEmpty()
+  exit(1)
+}
+
+/// What to tell the reader about an error: its own words if it has some.
+package func description(of error: any Error) -> String {
+  if let words = (error as? any LocalizedError)?.errorDescription { return words }
+  // Foundation's own errors keep the words to themselves and print their dictionary otherwise.
+  if error is CocoaError || error is POSIXError || type(of: error) == NSError.self {
+    let error = error as NSError
+    let path = error.userInfo[NSFilePathErrorKey] as? String
+    return (path.map { "\($0): " } ?? "") + (systemReason(of: error) ?? error.localizedDescription)
+  }
+  return "\(error)"
+}
+
+/// The operating system's words for a Foundation error: "Permission denied"; nil if it did not come from there.
+package func systemReason(of error: any Error) -> String? {
+  let error = error as NSError
+  if error.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(error.code))) }
+  return (error.userInfo[NSUnderlyingErrorKey] as? any Error).flatMap(systemReason)
+}
+
+// ## The folder for the results
+
+/// The folder out/NN-name of a chapter.
+package enum OutputFolder {
+  /// The folders that this run has made, deepest first.
+  @MainActor private static var made: [URL] = []
+
+  /// A folder that can not be written.
+  package struct Unwritable: Error, CustomStringConvertible {
+    let folder: String
+    let reason: String
+    package var description: String {
+      "can not write into \(folder): \(reason)\n       Give another folder with --out DIR, or make this one writable."
+    }
+  }
+
+  /// Makes the folder and those above it, and tries whether a file can be written there. Throws `Unwritable`, and then
+  /// takes away the folders that it has made.
+  @MainActor
+  package static func prepare(_ folder: URL) throws {
+    var above = folder.standardizedFileURL
+    while above.path != "/", !FileManager.default.fileExists(atPath: above.path) {
+      made.append(above)
+      above.deleteLastPathComponent()
+    }
+    do {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      // Permission bits say little: the user may be root, the disk full or read-only. So we write.
+      let probe = folder.appending(path: ".probe-\(UUID().uuidString)")
+      try Data("probe".utf8).write(to: probe)
+      try FileManager.default.removeItem(at: probe)
+    } catch {
+      removeIfEmpty()
+      throw Unwritable(folder: folder.relativePath, reason: systemReason(of: error) ?? error.localizedDescription)
+    }
+  }
+
+  /// Removes the folders that this run has made, as far as they are empty.
+  @MainActor
+  package static func removeIfEmpty() {
+    for folder in made where rmdir(folder.path) != 0 { break }
+    made = []
+  }
+}

@@ -1,0 +1,121 @@
+// # The words of a chapter
+//
+// `show` a value, `check` a claim, `observe` an order, print a `table`, a `sample` or a `volatile` line, `attempt`
+// what may fail. These are functions rather than methods, because they are read a dozen times a chapter. `show`,
+// `check`, `observe` and `table` record the line that called them, so that the output can be set under that line.
+//
+//     show("loss before", loss, unit: "nats")             loss before:          1.234 nats
+//     check("recurrent = quadratic", gap, within: 1e-12)  ✓ recurrent = quadratic: ~3.1e-16 ≤ 1e-12
+//     observe("stage 1 helps", with, lessThan: without)   · stage 1 helps: 1.213 < 1.198, does not hold
+//
+// Read before: `Verdict.swift`, `Page.swift`. Read next: `Chapter.swift`.
+
+import Foundation
+
+// ## Values
+
+/// Prints a named number. With `about` it is printed with a tilde and left out of the comparison of transcripts: for
+/// roundoff and whatever else another processor computes differently.
+@MainActor
+public func show(
+  _ label: String, _ value: some Quantity, unit: String = "", digits: Int = 4, about: Bool = false, line: Int = #line
+) {
+  let text = (about ? "~" : "") + value.text(digits: digits) + (unit.isEmpty ? "" : " \(unit)")
+  Page.current.add(.value(label: label, text: text, line: line))
+}
+
+/// Prints a named text: "tokens: characters".
+@MainActor
+public func show(_ label: String, _ text: String, line: Int = #line) {
+  Page.current.add(.value(label: label, text: text, line: line))
+}
+
+/// Prints rows of cells under column titles; columns of numbers are set flush right. Format cells with `number`.
+@MainActor
+public func table(_ columns: [String], rows: [[String]], line: Int = #line) {
+  Page.current.add(.table(Table(columns, rows: rows), line: line))
+}
+
+/// Prints what differs from run to run, such as times and paths, behind `~ `. It stays out of the report.
+@MainActor
+public func volatile(_ text: String) { Page.current.add(.volatile(text)) }
+
+/// Prints text that a model wrote, under a title. The comparison of transcripts passes over it; the report has it.
+@MainActor
+public func sample(_ title: String, _ text: String) { Page.current.add(.sample(title: title, text: text)) }
+
+// ## Checks: what has to be true
+
+/// Checks |difference| ≤ bound. NaN fails, as it fails every check.
+@MainActor @discardableResult
+public func check(
+  _ claim: String, _ difference: some Quantity, within bound: some Quantity, line: Int = #line
+) -> Bool { record(Verdict(claim, difference, within: bound), line: line) }
+
+/// Checks value < other.
+@MainActor @discardableResult
+public func check(
+  _ claim: String, _ value: some Quantity, lessThan other: some Quantity, digits: Int = 4, line: Int = #line
+) -> Bool { record(Verdict(.check, claim, value, .less, other, digits: digits), line: line) }
+
+/// Checks value > other.
+@MainActor @discardableResult
+public func check(
+  _ claim: String, _ value: some Quantity, greaterThan other: some Quantity, digits: Int = 4, line: Int = #line
+) -> Bool { record(Verdict(.check, claim, value, .greater, other, digits: digits), line: line) }
+
+/// Checks value ≤ other.
+@MainActor @discardableResult
+public func check(
+  _ claim: String, _ value: some Quantity, atMost other: some Quantity, digits: Int = 4, line: Int = #line
+) -> Bool { record(Verdict(.check, claim, value, .atMost, other, digits: digits), line: line) }
+
+/// Checks value ≥ other.
+@MainActor @discardableResult
+public func check(
+  _ claim: String, _ value: some Quantity, atLeast other: some Quantity, digits: Int = 4, line: Int = #line
+) -> Bool { record(Verdict(.check, claim, value, .atLeast, other, digits: digits), line: line) }
+
+/// Checks a condition; the explanation is printed behind the claim.
+@MainActor @discardableResult
+public func check(_ claim: String, _ condition: Bool, _ explanation: String = "", line: Int = #line) -> Bool {
+  record(Verdict(.check, claim, evidence: explanation, holds: condition), line: line)
+}
+
+// ## Observations: what may be true
+
+/// Prints whether value < other. Nothing fails if it is not.
+@MainActor @discardableResult
+public func observe(
+  _ claim: String, _ value: some Quantity, lessThan other: some Quantity, digits: Int = 4, line: Int = #line
+) -> Bool { record(Verdict(.observation, claim, value, .less, other, digits: digits), line: line) }
+
+/// Prints whether value > other. Nothing fails if it is not.
+@MainActor @discardableResult
+public func observe(
+  _ claim: String, _ value: some Quantity, greaterThan other: some Quantity, digits: Int = 4, line: Int = #line
+) -> Bool { record(Verdict(.observation, claim, value, .greater, other, digits: digits), line: line) }
+
+/// Prints whether value ≤ other. Nothing fails if it is not.
+@MainActor @discardableResult
+public func observe(
+  _ claim: String, _ value: some Quantity, atMost other: some Quantity, digits: Int = 4, line: Int = #line
+) -> Bool { record(Verdict(.observation, claim, value, .atMost, other, digits: digits), line: line) }
+
+/// Prints whether value ≥ other. Nothing fails if it is not.
+@MainActor @discardableResult
+public func observe(
+  _ claim: String, _ value: some Quantity, atLeast other: some Quantity, digits: Int = 4, line: Int = #line
+) -> Bool { record(Verdict(.observation, claim, value, .atLeast, other, digits: digits), line: line) }
+
+/// Prints whether a condition holds, behind it the numbers that decide it. Nothing fails if it does not.
+@MainActor @discardableResult
+public func observe(_ claim: String, _ condition: Bool, _ explanation: String = "", line: Int = #line) -> Bool {
+  record(Verdict(.observation, claim, evidence: explanation, holds: condition), line: line)
+}
+
+@MainActor
+private func record(_ verdict: Verdict, line: Int) -> Bool {
+  Page.current.add(.verdict(verdict, line: line))
+  return verdict.holds
+}

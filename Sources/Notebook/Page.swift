@@ -1,0 +1,71 @@
+// # The page that a run writes
+//
+// Whatever a chapter says goes through one page, which prints it at once and keeps it for report.md. There is one page
+// in a process, `Page.current`, so that the functions of `Notebook.swift` can be called without naming it and the
+// modules below a chapter can speak too. It belongs to the main actor, where the top-level code of a chapter runs.
+//
+// Standard output carries the transcript and nothing else. Progress and errors go to standard error.
+//
+// Read before: `Entry.swift`. Read next: `Notebook.swift`.
+
+import Foundation
+
+/// What a run has said so far.
+@MainActor
+public final class Page {
+  /// The page of this process.
+  public static let current = Page { text in
+    Screen.shared.erase()
+    print(text)
+    // A reader behind a pipe sees each line when it is written.
+    fflush(nil)
+  }
+
+  /// What was said, in order.
+  public private(set) var entries: [Entry] = []
+  private let put: (String) -> Void
+
+  /// An empty page whose lines go to `put`, one a call.
+  package init(put: @escaping (String) -> Void) { self.put = put }
+
+  /// Prints an entry and keeps it.
+  public func add(_ entry: Entry) {
+    if entry.isSeparated(from: entries.last) { put("") }
+    entry.printed.forEach(put)
+    entries.append(entry)
+  }
+
+  /// The number of checks that hold.
+  public var passed: Int { checks.count(where: \.holds) }
+  /// The number of checks that do not.
+  public var failed: Int { checks.count - passed }
+
+  /// "12 checks passed, 0 failed".
+  public var summary: String { "\(passed) \(passed == 1 ? "check" : "checks") passed, \(failed) failed" }
+
+  private var checks: [Verdict] {
+    entries.compactMap { entry in
+      if case .verdict(let verdict, _) = entry, verdict.kind == .check { verdict } else { nil }
+    }
+  }
+}
+
+// ## report.md
+
+extension Page {
+  /// The report: everything that is not volatile, how it was made, and links to `files`. Equal runs give equal reports.
+  package func report(command: String, files: [String]) -> String {
+    var text = ""
+    var previous: Entry?
+    for entry in entries {
+      guard let markdown = entry.markdown else { continue }
+      text += (previous != nil && entry.isSeparatedInMarkdown(from: previous) ? "\n" : "") + markdown + "\n"
+      previous = entry
+    }
+    text += "\nMade by `\(command)`: \(summary)."
+    if !files.isEmpty {
+      text += " The numbers behind it: " + files.map { "[\($0)](\($0))" }.joined(separator: ", ") + "."
+    }
+    return text + "\n"
+  }
+}

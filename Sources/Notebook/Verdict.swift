@@ -1,0 +1,113 @@
+// # Checks and observations
+//
+// A chapter claims things. Two kinds of claim must not be confused:
+//
+// - a check is something that has to be true if the code is right: the recurrence equals the quadratic form to
+//   roundoff, a loss that we minimise is lower afterwards. A failed check makes the exit status of the chapter 1.
+// - an observation is an order that the paper reports and that a small model may or may not reproduce. It is
+//   printed with its numbers and with `holds` or `does not hold`, and nothing fails: we report what we see.
+//
+// Both are a `Verdict`. Every comparison with NaN is false in IEEE arithmetic, and each relation below is written
+// so that false means "not shown": a NaN fails every check.
+//
+// Read before: `Formatting.swift`. Read next: `Notebook.swift`, whose functions make verdicts.
+
+import Foundation
+
+/// The outcome of one claim.
+public struct Verdict: Equatable, Sendable {
+  /// What kind of claim it is.
+  public enum Kind: Sendable { case check, observation }
+
+  /// Whether the claim has to be true or is only looked at.
+  public let kind: Kind
+  /// The claim: "recurrent = quadratic".
+  public let claim: String
+  /// The numbers that decide it: "~3.1e-16 ≤ 1e-12"; may be empty.
+  public let evidence: String
+  /// Whether the claim is true.
+  public let holds: Bool
+
+  /// A verdict whose outcome is known.
+  package init(_ kind: Kind, _ claim: String, evidence: String, holds: Bool) {
+    (self.kind, self.claim, self.evidence, self.holds) = (kind, claim, evidence, holds)
+  }
+
+  /// The line under which the verdict is read, with the place in the source if a check has failed.
+  package func text(line: Int) -> String {
+    let statement = evidence.isEmpty ? claim : "\(claim): \(evidence)"
+    switch (kind, holds) {
+    case (.check, true): return "✓ \(statement)"
+    case (.check, false): return "✗ \(statement), does not hold (line \(line))"
+    case (.observation, true): return "· \(statement), holds"
+    case (.observation, false): return "· \(statement), does not hold"
+    }
+  }
+}
+
+// ## What can be compared
+
+/// A number that a chapter prints and compares: an integer, a `Double` or a `Float`.
+public protocol Quantity: Sendable {
+  /// The number as a `Double`.
+  var measure: Double { get }
+  /// The number in print; an integer is printed in full, whatever `digits` says.
+  func text(digits: Int) -> String
+}
+
+extension Int: Quantity {
+  public var measure: Double { Double(self) }
+  public func text(digits: Int) -> String { "\(self)" }
+}
+
+extension Double: Quantity {
+  public var measure: Double { self }
+  public func text(digits: Int) -> String { number(self, digits: digits) }
+}
+
+extension Float: Quantity {
+  public var measure: Double { Double(self) }
+  public func text(digits: Int) -> String { number(self, digits: digits) }
+}
+
+// ## The relations
+
+/// An order between two numbers.
+package enum Relation: String {
+  case less = "<"
+  case greater = ">"
+  case atMost = "≤"
+  case atLeast = "≥"
+
+  /// Whether a stands in this relation to b; never if one of them is NaN.
+  package func holds(_ a: Double, _ b: Double) -> Bool {
+    switch self {
+    case .less: a < b
+    case .greater: a > b
+    case .atMost: a <= b
+    case .atLeast: a >= b
+    }
+  }
+}
+
+extension Verdict {
+  /// The verdict on `value relation other`.
+  package init(
+    _ kind: Kind, _ claim: String, _ value: some Quantity, _ relation: Relation, _ other: some Quantity, digits: Int
+  ) {
+    self.init(
+      kind, claim,
+      evidence: "\(value.text(digits: digits)) \(relation.rawValue) \(other.text(digits: digits))",
+      holds: relation.holds(value.measure, other.measure))
+  }
+
+  /// The verdict on |value| ≤ bound. The value stands for a roundoff error, which differs from processor to processor,
+  /// so it is printed with the tilde that tells the comparison of transcripts not to compare it.
+  package init(_ claim: String, _ value: some Quantity, within bound: some Quantity) {
+    let exact = "\(bound)"
+    self.init(
+      .check, claim,
+      evidence: "~\(value.text(digits: 2)) ≤ \(exact.count <= 8 ? exact : bound.text(digits: 4))",
+      holds: abs(value.measure) <= bound.measure)
+  }
+}

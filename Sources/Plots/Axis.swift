@@ -1,0 +1,78 @@
+// # Axes, references and the legend's place
+//
+// The small types that the charts share. An axis names its quantity and unit, so that a reader of the picture alone
+// knows what is drawn. Read before: PlotError.swift. Read after: LineChart.swift, HeatMap.swift, DotPlot.swift.
+
+/// What one direction of a chart means.
+public struct Axis: Sendable, Equatable {
+  /// The quantity: "loss".
+  public let label: String
+
+  /// Its unit, drawn as "loss / nats"; nil for a pure number.
+  public let unit: String?
+
+  /// Whether equal distances are equal ratios. Values ≤ 0 then have no place: they are left out and noted.
+  public let logarithmic: Bool
+
+  /// What to show, in the axis' unit; nil fits the data.
+  ///
+  /// On a heat map: the coordinates of the centres of the first and the last cell; nil counts cells from 0.
+  public let range: ClosedRange<Double>?
+
+  public init(_ label: String, unit: String? = nil, logarithmic: Bool = false, range: ClosedRange<Double>? = nil) {
+    self.label = label
+    self.unit = unit
+    self.logarithmic = logarithmic
+    self.range = range
+  }
+
+  /// "label / unit", as it is drawn.
+  public var caption: String {
+    guard let unit, !unit.isEmpty else { return label }
+    return "\(label) / \(unit)"
+  }
+
+  /// Throws when the asked range cannot be shown.
+  func check(at place: Place) throws {
+    guard let range else { return }
+    let place = place.inside("axis '\(label)'")
+    try place.require(
+      isDrawable(range.lowerBound) && isDrawable(range.upperBound),
+      "the range \(range) is not finite", remedy: "give finite bounds or nil to fit the data")
+    try place.require(
+      range.lowerBound < range.upperBound, "the range \(range) is empty",
+      remedy: "give a lower bound below the upper one, or nil to fit the data")
+    try place.require(
+      !logarithmic || range.lowerBound > 0, "the range \(range) of a logarithmic axis contains 0 or less",
+      remedy: "begin above 0 or make the axis linear")
+  }
+}
+
+/// A level to compare with: a line across the chart, named in the legend.
+///
+/// Horizontal in a line chart; vertical in a dot plot, where values run to the right.
+public struct Reference: Sendable, Equatable {
+  public let name: String
+
+  /// The level, in the unit of the axis of values.
+  public let y: Double
+
+  public init(_ name: String, y: Double) {
+    self.name = name
+    self.y = y
+  }
+}
+
+/// Where the legend would like to stand.
+///
+/// A corner is a wish: when the data pass there, the legend moves to the next free corner, and outside when none is.
+public enum LegendPlace: Sendable, CaseIterable {
+  case topRight, topLeft, bottomRight, bottomLeft
+  /// To the right of the plot.
+  case outside
+  /// No legend.
+  case none
+}
+
+/// Whether a number can be drawn: finite, and so far from overflow that the difference of two is finite too.
+func isDrawable(_ value: Double) -> Bool { value.magnitude <= 1e300 }

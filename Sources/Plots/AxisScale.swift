@@ -1,0 +1,159 @@
+// # From data to an axis: range and ticks
+//
+// gnuplot can choose ranges and ticks by itself. We choose them here, because only then is it known how wide the
+// labels are, and panels side by side can be given the same frame. Steps are 1, 2 or 5 times a power of ten.
+// Read before: Axis.swift. Read after: Layout.swift.
+
+import Foundation
+
+/// The range of an axis and its ticks. Where values run downwards, `lower` is the larger end.
+struct AxisScale {
+  enum Ticks {
+    /// At the multiples of a step.
+    case every(Double)
+    /// At the powers of a factor, with gnuplot's small ticks between.
+    case powers(Double)
+    /// At these values; the second ones get small ticks without a label.
+    case at([Double], small: [Double])
+    /// At these places, with these names.
+    case named([(String, Double)])
+  }
+
+  var lower: Double
+  var upper: Double
+  var logarithmic = false
+  var ticks: Ticks
+
+  /// How far `value` lies along the axis: 0 at the lower end, 1 at the upper.
+  func fraction(of value: Double) -> Double {
+    logarithmic ? log(value / lower) / log(upper / lower) : (value - lower) / (upper - lower)
+  }
+
+  /// The labels at the ticks, as gnuplot's %g prints them.
+  var labels: [String] {
+    switch ticks {
+    case .every(let step):
+      return Self.multiples(of: step, from: min(lower, upper), to: max(lower, upper)).map(Self.label)
+    case .powers(let factor):
+      let first = (log10(lower) / log10(factor) - 1e-9).rounded(.up)
+      let last = (log10(upper) / log10(factor) + 1e-9).rounded(.down)
+      return stride(from: first, through: last, by: 1).map { Self.label(pow(factor, $0)) }
+    case .at(let values, _): return values.map(Self.label)
+    case .named(let names): return names.map(\.0)
+    }
+  }
+
+  static func label(_ value: Double) -> String { String(format: "%g", value == 0 ? 0 : value) }
+
+  // MARK: - Fitting
+
+  /// How a range that is fitted to the data goes beyond them.
+  enum Room {
+    /// Not at all, unless zero is near: for the x of a curve.
+    case none
+    /// A share of the span on either side: for dots, which need room for themselves.
+    case share(Double)
+    /// Up to the next tick: for the y of a curve.
+    case nextTick
+  }
+
+  /// Fits an axis to `values`, unless it brings its own range. `count` is how many ticks there may be.
+  init(_ axis: Axis, fitting values: some Sequence<Double>, room: Room, ticks count: Int) {
+    let log = axis.logarithmic
+    var (low, high) = (Double.infinity, -Double.infinity)
+    for value in values where hasPlace(value, log: log) {
+      low = min(low, value)
+      high = max(high, value)
+    }
+    if let range = axis.range {
+      (low, high) = (range.lowerBound, range.upperBound)
+    } else if low > high {
+      (low, high) = log ? (1, 10) : (0, 1)
+    } else {
+      (low, high) = Self.widened(low, high, log: log)
+      (low, high) = Self.roomier(low, high, log: log, room: room, count: count)
+    }
+    self.init(lower: low, upper: high, logarithmic: log, count: count)
+  }
+
+  /// A scale over a given range with at most `count` ticks or so.
+  init(lower: Double, upper: Double, logarithmic: Bool = false, integral: Bool = false, count: Int) {
+    let step = Self.step(over: upper - lower, atMost: count, integral: integral)
+    self.init(lower: lower, upper: upper, logarithmic: logarithmic, ticks: .every(step))
+    guard logarithmic else { return }
+    let decades = log10(upper / lower)
+    if decades < 0.8 {
+      ticks = .at(Self.multiples(of: step, from: lower, to: upper).filter { $0 > 0 }, small: [])
+      return
+    }
+    ticks = .powers(pow(10, max(1, (decades / Double(max(count, 1))).rounded(.up))))
+    guard decades < 3 else { return }
+    for digits in [[1, 2, 5], [1, 3]] {
+      let values = Self.logarithmic(digits, from: lower, to: upper)
+      if values.count <= max(count, 4) {
+        let all = Self.logarithmic(Array(1...9), from: lower, to: upper)
+        ticks = .at(values, small: all.filter { !values.contains($0) })
+        return
+      }
+    }
+  }
+
+  init(lower: Double, upper: Double, logarithmic: Bool = false, ticks: Ticks) {
+    (self.lower, self.upper, self.logarithmic, self.ticks) = (lower, upper, logarithmic, ticks)
+  }
+
+  /// A range that is wide enough to be drawn: the script carries seven digits.
+  private static func widened(_ low: Double, _ high: Double, log: Bool) -> (Double, Double) {
+    let size = max(low.magnitude, high.magnitude)
+    if high - low > 1e-5 * size { return (low, high) }
+    if log { return (low / 1.25, high * 1.25) }
+    let half = size > 1e-290 ? size * 0.05 : 1
+    return (low - half, high + half)
+  }
+
+  private static func roomier(_ low: Double, _ high: Double, log: Bool, room: Room, count: Int) -> (Double, Double) {
+    switch room {
+    case .none:
+      return (!log && low > 0 && low < 0.05 * high ? 0 : low, high)
+    case .share(let share):
+      if log {
+        let factor = pow(high / low, share)
+        return (low / factor, high * factor)
+      }
+      return (low - share * (high - low), high + share * (high - low))
+    case .nextTick:
+      if log { return roomier(low, high, log: true, room: .share(0.05), count: count) }
+      let step = step(over: high - low, atMost: count)
+      return ((low / step + 1e-9).rounded(.down) * step, (high / step - 1e-9).rounded(.up) * step)
+    }
+  }
+
+  // MARK: - Steps
+
+  /// The smallest of 1, 2, 5 times a power of ten that cuts `span` into at most `count` parts.
+  static func step(over span: Double, atMost count: Int, integral: Bool = false) -> Double {
+    let rough = max(span / Double(max(count, 1)), integral ? 1 : 1e-300)
+    let power = pow(10, log10(rough).rounded(.down))
+    let step = [1, 2, 5, 10].map { $0 * power }.first { $0 >= rough * (1 - 1e-9) } ?? 10 * power
+    return step
+  }
+
+  /// The numbers of one significant digit out of `digits` in a range of a few decades.
+  private static func logarithmic(_ digits: [Int], from lower: Double, to upper: Double) -> [Double] {
+    let inside = (lower * (1 - 1e-9))...(upper * (1 + 1e-9))
+    let first = log10(lower).rounded(.down)
+    var values: [Double] = []
+    for power in 0...3 {
+      for digit in digits { values.append(Double(digit) * pow(10, first + Double(power))) }
+    }
+    return values.filter { inside.contains($0) }
+  }
+
+  /// The multiples of `step` in a range; none when there would be absurdly many.
+  static func multiples(of step: Double, from lower: Double, to upper: Double) -> [Double] {
+    let first = (lower / step - 1e-9).rounded(.up)
+    let last = (upper / step + 1e-9).rounded(.down)
+    guard last >= first, last - first < 1000 else { return [] }
+    return stride(from: first, through: last, by: 1).map { $0 * step }
+  }
+}

@@ -1,0 +1,89 @@
+// # Running gnuplot
+//
+// gnuplot is looked for in the search path and run on the finished script, so what we see is what the reader gets who
+// runs the script by hand. It has no pipe from us that could break, its messages go to a file, it has a minute, and it is
+// always waited for. Read before: ScriptWriter.swift. Read after: Figure.swift.
+
+import Foundation
+
+/// The program gnuplot, if it is installed.
+public struct Gnuplot: Sendable {
+  /// The program's file; nil when there is none in the search path.
+  public let executable: URL?
+
+  /// Seconds that a picture may take; then gnuplot is stopped.
+  public let timeLimit: Double
+
+  /// Looks for `gnuplot` in directories separated by colons; nil takes those of the environment's PATH.
+  public init(searchPath: String? = nil, timeLimit: Double = 60) {
+    let path = searchPath ?? ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
+    executable = path.split(separator: ":")
+      .map { URL(fileURLWithPath: String($0), isDirectory: true).appendingPathComponent("gnuplot") }
+      .first { Self.isProgram($0) }
+    self.timeLimit = timeLimit
+  }
+
+  private static func isProgram(_ file: URL) -> Bool {
+    var isDirectory: ObjCBool = false
+    return FileManager.default.fileExists(atPath: file.path, isDirectory: &isDirectory) && !isDirectory.boolValue
+      && FileManager.default.isExecutableFile(atPath: file.path)
+  }
+
+  /// What to tell the reader when there is no gnuplot.
+  static let absence =
+    "gnuplot is not installed: only the script was written; sudo apt-get install gnuplot-nox, then draw it with gnuplot"
+
+  /// Draws a script that lies in `directory`.
+  ///
+  /// - Parameters:
+  ///   - output: the name of the file to draw, in the same directory; without quotes in it.
+  /// - Returns: nil when gnuplot succeeded, else what it said.
+  func draw(_ script: String, in directory: URL, format: PlotFormat, to output: String) -> String? {
+    guard let executable else { return Self.absence }
+    let messages = FileManager.default.temporaryDirectory.appendingPathComponent("gnuplot-\(UUID().uuidString)")
+    guard FileManager.default.createFile(atPath: messages.path, contents: nil),
+      let log = FileHandle(forWritingAtPath: messages.path)
+    else { return "no file for gnuplot's messages can be made in \(messages.deletingLastPathComponent().path)" }
+    defer {
+      try? log.close()
+      unlink(messages.path)
+    }
+
+    let process = Process()
+    process.executableURL = executable
+    // -d: without the reader's ~/.gnuplot, so that the picture is the same everywhere.
+    process.arguments = ["-d", "-e", "format='\(format.rawValue)'; file='\(output)'", "./" + script]
+    process.currentDirectoryURL = directory
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = log
+    process.standardError = log
+    let problem = run(process)
+    let said = (try? String(decoding: Data(contentsOf: messages), as: UTF8.self)) ?? ""
+    return problem.map { problem in
+      let said = said.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
+        .filter { !$0.isEmpty }
+      return ([problem] + said).joined(separator: ": ")
+    }
+  }
+
+  /// Runs a process to its end. Returns what went wrong, if anything did.
+  private func run(_ process: Process) -> String? {
+    let ended = DispatchSemaphore(value: 0)
+    process.terminationHandler = { _ in ended.signal() }
+    do {
+      try process.run()
+    } catch {
+      return "gnuplot cannot be started: \(error.localizedDescription)"
+    }
+    if ended.wait(timeout: .now() + timeLimit) == .timedOut {
+      process.terminate()
+      if ended.wait(timeout: .now() + 2) == .timedOut {
+        kill(process.processIdentifier, SIGKILL)
+        ended.wait()
+      }
+      return "gnuplot took longer than \(number(timeLimit)) seconds and was stopped"
+    }
+    if process.terminationReason == .uncaughtSignal { return "gnuplot was ended by signal \(process.terminationStatus)" }
+    return process.terminationStatus == 0 ? nil : "gnuplot failed with status \(process.terminationStatus)"
+  }
+}

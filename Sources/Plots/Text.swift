@@ -1,0 +1,69 @@
+// # Text that comes out as it went in
+//
+// A title may hold anything: x_t, {a}, @home, 100 %, quotes, a backslash. Three rules keep gnuplot from reading
+// meaning into it. The terminals are `noenhanced`, so _ ^ { } @ are letters. Strings are in single quotes, where a
+// backslash and a backquote are letters too and only the quote itself is doubled. Names of ticks double the per cent
+// sign, which is a format there. Read before: nothing. Read after: Script.swift.
+
+import Foundation
+
+/// A gnuplot string that shows `text` literally. Line ends and control characters become spaces.
+func quoted(_ text: String) -> String {
+  "'" + plain(text).replacingOccurrences(of: "'", with: "''") + "'"
+}
+
+/// Several lines as one gnuplot string: only a double-quoted string can hold the line end.
+func quoted(lines: [String]) -> String {
+  lines.isEmpty ? "''" : lines.map { quoted($0) }.joined(separator: ".\"\\n\".")
+}
+
+/// The name of a tick, as a gnuplot string.
+func quotedTick(_ text: String) -> String { quoted(text.replacingOccurrences(of: "%", with: "%%")) }
+
+/// Text on one line, in quotation marks, so that a comment never ends in a backslash (which would continue it).
+func commented(_ text: String) -> String { "“\(plain(text))”" }
+
+/// `text` without line ends and control characters.
+func plain(_ text: String) -> String {
+  String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory.isControl ? " " : $0 }))
+}
+
+extension Unicode.GeneralCategory {
+  fileprivate var isControl: Bool {
+    self == .control || self == .lineSeparator || self == .paragraphSeparator || self == .surrogate
+  }
+}
+
+/// A number as gnuplot reads it.
+func number(_ value: Double) -> String { String(format: "%.10g", value == 0 ? 0 : value) }
+
+// Nobody tells us how wide a letter is before it is drawn, and it depends on the font that the machine has. The
+// estimates are those of a wide font (DejaVu Sans), so that the margins are rather too large than too small.
+
+/// The size of the letters in pixels.
+enum FontSize {
+  static let text = 12.0
+  static let title = 13.0
+  static let figureTitle = 16.0
+}
+
+/// The width in pixels that `text` takes at most, or nearly so.
+func textWidth(of text: String, size: Double = FontSize.text) -> Double {
+  text.unicodeScalars.reduce(0) { sum, scalar in
+    let isWide = scalar.value >= 0x1100 && scalar.properties.isIdeographic
+    return sum + size * (isWide ? 1.05 : scalar.properties.isUppercase ? 0.7 : 0.6)
+  }
+}
+
+/// Breaks `text` at spaces into lines that are at most `limit` pixels wide. A single longer word stays whole.
+func wrapped(_ text: String, to limit: Double, size: Double = FontSize.text) -> [String] {
+  var lines: [String] = []
+  for word in plain(text).split(separator: " ") {
+    if let last = lines.last, textWidth(of: last + " " + word, size: size) <= limit {
+      lines[lines.count - 1] = last + " " + word
+    } else {
+      lines.append(String(word))
+    }
+  }
+  return lines
+}

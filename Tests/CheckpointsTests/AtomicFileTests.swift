@@ -1,0 +1,114 @@
+// # Whole files
+//
+// What a killed run, a full or forbidden directory, and two writers at once leave behind.
+
+import Checkpoints
+import Foundation
+import Testing
+
+@Suite struct AtomicFileTests {
+  @Test func writesAndReplaces() throws {
+    try withTemporaryDirectory { directory in
+      let url = directory.appendingPathComponent("new/directories/notes with spaces.txt")
+      for text in ["first, and long", "second", ""] {
+        try AtomicFile.write(text, to: url)
+        #expect(try String(contentsOf: url, encoding: .utf8) == text)
+        #expect(try entries(url.deletingLastPathComponent()) == [url.lastPathComponent])
+      }
+      let large = Data((0..<5_000_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) })
+      try AtomicFile.write(large, to: url)
+      #expect(try Data(contentsOf: url) == large)
+    }
+  }
+
+  @Test func aFailureChangesNothing() throws {
+    struct Interruption: Error {}
+    try withTemporaryDirectory { directory in
+      let url = directory.appendingPathComponent("x")
+      try AtomicFile.write("old", to: url)
+      #expect(throws: Interruption.self) {
+        try AtomicFile.write(to: url) { output in
+          try output.write(Array("half of the ne".utf8))
+          throw Interruption()
+        }
+      }
+      #expect(try String(contentsOf: url, encoding: .utf8) == "old")
+      #expect(try entries(directory) == ["x"])
+    }
+  }
+
+  @Test func leftoversAreRemoved() throws {
+    try withTemporaryDirectory { directory in
+      let left = [".x.tmp-0123456789abcdef", ".x.tmp-fedcba9876543210"]
+      let others = [".x.tmp-notes", ".xx.tmp-0123456789abcdef", "x.tmp-0123456789abcdef", ".x.tmp-0123456789abcdef0"]
+      for name in left + others { try Data("?".utf8).write(to: directory.appendingPathComponent(name)) }
+      try AtomicFile.write("whole", to: directory.appendingPathComponent("x"))
+      #expect(try entries(directory) == (others + ["x"]).sorted())
+    }
+  }
+
+  @Test func theFileOfALivingWriterStays() throws {
+    try withTemporaryDirectory { directory in
+      let url = directory.appendingPathComponent("x")
+      try AtomicFile.write(to: url) { output in
+        try output.write(Array("outer".utf8))
+        try AtomicFile.write("inner", to: url)
+        #expect(try String(contentsOf: url, encoding: .utf8) == "inner")
+      }
+      #expect(try String(contentsOf: url, encoding: .utf8) == "outer")
+      #expect(try entries(directory) == ["x"])
+    }
+  }
+
+  @Test func manyWritersLeaveOneWholeFile() throws {
+    try withTemporaryDirectory { directory in
+      let url = directory.appendingPathComponent("x")
+      try AtomicFile.write(String(repeating: "0", count: 10_000), to: url)
+      DispatchQueue.concurrentPerform(iterations: 200) { index in
+        do {
+          try AtomicFile.write(String(repeating: "\(index % 10)", count: 10_000), to: url)
+          let seen = try Data(contentsOf: url)
+          if seen.count != 10_000 || Set(seen).count != 1 { Issue.record("half a file of \(seen.count) bytes") }
+        } catch {
+          Issue.record("\(error)")
+        }
+      }
+      #expect(try entries(directory) == ["x"])
+    }
+  }
+
+  // The tests may run as root, whom permissions do not stop: so the obstacles are of other kinds.
+  @Test func obstaclesAreNamed() throws {
+    try withTemporaryDirectory { directory in
+      let file = directory.appendingPathComponent("file")
+      try AtomicFile.write("text", to: file)
+      try FileManager.default.createDirectory(
+        at: directory.appendingPathComponent("taken/inside"), withIntermediateDirectories: true)
+      let cases: [(URL, [String])] = [
+        (file.appendingPathComponent("x"), ["directory \(file.path)"]),
+        (file.appendingPathComponent("deeper/x"), ["directory \(file.path)/deeper"]),
+        (directory.appendingPathComponent("taken"), ["a directory has the name"]),
+        (directory.appendingPathComponent(String(repeating: "n", count: 300)), ["shorter name"]),
+        (URL(fileURLWithPath: "/"), ["directory"]),
+        (URL(string: "https://example.org/x")!, ["address"]),
+      ]
+      for (url, mentions) in cases {
+        let error = try #require(throws: CheckpointError.self) { try AtomicFile.write("text", to: url) }
+        for mention in mentions + [url.isFileURL ? url.path : url.absoluteString] {
+          #expect(error.description.contains(mention), "\(error) should mention \(mention)")
+        }
+      }
+      #expect(try String(contentsOf: file, encoding: .utf8) == "text")
+      #expect(try entries(directory) == ["file", "taken"])
+    }
+  }
+
+  #if os(Linux)
+    @Test func aForbiddenDirectoryIsNamed() throws {
+      let error = try #require(throws: CheckpointError.self) {
+        try AtomicFile.write("text", to: URL(fileURLWithPath: "/proc/x.txt"))
+      }
+      #expect(error.description.contains("directory /proc"), "\(error)")
+    }
+  #endif
+}

@@ -1,0 +1,36 @@
+// # Help for tests with files
+//
+// A directory for one test, and safetensors files put together by hand.
+
+import Checkpoints
+import Foundation
+import Tensors
+
+/// Calls `body` with a directory of its own, which is removed afterwards.
+func withTemporaryDirectory(_ body: (URL) throws -> Void) throws {
+  let directory = FileManager.default.temporaryDirectory.appendingPathComponent("checkpoints-\(UUID().uuidString)")
+  try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: directory) }
+  try body(directory)
+}
+
+/// The bytes of a file with this header, then `numbers`.
+func safetensors(_ header: String, numbers: [UInt8] = []) -> Data {
+  safetensors(header: Array(header.utf8), numbers: numbers)
+}
+
+func safetensors(header: [UInt8], numbers: [UInt8] = []) -> Data {
+  Data(littleEndian(UInt64(header.count)) + header + numbers)
+}
+
+func littleEndian(_ number: some FixedWidthInteger) -> [UInt8] {
+  withUnsafeBytes(of: number.littleEndian) { Array($0) }
+}
+
+/// The bits of every number, so that NaN equals itself and −0 differs from 0.
+func bits(_ tensor: Tensor) -> [UInt64] { tensor.elements.map { UInt64($0.bitPattern) } }
+
+/// The names in a directory.
+func entries(_ directory: URL) throws -> [String] {
+  try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted()
+}

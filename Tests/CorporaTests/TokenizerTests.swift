@@ -1,0 +1,109 @@
+// # Tokenizers give back what they took
+//
+// Round trips over random Unicode, vocabularies that survive a file, and errors that say which character.
+
+import Corpora
+import Foundation
+import Tensors
+import Testing
+
+@Suite struct TokenizerTests {
+  @Test func charactersAreSortedScalars() throws {
+    let tokenizer = CharacterTokenizer(trainedOn: "cabbage e\u{301}")
+    #expect(tokenizer.vocabularySize == 7)
+    #expect(try tokenizer.encode(" abceg\u{301}") == [0, 1, 2, 3, 4, 5, 6])
+    #expect(try tokenizer.encode("") == [])
+    #expect(areIdentical(tokenizer.decode([4, 6]), "e\u{301}"))
+    #expect(tokenizer.decode([1, 99, -1, 2]) == "a\u{FFFD}\u{FFFD}b")
+    #expect(CharacterTokenizer(trainedOn: "").vocabularySize == 0)
+  }
+
+  @Test func anUnknownCharacterIsNamed() throws {
+    let tokenizer = CharacterTokenizer(trainedOn: "abc")
+    let error = try #require(throws: CorpusError.self) { try tokenizer.encode("abé") }
+    for mention in ["é", "U+00E9", "offset 2", "3 of the vocabulary"] {
+      #expect(error.description.contains(mention), "\(error)")
+    }
+    let wide = try #require(throws: CorpusError.self) { try tokenizer.encode("🙂") }
+    #expect(wide.description.contains("U+1F642"))
+    let control = try #require(throws: CorpusError.self) { try tokenizer.encode("\n") }
+    #expect(control.description.contains("U+000A") && !control.description.contains("\n"))
+    #expect(error.localizedDescription == error.description)
+  }
+
+  @Test func everyTextComesBack() throws {
+    var random = SeededGenerator(seed: 5)
+    let training = randomText(count: 3000, using: &random) + randomWords(count: 300, using: &random)
+    let bytePairs = try BytePairTokenizer(trainedOn: training, vocabularySize: 400)
+    #expect(bytePairs.vocabularySize > 300)
+    var number = 0
+    for _ in 0..<500 {
+      let text = randomText(count: 200, using: &random)
+      let characters = CharacterTokenizer(trainedOn: text)
+      for tokenizer in [AnyTokenizer.characters(characters), .bytePairs(bytePairs)] {
+        let ids = try tokenizer.encode(text)
+        #expect(ids.allSatisfy { (0..<tokenizer.vocabularySize).contains($0) })
+        if !areIdentical(tokenizer.decode(ids), text) {
+          Issue.record("\(String(reflecting: text)) did not come back")
+        }
+        number += 1
+      }
+    }
+    #expect(number == 1000)
+  }
+
+  @Test func vocabulariesAreSaved() throws {
+    try withTemporaryDirectory { directory in
+      var random = SeededGenerator(seed: 6)
+      let text =
+        randomText(count: 500, using: &random) + "\u{0}\"\\/\u{2028}" + randomWords(count: 99, using: &random)
+      let tokenizers = [
+        AnyTokenizer.characters(CharacterTokenizer(trainedOn: text)),
+        .bytePairs(try BytePairTokenizer(trainedOn: text, vocabularySize: 300)),
+        .characters(CharacterTokenizer(trainedOn: "")),
+        .bytePairs(try BytePairTokenizer(trainedOn: "", vocabularySize: 256)),
+      ]
+      for (index, tokenizer) in tokenizers.enumerated() {
+        let url = directory.appendingPathComponent("new/\(index).json")
+        try tokenizer.save(to: url)
+        let read = try AnyTokenizer(contentsOf: url)
+        #expect(read == tokenizer)
+        #expect(read.vocabularySize == tokenizer.vocabularySize)
+        if index < 2 { #expect(try read.encode(text) == tokenizer.encode(text)) }
+      }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path + "/new").count == 4)
+    }
+  }
+
+  @Test(arguments: [
+    "", "{", "[]", "{}", #"{"kind":"words"}"#, #"{"kind":"characters"}"#, #"{"kind":"characters","characters":"ba"}"#,
+    #"{"kind":"characters","characters":"aa"}"#, #"{"kind":"bytePairs"}"#, #"{"kind":"bytePairs","merges":[[1]]}"#,
+    #"{"kind":"bytePairs","merges":[[1,2,3]]}"#, #"{"kind":"bytePairs","merges":[[1,256]]}"#,
+    #"{"kind":"bytePairs","merges":[[-1,2]]}"#, #"{"kind":"bytePairs","merges":[[1,2],[1,2]]}"#,
+    // Each merge would double the length of the last: 2^60 bytes.
+    "{\"kind\":\"bytePairs\",\"merges\":[[1,1],\((256..<315).map { "[\($0),\($0)]" }.joined(separator: ","))]}",
+  ])
+  func damagedVocabulariesAreRefused(text: String) throws {
+    try withTemporaryDirectory { directory in
+      let url = directory.appendingPathComponent("tokenizer.json")
+      try Data(text.utf8).write(to: url)
+      let error = try #require(throws: CorpusError.self) { try AnyTokenizer(contentsOf: url) }
+      #expect(error.description.contains(url.path), "\(error)")
+    }
+  }
+
+  @Test func unusableFilesAreNamed() throws {
+    try withTemporaryDirectory { directory in
+      let file = directory.appendingPathComponent("file")
+      try Data("x".utf8).write(to: file)
+      let tokenizer = AnyTokenizer.characters(CharacterTokenizer(trainedOn: "ab"))
+      let below = file.appendingPathComponent("x.json")
+      let error = try #require(throws: CorpusError.self) { try tokenizer.save(to: below) }
+      #expect(error.description.contains(below.path), "\(error)")
+      for url in [directory, below, directory.appendingPathComponent("absent")] {
+        let error = try #require(throws: CorpusError.self) { try AnyTokenizer(contentsOf: url) }
+        #expect(error.description.contains(url.path), "\(error)")
+      }
+    }
+  }
+}

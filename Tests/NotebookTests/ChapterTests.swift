@@ -1,0 +1,180 @@
+// # A chapter from its command line to its report
+//
+// Read before: `Sources/Notebook/Chapter.swift`.
+
+import ArgumentParser
+import Foundation
+import Notebook
+import Plots
+import Testing
+
+/// A folder that is removed when the test is over.
+private func withTemporaryFolder(_ body: (URL) throws -> Void) throws {
+  let folder = FileManager.default.temporaryDirectory.appending(path: "notebook-\(UUID().uuidString)")
+  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: folder) }
+  try body(folder)
+}
+
+private struct Extra: ParsableArguments {
+  @Option(help: "Seeds.") var seeds = 1
+  @Flag(help: "Sweep.") var sweep = false
+}
+
+private let text = ChapterText(name: "00-test", question: "Does it work?", duration: "1 second")
+
+@Suite struct CommandLineTests {
+  private func message(_ arguments: String...) -> (text: String, status: Int32) {
+    text.during {
+      do {
+        _ = try ChapterCommand<Extra>.parse(arguments)
+        return ("", 0)
+      } catch {
+        return (ChapterCommand<Extra>.fullMessage(for: error), ChapterCommand<Extra>.exitCode(for: error).rawValue)
+      }
+    }
+  }
+
+  @Test func everyOptionIsRead() throws {
+    let line = try ChapterCommand<Extra>.parse([
+      "--quick", "--seed", "7", "--out=there", "--plots", "ascii", "--seeds", "3", "--sweep",
+    ])
+    #expect(line.common.quick && line.common.seed == 7 && line.common.out == "there" && line.common.plots == .ascii)
+    #expect(line.extra.seeds == 3 && line.extra.sweep)
+  }
+
+  @Test func whatIsLeftOutHasADefault() throws {
+    let common = try ChapterCommand<NoOptions>.parse([]).common
+    #expect(!common.quick && common.seed == 0 && common.out == "out" && common.plots == .svg && common.corpus == nil)
+  }
+
+  @Test func helpStatesQuestionTimeAndOptions() {
+    let help = message("--help")
+    #expect(help.status == 0)
+    for part in ["Does it work?", "Run time: 1 second.", "USAGE: 00-test", "--quick", "--corpus <file>", "--sweep"] {
+      #expect(help.text.contains(part))
+    }
+  }
+
+  @Test(arguments: [
+    (["--nonsense"], "Unknown option '--nonsense'"), (["stray"], "stray"), (["--seed", "-1"], "--seed"),
+    (["--seed", "x"], "'x' is invalid"), (["--plots", "gif"], "svg, png, ascii"), (["--out"], "Missing value"),
+    (["--corpus", "/no/such/file"], "/no/such/file: no such file"), (["--corpus", "/"], "no such file"),
+  ])
+  func whatIsWrongIsNamed(arguments: [String], part: String) {
+    let error = text.during {
+      #expect(throws: (any Error).self) { try ChapterCommand<Extra>.parse(arguments) }
+    }
+    guard let error else { return }
+    #expect(ChapterCommand<Extra>.exitCode(for: error).rawValue == 64)
+    let message = ChapterCommand<Extra>.fullMessage(for: error)
+    #expect(message.replacing("'svg', 'png', 'ascii'", with: "svg, png, ascii").contains(part), "\(message)")
+  }
+
+  @Test func theCommandOfTheReport() {
+    let arguments = ["--quick", "--out", "a b", "--plots=png", "--corpus", "my text.txt", "--seed", "3"]
+    #expect(reproducingCommand("00-test", arguments) == "00-test --quick --corpus 'my text.txt' --seed 3")
+  }
+}
+
+@Suite @MainActor struct ChapterTests {
+  @Test func aRunLeavesItsReport() throws {
+    try withTemporaryFolder { folder in
+      var printed: [String] = []
+      let page = Page { printed.append($0) }
+      let chapter = try Chapter<NoOptions>(
+        text, arguments: ["--quick", "--out", folder.appending(path: "new/out").path], page: page)
+      #expect(chapter.directory.path == folder.appending(path: "new/out/00-test").path && chapter.isQuick)
+      chapter.section("1. Begin")
+      chapter.say("Some\nprose.")
+      page.add(.value(label: "loss", text: "1.250 nats", line: 3))
+      page.add(.verdict(Verdict("a = b", 1e-16, within: 1e-12), line: 4))
+      page.add(.volatile("3 seconds"))
+      page.add(.sample(title: "The teacher", text: "In the\n\nbeginning"))
+      page.add(.table(Table(["a"], rows: [["1"]]), line: 5))
+      page.add(
+        .figure(
+          title: "Loss", files: FigureFiles(directory: "out/00-test", script: "loss.gp", picture: "loss.svg")))
+      let metrics = chapter.metrics("metrics", columns: ["step", "loss", "arm"])
+      metrics.add(1, 0.1, "a,\"b\"")
+      metrics.add(2, Float.nan, "c")
+      #expect(try chapter.close() == 0)
+
+      let report = try String(contentsOf: chapter.directory.appending(path: "report.md"), encoding: .utf8)
+      #expect(
+        report == """
+          # 00-test
+
+          Does it work?
+
+          ## 1. Begin
+
+          Some
+          prose.
+
+          - loss: 1.250 nats
+          - ✓ a = b: ~1.0e-16 ≤ 1e-12 (line 4)
+
+          The teacher:
+
+          ```text
+          In the
+
+          beginning
+          ```
+
+          | a |
+          |---:|
+          | 1 |
+
+          ![Loss](loss.svg)
+
+          *Loss*, drawn by [loss.gp](loss.gp)
+
+          Made by `00-test --quick`: 1 check passed, 0 failed. The numbers behind it: [metrics.csv](metrics.csv).
+
+          """)
+      let csv = try String(contentsOf: metrics.url, encoding: .utf8)
+      #expect(csv == "step,loss,arm\n1,0.1,\"a,\"\"b\"\"\"\n2,nan,c\n")
+      #expect(printed.last == "1 check passed, 0 failed")
+      #expect(printed.contains("~ 3 seconds") && printed.contains("~| beginning") && printed.contains("~| "))
+      #expect(printed.contains("~ figure \"Loss\": out/00-test/loss.svg"))
+      let left = try FileManager.default.contentsOfDirectory(atPath: chapter.directory.path)
+      #expect(left.sorted() == ["metrics.csv", "report.md"])
+    }
+  }
+
+  @Test func aFailedCheckIsTheExitStatus() throws {
+    try withTemporaryFolder { folder in
+      let page = Page { _ in }
+      let chapter = try Chapter<NoOptions>(text, arguments: ["--out", folder.path], page: page)
+      page.add(.verdict(Verdict("a = b", Double.nan, within: 1.0), line: 12))
+      #expect(try chapter.close() == 1)
+      let report = try String(contentsOf: chapter.directory.appending(path: "report.md"), encoding: .utf8)
+      #expect(report.contains("- ✗ a = b: ~NaN ≤ 1.0, does not hold (line 12)\n"))
+      #expect(report.contains("0 checks passed, 1 failed"))
+    }
+  }
+
+  @Test func aFolderThatCanNotBeWrittenIsNamed() throws {
+    try withTemporaryFolder { folder in
+      let file = folder.appending(path: "file")
+      try Data().write(to: file)
+      let error = #expect(throws: OutputFolder.Unwritable.self) {
+        try Chapter<NoOptions>(text, arguments: ["--out", file.path], page: Page { _ in })
+      }
+      #expect("\(error!)".contains("\(file.path)/00-test: Not a directory\n") && "\(error!)".contains("--out DIR"))
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["file"])
+    }
+  }
+
+  @Test func valuesAndChecksFormABlockAndProseStandsAlone() {
+    var printed: [String] = []
+    let page = Page { printed.append($0) }
+    page.add(.prose("a"))
+    page.add(.value(label: "b", text: "1", line: 1))
+    page.add(.volatile("c"))
+    page.add(.prose("d"))
+    #expect(printed == ["a", "", "b: ".padding(toLength: 36, withPad: " ", startingAt: 0) + "1", "~ c", "", "d"])
+  }
+}
