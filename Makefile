@@ -25,6 +25,7 @@ HAS_V3 := $(if $(PORTABLE),,$(filter $(words $(V3)),$(words $(filter $(V3),$(CPU
 FLAGS := -c release$(if $(HAS_V3), -Xcc -march=x86-64-v3)
 FLOAT := $(FLAGS) --traits Float32 --scratch-path .build-float
 BIN := .build-float/release
+OUT := out$(if $(QUICK),/quick)
 
 # A chapter reads the King James Bible unless it is given another text.
 TEXT := $(if $(findstring --corpus,$(ARGS)),,data/kjv.txt)
@@ -34,7 +35,7 @@ main: deps $(TEXT) build ## (default) install what is missing, build, run the ma
 	run_all $(MAIN) && status=0 || status=1
 	printf '\nThe results:\n'
 	for name in $(MAIN); do
-	  if [[ -f out/$$name/report.md ]]; then echo "  out/$$name/report.md"; fi
+	  if [[ -f $(OUT)/$$name/report.md ]]; then echo "  $(OUT)/$$name/report.md"; fi
 	done
 	exit $$status
 
@@ -57,10 +58,10 @@ run_one() {
   if [[ -z '$(QUICK)' ]]; then
     $(BIN)/$$name $(ARGS)
   else
-    mkdir -p out/quick
-    $(BIN)/$$name --quick --out out/quick $(ARGS) | tee "out/quick/$$name.txt" || return 1
+    mkdir -p $(OUT)
+    $(BIN)/$$name --quick --out $(OUT) $(ARGS) | tee "$(OUT)/$$name.txt" || return 1
     # Other arguments give other numbers.
-    [[ -n '$(ARGS)' ]] || $(BIN)/compare-transcripts "chapters/$$name/expected.txt" "out/quick/$$name.txt"
+    [[ -n '$(ARGS)' ]] || $(BIN)/compare-transcripts "chapters/$$name/expected.txt" "$(OUT)/$$name.txt"
   fi
 }
 run_all() {
@@ -112,7 +113,7 @@ lint: ## check the form of the sources
 	swift format lint --strict --recursive Sources Tests chapters Package.swift
 
 floors: deps ## check that no module imports what its floor does not name
-	swift build $(FLAGS) --explicit-target-dependency-import-check error
+	swift build $(FLAGS) --build-tests --explicit-target-dependency-import-check error
 
 # ---- What comes from outside
 

@@ -21,7 +21,7 @@ func chapter(_ name: String) -> Target {
     name: name,
     dependencies: [
       "Tensors", "Gradients", "Layers", "Models", "Training", "Corpora", "Checkpoints", "Distillation",
-      "Recipes", "Plots", "Notebook",
+      "Recipes", "Plots", "Notebook", argumentParser,
     ],
     path: "chapters/\(name)",
     exclude: ["expected.txt"],
@@ -89,10 +89,12 @@ let package = Package(
     chapter("10-knowledge-distillation"),
 
     // MARK: - Tools
-    .executableTarget(name: "compare-transcripts", path: "Sources/compare-transcripts"),
+    .executableTarget(
+      name: "compare-transcripts", dependencies: ["Notebook"], path: "Sources/compare-transcripts"),
 
     // MARK: - Tests
-    .target(name: "TestSupport", dependencies: ["Tensors", "Gradients", "GradientChecking"], path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport", dependencies: ["Tensors", "Gradients", "GradientChecking"], path: "Tests/TestSupport"),
     tests(of: "Tensors"),
     tests(of: "Checkpoints", with: ["Tensors"]),
     tests(of: "Gradients", with: ["Tensors", "GradientChecking"]),
@@ -103,7 +105,7 @@ let package = Package(
     tests(
       of: "Distillation", with: ["Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "GradientChecking"]),
     tests(of: "Plots"),
-    tests(of: "Notebook", with: ["Plots"]),
+    tests(of: "Notebook", with: ["Plots", argumentParser]),
     .testTarget(
       name: "BookTests",
       dependencies: ["TestSupport", "05-teacher", "10-knowledge-distillation"],

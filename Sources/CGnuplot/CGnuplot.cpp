@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <locale>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -74,11 +76,13 @@ char *cgnuplot_data(cgnuplot_script *script, const char *name, const double *val
   });
 }
 
+// The destructor of Gnuplot flushes as well, and an exception there would end the process: from here on the stream
+// only remembers that a write failed.
 char *cgnuplot_close(cgnuplot_script *script) {
   std::unique_ptr<cgnuplot_script> owner(script);
   return guarded([&] {
-    script->gnuplot.flush();
-    // After a failed write the destructor flushes once more, and must not throw.
     script->gnuplot.exceptions(std::ios::goodbit);
+    script->gnuplot.flush();
+    if (!script->gnuplot.good()) throw std::runtime_error("the file is incomplete");
   });
 }

@@ -81,8 +81,8 @@ extension DistillationStage {
 
   /// The blocks whose mixer the student replaces, with the numbers of their layers.
   var replaced: [(layer: Int, mixer: any MatrixMixer)] {
-    student.blocks.enumerated().filter { !($0.element.mixer is CausalAttention) || student.configuration.isPhi }
-      .map { ($0.offset, $0.element.mixer) }
+    student.blocks.indices.filter { !student.keepsTeachersAttention(in: $0) }
+      .map { ($0, student.blocks[$0].mixer) }
   }
 }
 

@@ -29,8 +29,8 @@ public func transferTable(from teacher: LanguageModel, to student: LanguageModel
     Swift.zip(from, to).map { TransferredParameter(teacher: $0, student: $1) }
   }
   var table = pairs(teacher.embedding.parameters, student.embedding.parameters)
-  for (mine, theirs) in Swift.zip(teacher.blocks, student.blocks) {
-    if theirs.mixer is CausalAttention {
+  for (layer, (mine, theirs)) in Swift.zip(teacher.blocks, student.blocks).enumerated() {
+    if student.keepsTeachersAttention(in: layer) {
       table += pairs(mine.mixer.parameters, theirs.mixer.parameters)
     } else {
       table += mine.mixer.parameters.map { TransferredParameter(teacher: $0, student: nil) }
@@ -40,6 +40,15 @@ public func transferTable(from teacher: LanguageModel, to student: LanguageModel
   }
   return table + pairs(teacher.finalNorm.parameters, student.finalNorm.parameters)
     + pairs(teacher.head.parameters, student.head.parameters)
+}
+
+extension LanguageModel {
+  /// Whether a student keeps the teacher's attention in a layer: a hybrid does in some.
+  ///
+  /// A student that is attention throughout is the control: its mixers are new, and every layer is replaced.
+  func keepsTeachersAttention(in layer: Int) -> Bool {
+    configuration.mixers[layer] == .attention && !configuration.isPhi
+  }
 }
 
 /// Copies every teacher weight that has a place in the student.

@@ -1,8 +1,8 @@
 // # Heat maps in characters
 //
-// gnuplot's ASCII terminal cannot draw images, so we draw heat maps ourselves: darker characters for more, two characters a
-// cell because characters are twice as tall as wide, and neighbouring cells averaged when the matrix is larger than a terminal.
-// Read before: HeatMap.swift. Read after: Figure.swift.
+// gnuplot's ASCII terminal cannot draw images, so we draw heat maps ourselves: darker characters for more, two
+// characters a cell because characters are twice as tall as wide, and neighbouring cells averaged when the matrix is
+// larger than a terminal. Read before: HeatMap.swift. Read after: Figure.swift.
 
 extension HeatMap {
   /// The characters from the lower to the upper end of the scale.
@@ -29,7 +29,7 @@ extension HeatMap {
         let cells = (top..<min(top + tall, rows)).flatMap { values[$0][left..<min(left + wide, columns)] }
         let shades = cells.compactMap { shade(of: $0, in: range) }
         let mean = shades.reduce(0, +) / Double(shades.count)
-        let character: Character = shades.isEmpty ? "?" : ramp[min(Int(mean * Double(ramp.count)), ramp.count - 1)]
+        let character: Character = shades.isEmpty ? "/" : ramp[min(Int(mean * Double(ramp.count)), ramp.count - 1)]
         line += String(repeating: character, count: 2)
       }
       lines.append(line + "|")
@@ -42,7 +42,7 @@ extension HeatMap {
     var kind = ""
     if case .logarithmic = scale { kind = ", logarithmic" }
     lines.append("  \(plain(colourLabel)): \(low) [\(String(ramp))] \(high)\(kind)\(unit)")
-    if values.joined().contains(where: { !isDrawable($0) }) { lines.append("  ?: not finite") }
+    if values.joined().contains(where: { !isDrawable($0) }) { lines.append("  //: no value") }
     return lines.joined(separator: "\n")
   }
 }

@@ -43,7 +43,7 @@ public struct Axis: Sendable, Equatable {
       range.lowerBound < range.upperBound, "the range \(range) is empty",
       remedy: "give a lower bound below the upper one, or nil to fit the data")
     try place.require(
-      !logarithmic || range.lowerBound > 0, "the range \(range) of a logarithmic axis contains 0 or less",
+      hasPlace(range.lowerBound, log: logarithmic), "the range \(range) of a logarithmic axis contains 0 or less",
       remedy: "begin above 0 or make the axis linear")
   }
 }
@@ -74,5 +74,8 @@ public enum LegendPlace: Sendable, CaseIterable {
   case none
 }
 
-/// Whether a number can be drawn: finite, and so far from overflow that the difference of two is finite too.
-func isDrawable(_ value: Double) -> Bool { value.magnitude <= 1e300 }
+/// Whether a number can be drawn: finite, and so far from overflow that sums and differences are finite too.
+func isDrawable(_ value: Double) -> Bool { value.magnitude <= 1e250 }
+
+/// Whether an axis has a place for `value`: a logarithmic one only for what is positive and not almost zero.
+func hasPlace(_ value: Double, log: Bool) -> Bool { isDrawable(value) && (!log || value >= 1e-250) }

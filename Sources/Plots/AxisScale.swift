@@ -26,7 +26,7 @@ struct AxisScale {
 
   /// How far `value` lies along the axis: 0 at the lower end, 1 at the upper.
   func fraction(of value: Double) -> Double {
-    logarithmic ? log(value / lower) / log(upper / lower) : (value - lower) / (upper - lower)
+    logarithmic ? (log(value) - log(lower)) / (log(upper) - log(lower)) : (value - lower) / (upper - lower)
   }
 
   /// The labels at the ticks, as gnuplot's %g prints them.
@@ -81,7 +81,7 @@ struct AxisScale {
     let step = Self.step(over: upper - lower, atMost: count, integral: integral)
     self.init(lower: lower, upper: upper, logarithmic: logarithmic, ticks: .every(step))
     guard logarithmic else { return }
-    let decades = log10(upper / lower)
+    let decades = log10(upper) - log10(lower)
     if decades < 0.8 {
       ticks = .at(Self.multiples(of: step, from: lower, to: upper).filter { $0 > 0 }, small: [])
       return
@@ -117,7 +117,7 @@ struct AxisScale {
       return (!log && low > 0 && low < 0.05 * high ? 0 : low, high)
     case .share(let share):
       if log {
-        let factor = pow(high / low, share)
+        let factor = pow(10, share * (log10(high) - log10(low)))
         return (low / factor, high * factor)
       }
       return (low - share * (high - low), high + share * (high - low))

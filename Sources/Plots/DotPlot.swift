@@ -73,12 +73,12 @@ extension DotPlot {
       let error = row.error.map(\.magnitude).flatMap { isDrawable($0) ? $0 : nil } ?? 0
       let low = row.value - error
       dots.append([
-        row.value, Double(index + 1), value.logarithmic && low <= 0 ? floor : low, row.value + error,
+        row.value, Double(index + 1), value.logarithmic && low < 1e-250 ? floor : low, row.value + error,
       ])
     }
     return dots
   }
 
   /// Whether a reference has a place on the axis.
-  func shows(_ reference: Reference) -> Bool { !value.logarithmic || reference.y > 0 }
+  func shows(_ reference: Reference) -> Bool { hasPlace(reference.y, log: value.logarithmic) }
 }

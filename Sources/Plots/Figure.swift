@@ -1,7 +1,7 @@
 // # A figure: panels side by side, a script, a picture
 //
-// This is what the book uses. A figure is a value; writing it leaves NAME.gp, a script with the data in it, and a picture
-// beside it when gnuplot is installed. A chapter must not fail because a picture cannot be drawn: what
+// This is what the book uses. A figure is a value; writing it leaves NAME.gp, a script with the data in it, and a
+// picture beside it when gnuplot is installed. A chapter must not fail because a picture cannot be drawn: what
 // gnuplot has to say comes back as a note. Read before: LineChart.swift, HeatMap.swift, DotPlot.swift. Read after:
 // Layout.swift and Script.swift, which do the work.
 
@@ -56,7 +56,8 @@ public struct WrittenFigure: Sendable {
   /// The drawing in characters, several lines.
   public let ascii: String?
 
-  /// What the reader should know, a sentence a line: points left out, gnuplot absent or failing. nil when all is well.
+  /// What the reader should know, a sentence a line: points left out, gnuplot absent or failing. nil when all is
+  /// well.
   public let note: String?
 }
 
@@ -70,8 +71,8 @@ extension Figure {
   /// - Parameters:
   ///   - name: the files' name without ending; not empty, without slash.
   ///   - gnuplot: the program to draw with; by default the one in PATH.
-  /// - Throws: `PlotError` when the figure is inconsistent or a file cannot be written. When gnuplot is absent or fails
-  ///   nothing is thrown: the script is there and the note says why there is no picture.
+  /// - Throws: `PlotError` when the figure is inconsistent or a file cannot be written. When gnuplot is absent or
+  ///   fails nothing is thrown: the script is there and the note says why there is no picture.
   public func write(
     to directory: URL, named name: String, as format: PlotFormat, with gnuplot: Gnuplot = Gnuplot()
   ) throws -> WrittenFigure {
@@ -125,8 +126,10 @@ extension Figure {
     _ name: String, in directory: URL, with gnuplot: Gnuplot, notes: inout [String]
   ) throws -> String? {
     var pages: [String] = []
-    let needsGnuplot = panels.contains { if case .heatMap = $0 { false } else { true } }
-    if needsGnuplot {
+    let maps = panels.count { if case .heatMap = $0 { true } else { false } }
+    if gnuplot.executable == nil, 0 < maps, maps < panels.count {
+      notes.append(Gnuplot.absence("the script was written, but of the panels only the heat maps are drawn"))
+    } else if maps < panels.count {
       let partial = directory.appendingPathComponent(".plot-\(UUID().uuidString).partial")
       defer { unlink(partial.path) }
       let problem = gnuplot.draw(name + ".gp", in: directory, format: .ascii, to: partial.lastPathComponent)

@@ -1,8 +1,8 @@
 // # Running gnuplot
 //
 // gnuplot is looked for in the search path and run on the finished script, so what we see is what the reader gets who
-// runs the script by hand. It has no pipe from us that could break, its messages go to a file, it has a minute, and it is
-// always waited for. Read before: ScriptWriter.swift. Read after: Figure.swift.
+// runs the script by hand. It has no pipe from us that could break, its messages go to a file, it has a minute, and
+// it is always waited for. Read before: ScriptWriter.swift. Read after: Figure.swift.
 
 import Foundation
 
@@ -29,9 +29,10 @@ public struct Gnuplot: Sendable {
       && FileManager.default.isExecutableFile(atPath: file.path)
   }
 
-  /// What to tell the reader when there is no gnuplot.
-  static let absence =
-    "gnuplot is not installed: only the script was written; sudo apt-get install gnuplot-nox, then draw it with gnuplot"
+  /// What to tell the reader when there is no gnuplot; `done` is what was done nevertheless.
+  static func absence(_ done: String) -> String {
+    "gnuplot is not installed: \(done); sudo apt-get install gnuplot-nox"
+  }
 
   /// Draws a script that lies in `directory`.
   ///
@@ -39,7 +40,7 @@ public struct Gnuplot: Sendable {
   ///   - output: the name of the file to draw, in the same directory; without quotes in it.
   /// - Returns: nil when gnuplot succeeded, else what it said.
   func draw(_ script: String, in directory: URL, format: PlotFormat, to output: String) -> String? {
-    guard let executable else { return Self.absence }
+    guard let executable else { return Self.absence("only the script was written") }
     let messages = FileManager.default.temporaryDirectory.appendingPathComponent("gnuplot-\(UUID().uuidString)")
     guard FileManager.default.createFile(atPath: messages.path, contents: nil),
       let log = FileHandle(forWritingAtPath: messages.path)
@@ -61,8 +62,8 @@ public struct Gnuplot: Sendable {
     let said = (try? String(decoding: Data(contentsOf: messages), as: UTF8.self)) ?? ""
     return problem.map { problem in
       let said = said.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
-        .filter { !$0.isEmpty }
-      return ([problem] + said).joined(separator: ": ")
+        .filter { !$0.isEmpty }.prefix(5)
+      return ([problem] + said.map { String($0.prefix(300)) }).joined(separator: ": ")
     }
   }
 
@@ -83,7 +84,9 @@ public struct Gnuplot: Sendable {
       }
       return "gnuplot took longer than \(number(timeLimit)) seconds and was stopped"
     }
-    if process.terminationReason == .uncaughtSignal { return "gnuplot was ended by signal \(process.terminationStatus)" }
+    if process.terminationReason == .uncaughtSignal {
+      return "gnuplot was ended by signal \(process.terminationStatus)"
+    }
     return process.terminationStatus == 0 ? nil : "gnuplot failed with status \(process.terminationStatus)"
   }
 }

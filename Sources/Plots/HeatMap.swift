@@ -8,8 +8,8 @@ import Foundation
 
 /// A matrix drawn as coloured cells, row 0 on top.
 ///
-/// NaN means that a cell has no value: it is grey, a colour that no scale contains. Infinite cells are grey as well, and
-/// are counted in the note.
+/// NaN means that a cell has no value: it is grey, a colour that no scale contains. Infinite cells are grey as well,
+/// and are counted in the note.
 public struct HeatMap: Sendable {
   public let title: String
 
@@ -28,7 +28,8 @@ public struct HeatMap: Sendable {
 
   /// The values at the two ends of the scale, in the unit of `values`; cells beyond take the colour of the end.
   ///
-  /// nil fits the data. A diverging scale uses the larger magnitude for both sides.
+  /// nil fits the data. A diverging scale uses the larger magnitude for both sides, a logarithmic one begins at its
+  /// floor.
   public let range: ClosedRange<Double>?
   public let showsColourBar: Bool
 
@@ -53,7 +54,8 @@ public enum ColourScale: Sendable, Equatable {
   case sequential
   /// Blue, white, orange: symmetric about 0, which is white.
   case diverging
-  /// The sequential colours by the logarithm. Smaller values, zero and negative ones too, take the colour of `floor` > 0.
+  /// The sequential colours by the logarithm. Smaller values, zero and negative ones too, take the colour of `floor`
+  /// > 0.
   case logarithmic(floor: Double)
 }
 
@@ -63,7 +65,8 @@ extension HeatMap {
 
   func check(at place: Place) throws {
     try place.require(
-      !values.isEmpty && !values[0].isEmpty, "the matrix has no cells", remedy: "give at least one row and one column")
+      !values.isEmpty && !values[0].isEmpty, "the matrix has no cells", remedy: "give at least one row and one column"
+    )
     for (index, row) in values.enumerated() {
       try place.require(
         row.count == columns, "row \(index) has \(row.count) cells and row 0 has \(columns)",
@@ -76,7 +79,7 @@ extension HeatMap {
     }
     if case .logarithmic(let floor) = scale {
       try place.require(
-        floor > 0 && isDrawable(floor), "the floor of the logarithmic colour scale is \(floor)",
+        hasPlace(floor, log: true), "the floor of the logarithmic colour scale is \(floor)",
         remedy: "give the smallest value > 0 that matters")
     }
     guard let range else { return }

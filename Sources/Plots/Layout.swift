@@ -28,10 +28,12 @@ struct Layout {
 
   // # From wishes to places
   //
-  // Along each direction: margins are fixed by the labels, and the plots share what is left in proportion to their wishes.
+  // Along each direction: margins are fixed by the labels, and the plots share what is left in proportion to their
+  // wishes.
 
   private static func arranged(
-    _ plans: [PanelPlan], _ wishes: [(width: Double, height: Double, aspect: Double?)], _ figure: Figure, _ grid: Grid,
+    _ plans: [PanelPlan], _ wishes: [(width: Double, height: Double, aspect: Double?)], _ figure: Figure,
+    _ grid: Grid,
     _ place: Place
   ) throws -> Layout {
     var plans = plans
@@ -104,7 +106,8 @@ extension Rectangle {
     (width, height) = (fittedWidth, fittedHeight)
   }
 
-  /// Makes cells of 3 pixels and more whole pixels wide and high: between cells that end within a pixel, a seam shows.
+  /// Makes cells of 3 pixels and more whole pixels wide and high: between cells that end within a pixel, a seam
+  /// shows.
   fileprivate mutating func snap(columns: Int, rows: Int) {
     func snapped(_ length: Double, _ count: Int) -> Double {
       let cell = length / Double(count)
@@ -164,7 +167,8 @@ struct Grid {
     return result
   }
 
-  /// In a grid of heat maps, axes are written on the left and at the bottom only, where the neighbour has the same ones.
+  /// In a grid of heat maps, axes are written on the left and at the bottom only, where the neighbour has the same
+  /// ones.
   func hideRepeatedAxes(of panels: [Panel], in plans: inout [PanelPlan]) {
     for (index, panel) in panels.enumerated() {
       if column(of: index) > 0, case .lines(let chart) = panel, case .lines(let left) = panels[index - 1] {

@@ -1,8 +1,8 @@
 // # A legend that hides nothing
 //
-// Before the chart is drawn we know all its points, and roughly how large its legend will be. So we can try the corners,
-// the wanted one first, and take the first through which no curve passes; when there is none, the legend stands
-// outside. Read before: Axis.swift, Text.swift. Read after: Layout.swift.
+// Before the chart is drawn we know all its points, and roughly how large its legend will be. So we can try the
+// corners, the wanted one first, and take the first through which no curve passes; when there is none, the legend
+// stands outside. Read before: Axis.swift, Text.swift. Read after: Layout.swift.
 
 /// A legend with its names, placed.
 struct Legend: Equatable {
@@ -59,7 +59,8 @@ struct Legend: Equatable {
     let isLeft = corner == .topLeft || corner == .bottomLeft
     let isTop = corner == .topLeft || corner == .topRight
     return Box(
-      left: isLeft ? 0 : 1 - width, right: isLeft ? width : 1, bottom: isTop ? 1 - height : 0, top: isTop ? 1 : height)
+      left: isLeft ? 0 : 1 - width, right: isLeft ? width : 1, bottom: isTop ? 1 - height : 0, top: isTop ? 1 : height
+    )
   }
 
   struct Box {

@@ -29,7 +29,8 @@ public struct LineChart: Sendable {
 
 /// One curve: points in the order in which they are joined.
 ///
-/// A point whose x or y is not finite (or not positive on a logarithmic axis) is left out and the curve has a gap there.
+/// A point whose x or y is not finite (or not positive on a logarithmic axis) is left out and the curve has a gap
+/// there.
 public struct Series: Sendable {
   /// How the points are shown. Colours go by the series' position in the chart.
   public enum Style: Sendable, CaseIterable {
@@ -84,7 +85,7 @@ extension LineChart {
   }
 
   /// Whether a reference has a place on the y axis.
-  func shows(_ reference: Reference) -> Bool { !y.logarithmic || reference.y > 0 }
+  func shows(_ reference: Reference) -> Bool { hasPlace(reference.y, log: y.logarithmic) }
 }
 
 extension Series {
@@ -109,14 +110,11 @@ extension Series {
     guard let band else { return [] }
     let rows = x.indices.lazy.map { index -> [Double] in
       let lower = band.lower[index]
-      return [x[index], yLog && lower <= 0 ? floor : lower, band.upper[index]]
+      return [x[index], yLog && lower < 1e-250 ? floor : lower, band.upper[index]]
     }
     return runs(rows) { hasPlace($0[0], log: xLog) && isDrawable($0[1]) && hasPlace($0[2], log: yLog) }
   }
 }
-
-/// Whether an axis has a place for `value`.
-func hasPlace(_ value: Double, log: Bool) -> Bool { isDrawable(value) && (!log || value > 0) }
 
 /// The rows that satisfy `holds`, cut where one does not.
 func runs(_ rows: some Sequence<[Double]>, where holds: ([Double]) -> Bool) -> [[[Double]]] {

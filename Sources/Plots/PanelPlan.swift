@@ -1,7 +1,7 @@
 // # What a panel needs before it can be placed
 //
-// Each kind of panel says how large it would like to be, which scales its axes have in a plot of a given size, and where its
-// legend goes. Layout.swift puts the plans together. Read before: AxisScale.swift, Legend.swift.
+// Each kind of panel says how large it would like to be, which scales its axes have in a plot of a given size, and
+// where its legend goes. Layout.swift puts the plans together. Read before: AxisScale.swift, Legend.swift.
 
 /// A panel with its scales, its legend and, at last, its place.
 struct PanelPlan {
@@ -83,7 +83,8 @@ extension LineChart {
     let levels = references.filter { shows($0) }.map(\.y)
     let marked = series.contains { $0.style == .points || $0.style == .linePoints }
     let xScale = AxisScale(
-      x, fitting: series.lazy.flatMap { series in
+      x,
+      fitting: series.lazy.flatMap { series in
         series.x.indices.lazy.filter { hasPlace(series.y[$0], log: y.logarithmic) }.map { series.x[$0] }
       }, room: marked ? .share(0.03) : .none, ticks: Int(width / 55))
     let yScale = AxisScale(

@@ -1,12 +1,12 @@
 // # The script of a dot plot
 //
-// A datablock a group, so that each group has its colour, its marker and its line in the legend. The names of the rows
-// are ticks of the vertical axis. Read before: Script.swift, DotPlot.swift.
+// A datablock a group, so that each group has its colour, its marker and its line in the legend. The names of the
+// rows are ticks of the vertical axis. Read before: Script.swift, DotPlot.swift.
 
 extension Script {
   mutating func draw(_ chart: DotPlot, _ plan: PanelPlan, _ layout: Layout, id: String) {
     line("set border 1 linecolor rgb '#404040'")
-    line("set grid x y linecolor rgb '#DDDDDD' linewidth 1 dashtype 1")
+    line("if (!ascii) set grid x y linecolor rgb '#DDDDDD' linewidth 1 dashtype 1")
     comment("Error bars without cross strokes.")
     line("set errorbars 0")
     key(plan, in: layout)
@@ -15,7 +15,9 @@ extension Script {
     var references: [String] = []
     for (index, reference) in chart.references.enumerated() {
       guard chart.shows(reference) else {
-        note("\(chart.title): reference '\(reference.name)' at \(number(reference.y)) has no place on a logarithmic axis")
+        note(
+          "\(chart.title): reference '\(reference.name)' at \(number(reference.y)) has no place on a logarithmic axis"
+        )
         continue
       }
       let block = "\(id)_reference\(index + 1)"
@@ -31,7 +33,8 @@ extension Script {
     for (index, group) in chart.groups.enumerated() {
       let block = "\(id)_group\(index + 1)"
       let rows = chart.dots(of: group, floor: plan.x.lower)
-      let comment = "\(group.isEmpty ? "Rows" : commented(group)): \(plain(chart.value.caption)), row, low end, high end"
+      let comment =
+        "\(group.isEmpty ? "Rows" : commented(group)): \(plain(chart.value.caption)), row, low end, high end"
       let type = "linetype \(Palette.lineType(index))"
       if data(block, comment, [rows]) {
         dots.append("$\(block) using 1:2:3:4 with xerrorbars \(type) pointsize 1.1 \(named(group))")

@@ -1,12 +1,12 @@
 // # The script of a line chart
 //
-// Bands first, so that no band covers a curve; then the curves and the references, in the order of the legend.
-// Every series has a datablock, and a gap in a curve is an empty line in it. Read before: Script.swift, LineChart.swift.
+// Bands first, so that no band covers a curve; then the curves and the references, in the order of the legend. Every
+// series has a datablock, and a gap in a curve is an empty line in it. Read before: Script.swift, LineChart.swift.
 
 extension Script {
   mutating func draw(_ chart: LineChart, _ plan: PanelPlan, _ layout: Layout, id: String) {
     line("set border 3 linecolor rgb '#404040'")
-    line("set grid linecolor rgb '#DDDDDD' linewidth 1 dashtype 1")
+    line("if (!ascii) set grid linecolor rgb '#DDDDDD' linewidth 1 dashtype 1")
     key(plan, in: layout)
 
     let (xLog, yLog) = (chart.x.logarithmic, chart.y.logarithmic)
@@ -51,7 +51,9 @@ extension Script {
     var elements: [String] = []
     for reference in chart.references {
       guard chart.shows(reference) else {
-        note("\(chart.title): reference '\(reference.name)' at \(number(reference.y)) has no place on a logarithmic axis")
+        note(
+          "\(chart.title): reference '\(reference.name)' at \(number(reference.y)) has no place on a logarithmic axis"
+        )
         continue
       }
       elements.append(

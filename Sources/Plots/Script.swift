@@ -146,8 +146,8 @@ struct Script {
       let x = Self.share((plan.box.left + plan.box.width + 10) / Double(layout.width))
       let y = Self.share(1 - plan.box.top / Double(layout.height))
       line("set key at screen \(x), screen \(y) left top \(looks)")
-      line("if (ascii) set key default; set key outside top center horizontal")
     }
+    if plan.legend.place != .none { line("if (ascii) set key default; set key outside top center horizontal") }
   }
 
   static func share(_ value: Double) -> String { number((value * 1e7).rounded() / 1e7) }

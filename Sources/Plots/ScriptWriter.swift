@@ -1,8 +1,9 @@
 // # Through gnuplot-iostream into a file
 //
 // The parts of a script go through the C++ stream of gnuplot-iostream, which knows how gnuplot wants its numbers. The
-// file is written under another name beside the final one, and renamed when it is whole: renaming is a single step, so a
-// reader finds the old script or the new one and never half of one. Read before: Script.swift. Read after: Gnuplot.swift.
+// file is written under another name beside the final one, and renamed when it is whole: renaming is a single step,
+// so a reader finds the old script or the new one and never half of one. Read before: Script.swift. Read after:
+// Gnuplot.swift.
 
 import CGnuplot
 import Foundation

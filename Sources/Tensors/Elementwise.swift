@@ -1,15 +1,23 @@
 // # Elementwise functions
 //
-// One number in, one number out, at every place. The loops are written once, in `map` and `combine`; the function is a closure that is
-// inlined into them, so that each public function below compiles to a vector loop of its own.
+// One number in, one number out, at every place. The loops are written once, in `map`, `zip` and `combine`. What they apply is a struct and not a
+// closure: a closure that is handed on to another core stays a call for each element, where a struct's method is known when the loop is compiled, is
+// inlined, and becomes vector code (GELU: 0.1 against 1.1 elements per nanosecond).
 //
-// Read before: `Exponential.swift`, `Parallel.swift`. Read next: `Reductions.swift`.
+// Read before: `Exponential.swift`, `Parallel.swift`. Read next: `ElementwiseFunctions.swift`.
 
-import Foundation
+/// A function of one number.
+protocol Unary: Sendable {
+  func callAsFunction(_ x: Scalar) -> Scalar
+}
+
+/// A function of two numbers.
+protocol Binary: Sendable {
+  func callAsFunction(_ x: Scalar, _ y: Scalar) -> Scalar
+}
 
 /// The tensor of f(x) for each element; `cost` is what f costs in additions.
-@inline(__always)
-func map(_ x: Tensor, cost: Int = 1, _ f: (Scalar) -> Scalar) -> Tensor {
+func map<F: Unary>(_ x: Tensor, cost: Int = 1, _ f: F) -> Tensor {
   let result = Tensor(uninitialised: x.shape)
   let (source, target) = (x.base, result.fresh)
   Parallel.ranges(x.count, grain: Parallel.grain / cost) { range in
@@ -20,8 +28,7 @@ func map(_ x: Tensor, cost: Int = 1, _ f: (Scalar) -> Scalar) -> Tensor {
 }
 
 /// The tensor of f(x, y) for each pair of elements of two tensors of one shape.
-@inline(__always)
-func zip(_ x: Tensor, _ y: Tensor, cost: Int = 1, _ f: (Scalar, Scalar) -> Scalar) -> Tensor {
+func zip<F: Binary>(_ x: Tensor, _ y: Tensor, cost: Int = 1, _ f: F) -> Tensor {
   precondition(x.shape == y.shape, "the shapes \(x.shape) and \(y.shape) differ")
   let result = Tensor(uninitialised: x.shape)
   let (left, right, target) = (x.base, y.base, result.fresh)
@@ -35,8 +42,7 @@ func zip(_ x: Tensor, _ y: Tensor, cost: Int = 1, _ f: (Scalar, Scalar) -> Scala
 /// The tensor of f(x, y) under broadcasting.
 ///
 /// Stops the program if the shapes do not go together, naming both.
-@inline(__always)
-func combine(_ x: Tensor, _ y: Tensor, _ f: (Scalar, Scalar) -> Scalar) -> Tensor {
+func combine<F: Binary>(_ x: Tensor, _ y: Tensor, _ f: F) -> Tensor {
   if x.shape == y.shape { return zip(x, y, f) }
   guard let shape = x.shape.broadcast(with: y.shape) else {
     preconditionFailure("the shapes \(x.shape) and \(y.shape) cannot be broadcast to one another")
@@ -78,89 +84,4 @@ func broadcastStrides(of inner: Shape, in shape: Shape) -> [Int] {
     let own = axis - (shape.rank - inner.rank)
     return own < 0 || inner[own] == 1 ? 0 : inner.stride(of: own)
   }
-}
-
-// ## Arithmetic
-//
-// Sizes of 1 stretch, as everywhere in the field. A number beside a tensor acts on each element.
-
-extension Tensor {
-  public static func + (a: Tensor, b: Tensor) -> Tensor { combine(a, b) { $0 + $1 } }
-  public static func - (a: Tensor, b: Tensor) -> Tensor { combine(a, b) { $0 - $1 } }
-  /// The elementwise (Hadamard) product.
-  public static func * (a: Tensor, b: Tensor) -> Tensor { combine(a, b) { $0 * $1 } }
-  public static func / (a: Tensor, b: Tensor) -> Tensor { combine(a, b) { $0 / $1 } }
-  public static prefix func - (a: Tensor) -> Tensor { map(a) { -$0 } }
-  public static func * (number: Scalar, a: Tensor) -> Tensor { map(a) { number * $0 } }
-  public static func + (a: Tensor, number: Scalar) -> Tensor { map(a) { $0 + number } }
-
-  /// Adds another tensor of the same shape in place.
-  public static func += (a: inout Tensor, b: Tensor) {
-    precondition(a.shape == b.shape, "a tensor of shape \(b.shape) cannot be added in place to one of \(a.shape)")
-    let count = a.count
-    let addend = b.base
-    a.withMutableElements { target in
-      nonisolated(unsafe) let target = target
-      Parallel.ranges(count) { range in for index in range { target[index] += addend[index] } }
-    }
-    withExtendedLifetime(b) {}
-  }
-}
-
-// ## Functions of one variable
-
-/// exp x, elementwise; exactly 0 at −∞.
-public func exp(_ x: Tensor) -> Tensor { map(x, cost: 8) { exponential($0) } }
-
-/// The natural logarithm, elementwise.
-public func log(_ x: Tensor) -> Tensor { map(x, cost: 16) { Foundation.log($0) } }
-
-/// The hyperbolic tangent, elementwise.
-public func tanh(_ x: Tensor) -> Tensor { map(x, cost: 16) { Foundation.tanh($0) } }
-
-/// The square root, elementwise.
-public func sqrt(_ x: Tensor) -> Tensor { map(x, cost: 2) { $0.squareRoot() } }
-
-/// 1 / (1 + exp(−x)), elementwise.
-public func sigmoid(_ x: Tensor) -> Tensor { map(x, cost: 8) { logistic($0) } }
-
-/// log(1 + exp x), elementwise, without overflow.
-public func softplus(_ x: Tensor) -> Tensor { map(x, cost: 24) { softened($0) } }
-
-/// x · sigmoid(x), elementwise (Elfwing et al., arXiv 1702.03118).
-public func silu(_ x: Tensor) -> Tensor { map(x, cost: 8) { $0 * logistic($0) } }
-
-/// The Gaussian error linear unit in its tanh form, elementwise (Hendrycks and Gimpel, arXiv 1606.08415).
-public func gelu(_ x: Tensor) -> Tensor { map(x, cost: 10) { gaussianError($0) } }
-
-// ## Their pullbacks
-//
-// Each takes the cotangent and what the formula needs, in one pass.
-
-/// cotangent ⊙ σ(1 − σ), where σ is the value that `sigmoid` gave.
-public func sigmoidPullback(_ cotangent: Tensor, value: Tensor) -> Tensor {
-  zip(cotangent, value) { $0 * $1 * (1 - $1) }
-}
-
-/// cotangent ⊙ sigmoid(x)
-public func softplusPullback(_ cotangent: Tensor, at x: Tensor) -> Tensor {
-  zip(cotangent, x, cost: 8) { $0 * logistic($1) }
-}
-
-/// cotangent ⊙ σ(1 + x(1 − σ)) with σ = sigmoid(x)
-public func siluPullback(_ cotangent: Tensor, at x: Tensor) -> Tensor {
-  zip(cotangent, x, cost: 8) { g, x in
-    let s = logistic(x)
-    return g * s * (1 + x * (1 - s))
-  }
-}
-
-/// cotangent ⊙ GELU′(x)
-public func geluPullback(_ cotangent: Tensor, at x: Tensor) -> Tensor {
-  zip(cotangent, x, cost: 10) { $0 * gaussianErrorSlope($1) }
-}
-
-/// cotangent ⊙ (1 − t²), where t is the value that `tanh` gave.
-public func tanhPullback(_ cotangent: Tensor, value: Tensor) -> Tensor {
-  zip(cotangent, value) { $0 * (1 - $1 * $1) }
 }

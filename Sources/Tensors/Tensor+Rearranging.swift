@@ -119,12 +119,4 @@ extension Tensor {
     }
     return result
   }
-
-  /// This tensor repeated along the axes where `shape` is larger.
-  public func broadcast(to shape: Shape) -> Tensor {
-    if self.shape == shape { return self }
-    precondition(
-      self.shape.broadcast(with: shape) == shape, "a tensor of shape \(self.shape) does not stretch to \(shape)")
-    return combine(self, Tensor(uninitialised: shape)) { mine, _ in mine }
-  }
 }

@@ -1,4 +1,4 @@
-// # The wording of progress, and of errors
+// # The wording of progress and of errors
 //
 // Read before: `Sources/Notebook/ProgressBar.swift`, `Sources/Notebook/Failure.swift`.
 
@@ -44,6 +44,11 @@ import Testing
 }
 
 @Suite struct FailureTests {
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: "/proc/self/status")))
+  func peakMemoryIsRead() throws {
+    #expect(try #require(peakMemory()) > 1_000_000)
+  }
+
   private struct Named: Error, CustomStringConvertible { let description = "the teacher is gone" }
   private struct Localized: LocalizedError { let errorDescription: String? = "in other words" }
 
