@@ -25,16 +25,17 @@ struct Layout {
   private init(width: Int, height: Int, titleLines: [String], panels: [PanelPlan]) {
     (self.width, self.height, self.titleLines, self.panels) = (width, height, titleLines, panels)
   }
+}
 
-  // # From wishes to places
-  //
-  // Along each direction: margins are fixed by the labels, and the plots share what is left in proportion to their
-  // wishes.
+// # From wishes to places
+//
+// Along each direction: margins are fixed by the labels, and the plots share what is left in proportion to their
+// wishes.
 
+extension Layout {
   private static func arranged(
     _ plans: [PanelPlan], _ wishes: [(width: Double, height: Double, aspect: Double?)], _ figure: Figure,
-    _ grid: Grid,
-    _ place: Place
+    _ grid: Grid, _ place: Place
   ) throws -> Layout {
     var plans = plans
     grid.hideRepeatedAxes(of: figure.panels, in: &plans)

@@ -85,7 +85,7 @@ extension LineChart {
     let xScale = AxisScale(
       x,
       fitting: series.lazy.flatMap { series in
-        series.x.indices.lazy.filter { hasPlace(series.y[$0], log: y.logarithmic) }.map { series.x[$0] }
+        series.x.indices.lazy.filter { series.isDrawn(at: $0, yLog: y.logarithmic) }.map { series.x[$0] }
       }, room: marked ? .share(0.03) : .none, ticks: Int(width / 55))
     let yScale = AxisScale(
       y, fitting: series.flatMap { $0.heights(from: xScale.lower, to: xScale.upper) } + levels, room: .nextTick,
@@ -117,6 +117,11 @@ extension LineChart {
 }
 
 extension Series {
+  /// Whether the curve or its band has a place on the y axis there.
+  fileprivate func isDrawn(at index: Int, yLog: Bool) -> Bool {
+    hasPlace(y[index], log: yLog) || band.map { hasPlace($0.upper[index], log: yLog) } == true
+  }
+
   /// The values of the curve and its band between two positions.
   fileprivate func heights(from lower: Double, to upper: Double) -> [Double] {
     let visible = x.indices.filter { x[$0] >= lower && x[$0] <= upper }

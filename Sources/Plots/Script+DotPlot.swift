@@ -16,8 +16,8 @@ extension Script {
     for (index, reference) in chart.references.enumerated() {
       guard chart.shows(reference) else {
         note(
-          "\(chart.title): reference '\(reference.name)' at \(number(reference.y)) has no place on a logarithmic axis"
-        )
+          "\(subject(chart.title))reference '\(reference.name)' at \(number(reference.y)) "
+            + "has no place on a logarithmic axis")
         continue
       }
       let block = "\(id)_reference\(index + 1)"
@@ -50,7 +50,7 @@ extension Script {
     guard !missing.isEmpty else { return }
     let names = missing.map { "'\($0.name)'" }.joined(separator: ", ")
     note(
-      "\(chart.title): no dot for \(names), not finite"
+      "\(subject(chart.title))no dot for \(names), not finite"
         + (chart.value.logarithmic ? " or not positive on a logarithmic axis" : ""))
   }
 }

@@ -16,7 +16,7 @@ extension Script {
 
     let cells = map.rows * map.columns
     let infinite = map.values.joined().count { !isDrawable($0) && !$0.isNaN }
-    if infinite > 0 { note("\(map.title): \(infinite) of \(cells) cells are infinite and drawn grey") }
+    if infinite > 0 { note("\(subject(map.title))\(infinite) of \(cells) cells are infinite and drawn grey") }
     let values = infinite == 0 ? map.values : map.values.map { $0.map { isDrawable($0) ? $0 : .nan } }
     _ = data(id, "\(map.rows) × \(map.columns) cells, the first row on top: \(plain(map.colourLabel))", [values])
 

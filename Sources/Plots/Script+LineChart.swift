@@ -52,8 +52,8 @@ extension Script {
     for reference in chart.references {
       guard chart.shows(reference) else {
         note(
-          "\(chart.title): reference '\(reference.name)' at \(number(reference.y)) has no place on a logarithmic axis"
-        )
+          "\(subject(chart.title))reference '\(reference.name)' at \(number(reference.y)) "
+            + "has no place on a logarithmic axis")
         continue
       }
       elements.append(
@@ -85,7 +85,8 @@ extension Script {
     guard !missing.isEmpty else { return }
     let logarithmic = chart.x.logarithmic || chart.y.logarithmic
     note(
-      "\(chart.title): points left out, not finite\(logarithmic ? " or not positive on a logarithmic axis" : ""): "
+      "\(subject(chart.title))points left out, not finite"
+        + "\(logarithmic ? " or not positive on a logarithmic axis" : ""): "
         + missing.joined(separator: ", "))
   }
 }

@@ -23,6 +23,9 @@ struct Script {
   mutating func comment(_ text: String) { parts.append(.line("# " + text)) }
   mutating func note(_ text: String) { notes.append(text) }
 
+  /// How a note on a panel begins: with its title, if it has one.
+  func subject(_ title: String) -> String { title.isEmpty ? "" : "\(title): " }
+
   /// Adds a datablock; one without rows is left out, because gnuplot cannot plot it. Returns whether it was added.
   mutating func data(_ name: String, _ comment: String, _ blocks: [[[Double]]]) -> Bool {
     guard blocks.contains(where: { !$0.isEmpty }) else { return false }
@@ -34,7 +37,8 @@ struct Script {
     header(figure, name: name, layout: layout)
     for (index, (panel, plan)) in zip(figure.panels, layout.panels).enumerated() {
       line()
-      comment("--- Panel \(index + 1) of \(figure.panels.count): \(commented(panel.title)) ---")
+      let title = panel.title.isEmpty ? "" : ": \(commented(panel.title))"
+      comment("--- Panel \(index + 1) of \(figure.panels.count)\(title) ---")
       line("reset")
       frame(plan, in: layout)
       switch panel {
@@ -47,9 +51,11 @@ struct Script {
     line("if (!ascii) unset multiplot")
     line("unset output")
   }
+}
 
-  // # The head
+// # The head
 
+extension Script {
   private mutating func header(_ figure: Figure, name: String, layout: Layout) {
     let file = plain(name)
     comment(commented(figure.title))
@@ -70,7 +76,7 @@ struct Script {
     comment("PNG has two pixels for each of SVG, for sharp screens; its letters are set in points.")
     line(
       "if (format eq 'png') set terminal pngcairo size \(doubled) font 'sans-serif,\(number(FontSize.text * 0.75))' "
-        + "fontscale 2 linewidth 2 pointscale 2 noenhanced background '#FFFFFF'")
+        + "fontscale 2 linewidth 2 dashlength 2 pointscale 2 noenhanced background '#FFFFFF'")
     line("if (ascii) set terminal dumb size 100,28 noenhanced mono")
     line("set output file")
     line()
@@ -88,9 +94,11 @@ struct Script {
     }
     line("if (!ascii) \(multiplot)")
   }
+}
 
-  // # What all panels have
+// # What all panels have
 
+extension Script {
   private mutating func frame(_ plan: PanelPlan, in layout: Layout) {
     let (width, height) = (Double(layout.width), Double(layout.height))
     let box = plan.box

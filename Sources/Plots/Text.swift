@@ -18,7 +18,11 @@ func quoted(lines: [String]) -> String {
 }
 
 /// The name of a tick, as a gnuplot string.
-func quotedTick(_ text: String) -> String { quoted(text.replacingOccurrences(of: "%", with: "%%")) }
+///
+/// gnuplot cuts names of ticks after 49 bytes if there is a per cent sign in them; in long ones we write ％ (U+FF05).
+func quotedTick(_ text: String) -> String {
+  quoted(text.replacingOccurrences(of: "%", with: text.utf8.count < 50 ? "%%" : "％"))
+}
 
 /// Text on one line, in quotation marks, so that a comment never ends in a backslash (which would continue it).
 func commented(_ text: String) -> String { "“\(plain(text))”" }

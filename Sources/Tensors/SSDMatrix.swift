@@ -67,7 +67,7 @@ public func ssdMatrixPullback(
   _ cotangent: Tensor, logDecay: Tensor, b: Tensor, c: Tensor, d: Tensor
 ) -> (logDecay: Tensor, b: Tensor, c: Tensor, d: Tensor) {
   let sizes = SSDSizes(logDecay: logDecay, b: b, c: c, d: d)
-  let (B, T, H, N) = (sizes.B, sizes.T, sizes.H, sizes.N)
+  let (B, T, H) = (sizes.B, sizes.T, sizes.H)
   cotangent.expecting(B, H, T, T, as: "the cotangent of an SSD matrix")
   let scores = headScores(c, b)
   let inner = Tensor(uninitialised: cotangent.shape)  // Ḡ

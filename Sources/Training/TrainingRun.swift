@@ -38,7 +38,7 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
 }
 
 /// What happened in a step.
-public struct StepRecord: Sendable, Equatable {
+public struct StepRecord: Codable, Sendable, Equatable {
   /// The step, counted from 0.
   public let step: Int
   public let loss: Double

@@ -1,7 +1,7 @@
 // # Errors that say what to do
 //
-// A table of figures that cannot be drawn, each with what its error must mention: the place, the problem. And files that
-// cannot be written. Read before: Support.swift.
+// A table of figures that cannot be drawn, each with what its error must mention: the place, the problem. And files
+// that cannot be written. Read before: Support.swift.
 
 import Foundation
 import Plots
@@ -35,7 +35,8 @@ import Testing
     (Figure("F", panels: [map([[1]], range: 2...2)]), ["colour range", "empty"]),
     (Figure("F", panels: [dots([])]), ["panel 1 'Arms'", "no rows"]),
     (
-      Figure("F", panels: [dots([.init(name: "a", value: 1, error: nil)], references: [Reference("r", y: .infinity)])]),
+      Figure(
+        "F", panels: [dots([.init(name: "a", value: 1, error: nil)], references: [Reference("r", y: .infinity)])]),
       ["reference 'r'"]
     ),
   ]

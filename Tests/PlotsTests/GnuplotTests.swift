@@ -33,7 +33,7 @@ import Testing
         Map
 
           +----+
-          |  ::|
+          |  --|
           |**@@|
           +----+
           right: column, 2 cells; down: row, 2 cells
@@ -122,7 +122,10 @@ import Testing
   @Test func theSearchPathIsSearchedInOrder() throws {
     let folders = [try Folder(), try Folder()]
     let bins = try folders.map { try #require($0.impostor("").executable).deletingLastPathComponent().path }
-    #expect(Gnuplot(searchPath: "/nonexistent::" + bins.joined(separator: ":")).executable?.path == bins[0] + "/gnuplot")
+    withExtendedLifetime(folders) {
+      let path = "/nonexistent::" + bins.joined(separator: ":")
+      #expect(Gnuplot(searchPath: path).executable?.path == bins[0] + "/gnuplot")
+    }
     #expect(Gnuplot(searchPath: "").executable == nil)
   }
 }

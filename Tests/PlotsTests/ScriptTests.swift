@@ -153,7 +153,9 @@ import Testing
       let text = try script(
         of: Figure("F", panels: panels, columns: columns, width: width, height: height))
       let line = try #require(text.split(separator: "\n").first { $0.contains("terminal svg size") })
-      return line.split(separator: " ").first { $0.contains(",") }.map { $0.split(separator: ",").compactMap { Int($0) } }
+      return line.split(separator: " ").first { $0.contains(",") }.map {
+        $0.split(separator: ",").compactMap { Int($0) }
+      }
         ?? []
     }
     let (one, three, twelve, column) = (try size(1), try size(3), try size(12), try size(3, columns: 1))

@@ -60,7 +60,8 @@ func map(
 }
 
 func dots(
-  _ rows: [DotPlot.Row], value: Axis = Axis("loss", unit: "nats"), references: [Reference] = [], title: String = "Arms"
+  _ rows: [DotPlot.Row], value: Axis = Axis("loss", unit: "nats"), references: [Reference] = [],
+  title: String = "Arms"
 ) -> Panel {
   .dots(DotPlot(title, value: value, rows: rows, references: references))
 }

@@ -1,0 +1,50 @@
+// # From tensors and records to figures
+//
+// What several chapters draw: loss curves over tokens, and matrices as heat maps.
+//
+// Read before: `Plots/Figure.swift`, `Workshop.swift`.
+
+import Plots
+import Tensors
+
+/// The rows of a matrix as numbers for a heat map: [T, S].
+public func rows(of matrix: Tensor) -> [[Double]] {
+  let (T, S) = (matrix.shape[0], matrix.shape[1])
+  let elements = matrix.elements
+  return (0..<T).map { t in (0..<S).map { Double(elements[t * S + $0]) } }
+}
+
+/// One head's matrix out of [B, H, T, T].
+public func head(_ h: Int, of matrices: Tensor, window b: Int = 0) -> Tensor {
+  let T = matrices.shape[-1]
+  return matrices.sliced(b..<(b + 1)).sliced(h..<(h + 1), along: 1).reshaped(to: [T, T])
+}
+
+/// The mean of the last `window` values at each place, of fewer at the beginning.
+public func movingAverage(_ values: [Double], over window: Int) -> [Double] {
+  var (sum, result) = (0.0, [Double]())
+  for (index, value) in values.enumerated() {
+    sum += value
+    if index >= window { sum -= values[index - window] }
+    result.append(sum / Double(min(index + 1, window)))
+  }
+  return result
+}
+
+/// A loss curve over tokens, smoothed.
+///
+/// - Parameters:
+///   - values: a value for each step
+///   - start: the tokens seen before the first step
+///   - smoothing: over how many steps
+public func lossCurve(
+  _ name: String, _ values: [Double], tokensPerUpdate: Int, from start: Int = 0, smoothing: Int = 10,
+  style: Series.Style = .line
+) -> Series {
+  Series(
+    name, x: values.indices.map { Double(start + ($0 + 1) * tokensPerUpdate) },
+    y: movingAverage(values, over: smoothing), style: style)
+}
+
+/// The axes of a matrix that mixes tokens.
+public let mixerAxes = (x: Axis("source s", unit: "token"), y: Axis("target t", unit: "token"))

@@ -1,0 +1,73 @@
+// # The recipe
+//
+// The sizes, steps and learning rates of the book's main experiment, in one place. The standard recipe takes minutes on two cores and shows the
+// paper's order; the quick one takes seconds and shows that everything runs.
+//
+// The budget is what makes arms comparable: each student sees the same number of tokens in all, however they are split over stages.
+// Learning rates were chosen beforehand by `10-knowledge-distillation --sweep` on other held-out windows than those that are reported.
+//
+// Read next: `Arm.swift`, `Workshop.swift`.
+
+import Models
+import Training
+
+/// The sizes, steps and learning rates of an experiment.
+public struct Recipe: Codable, Equatable, Sendable {
+  // Sizes of teacher and student
+  public var D = 96
+  public var H = 4
+  public var L = 4
+  public var N = 16
+  public var Q = 64
+  /// The part of a head of attention that carries its position.
+  public var rotaryFraction = 1.0
+
+  // Text
+  public var T = 128
+  public var B = 8
+  /// The number of held-out windows for what is reported, and as many others for choosing learning rates.
+  public var windows = 200
+
+  // Teacher
+  public var teacherSteps = 3000
+  public var teacherRate = 3e-3
+
+  // Students: the steps of all stages together are the same for each arm
+  public var studentSteps = 300
+  /// The steps of stage 1 in 1-2-3.
+  public var orientationSteps = 60
+  public var orientationRate = 5e-3
+  /// The steps of stages 1 and 2 together in 1-2-3, and of stage 2 alone in 2-3.
+  public var alignmentEnd = 150
+  public var alignmentRate = 3e-3
+  /// The rate of the last stage of each arm.
+  public var lastRates: [String: Double] = [:]
+  /// The rates that a sweep tries in the last stage of each arm.
+  public var sweptRates = [1e-3, 2e-3, 4e-3]
+
+  /// After how many steps a run keeps its state.
+  public var checkpointInterval = 200
+
+  /// The honest one: minutes.
+  public static let standard = Recipe()
+
+  /// The small one: seconds.
+  public static let quick: Recipe = {
+    var recipe = Recipe()
+    (recipe.D, recipe.H, recipe.L, recipe.N, recipe.Q) = (32, 2, 2, 8, 16)
+    (recipe.T, recipe.B, recipe.windows) = (48, 4, 16)
+    recipe.teacherSteps = 240
+    (recipe.studentSteps, recipe.orientationSteps, recipe.alignmentEnd) = (60, 12, 30)
+    recipe.checkpointInterval = 20
+    return recipe
+  }()
+
+  /// The teacher for a vocabulary of V tokens.
+  public func teacher(V: Int) -> ModelConfiguration {
+    ModelConfiguration(
+      V: V, D: D, H: H, mixers: Array(repeating: .attention, count: L), T: T, rotaryFraction: rotaryFraction, N: N, Q: Q)
+  }
+
+  /// The tokens that each update sees.
+  public var tokensPerUpdate: Int { B * T }
+}

@@ -1,0 +1,175 @@
+// # The workshop
+//
+// Chapters build on one another: stage 2 needs the student of stage 1, and all need the teacher. Whoever needs a model asks the workshop. It takes the model from
+// the results folder, or makes it first, so that any chapter can be run before any other.
+//
+// Beside each model lies a note of what it was made from: recipe, seed, text, number type. A model whose note differs from what is asked for is
+// neither used nor overwritten.
+//
+// Read before: `Arm.swift`. Read next: `Workshop+Models.swift`.
+
+import Checkpoints
+import Corpora
+import Foundation
+import Models
+import Notebook
+import Tensors
+import Training
+
+/// A model, and how it was trained.
+public struct Made {
+  public let model: LanguageModel
+  public let history: History
+}
+
+/// The record of a training run, or of several one after another.
+public struct History: Codable, Sendable, Equatable {
+  /// The names of the details in each record.
+  public var detailNames: [String] = []
+  public var records: [StepRecord] = []
+
+  /// The losses, step by step.
+  public var losses: [Double] { records.map(\.loss) }
+
+  /// One of the details, step by step.
+  public func detail(_ name: String) -> [Double] {
+    guard let index = detailNames.firstIndex(of: name) else { return [] }
+    return records.map { $0.details[index] }
+  }
+}
+
+/// Where models are made once and found again.
+public struct Workshop {
+  public let recipe: Recipe
+  public let corpus: Corpus
+  public let seed: UInt64
+  /// The folder of all results.
+  public let out: URL
+  let corpusName: String
+  private let isQuick: Bool
+
+  /// - Parameters:
+  ///   - isQuick: takes the quick recipe
+  ///   - file: the text; nil for data/kjv.txt, which is made if it is absent
+  ///
+  /// Throws if the text can not be read or is shorter than the recipe needs.
+  public init(isQuick: Bool, seed: UInt64, corpus file: URL?, out: URL) throws {
+    recipe = isQuick ? .quick : .standard
+    self.isQuick = isQuick
+    self.seed = seed
+    self.out = out
+    let file = try file ?? standardCorpus()
+    let text = try Corpus.text(contentsOf: file)
+    corpusName = "\(file.lastPathComponent), \(text.utf8.count) bytes, sum \(checksum(text))"
+    corpus = try Corpus(text: text, tokenizer: CharacterTokenizer(trainedOn: text)).validated(forWindow: recipe.T)
+    _ = try heldOut
+  }
+
+  /// The same workshop for another seed.
+  public func with(seed: UInt64) -> Workshop { Workshop(self, seed: seed) }
+
+  private init(_ other: Workshop, seed: UInt64) {
+    (recipe, corpus, out, corpusName, isQuick) = (
+      other.recipe, other.corpus, other.out, other.corpusName, other.isQuick
+    )
+    self.seed = seed
+  }
+
+  /// Held-out windows, the same for all: those that are reported, and as many others for choosing learning rates.
+  public var heldOut: (reported: [Batch], choosing: [Batch]) {
+    get throws {
+      let all = try corpus.heldOutBatches(count: 2 * recipe.windows, B: recipe.B, T: recipe.T)
+      let numbered = all.enumerated()
+      return (
+        numbered.filter { $0.offset.isMultiple(of: 2) }.map(\.element),
+        numbered.filter { !$0.offset.isMultiple(of: 2) }.map(\.element)
+      )
+    }
+  }
+
+  /// A seed for one purpose, so that no two runs draw the same numbers.
+  func seed(for purpose: String) -> UInt64 { checksum("\(purpose) \(seed)") }
+}
+
+// ## Made once
+
+extension Workshop {
+  /// What a model was made from.
+  private struct Note: Codable, Equatable {
+    var recipe: Recipe
+    var seed: UInt64
+    var corpus: String
+    var scalar: String
+    var details: String
+  }
+
+  /// The model of a name in a chapter's folder, made by `make` if it is not there.
+  ///
+  /// - Parameters:
+  ///   - details: what else it depends on
+  ///   - make: makes it; gets a place for the checkpoint of its last run
+  ///
+  /// Throws if the model that is there was made from something else.
+  func made(
+    _ name: String, in chapter: String, details: String = "", _ make: (_ checkpoint: URL) throws -> Made
+  ) throws -> Made {
+    let folder = out.appending(path: chapter).appending(path: "\(name)-\(isQuick ? "quick-" : "")seed\(seed)")
+    let (noteFile, historyFile) = (folder.appending(path: "made-from.json"), folder.appending(path: "history.json"))
+    let note = Note(recipe: recipe, seed: seed, corpus: corpusName, scalar: scalarName, details: details)
+    if FileManager.default.fileExists(atPath: noteFile.path) {
+      guard try readJSON(Note.self, from: noteFile) == note else {
+        throw CheckpointError(
+          file: folder.path, problem: "the model there was made from another recipe, text or number type",
+          remedy: "remove the folder, or choose another --out")
+      }
+      return Made(model: try LanguageModel(contentsOf: folder), history: try readJSON(History.self, from: historyFile))
+    }
+    let checkpoint = folder.appending(path: "training.safetensors")
+    let made = try make(checkpoint)
+    // The note is written last: a folder without one is made again.
+    try made.model.write(to: folder)
+    try writeJSON(made.history, to: historyFile)
+    try writeJSON(note, to: noteFile)
+    try? FileManager.default.removeItem(at: checkpoint)
+    return made
+  }
+
+  /// Goes through a run, with a progress bar.
+  func complete(_ run: TrainingRun, _ step: (TrainingRun) throws -> Void) throws -> History {
+    let first = run.records.count
+    let bar = ProgressBar("\(run.name), seed \(seed)", total: run.settings.schedule.steps, from: first)
+    run.onStep = { record in
+      bar.update(
+        record.step + 1, note: "loss \(number(record.loss, digits: 4))",
+        tokens: (record.step + 1 - first) * run.settings.tokensPerUpdate)
+    }
+    for _ in run { try step(run) }
+    bar.finish()
+    return History(detailNames: run.detailNames, records: run.records)
+  }
+}
+
+// ## The text
+
+/// data/kjv.txt, exported from Debian's package bible-kjv if it is absent.
+private func standardCorpus() throws -> URL {
+  let file = URL(filePath: "data/kjv.txt")
+  if FileManager.default.fileExists(atPath: file.path) { return file }
+  let process = Process()
+  process.executableURL = URL(filePath: "/usr/bin/env")
+  process.arguments = ["make", "data/kjv.txt"]
+  process.standardOutput = FileHandle.standardError
+  try? process.run()
+  process.waitUntilExit()
+  guard FileManager.default.fileExists(atPath: file.path) else {
+    throw CorpusError(
+      "data/kjv.txt", problem: "the King James Bible is not there and could not be made",
+      remedy: "run `make data/kjv.txt` in the project's folder, or name a text with --corpus FILE")
+  }
+  return file
+}
+
+/// FNV-1a of a text's bytes.
+private func checksum(_ text: String) -> UInt64 {
+  text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+}
