@@ -25,6 +25,12 @@ public func stop(because error: any Error) -> Never {
   exit(1)
 }
 
+/// A problem that has no error type of its own: what was wrong, where, and what to do, in one sentence.
+public struct Complaint: Error, CustomStringConvertible {
+  public let description: String
+  public init(_ description: String) { self.description = description }
+}
+
 /// What to tell the reader about an error: its own words if it has some.
 package func description(of error: any Error) -> String {
   if let words = (error as? any LocalizedError)?.errorDescription { return words }

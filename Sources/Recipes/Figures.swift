@@ -4,8 +4,10 @@
 //
 // Read before: `Plots/Figure.swift`, `Workshop.swift`.
 
+import Notebook
 import Plots
 import Tensors
+import Training
 
 /// The rows of a matrix as numbers for a heat map: [T, S].
 public func rows(of matrix: Tensor) -> [[Double]] {
@@ -29,6 +31,14 @@ public func movingAverage(_ values: [Double], over window: Int) -> [Double] {
     result.append(sum / Double(min(index + 1, window)))
   }
   return result
+}
+
+extension Chapter {
+  /// Writes the record of a training run as a CSV file of the chapter.
+  public func record(_ history: History, in file: String = "metrics") {
+    let metrics = metrics(file, columns: history.columns)
+    for row in history.rows { metrics.add(row: row) }
+  }
 }
 
 /// A loss curve over tokens, smoothed.

@@ -22,22 +22,6 @@ public struct Made {
   public let history: History
 }
 
-/// The record of a training run, or of several one after another.
-public struct History: Codable, Sendable, Equatable {
-  /// The names of the details in each record.
-  public var detailNames: [String] = []
-  public var records: [StepRecord] = []
-
-  /// The losses, step by step.
-  public var losses: [Double] { records.map(\.loss) }
-
-  /// One of the details, step by step.
-  public func detail(_ name: String) -> [Double] {
-    guard let index = detailNames.firstIndex(of: name) else { return [] }
-    return records.map { $0.details[index] }
-  }
-}
-
 /// Where models are made once and found again.
 public struct Workshop {
   public let recipe: Recipe
@@ -145,7 +129,7 @@ extension Workshop {
     }
     for _ in run { try step(run) }
     bar.finish()
-    return History(detailNames: run.detailNames, records: run.records)
+    return run.history
   }
 }
 

@@ -73,7 +73,8 @@ func exponential(_ x: Scalar) -> Scalar {
   let n = shifted - roundingShift
   let r = (x - n * ln2High) - n * ln2Low
   let scaled = Scalar(bitPattern: polynomial(r).bitPattern &+ (shifted.bitPattern << mantissaBits))
-  return x < smallestArgument ? 0 : (x > largestArgument ? .infinity : scaled)
+  // What is not below the largest argument is above it or NaN, and x + ∞ is right for both.
+  return x < smallestArgument ? 0 : (x <= largestArgument ? scaled : x + .infinity)
 }
 
 /// 1 / (1 + exp(−x))

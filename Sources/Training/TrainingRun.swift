@@ -37,18 +37,6 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   }
 }
 
-/// What happened in a step.
-public struct StepRecord: Codable, Sendable, Equatable {
-  /// The step, counted from 0.
-  public let step: Int
-  public let loss: Double
-  public let learningRate: Double
-  /// The norm of all gradients together, before clipping.
-  public let gradientNorm: Double
-  /// What the caller added, in the order of `TrainingRun.detailNames`.
-  public let details: [Double]
-}
-
 /// Why a run stopped.
 public enum TrainingError: Error, Equatable, CustomStringConvertible, LocalizedError {
   /// A loss or a gradient was NaN or infinite; the parameters are those before the step.
@@ -150,14 +138,11 @@ public final class TrainingRun: Sequence, IteratorProtocol {
     self.random = random
   }
 
-  /// The records as a table of comma-separated values: step, tokens seen, loss in the unit of the run, learning rate, norm of the gradient, details.
-  public var csv: String {
-    let names = ["step", "tokens", "loss", "learning_rate", "gradient_norm"] + detailNames
-    let lines = records.map { record in
-      let tokens = (record.step + 1) * settings.tokensPerUpdate
-      let numbers = [record.loss, record.learningRate, record.gradientNorm] + record.details
-      return (["\(record.step)", "\(tokens)"] + numbers.map { "\($0)" }).joined(separator: ",")
-    }
-    return ([names.joined(separator: ",")] + lines).joined(separator: "\n") + "\n"
+  /// The records so far.
+  public var history: History {
+    History(tokensPerUpdate: settings.tokensPerUpdate, detailNames: detailNames, records: records)
   }
+
+  /// The records as a table of comma-separated values; see `History.csv`.
+  public var csv: String { history.csv }
 }

@@ -1,1 +1,236 @@
-print("in the making")
+// # 05  The teacher
+//
+// Before anything can be distilled there must be something worth distilling: a Transformer that has learned. We train a small one on
+// the King James Bible, character by character, and look at what it has become: how well it predicts, what it writes, and which matrices
+// its heads mix tokens with. Those matrices are what the next chapters imitate.
+//
+// You will see a loss curve with two landmarks, a page of imitation scripture, and sixteen heads as pictures. The default run takes about
+// three minutes on two cores, `--quick` some seconds with a much smaller model.
+
+import Corpora
+import Distillation
+import Foundation
+import Gradients
+import Layers
+import Models
+import Notebook
+import Plots
+import Recipes
+import Tensors
+import Training
+
+let chapter = Chapter(
+  "05-teacher", question: "What does a Transformer learn that is worth handing on?",
+  duration: "3 minutes on 2 cores; 10 seconds with --quick")
+
+// ## The text
+//
+// A character is a token. That keeps the vocabulary small, so that nearly all of the model is in its blocks, which are
+// what we care about. The last twentieth of the text is held out: no batch is ever drawn from it.
+
+chapter.section("1. The text")
+let workshop = attempt {
+  try Workshop(isQuick: chapter.isQuick, seed: chapter.seed, corpus: chapter.corpus, out: chapter.out)
+}
+let (recipe, corpus) = (workshop.recipe, workshop.corpus)
+let (B, T, V) = (recipe.B, recipe.T, corpus.tokenizer.vocabularySize)
+let heldOut = attempt { try workshop.heldOut.reported }
+
+show("characters to learn from", corpus.training.count)
+show("characters held out", corpus.heldOut.count)
+show("vocabulary", V)
+
+// Two landmarks tell us what a loss means. A model that knows nothing gives each of V characters the same probability, and
+// spends ln V nats on each. A model that knows how often each character occurs, and nothing else, spends the entropy of
+// those frequencies. What a Transformer gains below the second line it gains by looking at the characters before.
+
+var counts = [Double](repeating: 0, count: V)
+for id in corpus.training { counts[id] += 1 }
+let frequencies = counts.map { $0 / Double(corpus.training.count) }.filter { $0 > 0 }
+let knowingNothing = Foundation.log(Double(V))
+let knowingFrequencies = -frequencies.reduce(0) { $0 + $1 * Foundation.log($1) }
+show("knowing nothing, ln V", knowingNothing, unit: "nats per character")
+show("knowing frequencies, their entropy", knowingFrequencies, unit: "nats per character")
+
+// ## One step by hand
+//
+// The model maps B windows of T characters to logits [B, T, V]: at each place a score for each character that could come next. The loss is
+// the mean cross-entropy against the characters that did come. A fresh model should be about as good as one that knows nothing.
+
+chapter.section("2. One step by hand")
+var random = SeededGenerator(seed: chapter.seed)
+let fresh = LanguageModel(recipe.teacher(V: V), using: &random)
+let batch = corpus.randomBatch(B: B, T: T, using: &random)
+
+let logits = fresh(batch.inputs).expecting(B, T, V, as: "the logits")
+let loss = mean(crossEntropy(logits, targets: batch.targets))
+show("parameters", fresh.parameterCount)
+show("loss of a fresh model", Double(loss.value.scalar), unit: "nats per character")
+check("a fresh model knows nothing", abs(Double(loss.value.scalar) - knowingNothing), within: 0.5)
+
+// The sweep through the tape gives a gradient for each parameter. One small step against it must lower the loss on the same batch, by
+// about the step's length times the gradient's. If it does not, a pullback is wrong, and no training will tell us so as plainly.
+
+let slopes = gradients(of: loss, withRespectTo: fresh.parameters)
+let norm = gradientNorm(slopes)
+let stepLength = 0.01
+for (parameter, slope) in Swift.zip(fresh.parameters, slopes) {
+  parameter.value = parameter.value - Scalar(stepLength / norm) * slope
+}
+let after = mean(crossEntropy(fresh(batch.inputs), targets: batch.targets))
+let (expected, actual) = (stepLength * norm, Double(loss.value.scalar - after.value.scalar))
+show("the loss should fall by", expected, unit: "nats", about: true)
+show("and falls by", actual, unit: "nats", about: true)
+check("the gradient points uphill", abs(actual / expected - 1), within: 0.05)
+
+// ## The whole run
+//
+// Now the same, thousands of times, with AdamW instead of the plain step and a learning rate that warms up, stays and decays. The loop is in
+// `Sources/Recipes/Workshop+Training.swift`; it is the loop of this comment and nothing else:
+//
+//     for _ in run {
+//       let batch = corpus.randomBatch(B: recipe.B, T: recipe.T, using: &run.random)
+//       try run.descend(mean(crossEntropy(model(batch.inputs), targets: batch.targets)))
+//     }
+//
+// A run keeps its state every so often. Stop this chapter with Ctrl-C and start it again: it goes on where it was, and ends with
+// the same weights to the last bit.
+
+chapter.section("3. The whole run")
+show("steps", recipe.teacherSteps)
+show("tokens per update", recipe.tokensPerUpdate)
+let teacher = attempt { try workshop.teacher() }
+let model = teacher.model
+model.setFrozen(true)
+let heldOutLoss = crossEntropy(of: model, on: heldOut)
+
+table(
+  ["what", "nats per character"],
+  rows: [
+    ["knowing nothing", number(knowingNothing, decimals: 3)],
+    ["knowing frequencies", number(knowingFrequencies, decimals: 3)],
+    ["the teacher, last tenth of its training", number(mean(teacher.history.losses.suffix(recipe.teacherSteps / 10)))],
+    ["the teacher, held-out text", number(heldOutLoss.mean, decimals: 3)],
+    ["standard error of that over windows", number(heldOutLoss.standardError, decimals: 3)],
+  ])
+if chapter.isQuick {
+  check("the teacher beats frequencies", heldOutLoss.mean, lessThan: knowingFrequencies)
+} else {
+  check("the teacher is well trained", heldOutLoss.mean, atMost: 1.40)
+}
+
+func mean(_ values: some Collection<Double>) -> Double { values.reduce(0, +) / Double(values.count) }
+func number(_ value: Double) -> String { number(value, decimals: 3) }
+
+chapter.record(teacher.history)
+chapter.plot(
+  Figure(
+    "The teacher learns",
+    panels: [
+      .lines(
+        LineChart(
+          "cross-entropy, mean of 20 steps", x: Axis("tokens seen", logarithmic: true),
+          y: Axis("loss", unit: "nats per character"),
+          series: [
+            lossCurve(
+              "training", teacher.history.losses, tokensPerUpdate: recipe.tokensPerUpdate, smoothing: 20)
+          ],
+          references: [
+            Reference("knowing nothing", y: knowingNothing),
+            Reference("knowing frequencies", y: knowingFrequencies),
+            Reference("held-out text, at the end", y: heldOutLoss.mean),
+          ]))
+    ]), "loss")
+
+// ## What it writes
+//
+// A loss is a number; a sample is something one can judge. We give it the beginning of a verse and let it draw.
+
+chapter.section("4. What it writes")
+let prompt = "And the LORD said unto "
+let known = Set(corpus.tokenizer.decode(Array(0..<V)))
+let start = attempt { try corpus.tokenizer.encode(prompt.allSatisfy(known.contains) ? prompt : corpus.firstWords) }
+var dice = SeededGenerator(seed: chapter.seed)
+let written = model.continuation(of: start, count: chapter.isQuick ? 60 : 300, temperature: 0.7, using: &dice)
+sample("temperature 0.7", corpus.tokenizer.decode(start + written))
+
+extension Corpus {
+  /// The beginning of the held-out part: a prompt for texts that do not have the alphabet of ours.
+  var firstWords: String { tokenizer.decode(Array(heldOut.prefix(20))) }
+}
+
+// ## Its heads
+//
+// Each head is a lower triangular matrix whose rows sum to 1: row t says from which places s the head takes what it mixes at t. Some heads look at a
+// fixed distance and show as a line beside the diagonal; some gather from a word's beginning and show as blocks; some collect from everywhere.
+// The first are easy for a model with a fading memory, the last are not. The colours are logarithmic.
+
+chapter.section("5. Its heads")
+let window = Tokens(Array(heldOut[0].inputs.row(0)))
+let traces = model.trace(window)
+let (H, L) = (recipe.H, recipe.L)
+var panels: [Panel] = []
+for layer in 0..<L {
+  let matrices = traces[layer].matrix!.value.expecting(1, H, T, T, as: "the matrices of layer \(layer)")
+  for h in 0..<H {
+    panels.append(
+      .heatMap(
+        HeatMap(
+          "layer \(layer), head \(h)", values: rows(of: head(h, of: matrices)), x: mixerAxes.x, y: mixerAxes.y,
+          colourLabel: "weight", scale: .logarithmic(floor: 1e-3), range: 1e-3...1, showsColourBar: h == H - 1)))
+  }
+}
+chapter.plot(Figure("The teacher's attention on one held-out window", panels: panels, columns: H), "heads")
+
+// How far back does a head look? The mean distance t − s under its weights, averaged over the second half of the window, says it in one number.
+
+let reach = (0..<L).map { layer in
+  (0..<H).map { h -> String in
+    let matrix = rows(of: head(h, of: traces[layer].matrix!.value))
+    let distances = ((T / 2)..<T).map { t in (0...t).reduce(0) { $0 + matrix[t][$1] * Double(t - $1) } }
+    return number(mean(distances), decimals: 1)
+  }
+}
+table(
+  ["mean distance, characters"] + (0..<H).map { "head \($0)" },
+  rows: (0..<L).map { ["layer \($0)"] + reach[$0] })
+
+let rowSums = traces.map { Double(largestMagnitude(sum($0.matrix!.value, along: -1) + -Tensor.ones([1, H, T]))) }
+check("the rows of every matrix sum to 1", rowSums.max()!, within: 1e-5)
+
+// ## Breaking it on purpose: a peek at the future
+//
+// A model that sees the character it should predict reaches a marvellous loss and is worthless. The test is simple: change the last character of a window,
+// and look whether anything before it changes. Here is the attention of layer 0 once as it is, and once with its mask dropped.
+
+chapter.section("6. Breaking it on purpose: a peek at the future")
+var ids = window.ids
+ids[T - 1] = (ids[T - 1] + 1) % V
+let changed = Tokens(ids)
+
+func early(_ x: Tensor) -> Tensor { x.sliced(0..<(T - 1), along: 1) }
+let leak = largestMagnitude(early(model(window).value) - early(model(changed).value))
+check("with its mask, the past does not see the change", Double(leak), within: 0.0)
+
+let attention = model.blocks[0].mixer as! CausalAttention
+func unmasked(_ tokens: Tokens) -> Tensor {
+  let u = model.trace(tokens, keepingMatrices: false)[0].mixerInput
+  func heads(_ x: Variable) -> Variable { x.reshaped(to: [1, T, H, recipe.D / H]) }
+  let scores = headScores(heads(attention.queries(u)), heads(attention.keys(u)))
+  return headMix(softmax(scores), heads(attention.values(u))).value
+}
+let caught = largestMagnitude(early(unmasked(window)) - early(unmasked(changed)))
+check("without it, the test catches the leak", Double(caught), greaterThan: 1e-6, digits: 2)
+
+// ## What we saw
+//
+// A Transformer of half a million numbers gains its nats by looking back, most of them over a few characters, some over many. On
+// disk lie its weights under the names of Hugging Face's Phi, with a config.json beside them.
+//
+// Exercises. 1: Run with `--seed 1` and compare the heads: which patterns come back, in which layers? 2: Double `teacherSteps` in
+// `Sources/Recipes/Recipe.swift`. Does the held-out loss still fall, and does the training loss run away from it? 3: Bring a text of your
+// own with `--corpus`, and see where its two landmarks lie.
+//
+// Next: 07-student builds the model that is to imitate this one.
+
+chapter.finish()

@@ -1,1 +1,216 @@
-print("in the making")
+// # 07  The student
+//
+// The student is the teacher with its attention taken out and a state space mixer put in. What becomes of each teacher weight? Most of them have a
+// place in the student and can be copied; those of attention have none. What stands in their place begins with values that have to be chosen with
+// care, since a mixer that starts in the wrong place gets no gradient to leave it.
+//
+// You will see the mapping table, the parts of the new mixer, its matrix beside the teacher's, and what the student is worth before any
+// distillation. It takes seconds once the teacher is there.
+
+import Checkpoints
+import Corpora
+import Distillation
+import Foundation
+import Gradients
+import Layers
+import Models
+import Notebook
+import Plots
+import Recipes
+import Tensors
+import Training
+
+let chapter = Chapter(
+  "07-student", question: "What becomes of each teacher weight?",
+  duration: "20 seconds with a teacher from chapter 05; 10 seconds with --quick")
+
+let workshop = attempt {
+  try Workshop(isQuick: chapter.isQuick, seed: chapter.seed, corpus: chapter.corpus, out: chapter.out)
+}
+let recipe = workshop.recipe
+let (D, H, L, N, T) = (recipe.D, recipe.H, recipe.L, recipe.N, recipe.T)
+let P = D / H
+let teacher = attempt { try workshop.frozenTeacher() }
+let student = workshop.newStudent()
+student.setFrozen(true)
+let heldOut = attempt { try workshop.heldOut.reported }
+
+// ## Two blocks
+//
+// Teacher and student have the same block, y = x + mixer(LN x) + MLP(LN x). The branches do not see each other, so that a mixer can be
+// exchanged and nothing else notices. The new mixer is small: it writes N·P numbers of state for each head and has no keys to remember.
+
+chapter.section("1. Two blocks")
+func count(_ parameters: [Parameter]) -> Int { parameters.reduce(0) { $0 + $1.value.count } }
+func part(_ name: String, _ of: (LanguageModel) -> [Parameter]) -> [String] {
+  [name, "\(count(of(teacher)))", "\(count(of(student)))"]
+}
+table(
+  ["part", "teacher", "student"],
+  rows: [
+    part("embedding") { $0.embedding.parameters },
+    part("mixer, each block") { $0.blocks[0].mixer.parameters },
+    part("MLP, each block") { $0.blocks[0].mlp.parameters },
+    part("norm, each block") { $0.blocks[0].inputNorm.parameters },
+    part("final norm and head") { $0.finalNorm.parameters + $0.head.parameters },
+    part("all") { $0.parameters },
+  ])
+
+// ## The mapping
+//
+// Every teacher parameter with its place in the student, for the first block and what is around the blocks. A dash is a weight without a successor: attention's
+// projections. The paper copies none of them, not even v and o, which could serve as x and the output.
+
+chapter.section("2. The mapping")
+let mapping = transferTable(from: teacher, to: student)
+table(
+  ["teacher", "shape", "student"],
+  rows: mapping.filter { !$0.teacher.name.contains(".layers.") || $0.teacher.name.contains(".layers.0.") }
+    .map { [$0.teacher.name, "\($0.teacher.value.shape)", $0.student?.name ?? "–"] })
+
+let untouched = student.parameters.map(\.value)
+let copied = transferWeights(from: teacher, to: student)
+show("copied", copied)
+show("new in the student", student.parameterCount - copied)
+let copies = mapping.compactMap { row in row.student.map { row.teacher.value == $0.value } }
+check("copies equal their originals, bit for bit", copies.allSatisfy { $0 }, "\(copies.count) tensors")
+let mixerNames = Set(student.blocks.flatMap(\.mixer.parameters).map(\.name))
+let unchanged = Swift.zip(student.parameters, untouched).filter { mixerNames.contains($0.0.name) }
+  .allSatisfy { $0.0.value == $0.1 }
+check("the mixers did not change", unchanged, "\(mixerNames.count) tensors")
+
+// ## Inside the mixer
+//
+// One projection gives everything the recurrence needs, row range by row range. x, B and C pass through a short convolution over time; z, the gate, and
+// a, the decay, do not. Nothing in the first three is activated: what comes out is linear in what goes in.
+
+chapter.section("3. Inside the mixer")
+let mamba = student.blocks[0].mixer as! DiscreteMamba2
+let roles: [(MambaPart, String)] = [
+  (.x, "what is written into the state"), (.b, "where it is written"), (.c, "what is asked of the state"),
+  (.z, "the gate on the output"), (.a, "how fast the state fades"),
+]
+table(
+  ["part", "rows of in_proj", "each head", "role"],
+  rows: roles.map { part, role in
+    let rows = part.rows(mamba.sizes)
+    return ["\(part)", "\(rows.lowerBound) ..< \(rows.upperBound)", "\(rows.count / H)", role]
+  })
+
+// ## Where it begins
+//
+// Convolution: identity. Gate: open, silu(z + z_bias) = 1. D = 1. With these, the mixer is W_o M x with M = L ∘ (C Bᵀ) + I, the plainest
+// matrix mixer there is, and the stages can bend it. We check the two claims on the teacher's own states.
+
+chapter.section("4. Where it begins")
+let u = teacher.trace(heldOut[0].inputs)[0].mixerInput
+let B = heldOut[0].inputs.B
+u.expecting(B, T, D, as: "what the first mixer reads")
+let gate = silu(DiscreteMamba2.openGate * Tensor.ones([1])).scalar
+check("the gate is open: silu(z_bias) = 1", Double(gate - 1), within: 1e-6)
+let projection = linear(u, weight: mamba.inProjection.variable.sliced(MambaPart.x.rows(mamba.sizes)))
+let convolved = causalConvolution(
+  projection, weight: mamba.convolutionWeight.variable.sliced(0..<D),
+  bias: mamba.convolutionBias.variable.sliced(0..<D))
+check("the convolution is the identity", Double(largestMagnitude(convolved.value - projection.value)), within: 0.0)
+
+// ## Three forms of it
+//
+// The same layer can be computed step by step, as a matrix, or in chunks. Chapter 03 tells why one wants all three. Here it is enough that
+// they agree, in the precision at hand: the differences are roundoff.
+
+chapter.section("5. Three forms of it")
+let forms: [(String, MambaForm)] = [
+  ("recurrent", .recurrent), ("materialised", .materialised), ("chunks of \(recipe.Q)", .chunked(Q: recipe.Q)),
+  ("chunks of 7", .chunked(Q: 7)),
+]
+let outputs = forms.map { (name: $0.0, value: mamba.output(u, form: $0.1).value) }
+let largest = largestMagnitude(outputs[0].value)
+for form in outputs.dropFirst() {
+  let gap = largestMagnitude(form.value - outputs[0].value) / largest
+  check("\(form.name) = \(outputs[0].name), relative", Double(gap), within: 2e-5)
+}
+
+// ## Its matrix beside the teacher's
+//
+// Both mix the tokens of one window with a lower triangular matrix for each head. The teacher's rows sum to 1 and pick their places; the student's fade
+// with distance at the same pace everywhere, under a diagonal of ones from D. Chapter 08 turns the right picture into the left.
+
+chapter.section("6. Its matrix beside the teacher's")
+let (target, beginning) = (teacher.blocks[0].mixer.matrix(u).value, mamba.matrix(u).value)
+let distances = distance(beginning, target, over: 2)
+show("Frobenius distance in layer 0, mean over heads", Double(mean(distances).scalar))
+show("of which D = 1 alone would bring, √T", Double(T).squareRoot())
+chapter.plot(
+  Figure(
+    "One head of layer 0 on held-out text, before any distillation",
+    panels: [("teacher: attention", target), ("student: SSD matrix", beginning)].enumerated().map { index, panel in
+      .heatMap(
+        HeatMap(
+          panel.0, values: rows(of: head(0, of: panel.1)), x: mixerAxes.x, y: mixerAxes.y, colourLabel: "weight",
+          scale: .diverging, range: -1...1, showsColourBar: index == 1))
+    }), "matrices")
+
+// ## What it is worth
+//
+// Four students before any training: all random; with the teacher's weights and random mixers; the same with mixers that say nothing (W_o = 0); and for
+// comparison the teacher. A random mixer is worse than none: it adds noise to a stream that the copied MLPs then misread.
+
+chapter.section("7. What it is worth before any distillation")
+let random = workshop.newStudent()
+let silent = workshop.newStudent()
+transferWeights(from: teacher, to: silent)
+for block in silent.blocks {
+  let output = (block.mixer as! DiscreteMamba2).output.weight
+  output.value = .zeros(output.value.shape)
+}
+for model in [random, silent] { model.setFrozen(true) }
+let worth = [
+  ("all random", random), ("teacher's weights, random mixers", student), ("teacher's weights, silent mixers", silent),
+  ("the teacher", teacher),
+].map { (name: $0.0, loss: crossEntropy(of: $0.1, on: heldOut)) }
+table(
+  ["student", "held-out nats per character", "standard error"],
+  rows: worth.map { [$0.name, number($0.loss.mean, decimals: 3), number($0.loss.standardError, decimals: 3)] })
+check("without its mixers the teacher's knowledge is lost", worth[2].loss.mean, greaterThan: worth[3].loss.mean)
+observe("a silent mixer is better than a random one", worth[2].loss.mean, lessThan: worth[1].loss.mean)
+
+// ## Breaking it on purpose: a closed gate
+//
+// A bias of zero is what one would start any other bias with. Here it closes the gate: z = 0, silu(0) = 0, the mixer's output is exactly zero, and so
+// is the gradient of all that stands before the gate. Stage 2 would then have only z and z_bias to turn, blindly. The check is to ask each part for its
+// gradient.
+
+chapter.section("8. Breaking it on purpose: a closed gate")
+func gradientNorms(gateBias: Scalar) -> [MambaPart: Double] {
+  let fresh = workshop.newStudent()
+  let stage = HiddenStateAlignment(from: teacher, to: fresh)
+  attempt { try stage.begin() }
+  let mixer = fresh.blocks[0].mixer as! DiscreteMamba2
+  mixer.zBias.value = Tensor(repeating: gateBias, shape: [D])
+  let slope = gradients(of: stage.loss(heldOut[0].inputs).total, withRespectTo: [mixer.inProjection])[0]
+  return Dictionary(
+    uniqueKeysWithValues: MambaPart.allCases.map { ($0, gradientNorm([slope.sliced($0.rows(mixer.sizes))])) })
+}
+let (open, closed) = (gradientNorms(gateBias: DiscreteMamba2.openGate), gradientNorms(gateBias: 0))
+table(
+  ["gradient of stage 2 into", "gate open", "gate closed"],
+  rows: MambaPart.allCases.map { ["\($0)", number(open[$0]!, digits: 2), number(closed[$0]!, digits: 2)] })
+check("open: every part learns", open.values.min()!, greaterThan: 0.0, digits: 2)
+check("closed: the check finds parts that do not", closed[.b]! + closed[.c]! + closed[.x]! + closed[.a]!, within: 0.0)
+
+// The student's folder has the names of the authors' Phi-Mamba and a config.json in its words, so that what is distilled here can be read there.
+
+attempt { try student.write(to: chapter.directory.appending(path: "student-before-distillation")) }
+
+// ## What we saw
+//
+// Most of the student is the teacher. The rest is one mixer for each block, whose beginning is a plain fading memory with an open gate, and whose matrix
+// can be laid beside the teacher's.
+//
+// Exercises. 1: Which of x, B, C, z, a would you copy from q, k, v, o, and which shapes stand in the way? 2: Start D at 0. What becomes of the
+// distance in section 6, and why is that no good sign? 3: Set N to 1 in the recipe; how many numbers does a head remember?
+//
+// Next: 08-matrix-orientation.
+
+chapter.finish()

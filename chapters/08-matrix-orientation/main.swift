@@ -1,1 +1,231 @@
-print("in the making")
+// # 08  Stage 1: matrix orientation
+//
+// A head of attention mixes tokens with a matrix that its softmax makes; a head of the student mixes them with one that its decays make. Both have the
+// same shape and the same place. Stage 1 looks at nothing else: for the same input, turn the student's matrix toward the teacher's. What
+// is mixed, and what becomes of the mixture, waits for stage 2.
+//
+// You will see which weights this loss can reach, loss curves for each layer, and every head of one layer as target, fit and residual, before and after.
+// The run takes seconds once the teacher is there.
+
+import ArgumentParser
+import Corpora
+import Distillation
+import Foundation
+import Gradients
+import Layers
+import Models
+import Notebook
+import Plots
+import Recipes
+import Tensors
+import Training
+
+struct Options: ParsableArguments {
+  @Option(help: "The layer whose heads are drawn, counted from 0.")
+  var layer = 1
+}
+
+let chapter = Chapter(
+  "08-matrix-orientation", question: "Can the student's matrix be turned toward the teacher's?",
+  duration: "1 minute with a teacher from chapter 05; 10 seconds with --quick", options: Options.self)
+
+let workshop = attempt {
+  try Workshop(isQuick: chapter.isQuick, seed: chapter.seed, corpus: chapter.corpus, out: chapter.out)
+}
+let recipe = workshop.recipe
+let (H, L, T) = (recipe.H, recipe.L, recipe.T)
+let layer = chapter.options.layer
+if !(0..<L).contains(layer) { stop(because: Complaint("--layer \(layer): the model has the layers 0 to \(L - 1)")) }
+let teacher = attempt { try workshop.frozenTeacher() }
+let heldOut = attempt { try workshop.heldOut.reported }
+
+// ## Two matrices and their distance
+//
+// The teacher runs on its own states. At each block we keep what its mixer reads, u = LN u[l], and the matrix it mixes with. The student's mixer reads
+// the same u, and its matrix is compared by the Frobenius norm: the root of the sum of squares, neither squared nor divided by T.
+
+chapter.section("1. Two matrices and their distance")
+let student = workshop.newStudent()
+let stage = MatrixOrientation(from: teacher, to: student)
+attempt { try stage.begin() }
+
+let batch = heldOut[0]
+let loss = stage.loss(batch.inputs)
+table(
+  ["layer", "distance before, mean over heads"],
+  rows: loss.parts.map { [$0.0, number($0.1, decimals: 3)] })
+show("loss: their sum", Double(loss.total.value.scalar), unit: "Frobenius")
+show("D = 1 alone is as long as", Double(T).squareRoot(), unit: "Frobenius for each head")
+
+// ## What the loss can reach
+//
+// The matrix is made of B, C, the decay and D. So the gradient should arrive at their rows of the in-projection, at their part of the convolution, and at D;
+// and nowhere else. We ask for all of the first mixer and measure, part by part.
+
+chapter.section("2. What the loss can reach")
+let mixer = student.blocks[0].mixer as! DiscreteMamba2
+for parameter in mixer.parameters { parameter.isFrozen = false }
+let all = gradients(of: stage.loss(batch.inputs).total, withRespectTo: mixer.parameters)
+let slopes = Dictionary(uniqueKeysWithValues: Swift.zip(mixer.parameters.map(\.name), all))
+
+var reached: [(name: String, norm: Double, expected: Bool)] = []
+for part in MambaPart.allCases {
+  let expected = part == .b || part == .c || part == .a
+  let rows = slopes[mixer.inProjection.name]!.sliced(part.rows(mixer.sizes))
+  reached.append(("in_proj, rows of \(part)", gradientNorm([rows]), expected))
+}
+for part in [MambaPart.x, .b, .c] {
+  let taps = slopes[mixer.convolutionWeight.name]!.sliced(part.rows(mixer.sizes))
+  reached.append(("conv1d, channels of \(part)", gradientNorm([taps]), part != .x))
+}
+for (name, parameter, expected) in [
+  ("D", mixer.skip, true), ("z_bias", mixer.zBias, false), ("out_proj", mixer.output.weight, false),
+] {
+  reached.append((name, gradientNorm([slopes[parameter.name]!]), expected))
+}
+table(
+  ["parameter of layer 0", "gradient norm"],
+  rows: reached.map { [$0.name, $0.norm == 0 ? "0" : number($0.norm, digits: 3)] })
+check(
+  "the gradient reaches B, C, a, their convolution and D, and nothing else",
+  reached.allSatisfy { ($0.norm > 0) == $0.expected }, "\(reached.count) parts")
+check("the teacher gets none", !teacher.parameters.contains { TapeSummary(of: loss.total).reaches($0) })
+
+// ## The run
+//
+// The stage lists what it trains, row by row, and the optimiser touches nothing else. A step is a batch, the loss, and downhill. All layers
+// learn at once and do not know of each other: each reads the teacher's states.
+
+chapter.section("3. The run")
+show("steps", recipe.orientationSteps)
+show("tokens per update", recipe.tokensPerUpdate)
+show("peak learning rate", recipe.orientationRate, digits: 2)
+let oriented = attempt { try workshop.orientedStudent() }
+let history = oriented.history
+
+chapter.record(history)
+chapter.plot(
+  Figure(
+    "Stage 1: the distance of the matrices falls",
+    panels: [
+      .lines(
+        LineChart(
+          "mean of 5 steps", x: Axis("tokens seen"), y: Axis("distance", unit: "Frobenius, mean over heads"),
+          series: history.detailNames.map {
+            lossCurve($0, history.detail($0), tokensPerUpdate: recipe.tokensPerUpdate, smoothing: 5)
+          }))
+    ]), "loss")
+
+// ## Before and after, on held-out text
+//
+// The student is a new one with the same first weights as the oriented one had. Beside the distance stands the length of the teacher's matrix
+// itself: a student whose matrix were zero would have that distance.
+
+chapter.section("4. Before and after, on held-out text")
+let beginner = workshop.newStudent()
+beginner.setFrozen(true)
+oriented.model.setFrozen(true)
+let before = layerDistances(of: beginner, from: teacher, on: heldOut)
+let after = layerDistances(of: oriented.model, from: teacher, on: heldOut)
+let traces = teacher.trace(batch.inputs)
+let lengths = traces.map { trace -> Double in
+  let matrix = trace.matrix!.value
+  return Double(mean(distance(matrix, .zeros(matrix.shape), over: 2)).scalar)
+}
+table(
+  ["layer", "before", "after", "teacher's own length"],
+  rows: (0..<L).map { l in
+    ["\(l)"] + [before[l].matrix, after[l].matrix, lengths[l]].map { number($0, decimals: 3) }
+  })
+for l in 0..<L {
+  check("layer \(l): the distance falls", after[l].matrix, lessThan: before[l].matrix)
+}
+if !chapter.isQuick {
+  check("every layer ends nearer than a matrix of zeros", Swift.zip(after, lengths).allSatisfy { $0.matrix < $1 })
+}
+
+// ## Every head of a layer
+//
+// A row for each head: the teacher's matrix; the student's and what is left of the difference, before; the same after. Colours are cut at ±0.5, so
+// that small weights can be seen. What fades with distance is learned quickly. What remains in the residual is what a fading memory cannot do: to look at a
+// few chosen places far back, and at nothing between.
+
+chapter.section("5. Every head of layer \(layer)")
+let input = traces[layer].mixerInput
+let (target, first, last) = (
+  traces[layer].matrix!.value, beginner.blocks[layer].mixer.matrix(input).value,
+  oriented.model.blocks[layer].mixer.matrix(input).value
+)
+target.expecting(batch.inputs.B, H, T, T, as: "the teacher's matrices")
+let columns: [(String, Tensor)] = [
+  ("teacher", target), ("student before", first), ("residual before", target - first), ("student after", last),
+  ("residual after", target - last),
+]
+chapter.plot(
+  Figure(
+    "Attention, SSD matrix and residual in layer \(layer), before and after stage 1",
+    panels: (0..<H).flatMap { h in
+      columns.enumerated().map { column, entry in
+        .heatMap(
+          HeatMap(
+            "head \(h): \(entry.0)", values: rows(of: head(h, of: entry.1)), x: mixerAxes.x, y: mixerAxes.y,
+            colourLabel: "weight", scale: .diverging, range: -0.5...0.5, showsColourBar: column == columns.count - 1))
+      }
+    }, columns: columns.count), "heads")
+
+let (startLoss, endLoss) = (distance(first, target, over: 2), distance(last, target, over: 2))
+table(
+  ["head", "distance before", "distance after"],
+  rows: (0..<H).map { h in
+    func ofHead(_ x: Tensor) -> String { number(Double(mean(x.sliced(h..<(h + 1), along: 1)).scalar), decimals: 3) }
+    return ["\(h)", ofHead(startLoss), ofHead(endLoss)]
+  })
+
+// ## What it is not
+//
+// The student's matrices now resemble the teacher's. Is it a better language model? With the teacher's weights around its mixers we can ask. Mixing the right
+// places is of little use while x, the gate and W_o are still random: what is mixed, and where it goes, is noise.
+
+chapter.section("6. What it is not")
+transferWeights(from: teacher, to: beginner)
+transferWeights(from: teacher, to: oriented.model)
+let (worthBefore, worthAfter) = (crossEntropy(of: beginner, on: heldOut), crossEntropy(of: oriented.model, on: heldOut))
+show("held-out loss with first mixers", worthBefore.mean, unit: "nats per character")
+show("held-out loss with oriented mixers", worthAfter.mean, unit: "nats per character")
+observe("stage 1 alone makes a good model", worthAfter.mean, lessThan: crossEntropy(of: teacher, on: heldOut).mean + 0.5)
+
+// ## Breaking it on purpose: weight decay in rows without a gradient
+//
+// The rows of x in the in-projection get no gradient in this stage, so surely they stay as they are? Not with AdamW. Its decay shrinks what it is given,
+// gradient or not. If we list the whole in-projection as trained instead of its rows of B, C and a, then x, which stage 2 will need, wilts.
+
+chapter.section("7. Breaking it on purpose: decay in rows without a gradient")
+func changeOfX(listing whole: Bool) -> Double {
+  let fresh = workshop.newStudent()
+  let stage = MatrixOrientation(from: teacher, to: fresh)
+  attempt { try stage.begin() }
+  let mixer = fresh.blocks[0].mixer as! DiscreteMamba2
+  var optimiser = AdamW(whole ? [Trainable(mixer.inProjection)] : Array(stage.trained.prefix(1)))
+  let x = MambaPart.x.rows(mixer.sizes)
+  let start = mixer.inProjection.value.sliced(x)
+  for _ in 0..<10 {
+    let slope = gradients(of: stage.loss(batch.inputs).total, withRespectTo: [mixer.inProjection])
+    optimiser.step(slope, learningRate: recipe.orientationRate, norm: gradientNorm(slope))
+  }
+  return gradientNorm([mixer.inProjection.value.sliced(x) - start]) / gradientNorm([start])
+}
+let (listed, wilted) = (changeOfX(listing: false), changeOfX(listing: true))
+check("with rows listed, x keeps every bit", listed, within: 0.0)
+check("with the whole matrix listed, the check sees x shrink", wilted, greaterThan: 1e-3, digits: 2)
+
+// ## What we saw
+//
+// Stage 1 trains what makes the matrix and nothing else, each layer by itself. In a few dozen steps the fading part of attention is found. What is left
+// over is structure that this family of matrices lacks; chapter 06 measures how much of that there is.
+//
+// Exercises. 1: Draw another layer with `--layer 3`. Which heads resist, and what do they look at? 2: Give the student N = 64 in the recipe: which
+// residuals shrink? 3: Square the norm in `Sources/Distillation/MatrixOrientation.swift`. Which heads gain, which lose?
+//
+// Next: 09-hidden-state-alignment, which asks what this start is worth.
+
+chapter.finish()

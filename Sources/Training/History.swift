@@ -1,0 +1,51 @@
+// # What happened, step by step
+//
+// Each step of a run leaves a record, and the records are kept with the checkpoint, so that the curve of a run that was interrupted has no gap.
+//
+// Read next: `TrainingRun.swift`.
+
+/// What happened in a step.
+public struct StepRecord: Codable, Sendable, Equatable {
+  /// The step, counted from 0.
+  public let step: Int
+  public let loss: Double
+  public let learningRate: Double
+  /// The norm of all gradients together, before clipping.
+  public let gradientNorm: Double
+  /// What the caller added, in the order of `History.detailNames`.
+  public let details: [Double]
+}
+
+/// The record of a training run.
+public struct History: Codable, Sendable, Equatable {
+  /// The tokens that each update saw.
+  public let tokensPerUpdate: Int
+  /// The names of the details in each record.
+  public let detailNames: [String]
+  public let records: [StepRecord]
+
+  /// The losses, step by step.
+  public var losses: [Double] { records.map(\.loss) }
+
+  /// One of the details, step by step; empty if there is none of that name.
+  public func detail(_ name: String) -> [Double] {
+    guard let index = detailNames.firstIndex(of: name) else { return [] }
+    return records.map { $0.details[index] }
+  }
+
+  /// The titles of the columns of `rows`.
+  public var columns: [String] { ["step", "tokens", "loss", "learning_rate", "gradient_norm"] + detailNames }
+
+  /// A row for each step: step, tokens seen after it, loss, learning rate, norm of the gradient, details.
+  public var rows: [[String]] {
+    records.map { record in
+      ["\(record.step)", "\((record.step + 1) * tokensPerUpdate)"]
+        + ([record.loss, record.learningRate, record.gradientNorm] + record.details).map { "\($0)" }
+    }
+  }
+
+  /// Columns and rows as comma-separated values.
+  public var csv: String {
+    ([columns] + rows).map { $0.joined(separator: ",") + "\n" }.joined()
+  }
+}

@@ -1,0 +1,82 @@
+// # Linear, embedding, layer norm, MLP
+//
+// The small parts against their slow twins, and where they start.
+
+import Foundation
+import Gradients
+import Layers
+import Tensors
+import TestSupport
+import Testing
+
+@Suite("the shared parts", .tallied) struct PartsTests {
+  @Test func aNewLinearLayerIsUniformWithABiasOfZero() {
+    var random = SeededGenerator(seed: 50)
+    let layer = Linear("name", inputs: 49, outputs: 31, using: &random)
+    #expect(layer.parameters.map(\.name) == ["name.weight", "name.bias"])
+    #expect(layer.weight.value.shape == [31, 49] && layer.bias?.value == .zeros([31]))
+    // ±1/√49; of 1519 numbers some come near both ends.
+    let weights = layer.weight.value.elements
+    #expect(weights.allSatisfy { abs($0) <= 1 / 7 })
+    #expect(weights.max()! > 0.14 && weights.min()! < -0.14)
+    #expect(Linear("name", inputs: 3, outputs: 5, hasBias: false, using: &random).parameters.map(\.name) == ["name.weight"])
+  }
+
+  @Test func theyAreTheirTwins() {
+    var random = SeededGenerator(seed: 51)
+    let x = Tensor.normal([2, 5, 7], using: &random)
+    let input = Variable(constant: x)
+
+    let linear = Linear("l", inputs: 7, outputs: 3, using: &random)
+    randomise(linear.parameters, using: &random)
+    let expected = naiveLinear(x, linear.weight.value, linear.bias!.value)
+    expectClose(linear(input).value, expected, within: Tolerance.layer, "linear")
+
+    let norm = LayerNorm("n", D: 7)
+    randomise(norm.parameters, using: &random)
+    let normalised = Naive.layerNorm(x, weight: norm.weight.value, bias: norm.bias.value, epsilon: 1e-5)
+    expectClose(norm(input).value, normalised, within: Tolerance.layer, "norm")
+
+    let mlp = MLP("m", D: 7, hidden: 11, using: &random)
+    randomise(mlp.parameters, using: &random)
+    // The tanh form of GELU, as Phi has it.
+    let hidden = naiveMap(naiveLinear(x, mlp.fc1.weight.value, mlp.fc1.bias!.value)) {
+      0.5 * $0 * (1 + Foundation.tanh(Scalar(2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0)))
+    }
+    expectClose(
+      mlp(input).value, naiveLinear(hidden, mlp.fc2.weight.value, mlp.fc2.bias!.value), within: Tolerance.layer, "MLP")
+
+    let embedding = Embedding("e", V: 5, D: 3, using: &random)
+    let tokens = Tokens([4, 0, 4, 1, 2, 2], B: 2, T: 3)
+    expectIdentical(embedding(tokens).value, Naive.gathered(embedding.weight.value, tokens), "embedding")
+  }
+
+  @Test func aNewNormChangesNothingButLevelAndSize() {
+    var random = SeededGenerator(seed: 52)
+    let norm = LayerNorm("n", D: 97)
+    #expect(norm.weight.value == .ones([97]) && norm.bias.value == .zeros([97]))
+    #expect(norm.parameters.map(\.name) == ["n.weight", "n.bias"])
+    let y = norm(Variable(constant: .normal([3, 97], deviation: 50, using: &random))).value
+    expectClose(mean(y, along: 1), .zeros([3]), "level")
+    expectClose(mean(y * y, along: 1), .ones([3]), within: Tolerance.isDouble ? 1e-7 : 1e-5, "size")
+  }
+
+  @Test func theListsOfParametersAreWhatTheOutputsDependOn() {
+    var random = SeededGenerator(seed: 53)
+    let x = Variable(constant: .normal([2, 5, 7], using: &random))
+    let linear = Linear("l", inputs: 7, outputs: 3, using: &random)
+    let norm = LayerNorm("n", D: 7)
+    let mlp = MLP("m", D: 7, hidden: 11, using: &random)
+    let embedding = Embedding("e", V: 5, D: 3, using: &random)
+    let cases: [(String, Variable, [Parameter])] = [
+      ("linear", linear(x), linear.parameters), ("norm", norm(x), norm.parameters), ("MLP", mlp(x), mlp.parameters),
+      ("embedding", embedding(Tokens([4, 0, 2])), embedding.parameters),
+    ]
+    for (name, output, parameters) in cases {
+      let tape = TapeSummary(of: output)
+      #expect(tape.leafCount == parameters.count, "\(name)")
+      for parameter in parameters { #expect(tape.reaches(parameter), "\(name): \(parameter.name)") }
+    }
+    #expect(mlp.parameters.map(\.name) == ["m.fc1.weight", "m.fc1.bias", "m.fc2.weight", "m.fc2.bias"])
+  }
+}

@@ -1,0 +1,30 @@
+// # How close is close
+//
+// The suite runs in both builds, and each has its own idea of equal: sixteen digits in Double, seven in Float. All tolerances stand here,
+// so that a test says what it compares and not how many digits it hopes for. They are relative to max(1, |expected|) unless a test
+// sets another floor, and a few times what was measured, not more.
+//
+// Those of gradients are `DifferenceSettings.standard` in `Sources/GradientChecking/CentralDifferences.swift`.
+
+import Tensors
+
+/// The largest errors that the tests accept, by what is compared.
+public enum Tolerance {
+  /// Whether this is the build with 64-bit numbers.
+  public static let isDouble = MemoryLayout<Scalar>.size == 8
+
+  /// A kernel against its slow twin: both round, in another order.
+  public static let value: Scalar = isDouble ? 1e-12 : 1e-5
+
+  /// A sum over thousands of numbers against the same sum in another order, relative to the sum of magnitudes.
+  public static let longSum: Scalar = isDouble ? 1e-14 : 1e-5
+
+  /// An elementwise function against the C library in the same precision.
+  public static let function: Scalar = isDouble ? 1e-15 : 5e-7
+
+  /// The smallest factor on a cotangent that a gradient check must notice.
+  public static let visibleFactor: Scalar = isDouble ? 1.0005 : 1.15
+
+  /// The smallest error in one entry of a cotangent that a gradient check must notice.
+  public static let visibleEntry: Scalar = isDouble ? 1e-6 : 0.15
+}
