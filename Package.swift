@@ -103,7 +103,8 @@ let package = Package(
     tests(of: "Training", with: ["Tensors", "Gradients", "Checkpoints"]),
     tests(of: "Models", with: ["Tensors", "Gradients", "Layers", "Checkpoints", "GradientChecking"]),
     tests(
-      of: "Distillation", with: ["Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "GradientChecking"]),
+      of: "Distillation",
+      with: ["Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "GradientChecking"]),
     tests(of: "Plots"),
     tests(of: "Notebook", with: ["Plots", argumentParser]),
     .testTarget(

@@ -7,7 +7,8 @@
 //     agreement           how often the most probable token is the same
 //     per layer           how far matrices (Frobenius) and mixer outputs (L2) are apart, layer by layer, on the teacher's states
 //
-// Each is a mean over windows with the standard error of that mean, windows being the independent pieces of text.
+// Each is a mean over windows with the standard error of that mean, windows being the independent
+// pieces of text.
 //
 // Read before: `Stages.swift`.
 
@@ -42,8 +43,10 @@ public struct Evaluation: Sendable {
   public let divergence: Estimate
   /// The part of the tokens at which both hold the same token most probable.
   public let agreement: Estimate
+  /// The student's cross-entropy of each window, for comparing two students window by window.
+  public let losses: [Double]
   /// The number of windows.
-  public let windows: Int
+  public var windows: Int { losses.count }
 }
 
 /// Measures a student against its teacher on held-out windows.
@@ -71,7 +74,7 @@ public func evaluate(_ student: LanguageModel, against teacher: LanguageModel, o
   }
   return Evaluation(
     crossEntropy: Estimate(own), teacherCrossEntropy: Estimate(teachers), divergence: Estimate(divergences),
-    agreement: Estimate(agreements), windows: own.count)
+    agreement: Estimate(agreements), losses: own)
 }
 
 /// The cross-entropy of a model on windows of text, in nats per token.

@@ -1,16 +1,19 @@
 // # Stage 3: knowledge distillation
 //
-// Until now every layer of the student read the teacher's states. Now it has to live on its own, and errors add up from layer to layer. The whole
-// model is trained end to end on the teacher's distribution of the next token:
+// Until now every layer of the student read the teacher's states. Now it has to live on its own,
+// and errors add up from layer to layer. The whole model is trained end to end on the teacher's
+// distribution of the next token:
 //
 //     loss  =  mean over batch and time of  −Σᵥ p[v] log q[v]           p the teacher's, q the student's
 //
-// at temperature 1, without the tokens that really came. It differs from the Kullback–Leibler divergence by the teacher's entropy, which no
-// student can change, so that the gradients are equal.
+// at temperature 1, without the tokens that really came. It differs from the Kullback–Leibler
+// divergence by the teacher's entropy, which no student can change, so that the gradients are
+// equal.
 //
 // Embedding, norms, MLPs and head come from the teacher before this stage: `transferWeights`.
 //
-// Read before: `HiddenStateAlignment.swift`. Chapter: 10-knowledge-distillation. Source: arXiv 2408.10189, section 4.3.
+// Read before: `HiddenStateAlignment.swift`. Chapter: 10-knowledge-distillation. Source: arXiv
+// 2408.10189, section 4.3.
 
 import Gradients
 import Models

@@ -6,12 +6,15 @@
 //
 // The norm is not squared and not divided by T. M has D on its diagonal.
 //
-// What the matrix does not depend on stays: the rows of x and z in the in-projection, the convolution of x, z_bias, W_o. They get no gradient here,
-// and the list below keeps weight decay away from them as well.
+// What the matrix does not depend on stays: the rows of x and z in the in-projection, the
+// convolution of x, z_bias, W_o. They get no gradient here, and the list below keeps weight decay
+// away from them as well.
 //
-// For a student that is attention itself (the paper's control) the same loss trains queries and keys.
+// For a student that is attention itself (the paper's control) the same loss trains queries and
+// keys.
 //
-// Read before: `Stages.swift`, `Tensors/SSDMatrix.swift`. Chapter: 08-matrix-orientation. Source: arXiv 2408.10189, section 4.1.
+// Read before: `Stages.swift`, `Tensors/SSDMatrix.swift`. Chapter: 08-matrix-orientation. Source:
+// arXiv 2408.10189, section 4.1.
 
 import Gradients
 import Layers

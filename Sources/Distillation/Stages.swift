@@ -1,18 +1,22 @@
 // # The three stages
 //
-// Each stage is a loss for one batch, and a list of what it trains. The loop around them is the same.
+// Each stage is a loss for one batch, and a list of what it trains. The loop around them is the
+// same.
 //
 //     stage                        teacher gives                      the student's                  trained
 //     1  matrix orientation        attention matrices                 SSD matrices                   B, C, a, their convolution, D
 //     2  hidden-state alignment    what each mixer puts out           what each mixer puts out       all of each mixer
 //     3  knowledge distillation    its distribution of the next token the whole model's              everything
 //
-// In stages 1 and 2 the student's layer l reads what the teacher's layer l read: LN u[l] of the teacher run on its own states. No layer then
-// waits for the one before it to be right; they are independent problems, solved in one step.
+// In stages 1 and 2 the student's layer l reads what the teacher's layer l read: LN u[l] of the
+// teacher run on its own states. No layer then waits for the one before it to be right; they are
+// independent problems, solved in one step.
 //
-// The teacher has to be frozen: its tensors are constants, and no gradient can reach it. A stage checks that.
+// The teacher has to be frozen: its tensors are constants, and no gradient can reach it. A stage
+// checks that.
 //
-// Read before: `WeightTransfer.swift`. Read next: `MatrixOrientation.swift`, `HiddenStateAlignment.swift`, `KnowledgeDistillation.swift`.
+// Read before: `WeightTransfer.swift`. Read next: `MatrixOrientation.swift`,
+// `HiddenStateAlignment.swift`, `KnowledgeDistillation.swift`.
 
 import Foundation
 import Gradients
@@ -71,7 +75,9 @@ extension DistillationStage {
       throw StageError.teacherNotFrozen(parameter.name)
     }
     let (t, s) = (teacher.configuration, student.configuration)
-    for (what, mine, theirs) in [("width", t.D, s.D), ("heads", t.H, s.H), ("blocks", t.L, s.L), ("vocabulary", t.V, s.V)]
+    for (what, mine, theirs) in [
+      ("width", t.D, s.D), ("heads", t.H, s.H), ("blocks", t.L, s.L), ("vocabulary", t.V, s.V),
+    ]
     where mine != theirs {
       throw StageError.sizesDiffer("\(what) \(mine) and \(theirs)")
     }

@@ -1,8 +1,9 @@
 // # Weight transfer
 //
-// What the teacher has and the student needs unchanged: embedding, norms, MLPs, head, and the attention of blocks that keep theirs. Their places and
-// shapes are the same in both, so that transfer is copying. What a state space mixer needs has no counterpart in the teacher;
-// the first two stages are there for it.
+// What the teacher has and the student needs unchanged: embedding, norms, MLPs, head, and the
+// attention of blocks that keep theirs. Their places and shapes are the same in both, so that
+// transfer is copying. What a state space mixer needs has no counterpart in the teacher; the first
+// two stages are there for it.
 //
 // Read before: `Models/LanguageModel.swift`. Read next: `Stages.swift`.
 

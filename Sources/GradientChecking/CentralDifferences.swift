@@ -1,7 +1,8 @@
 // # Central differences
 //
-// A derivative that was derived can be wrong; a derivative that was measured cannot be far off. We nudge an input by h both ways and by 2h both
-// ways, and combine the four values so that the errors of first, second and third order in h cancel:
+// A derivative that was derived can be wrong; a derivative that was measured cannot be far off. We
+// nudge an input by h both ways and by 2h both ways, and combine the four values so that the errors
+// of first, second and third order in h cancel:
 //
 //     f′(x)  ≈  ( f(x − 2h) − 8 f(x − h) + 8 f(x + h) − f(x + 2h) ) / 12h            error h⁴ f⁽⁵⁾/30
 //
@@ -24,7 +25,8 @@ public struct DifferenceSettings: Sendable {
   }
 
   /// h = 1e−3 and 1e−9 in Double; h = 3e−2 and 2e−2 in Float, whose rounding allows no better.
-  public static let standard = MemoryLayout<Scalar>.size == 8
+  public static let standard =
+    MemoryLayout<Scalar>.size == 8
     ? DifferenceSettings(step: 1e-3, tolerance: 1e-9) : DifferenceSettings(step: 3e-2, tolerance: 2e-2)
 }
 

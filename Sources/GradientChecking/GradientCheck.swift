@@ -1,10 +1,11 @@
 // # The gradient check
 //
-// A function with tensors as inputs and a tensor as output becomes a function with a number as output by a random cotangent w: φ = ⟨w, f⟩. Every entry of
-// every input is nudged, and the measured derivative of φ is compared with what the pullback carries back from w.
+// A function with tensors as inputs and a tensor as output becomes a function with a number as
+// output by a random cotangent w: φ = ⟨w, f⟩. Every entry of every input is nudged, and the
+// measured derivative of φ is compared with what the pullback carries back from w.
 //
-// The cotangent is random and never all ones. With ones, φ would be the plain sum of the outputs; the sum of a softmax is constant,
-// and a pullback that returns zeros would pass.
+// The cotangent is random and never all ones. With ones, φ would be the plain sum of the outputs;
+// the sum of a softmax is constant, and a pullback that returns zeros would pass.
 //
 // Read before: `CentralDifferences.swift`, `Gradients/Sweep.swift`.
 
@@ -55,7 +56,8 @@ public func checkGradient(
   var report = GradientReport()
   for (number, input) in inputs.enumerated() {
     guard derived[number].shape == input.shape else {
-      report.failures.append("input \(number): its cotangent has the shape \(derived[number].shape), not \(input.shape)")
+      report.failures.append(
+        "input \(number): its cotangent has the shape \(derived[number].shape), not \(input.shape)")
       continue
     }
     let entries = derived[number].elements

@@ -5,8 +5,9 @@
 //     z = x ⊙ y       x̄ = z̄ ⊙ y        ȳ = z̄ ⊙ x
 //     z = x / y       x̄ = z̄ / y        ȳ = −z̄ ⊙ z / y
 //
-// Where an operand was stretched by broadcasting, it was used several times, and its cotangent is the sum over those uses: `sum(_:to:)`.
-// Kept: the other factor of a product; quotient and divisor of a quotient; of sums only the shapes.
+// Where an operand was stretched by broadcasting, it was used several times, and its cotangent is
+// the sum over those uses: `sum(_:to:)`. Kept: the other factor of a product; quotient and divisor
+// of a quotient; of sums only the shapes.
 //
 // Read before: `Variable.swift`. Read next: `Activations.swift`.
 

@@ -1,13 +1,15 @@
 // # State space models
 //
-// The same layer as a matrix and as a sequence. The formulas and their derivations stand beside the kernels:
+// The same layer as a matrix and as a sequence. The formulas and their derivations stand beside the
+// kernels:
 //
 //     matrix        `Tensors/SSDMatrix.swift`      M = L ∘ (C Bᵀ) + d·I
 //     sequence      `Tensors/SSDSequence.swift`    chunks of Q steps, pullback derived by hand
 //
-// Both take log α and not α: a decay that underflows has a logarithm, and −∞ is a decay of exactly 0.
-// The third form, the recurrence, is composed of smaller primitives (`Layers/DiscreteMamba2+Forms.swift`), so that its
-// gradient is an independent witness for these two.
+// Both take log α and not α: a decay that underflows has a logarithm, and −∞ is a decay of exactly
+// 0. The third form, the recurrence, is composed of smaller primitives
+// (`Layers/DiscreteMamba2+Forms.swift`), so that its gradient is an independent witness for these
+// two.
 //
 // Kept: the arguments; of the sequence also the state that enters each chunk.
 

@@ -1,9 +1,9 @@
 // # The reverse sweep
 //
-// The chain rule from the loss to the leaves. A node may pass its cotangent on only after all its uses have added theirs, so
-// the sweep first counts the uses of each node that can be reached, then goes through the nodes in an order in which no
-// count is left. Both walks keep a list of their own instead of recursing: a chain of a hundred thousand operations is no
-// deeper than one of ten.
+// The chain rule from the loss to the leaves. A node may pass its cotangent on only after all its
+// uses have added theirs, so the sweep first counts the uses of each node that can be reached, then
+// goes through the nodes in an order in which no count is left. Both walks keep a list of their own
+// instead of recursing: a chain of a hundred thousand operations is no deeper than one of ten.
 //
 // Read before: `Variable.swift`.
 

@@ -1,13 +1,15 @@
 // # Variables
 //
-// A variable is a value that remembers where it came from. Each primitive operation makes a node: which primitive it was, the nodes
-// of its inputs, and the pullback that carries a cotangent of the result back to the inputs. The nodes form a graph, the
-// tape; a sweep through it in reverse gives the gradient (`Sweep.swift`).
+// A variable is a value that remembers where it came from. Each primitive operation makes a node:
+// which primitive it was, the nodes of its inputs, and the pullback that carries a cotangent of the
+// result back to the inputs. The nodes form a graph, the tape; a sweep through it in reverse gives
+// the gradient (`Sweep.swift`).
 //
-// A value without a node is a constant. An operation on constants alone makes a constant, so that a teacher's
-// forward pass leaves no tape.
+// A value without a node is a constant. An operation on constants alone makes a constant, so that a
+// teacher's forward pass leaves no tape.
 //
-// Read before: `Tensors/Tensor.swift`. Read next: `Sweep.swift`, then any pullback file, `Arithmetic.swift` first.
+// Read before: `Tensors/Tensor.swift`. Read next: `Sweep.swift`, then any pullback file,
+// `Arithmetic.swift` first.
 
 import Tensors
 
@@ -66,11 +68,12 @@ public struct Variable {
 
 // ## Making a node
 //
-// Where each input's cotangent is a formula of its own, the pullback is given input by input, and those of constants are dropped before
-// they are ever called. Where one kernel gives all cotangents together, it is given as one closure.
+// Where each input's cotangent is a formula of its own, the pullback is given input by input, and
+// those of constants are dropped before they are ever called. Where one kernel gives all cotangents
+// together, it is given as one closure.
 //
-// A pullback captures tensors, never variables: a captured variable would hold its node, and the tape would be tied together by closures,
-// where the iterative release below cannot follow.
+// A pullback captures tensors, never variables: a captured variable would hold its node, and the
+// tape would be tied together by closures, where the iterative release below cannot follow.
 
 /// An input of a primitive with the pullback into it: from the result's cotangent to the input's.
 typealias Input = (variable: Variable, pullback: (Tensor) -> Tensor)
@@ -112,9 +115,10 @@ extension Variable {
 
 // ## The node
 //
-// A training step makes a few hundred nodes, a long recurrence a hundred thousand in one chain. If each node released
-// its parents in turn, the release of such a chain would recurse as deep as the chain is long and overflow the stack. So a node
-// that dies takes its parents over into a list and lets go of them one at a time.
+// A training step makes a few hundred nodes, a long recurrence a hundred thousand in one chain. If
+// each node released its parents in turn, the release of such a chain would recurse as deep as the
+// chain is long and overflow the stack. So a node that dies takes its parents over into a list and
+// lets go of them one at a time.
 
 /// What a tape consists of.
 final class Node {

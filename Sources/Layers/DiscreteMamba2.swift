@@ -1,6 +1,7 @@
 // # The Discrete-Mamba-2 mixer
 //
-// The student's mixer. It stands where attention stood, has a head for each head of attention, and is a matrix for each head as well:
+// The student's mixer. It stands where attention stood, has a head for each head of attention, and
+// is a matrix for each head as well:
 //
 //     x, B, C   =  convolution( W_xBC u )              causal, depthwise, width 4, with bias; no activation after it
 //     z         =  W_z u                               the gate; z and a do not pass through the convolution
@@ -10,19 +11,21 @@
 //     y[t]      =  C[t]ᵀ h[t] + D x[t]
 //     output    =  W_o ( y ⊙ silu(z + z_bias) )
 //
-// "Discrete", since there is no step size: α comes from a alone, and B is not scaled by anything. "Multi-head", since each head has a B and a C of its own,
-// where the usual Mamba-2 shares them.
+// "Discrete", since there is no step size: α comes from a alone, and B is not scaled by anything.
+// "Multi-head", since each head has a B and a C of its own, where the usual Mamba-2 shares them.
 //
-// One matrix holds W_xBC, W_z and W_a, in the order x, B, C, z, a. We use its rows in parts instead of cutting the product: stage 1
-// needs only B, C and a, and then computes only these.
+// One matrix holds W_xBC, W_z and W_a, in the order x, B, C, z, a. We use its rows in parts instead
+// of cutting the product: stage 1 needs only B, C and a, and then computes only these.
 //
 // ## Where it starts
 //
-// Convolution: identity (last tap 1, the others and the bias 0). Gate: open (rows of z zero, z_bias where silu is 1). D = 1. A mixer that starts
-// otherwise gives the stages a moving target; ../chapters/07-student shows what each choice is worth.
+// Convolution: identity (last tap 1, the others and the bias 0). Gate: open (rows of z zero, z_bias
+// where silu is 1). D = 1. A mixer that starts otherwise gives the stages a moving target;
+// ../chapters/07-student shows what each choice is worth.
 //
-// Read before: `MatrixMixer.swift`, `Tensors/SSDMatrix.swift`. Read next: `DiscreteMamba2+Forms.swift`.
-// Source: arXiv 2408.10189; modules/mixers/discrete_mamba2.py in goombalab/phi-mamba.
+// Read before: `MatrixMixer.swift`, `Tensors/SSDMatrix.swift`. Read next:
+// `DiscreteMamba2+Forms.swift`. Source: arXiv 2408.10189; modules/mixers/discrete_mamba2.py in
+// goombalab/phi-mamba.
 
 import Gradients
 import Tensors
@@ -92,7 +95,8 @@ public struct DiscreteMamba2: MatrixMixer {
   ///
   /// - Parameter name: the prefix of its parameters' names
   public init(_ name: String, sizes: DiscreteMamba2Sizes, using random: inout some RandomNumberGenerator) {
-    precondition(sizes.D.isMultiple(of: sizes.H), "\(name): a width of \(sizes.D) cannot be cut into \(sizes.H) heads")
+    precondition(
+      sizes.D.isMultiple(of: sizes.H), "\(name): a width of \(sizes.D) cannot be cut into \(sizes.H) heads")
     self.sizes = sizes
     let projection = Linear(
       "\(name).in_proj", inputs: sizes.D, outputs: sizes.projected, hasBias: false, using: &random)

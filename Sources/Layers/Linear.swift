@@ -1,7 +1,8 @@
 // # Linear, embedding, layer norm, MLP
 //
-// The parts that attention and state space models share. A layer is a struct that holds its parameters and is called as a function;
-// its parameters are listed by hand, in the order of the checkpoint.
+// The parts that attention and state space models share. A layer is a struct that holds its
+// parameters and is called as a function; its parameters are listed by hand, in the order of the
+// checkpoint.
 //
 // Read before: `Gradients/Parameter.swift`. Read next: `CausalAttention.swift`.
 

@@ -1,8 +1,9 @@
 // # Matrix mixers
 //
-// The idea that the method rests on. A layer that mixes tokens computes, for each head, y = M x with a matrix M of T × T numbers. Attention makes
-// M by a softmax, a state space model by a product of decays; what they do with it is the same. So a teacher and a
-// student of different kinds can be compared in two ways: by their matrices (stage 1) and by their outputs (stage 2).
+// The idea that the method rests on. A layer that mixes tokens computes, for each head, y = M x
+// with a matrix M of T × T numbers. Attention makes M by a softmax, a state space model by a
+// product of decays; what they do with it is the same. So a teacher and a student of different
+// kinds can be compared in two ways: by their matrices (stage 1) and by their outputs (stage 2).
 //
 // Read next: `CausalAttention.swift`, `DiscreteMamba2.swift`.
 

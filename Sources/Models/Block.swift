@@ -4,8 +4,8 @@
 //
 //     y  =  x + mixer(LN x) + MLP(LN x)
 //
-// It is Phi's block. The branches do not see each other, so that a mixer can be taken out and another put in its place
-// without anything else being touched: what the method does.
+// It is Phi's block. The branches do not see each other, so that a mixer can be taken out and
+// another put in its place without anything else being touched: what the method does.
 //
 // Read before: `Layers/MatrixMixer.swift`. Read next: `LanguageModel.swift`.
 

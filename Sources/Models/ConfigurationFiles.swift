@@ -1,10 +1,11 @@
 // # config.json
 //
-// Beside each checkpoint lies a config.json in the words of its layout, so that another program knows what to build: Hugging Face's for a teacher,
-// the authors' for a student. In theirs, consecutive blocks of one kind form a group, Block1, Block2, …
+// Beside each checkpoint lies a config.json in the words of its layout, so that another program
+// knows what to build: Hugging Face's for a teacher, the authors' for a student. In theirs,
+// consecutive blocks of one kind form a group, Block1, Block2, …
 //
-// Read before: `ModelConfiguration.swift`. Read next: `LanguageModel+Files.swift`.
-// Source: PhiConfig in transformers; assets/sample_config.json in goombalab/phi-mamba.
+// Read before: `ModelConfiguration.swift`. Read next: `LanguageModel+Files.swift`. Source:
+// PhiConfig in transformers; assets/sample_config.json in goombalab/phi-mamba.
 
 import Checkpoints
 import Foundation
@@ -155,7 +156,9 @@ struct PhiMambaConfigurationFile: Codable {
 extension ModelConfiguration {
   /// Writes a config.json in the words of the layout: Hugging Face's Phi, or the authors' Phi-Mamba.
   public func write(to file: URL) throws {
-    if isPhi { try writeJSON(PhiConfigurationFile(self), to: file) } else {
+    if isPhi {
+      try writeJSON(PhiConfigurationFile(self), to: file)
+    } else {
       try writeJSON(PhiMambaConfigurationFile(self), to: file)
     }
   }

@@ -1,7 +1,7 @@
 // # Models in files
 //
-// A folder with two files: model.safetensors and config.json. The names of the tensors are the published ones, so that what is trained here can
-// be read elsewhere.
+// A folder with two files: model.safetensors and config.json. The names of the tensors are the
+// published ones, so that what is trained here can be read elsewhere.
 //
 // Read before: `LanguageModel.swift`, `ConfigurationFiles.swift`.
 

@@ -6,9 +6,11 @@
 //     u[l+1]  =  block[l](u[l])
 //     logits  =  head( LN u[L] )                the head is not tied to the embedding, and has a bias
 //
-// One struct for teacher, student and hybrid; the names of its parameters are those of the two published layouts.
+// One struct for teacher, student and hybrid; the names of its parameters are those of the two
+// published layouts.
 //
-// Read before: `Block.swift`, `ModelConfiguration.swift`. Read next: `Trace.swift`, `LanguageModel+Files.swift`.
+// Read before: `Block.swift`, `ModelConfiguration.swift`. Read next: `Trace.swift`,
+// `LanguageModel+Files.swift`.
 
 import Gradients
 import Layers

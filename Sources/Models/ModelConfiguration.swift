@@ -1,6 +1,7 @@
 // # The sizes of a model
 //
-// Teacher, student and hybrid differ in one thing: which mixer each block has. So one configuration describes them all.
+// Teacher, student and hybrid differ in one thing: which mixer each block has. So one configuration
+// describes them all.
 //
 // Read next: `LanguageModel.swift`, `ConfigurationFiles.swift`.
 

@@ -1,8 +1,9 @@
 // # Text from a model
 //
-// The plainest way: run the model on all that is there, draw the next token from the last place's distribution, append it, and do it again. Each
-// token costs a whole pass. The state that a recurrence could carry along is thrown away each time; this is the
-// twin against which faster ways are measured.
+// The plainest way: run the model on all that is there, draw the next token from the last place's
+// distribution, append it, and do it again. Each token costs a whole pass. The state that a
+// recurrence could carry along is thrown away each time; this is the twin against which faster ways
+// are measured.
 //
 // Read before: `LanguageModel.swift`.
 

@@ -1,10 +1,11 @@
 // # What a teacher shows
 //
-// A pass through a model that keeps, for each block, what the first two stages compare: the state that enters, what the mixer reads, the matrix it mixes with
-// and what it gives. All of it comes from the model run on its own states.
+// A pass through a model that keeps, for each block, what the first two stages compare: the state
+// that enters, what the mixer reads, the matrix it mixes with and what it gives. All of it comes
+// from the model run on its own states.
 //
-// The last state is u[L] BEFORE the final norm. Libraries often return it after the norm, and a stage 2 that takes it
-// from there aligns its last block with the wrong thing.
+// The last state is u[L] BEFORE the final norm. Libraries often return it after the norm, and a
+// stage 2 that takes it from there aligns its last block with the wrong thing.
 //
 // Read before: `LanguageModel.swift`. Read next: `Distillation/MatrixOrientation.swift`.
 

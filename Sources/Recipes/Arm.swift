@@ -1,6 +1,7 @@
 // # The arms of the comparison
 //
-// An arm is a way to spend the students' budget: what the student starts from, and which stages it goes through.
+// An arm is a way to spend the students' budget: what the student starts from, and which stages it
+// goes through.
 //
 //     1-2-3              stage 1, stage 2, weight transfer, stage 3
 //     2-3                stage 2 for as long as 1 and 2 together, weight transfer, stage 3

@@ -9,11 +9,11 @@ import Plots
 import Tensors
 import Training
 
-/// The rows of a matrix as numbers for a heat map: [T, S].
+/// The rows of a causal matrix as numbers for a heat map, nothing (NaN, drawn grey) where t may not look: [T, T].
 public func rows(of matrix: Tensor) -> [[Double]] {
-  let (T, S) = (matrix.shape[0], matrix.shape[1])
+  let T = matrix.shape[0]
   let elements = matrix.elements
-  return (0..<T).map { t in (0..<S).map { Double(elements[t * S + $0]) } }
+  return (0..<T).map { t in (0..<T).map { s in s <= t ? Double(elements[t * T + s]) : .nan } }
 }
 
 /// One head's matrix out of [B, H, T, T].

@@ -1,10 +1,12 @@
 // # The recipe
 //
-// The sizes, steps and learning rates of the book's main experiment, in one place. The standard recipe takes minutes on two cores and shows the
-// paper's order; the quick one takes seconds and shows that everything runs.
+// The sizes, steps and learning rates of the book's main experiment, in one place. The standard
+// recipe takes minutes on two cores and shows the paper's order; the quick one takes seconds and
+// shows that everything runs.
 //
-// The budget is what makes arms comparable: each student sees the same number of tokens in all, however they are split over stages.
-// Learning rates were chosen beforehand by `10-knowledge-distillation --sweep` on other held-out windows than those that are reported.
+// The budget is what makes arms comparable: each student sees the same number of tokens in all,
+// however they are split over stages. Learning rates were chosen beforehand by
+// `10-knowledge-distillation --sweep` on other held-out windows than those that are reported.
 //
 // Read next: `Arm.swift`, `Workshop.swift`.
 
@@ -65,7 +67,8 @@ public struct Recipe: Codable, Equatable, Sendable {
   /// The teacher for a vocabulary of V tokens.
   public func teacher(V: Int) -> ModelConfiguration {
     ModelConfiguration(
-      V: V, D: D, H: H, mixers: Array(repeating: .attention, count: L), T: T, rotaryFraction: rotaryFraction, N: N, Q: Q)
+      V: V, D: D, H: H, mixers: Array(repeating: .attention, count: L), T: T, rotaryFraction: rotaryFraction, N: N,
+      Q: Q)
   }
 
   /// The tokens that each update sees.

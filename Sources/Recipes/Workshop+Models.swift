@@ -25,7 +25,8 @@ extension Workshop {
       var random = SeededGenerator(seed: seed(for: "teacher's weights"))
       let model = LanguageModel(recipe.teacher(V: corpus.tokenizer.vocabularySize), using: &random)
       return try trainOnTokens(
-        model, "teacher", batches: "teacher", steps: recipe.teacherSteps, rate: recipe.teacherRate, checkpoint: checkpoint)
+        model, "teacher", batches: "teacher", steps: recipe.teacherSteps, rate: recipe.teacherRate,
+        checkpoint: checkpoint)
     }
   }
 

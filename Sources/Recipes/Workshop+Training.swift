@@ -1,6 +1,7 @@
 // # One loop for all stages
 //
-// A stage says what it trains and what its loss is; the loop draws batches and goes downhill. This is all there is to it.
+// A stage says what it trains and what its loss is; the loop draws batches and goes downhill. This
+// is all there is to it.
 //
 // Read before: `Distillation/Stages.swift`, `Training/TrainingRun.swift`.
 
@@ -16,7 +17,8 @@ extension Workshop {
   /// The settings of a run of this recipe.
   func settings(_ purpose: String, steps: Int, rate: Double) -> TrainingSettings {
     TrainingSettings(
-      steps: steps, learningRate: rate, tokensPerUpdate: recipe.tokensPerUpdate, seed: seed(for: "batches of \(purpose)"))
+      steps: steps, learningRate: rate, tokensPerUpdate: recipe.tokensPerUpdate,
+      seed: seed(for: "batches of \(purpose)"))
   }
 
   /// Trains a student through one stage.

@@ -1,10 +1,11 @@
 // # The workshop
 //
-// Chapters build on one another: stage 2 needs the student of stage 1, and all need the teacher. Whoever needs a model asks the workshop. It takes the model from
-// the results folder, or makes it first, so that any chapter can be run before any other.
+// Chapters build on one another: stage 2 needs the student of stage 1, and all need the teacher.
+// Whoever needs a model asks the workshop. It takes the model from the results folder, or makes it
+// first, so that any chapter can be run before any other.
 //
-// Beside each model lies a note of what it was made from: recipe, seed, text, number type. A model whose note differs from what is asked for is
-// neither used nor overwritten.
+// Beside each model lies a note of what it was made from: recipe, seed, text, number type. A model
+// whose note differs from what is asked for is neither used nor overwritten.
 //
 // Read before: `Arm.swift`. Read next: `Workshop+Models.swift`.
 
@@ -106,7 +107,8 @@ extension Workshop {
           file: folder.path, problem: "the model there was made from another recipe, text or number type",
           remedy: "remove the folder, or choose another --out")
       }
-      return Made(model: try LanguageModel(contentsOf: folder), history: try readJSON(History.self, from: historyFile))
+      return Made(
+        model: try LanguageModel(contentsOf: folder), history: try readJSON(History.self, from: historyFile))
     }
     let checkpoint = folder.appending(path: "training.safetensors")
     let made = try make(checkpoint)

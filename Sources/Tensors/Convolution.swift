@@ -6,7 +6,8 @@
 //     x̄[t, c]       =  Σₖ weight[c, k] · ȳ[t + (K − 1) − k, c]
 //     weight‾[c, k] =  Σₜ ȳ[t, c] · x[t − (K − 1) + k, c]
 //
-// The channels lie side by side in memory, so that the loops run over them; the weights are transposed once for that.
+// The channels lie side by side in memory, so that the loops run over them; the weights are
+// transposed once for that.
 //
 // Slow twin: `Naive.causalConvolution`.
 

@@ -1,7 +1,7 @@
 // # Cross-entropy
 //
-// How many nats the model's distribution q = softmax(logits) spends on what really came: a token, or a teacher's
-// whole distribution p.
+// How many nats the model's distribution q = softmax(logits) spends on what really came: a token,
+// or a teacher's whole distribution p.
 //
 //     hard   loss  =  mean over tokens of  log Σ exp(logits) − logits[target]          logits‾ = (q − onehot) / n
 //     soft   loss  =  mean over tokens of  log Σ exp(logits) − Σᵥ p[v] logits[v]       logits‾ = (q − p) / n

@@ -1,12 +1,14 @@
 // # Distances
 //
-// The first two stages compare tensors by the root of a sum of squares: over a whole matrix (Frobenius) in stage 1, over
-// the features of one token (L2) in stage 2. Both are one kernel: the norm over the innermost one or two axes.
+// The first two stages compare tensors by the root of a sum of squares: over a whole matrix
+// (Frobenius) in stage 1, over the features of one token (L2) in stage 2. Both are one kernel: the
+// norm over the innermost one or two axes.
 //
 //     d       =  √ Σ (x − y)²
 //     x̄       =  d̄ · (x − y) / d,       ȳ = −x̄
 //
-// Where x = y the norm has no gradient; we give 0, the subgradient that leaves a perfect student in peace.
+// Where x = y the norm has no gradient; we give 0, the subgradient that leaves a perfect student in
+// peace.
 //
 // Read before: `Reductions.swift`. Slow twin: `Naive.distance`.
 

@@ -1,8 +1,9 @@
 // # Elementwise functions
 //
-// One number in, one number out, at every place. The loops are written once, in `map`, `zip` and `combine`. What they apply is a struct and not a
-// closure: a closure that is handed on to another core stays a call for each element, where a struct's method is known when the loop is compiled, is
-// inlined, and becomes vector code (GELU: 0.1 against 1.1 elements per nanosecond).
+// One number in, one number out, at every place. The loops are written once, in `map`, `zip` and
+// `combine`. What they apply is a struct and not a closure: a closure that is handed on to another
+// core stays a call for each element, where a struct's method is known when the loop is compiled,
+// is inlined, and becomes vector code (GELU: 0.1 against 1.1 elements per nanosecond).
 //
 // Read before: `Exponential.swift`, `Parallel.swift`. Read next: `ElementwiseFunctions.swift`.
 

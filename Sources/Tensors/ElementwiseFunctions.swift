@@ -1,7 +1,8 @@
 // # The elementwise functions by name
 //
-// Arithmetic with broadcasting, the functions of one variable, and their pullbacks, which take the cotangent and what the formula needs in
-// one pass. The formulas stand in `Gradients/Activations.swift`.
+// Arithmetic with broadcasting, the functions of one variable, and their pullbacks, which take the
+// cotangent and what the formula needs in one pass. The formulas stand in
+// `Gradients/Activations.swift`.
 //
 // Read before: `Elementwise.swift`. Read next: `Reductions.swift`.
 

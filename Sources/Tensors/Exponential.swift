@@ -1,18 +1,20 @@
 // # The exponential function, and what is built on it
 //
-// A Transformer of this size spends a good part of its time in `exp`: softmax, GELU, SiLU, the decay matrix. The C library's `exp`
-// takes one number a call. This one has no branch and no table, so that the compiler turns a loop over it
-// into vector code; it is three to six times faster here.
+// A Transformer of this size spends a good part of its time in `exp`: softmax, GELU, SiLU, the
+// decay matrix. The C library's `exp` takes one number a call. This one has no branch and no table,
+// so that the compiler turns a loop over it into vector code; it is three to six times faster here.
 //
 //     exp x  =  2ⁿ · exp r                   n = round(x / ln 2)
 //         r  =  x − n·ln 2                   |r| ≤ ½ ln 2, ln 2 in two parts so that the difference is exact
 //     exp r  ≈  1 + r + r²/2! + … + rᵐ/m!    m = 7 in Float, 13 in Double: the next term is below half an ulp
 //
-// The rounding uses the trick of adding 1.5·2⁵² (2²³ in Float): the sum has no room for a fraction, and its low bits hold n. Those bits,
-// shifted into the exponent's place and added to the pattern of exp r, multiply it by 2ⁿ.
+// The rounding uses the trick of adding 1.5·2⁵² (2²³ in Float): the sum has no room for a fraction,
+// and its low bits hold n. Those bits, shifted into the exponent's place and added to the pattern
+// of exp r, multiply it by 2ⁿ.
 //
-// Rejected: a clamped argument, which is what one sees most. It turns exp(−∞) into 1e−38, and a mask is then not a
-// mask. Here everything below the smallest normal number is exactly 0, everything above the largest is +∞, NaN stays NaN.
+// Rejected: a clamped argument, which is what one sees most. It turns exp(−∞) into 1e−38, and a
+// mask is then not a mask. Here everything below the smallest normal number is exactly 0,
+// everything above the largest is +∞, NaN stays NaN.
 //
 // Read before: `Parallel.swift`. Read next: `Elementwise.swift`.
 

@@ -1,7 +1,7 @@
 // # Rows by number
 //
-// An embedding is a table from which rows are taken by number. Its pullback adds each row's cotangent where the row came from;
-// a row that was taken twice gets both.
+// An embedding is a table from which rows are taken by number. Its pullback adds each row's
+// cotangent where the row came from; a row that was taken twice gets both.
 //
 // Slow twin: a product with one-hot rows, `Naive.gathered`.
 

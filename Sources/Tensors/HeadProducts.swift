@@ -1,13 +1,15 @@
 // # Products over heads
 //
-// Queries, keys and values come out of one projection with all heads side by side: [B, T, H, P]. The matrix of a head needs the rows of
-// that head only. Instead of moving the axes (a copy of everything), the products below hand BLAS the distance H·P between two rows of
-// one head. Matrices of heads have the shape [B, H, T, S].
+// Queries, keys and values come out of one projection with all heads side by side: [B, T, H, P].
+// The matrix of a head needs the rows of that head only. Instead of moving the axes (a copy of
+// everything), the products below hand BLAS the distance H·P between two rows of one head. Matrices
+// of heads have the shape [B, H, T, S].
 //
 //     scores[b, h, t, s]  =  Σₚ q[b, t, h, p] · k[b, s, h, p]
 //        mix[b, t, h, p]  =  Σₛ m[b, h, t, s] · v[b, s, h, p]
 //
-// The pullbacks of the two are one another, and the transposed mix: a closed family of three functions.
+// The pullbacks of the two are one another, and the transposed mix: a closed family of three
+// functions.
 //
 // Read before: `Products.swift`. Slow twins: `Naive.headScores`, `Naive.headMix`.
 

@@ -1,6 +1,7 @@
 // # Layer normalisation
 //
-// Each row of D numbers is shifted to mean 0, scaled to variance 1, and given a learned scale and shift.
+// Each row of D numbers is shifted to mean 0, scaled to variance 1, and given a learned scale and
+// shift.
 //
 //     x̂  =  (x − mean) · r,   r = 1/√(variance + ε)            variance with 1/D
 //     y  =  x̂ ⊙ weight + bias
@@ -11,7 +12,8 @@
 //
 // x̂ and r are kept for the pullback.
 //
-// Read before: `Reductions.swift`. Slow twin: `Naive.layerNorm`. Source: Ba et al., arXiv 1607.06450.
+// Read before: `Reductions.swift`. Slow twin: `Naive.layerNorm`. Source: Ba et al., arXiv
+// 1607.06450.
 
 /// What layer normalisation gives, and what its pullback needs.
 public struct LayerNormValue: Sendable {

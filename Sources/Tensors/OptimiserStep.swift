@@ -1,6 +1,7 @@
 // # The optimiser's arithmetic
 //
-// One pass over four tensors at once: value, gradient and two moments. Written as separate tensor operations it would be a dozen passes.
+// One pass over four tensors at once: value, gradient and two moments. Written as separate tensor
+// operations it would be a dozen passes.
 //
 // Slow twin: `Naive.adamW`. Used by: `Training/AdamW.swift`.
 

@@ -1,9 +1,9 @@
 // # Two cores
 //
-// Loops that are worth it are cut into pieces, which run on all cores. How a loop is cut depends on its length alone, never
-// on how many cores there are or which is free, so that a sum over pieces is the same to the last bit on each run.
-// OpenBLAS itself stays on one thread: our pieces bring the parallelism, and two levels of it would get
-// into each other's way.
+// Loops that are worth it are cut into pieces, which run on all cores. How a loop is cut depends on
+// its length alone, never on how many cores there are or which is free, so that a sum over pieces
+// is the same to the last bit on each run. OpenBLAS itself stays on one thread: our pieces bring
+// the parallelism, and two levels of it would get into each other's way.
 //
 // Read before: `Tensor.swift`. Used by every kernel.
 

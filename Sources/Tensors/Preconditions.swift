@@ -1,9 +1,10 @@
 // # Stopping with a sentence
 //
-// A wrong shape is a mistake in the program, and the program stops. It should say which shapes. Swift's own `precondition` does so in a
-// debug build only: with optimisation its message is dropped, and what is left is "Illegal instruction". All that is worth
-// running here is optimised. So this module has a `precondition` of its own, which covers the standard one here and in
-// every module that imports this one, and which speaks in each build.
+// A wrong shape is a mistake in the program, and the program stops. It should say which shapes.
+// Swift's own `precondition` does so in a debug build only: with optimisation its message is
+// dropped, and what is left is "Illegal instruction". All that is worth running here is optimised.
+// So this module has a `precondition` of its own, which covers the standard one here and in every
+// module that imports this one, and which speaks in each build.
 //
 // Read next: `Shape.swift`.
 

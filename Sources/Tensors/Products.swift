@@ -1,7 +1,8 @@
 // # Products of matrices
 //
-// The one place that calls OpenBLAS. A product is cut into pieces of the result's rows or columns for the cores; OpenBLAS itself stays on one
-// thread. Every kernel with an inner product goes through `gemm` or `gemmInPiece`.
+// The one place that calls OpenBLAS. A product is cut into pieces of the result's rows or columns
+// for the cores; OpenBLAS itself stays on one thread. Every kernel with an inner product goes
+// through `gemm` or `gemmInPiece`.
 //
 // Read before: `Parallel.swift`. Slow twin: `Naive.matmul`. Read next: `HeadProducts.swift`.
 

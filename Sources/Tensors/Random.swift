@@ -1,7 +1,8 @@
 // # Randomness
 //
-// A generator whose state can be written down: a run that was interrupted goes on with the same random numbers. There
-// is no global generator; whoever needs randomness takes one as an `inout` argument.
+// A generator whose state can be written down: a run that was interrupted goes on with the same
+// random numbers. There is no global generator; whoever needs randomness takes one as an `inout`
+// argument.
 //
 // Read before: `Tensor.swift`.
 

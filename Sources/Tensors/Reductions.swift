@@ -1,7 +1,8 @@
 // # Sums
 //
-// A plain loop over `sum += x[i]` waits for each addition before it begins the next, since floating-point additions may not be
-// reordered. Thirty-two sums side by side, added at the end, keep the processor busy, are eight times faster, and round less.
+// A plain loop over `sum += x[i]` waits for each addition before it begins the next, since
+// floating-point additions may not be reordered. Thirty-two sums side by side, added at the end,
+// keep the processor busy, are eight times faster, and round less.
 //
 // Read before: `Elementwise.swift`. Read next: `Products.swift`.
 

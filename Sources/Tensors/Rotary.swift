@@ -1,13 +1,15 @@
 // # Rotary positions
 //
-// The first R features of each head are seen as R/2 pairs (i, i + R/2), and each pair is turned by an angle that grows with the position:
+// The first R features of each head are seen as R/2 pairs (i, i + R/2), and each pair is turned by
+// an angle that grows with the position:
 //
 //     angle(t, i)   =  t · base^(−2i/R)
 //     y[i]          =  x[i] cos − x[i + R/2] sin
 //     y[i + R/2]    =  x[i] sin + x[i + R/2] cos
 //
-// so that the inner product of a query at t and a key at s depends on t − s alone. A rotation's pullback is the rotation back.
-// Features from R on pass through. Source: Su et al., arXiv 2104.09864; halves as pairs as in GPT-NeoX and Phi.
+// so that the inner product of a query at t and a key at s depends on t − s alone. A rotation's
+// pullback is the rotation back. Features from R on pass through. Source: Su et al., arXiv
+// 2104.09864; halves as pairs as in GPT-NeoX and Phi.
 //
 // Slow twin: `Naive.rotary`.
 

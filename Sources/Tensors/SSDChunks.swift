@@ -1,7 +1,8 @@
 // # Where a chunk lies
 //
-// The chunked algorithm works on one head and one chunk at a time. In tensors [B, T, H, ·] the rows of a head are H·P numbers apart; here
-// is the arithmetic that finds them, and the scratch memory that a head's worker needs.
+// The chunked algorithm works on one head and one chunk at a time. In tensors [B, T, H, ·] the rows
+// of a head are H·P numbers apart; here is the arithmetic that finds them, and the scratch memory
+// that a head's worker needs.
 //
 // Used by: `SSDSequence.swift`.
 

@@ -1,6 +1,7 @@
 // # The matrix of a state space model
 //
-// Unrolled, the recurrence h[t] = α[t] h[t − 1] + b[t] x[t]ᵀ, y[t] = c[t]ᵀ h[t] + d x[t] is a product with a lower-triangular matrix:
+// Unrolled, the recurrence h[t] = α[t] h[t − 1] + b[t] x[t]ᵀ, y[t] = c[t]ᵀ h[t] + d x[t] is a
+// product with a lower-triangular matrix:
 //
 //     M[t, s]  =  (c[t] · b[s]) · α[s + 1] ⋯ α[t]      s < t
 //     M[t, t]  =   c[t] · b[t] + d
@@ -13,9 +14,11 @@
 //     d̄       =  trace M̄
 //     S̄       =  M̄ ∘ L ∘ G  =  Ḡ ∘ G                   of the segment sums, strictly below the diagonal
 //
-// M is kept for nobody: the pullback makes L and G again, which is cheaper than to hold two more matrices for each head.
+// M is kept for nobody: the pullback makes L and G again, which is cheaper than to hold two more
+// matrices for each head.
 //
-// Read before: `Scans.swift`. Slow twin: `Naive.ssdMatrix`. Source: arXiv 2405.21060, section 3. Read next: `SSDSequence.swift`.
+// Read before: `Scans.swift`. Slow twin: `Naive.ssdMatrix`. Source: arXiv 2405.21060, section 3.
+// Read next: `SSDSequence.swift`.
 
 /// The sizes that an SSD kernel finds in its arguments, checked against one another.
 struct SSDSizes {

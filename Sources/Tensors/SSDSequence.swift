@@ -1,9 +1,11 @@
 // # The chunked algorithm
 //
-// The recurrence takes T steps one after another; the matrix costs T² numbers. In between: cut time into chunks of Q steps, use the
-// matrix inside a chunk and the recurrence from chunk to chunk. The cost grows with T·Q, and nearly all of it is matrix products.
+// The recurrence takes T steps one after another; the matrix costs T² numbers. In between: cut time
+// into chunks of Q steps, use the matrix inside a chunk and the recurrence from chunk to chunk. The
+// cost grows with T·Q, and nearly all of it is matrix products.
 //
-// For one head and one chunk, with rows X, B, C, the state h [N, P] that enters, local times i, j from 0:
+// For one head and one chunk, with rows X, B, C, the state h [N, P] that enters, local times i, j
+// from 0:
 //
 //     e[i]     =  α[0] ⋯ α[i]                     how the entering state fades until i
 //     L[i, j]  =  α[j + 1] ⋯ α[i]                 inside the chunk, exp of the segment sums
@@ -11,7 +13,8 @@
 //     Y        =  W X + diag(e) C h + d X
 //     h′       =  e[last] h + (diag(L[last, ·]) B)ᵀ X
 //
-// The last chunk is shorter where Q does not divide T, so that nothing is padded and nothing has to be cut off.
+// The last chunk is shorter where Q does not divide T, so that nothing is padded and nothing has to
+// be cut off.
 //
 // ## Backward
 //
@@ -31,7 +34,8 @@
 //     e[i]       through C[i] · (second term of C̄)[i]              for times k ≤ i
 //     e[last]    through e[last] · ⟨h, h̄′⟩                         for all times of the chunk
 //
-// Read before: `SSDMatrix.swift`. Slow twin: `Naive.ssdSequence`. Source: arXiv 2405.21060, section 6; the pullback is derived here.
+// Read before: `SSDMatrix.swift`. Slow twin: `Naive.ssdSequence`. Source: arXiv 2405.21060, section
+// 6; the pullback is derived here.
 
 /// What the chunked algorithm gives, and what its pullback needs.
 public struct SSDSequenceValue: Sendable {
@@ -70,8 +74,11 @@ public func ssdSequence(
     let scratch = SSDScratch(layout)
     defer { withExtendedLifetime(scratch) {} }
     let h = last + index * state
-    if let initialState { h.update(from: initialState.base + index * state, count: state) }
-    else { h.update(repeating: 0, count: state) }
+    if let initialState {
+      h.update(from: initialState.base + index * state, count: state)
+    } else {
+      h.update(repeating: 0, count: state)
+    }
     for chunk in 0..<layout.chunks {
       let part = head.part(chunk, of: layout, y)
       let q = part.count
@@ -115,7 +122,9 @@ public func ssdSequencePullback(
   let layout = SSDChunks(x: x, logDecay: logDecay, b: b, c: c, d: d, Q: Q)
   let (B, T, H, N, P) = (layout.B, layout.T, layout.H, layout.N, layout.P)
   cotangent.expecting(B, T, H, P, as: "the cotangent of an SSD")
-  let (toX, toB, toC) = (Tensor(uninitialised: x.shape), Tensor(uninitialised: b.shape), Tensor(uninitialised: c.shape))
+  let (toX, toB, toC) = (
+    Tensor(uninitialised: x.shape), Tensor(uninitialised: b.shape), Tensor(uninitialised: c.shape)
+  )
   let (toLog, skips) = (Tensor(uninitialised: logDecay.shape), Tensor(uninitialised: [B, H]))
   let (xBar, bBar, cBar, logBar) = (toX.fresh, toB.fresh, toC.fresh, toLog.fresh)
   let (flowing, states, skipBar) = (cotangent.base, value.enteringStates.base, skips.fresh)

@@ -1,9 +1,10 @@
 // # The number type
 //
-// One concrete number type for the whole library. A gradient check wants the sixteen digits of `Double`; training
-// wants the speed of `Float`. A generic `Tensor<T>` would offer both at once, but a public generic function that is used
-// from another module is not specialised, and its loops run hundreds of times slower. So the choice is made
-// when the package is built: `swift build` gives `Double`, `swift build --traits Float32` gives `Float`.
+// One concrete number type for the whole library. A gradient check wants the sixteen digits of
+// `Double`; training wants the speed of `Float`. A generic `Tensor<T>` would offer both at once,
+// but a public generic function that is used from another module is not specialised, and its loops
+// run hundreds of times slower. So the choice is made when the package is built: `swift build`
+// gives `Double`, `swift build --traits Float32` gives `Float`.
 //
 // Read next: `Shape.swift`.
 

@@ -1,6 +1,7 @@
 // # Scans and segment sums
 //
-// A decay that acts from step s to step t is a product of numbers below 1, in logarithms a sum over the segment between them:
+// A decay that acts from step s to step t is a product of numbers below 1, in logarithms a sum over
+// the segment between them:
 //
 //     segmentSum(x)[t, s]  =  x[s + 1] + … + x[t]       s ≤ t; the empty sum, at s = t, is 0
 //                          =  −∞                        s > t: exp makes it exactly 0
@@ -9,10 +10,12 @@
 //                        [ x₂       0    −∞ ]
 //                        [ x₂ + x₃  x₃   0  ]
 //
-// Each row is the row above plus one number. Rejected: the difference of two cumulative sums, which loses the digits that both have in
-// common, and worse, the ratio of two cumulative products, which becomes 0/0 as soon as both underflow.
+// Each row is the row above plus one number. Rejected: the difference of two cumulative sums, which
+// loses the digits that both have in common, and worse, the ratio of two cumulative products, which
+// becomes 0/0 as soon as both underflow.
 //
-// Source: arXiv 2405.21060, Listing 1 (`segsum`). Slow twin: `Naive.segmentSum`. Read next: `SSDMatrix.swift`.
+// Source: arXiv 2405.21060, Listing 1 (`segsum`). Slow twin: `Naive.segmentSum`. Read next:
+// `SSDMatrix.swift`.
 
 /// The running sum along an axis: element t of the result is the sum of elements 0 … t.
 public func cumulativeSum(_ x: Tensor, along axis: Int = -1) -> Tensor {
@@ -52,8 +55,8 @@ public func segmentSum(_ x: Tensor) -> Tensor {
 
 // ## For the SSD kernels
 //
-// exp of a segment sum, row by row, without the matrix of logarithms; and its pullback. For a cotangent S̄ of the segment
-// sums, x[k] takes part in every segment from s < k to t ≥ k:
+// exp of a segment sum, row by row, without the matrix of logarithms; and its pullback. For a
+// cotangent S̄ of the segment sums, x[k] takes part in every segment from s < k to t ≥ k:
 //
 //     x̄[k]  =  Σ over t ≥ k, s < k of S̄[t, s]
 //

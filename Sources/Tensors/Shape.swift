@@ -1,7 +1,7 @@
 // # Shapes
 //
-// The sizes of a tensor's axes, outermost first. A shape is created for every operation, so that it must not allocate: it
-// is a fixed row of six integers and a count, not an array.
+// The sizes of a tensor's axes, outermost first. A shape is created for every operation, so that it
+// must not allocate: it is a fixed row of six integers and a count, not an array.
 //
 // Read before: `Scalar.swift`. Read next: `Tensor.swift`.
 

@@ -1,8 +1,9 @@
 // # Softmax
 //
-// Along the innermost axis, with the largest number subtracted first, so that nothing overflows. The causal form gives row t of a matrix [T, S] its
-// first S − T + t + 1 places and writes exact zeros to the rest: with S = T that is the lower triangle, with S > T the last T
-// rows of it, which decoding with a cache needs.
+// Along the innermost axis, with the largest number subtracted first, so that nothing overflows.
+// The causal form gives row t of a matrix [T, S] its first S − T + t + 1 places and writes exact
+// zeros to the rest: with S = T that is the lower triangle, with S > T the last T rows of it, which
+// decoding with a cache needs.
 //
 //     m[t, s]  =  exp(f·x[t, s] − max) / Σ exp(…)                      value
 //     x̄[t, s]  =  f · m[t, s] · (m̄[t, s] − Σᵣ m̄[t, r] m[t, r])         pullback; f is the scale

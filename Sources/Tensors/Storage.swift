@@ -1,9 +1,10 @@
 // # Storage
 //
-// Where the numbers of a tensor live. Training makes and drops the same few sizes thousands of times a second. Left to the
-// C library, large blocks go back to the system and every page is faulted in again on the next use, which made
-// a chain of operations on 128 × 128 matrices seven times slower here. So a freed block goes to a list of
-// blocks of its size, and the next tensor of that size takes it from there.
+// Where the numbers of a tensor live. Training makes and drops the same few sizes thousands of
+// times a second. Left to the C library, large blocks go back to the system and every page is
+// faulted in again on the next use, which made a chain of operations on 128 × 128 matrices seven
+// times slower here. So a freed block goes to a list of blocks of its size, and the next tensor of
+// that size takes it from there.
 //
 // Read before: `Shape.swift`. Read next: `Tensor.swift`.
 

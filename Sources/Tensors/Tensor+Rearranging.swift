@@ -1,7 +1,7 @@
 // # Rearrangements
 //
-// The same numbers in another order or under another shape. Reshaping is free; all else copies. Each has an inverse among
-// them, which is why their pullbacks need no kernels of their own.
+// The same numbers in another order or under another shape. Reshaping is free; all else copies.
+// Each has an inverse among them, which is why their pullbacks need no kernels of their own.
 //
 // Read before: `Tensor.swift`.
 

@@ -1,8 +1,9 @@
 // # Tensors
 //
-// A shape and its numbers in one row, the innermost axis running fastest. Tensors are values: a copy shares the
-// numbers until one of the two is changed. There are no strided views. A rearrangement copies, and the kernels that
-// would suffer from a copy (the products over heads) take their strides from the layout instead.
+// A shape and its numbers in one row, the innermost axis running fastest. Tensors are values: a
+// copy shares the numbers until one of the two is changed. There are no strided views. A
+// rearrangement copies, and the kernels that would suffer from a copy (the products over heads)
+// take their strides from the layout instead.
 //
 // Read before: `Storage.swift`. Read next: `Tensor+Rearranging.swift`, `Elementwise.swift`.
 
@@ -105,8 +106,9 @@ public struct Tensor: @unchecked Sendable {
 
 // ## Access for kernels
 //
-// A loop over `self[i]` would check, offset and retain at every element; through a hoisted pointer it is as fast as C. These two
-// functions are the only door to the pointer. The second makes the numbers our own first, where a copy shares them.
+// A loop over `self[i]` would check, offset and retain at every element; through a hoisted pointer
+// it is as fast as C. These two functions are the only door to the pointer. The second makes the
+// numbers our own first, where a copy shares them.
 
 extension Tensor {
   /// Calls `body` with the elements, which it may read during the call.
@@ -146,8 +148,8 @@ extension Tensor {
 
 // ## Shapes that are checked
 //
-// A comment that states a shape can lie. `x.expecting(B, T, D)` states the same thing as code, and stops with the name
-// of the tensor, what was expected and what came.
+// A comment that states a shape can lie. `x.expecting(B, T, D)` states the same thing as code, and
+// stops with the name of the tensor, what was expected and what came.
 
 extension Tensor {
   /// This tensor, after a check that its axes have these sizes; nil allows any size.

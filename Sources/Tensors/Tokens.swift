@@ -1,6 +1,7 @@
 // # Tokens
 //
-// A batch of text as numbers: B rows of T token numbers, row by row. What a model reads, and what it is to predict.
+// A batch of text as numbers: B rows of T token numbers, row by row. What a model reads, and what
+// it is to predict.
 //
 // Read next: `Corpora/Windows.swift`, `Gradients/Embedding.swift`.
 

@@ -1,16 +1,19 @@
 // # AdamW
 //
-// Each number has a running mean of its gradient and of the gradient's square; a step goes by their quotient, so that its length does not depend on the
-// gradient's. Weight decay acts on the value itself, beside the gradient ("decoupled"):
+// Each number has a running mean of its gradient and of the gradient's square; a step goes by their
+// quotient, so that its length does not depend on the gradient's. Weight decay acts on the value
+// itself, beside the gradient ("decoupled"):
 //
 //     m  ←  β₁ m + (1 − β₁) g                          v  ←  β₂ v + (1 − β₂) g²
 //     w  ←  w − rate · ( m̂ / (√v̂ + ε) + decay · w )    m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ)
 //
-// Decay acts on matrices only. A bias, a norm's scale, D or the gate's bias has no direction in which smaller would mean simpler.
+// Decay acts on matrices only. A bias, a norm's scale, D or the gate's bias has no direction in
+// which smaller would mean simpler.
 //
 // Before the step all gradients together are scaled down if their norm is above a limit (clipping).
 //
-// Read before: `Trainable.swift`. Read next: `Schedule.swift`, `TrainingRun.swift`. Source: arXiv 1711.05101.
+// Read before: `Trainable.swift`. Read next: `Schedule.swift`, `TrainingRun.swift`. Source: arXiv
+// 1711.05101.
 
 import Gradients
 import Tensors
@@ -52,7 +55,8 @@ public struct AdamW {
   ///   - norm: the norm of all gradients together, as `gradientNorm` gives it
   public mutating func step(_ gradients: [Tensor], learningRate: Double, norm: Double) {
     precondition(
-      gradients.count == trained.count, "\(trained.count) parameters are trained, but \(gradients.count) gradients came")
+      gradients.count == trained.count,
+      "\(trained.count) parameters are trained, but \(gradients.count) gradients came")
     steps += 1
     let scale = settings.clip.map { norm > $0 ? $0 / norm : 1 } ?? 1
     for (index, entry) in trained.enumerated() {

@@ -1,6 +1,7 @@
 // # What happened, step by step
 //
-// Each step of a run leaves a record, and the records are kept with the checkpoint, so that the curve of a run that was interrupted has no gap.
+// Each step of a run leaves a record, and the records are kept with the checkpoint, so that the
+// curve of a run that was interrupted has no gap.
 //
 // Read next: `TrainingRun.swift`.
 

@@ -1,8 +1,9 @@
 // # What is trained
 //
-// A stage trains some parameters and leaves others as they are, and sometimes only some rows of one: stage 1 turns the rows of B, C and a in the
-// in-projection, while its rows of x and z wait for stage 2. A row whose gradient is zero is not safe with an optimiser: weight
-// decay shrinks it all the same. So what is trained is listed, row by row, and the optimiser touches nothing else.
+// A stage trains some parameters and leaves others as they are, and sometimes only some rows of
+// one: stage 1 turns the rows of B, C and a in the in-projection, while its rows of x and z wait
+// for stage 2. A row whose gradient is zero is not safe with an optimiser: weight decay shrinks it
+// all the same. So what is trained is listed, row by row, and the optimiser touches nothing else.
 //
 // Read before: `Gradients/Parameter.swift`. Read next: `AdamW.swift`.
 

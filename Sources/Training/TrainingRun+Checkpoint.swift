@@ -1,7 +1,8 @@
 // # The state of a run in a file
 //
-// Everything that the next step depends on: parameters, both moments, the random state, the number of steps, and the records so far. It is
-// one safetensors file, written beside and renamed, so that a run that is killed while it writes leaves the older one whole.
+// Everything that the next step depends on: parameters, both moments, the random state, the number
+// of steps, and the records so far. It is one safetensors file, written beside and renamed, so that
+// a run that is killed while it writes leaves the older one whole.
 //
 // Parameters that the run does not train are not in it: they belong to whoever made them.
 //
@@ -35,6 +36,11 @@ extension TrainingRun {
     var detailNames: [String]
     /// loss, learning rate, norm of the gradient and details, for each step
     var records: [[Double]]
+
+    /// Whether every record has its numbers, and the random state is one.
+    var isWhole: Bool {
+      records.allSatisfy { $0.count == 3 + detailNames.count } && SeededGenerator(state: random.state) != nil
+    }
   }
 
   private var state: State {
@@ -49,13 +55,15 @@ extension TrainingRun {
   func resume(from file: URL) throws {
     let checkpoint = try Checkpoint(contentsOf: file)
     guard let text = checkpoint.metadata["state"],
-      let kept = try? JSONDecoder().decode(State.self, from: Data(text.utf8))
+      let kept = try? JSONDecoder().decode(State.self, from: Data(text.utf8)), kept.isWhole
     else {
       throw CheckpointError(
         file: file.path, problem: "it does not hold the state of a training run",
         remedy: "remove it, and the run begins again")
     }
-    func demand(_ what: String, _ mine: some Equatable & CustomStringConvertible, _ theirs: some CustomStringConvertible)
+    func demand(
+      _ what: String, _ mine: some Equatable & CustomStringConvertible, _ theirs: some CustomStringConvertible
+    )
       throws
     {
       if mine.description != theirs.description {

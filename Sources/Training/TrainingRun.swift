@@ -8,9 +8,10 @@
 //       try run.descend(mean(crossEntropy(model(batch.inputs), targets: batch.targets)))
 //     }
 //
-// The run brings the learning rate, the clipping, the step of the optimiser, the record of every step, the stop at a loss that is no number, and
-// the checkpoint. It begins where its checkpoint ends, and what it computes from there is bit for bit what it
-// would have computed without the interruption: parameters, moments, step and random state are all there is, and all are kept.
+// The run brings the learning rate, the clipping, the step of the optimiser, the record of every
+// step, the stop at a loss that is no number, and the checkpoint. It begins where its checkpoint
+// ends, and what it computes from there is bit for bit what it would have computed without the
+// interruption: parameters, moments, step and random state are all there is, and all are kept.
 //
 // Read before: `AdamW.swift`, `Schedule.swift`. Read next: `TrainingRun+Checkpoint.swift`.
 
@@ -85,7 +86,8 @@ public final class TrainingRun: Sequence, IteratorProtocol {
   ///   - checkpoint: where the run keeps its state, or nil; throws if there is a file that is no checkpoint of this run
   ///   - interval: after how many steps it is written
   public init(
-    _ name: String, of trained: [Trainable], settings: TrainingSettings, checkpoint: URL? = nil, every interval: Int = 200
+    _ name: String, of trained: [Trainable], settings: TrainingSettings, checkpoint: URL? = nil,
+    every interval: Int = 200
   ) throws {
     guard trained.contains(where: { $0.count > 0 }) else { throw TrainingError.nothingTrained(run: name) }
     self.name = name

@@ -1,11 +1,13 @@
 // # 05  The teacher
 //
-// Before anything can be distilled there must be something worth distilling: a Transformer that has learned. We train a small one on
-// the King James Bible, character by character, and look at what it has become: how well it predicts, what it writes, and which matrices
-// its heads mix tokens with. Those matrices are what the next chapters imitate.
+// Before anything can be distilled there must be something worth distilling: a Transformer that has
+// learned. We train a small one on the King James Bible, character by character, and look at what
+// it has become: how well it predicts, what it writes, and which matrices its heads mix tokens
+// with. Those matrices are what the next chapters imitate.
 //
-// You will see a loss curve with two landmarks, a page of imitation scripture, and sixteen heads as pictures. The default run takes about
-// three minutes on two cores, `--quick` some seconds with a much smaller model.
+// You will see a loss curve with two landmarks, a page of imitation scripture, and sixteen heads as
+// pictures. The default run takes about three minutes on two cores, `--quick` some seconds with a
+// much smaller model.
 
 import Corpora
 import Distillation
@@ -25,8 +27,9 @@ let chapter = Chapter(
 
 // ## The text
 //
-// A character is a token. That keeps the vocabulary small, so that nearly all of the model is in its blocks, which are
-// what we care about. The last twentieth of the text is held out: no batch is ever drawn from it.
+// A character is a token. That keeps the vocabulary small, so that nearly all of the model is in
+// its blocks, which are what we care about. The last twentieth of the text is held out: no batch is
+// ever drawn from it.
 
 chapter.section("1. The text")
 let workshop = attempt {
@@ -40,9 +43,10 @@ show("characters to learn from", corpus.training.count)
 show("characters held out", corpus.heldOut.count)
 show("vocabulary", V)
 
-// Two landmarks tell us what a loss means. A model that knows nothing gives each of V characters the same probability, and
-// spends ln V nats on each. A model that knows how often each character occurs, and nothing else, spends the entropy of
-// those frequencies. What a Transformer gains below the second line it gains by looking at the characters before.
+// Two landmarks tell us what a loss means. A model that knows nothing gives each of V characters
+// the same probability, and spends ln V nats on each. A model that knows how often each character
+// occurs, and nothing else, spends the entropy of those frequencies. What a Transformer gains below
+// the second line it gains by looking at the characters before.
 
 var counts = [Double](repeating: 0, count: V)
 for id in corpus.training { counts[id] += 1 }
@@ -54,8 +58,9 @@ show("knowing frequencies, their entropy", knowingFrequencies, unit: "nats per c
 
 // ## One step by hand
 //
-// The model maps B windows of T characters to logits [B, T, V]: at each place a score for each character that could come next. The loss is
-// the mean cross-entropy against the characters that did come. A fresh model should be about as good as one that knows nothing.
+// The model maps B windows of T characters to logits [B, T, V]: at each place a score for each
+// character that could come next. The loss is the mean cross-entropy against the characters that
+// did come. A fresh model should be about as good as one that knows nothing.
 
 chapter.section("2. One step by hand")
 var random = SeededGenerator(seed: chapter.seed)
@@ -68,8 +73,9 @@ show("parameters", fresh.parameterCount)
 show("loss of a fresh model", Double(loss.value.scalar), unit: "nats per character")
 check("a fresh model knows nothing", abs(Double(loss.value.scalar) - knowingNothing), within: 0.5)
 
-// The sweep through the tape gives a gradient for each parameter. One small step against it must lower the loss on the same batch, by
-// about the step's length times the gradient's. If it does not, a pullback is wrong, and no training will tell us so as plainly.
+// The sweep through the tape gives a gradient for each parameter. One small step against it must
+// lower the loss on the same batch, by about the step's length times the gradient's. If it does
+// not, a pullback is wrong, and no training will tell us so as plainly.
 
 let slopes = gradients(of: loss, withRespectTo: fresh.parameters)
 let norm = gradientNorm(slopes)
@@ -85,16 +91,17 @@ check("the gradient points uphill", abs(actual / expected - 1), within: 0.05)
 
 // ## The whole run
 //
-// Now the same, thousands of times, with AdamW instead of the plain step and a learning rate that warms up, stays and decays. The loop is in
-// `Sources/Recipes/Workshop+Training.swift`; it is the loop of this comment and nothing else:
+// Now the same, thousands of times, with AdamW instead of the plain step and a learning rate that
+// warms up, stays and decays. The loop is in `Sources/Recipes/Workshop+Training.swift`; it is the
+// loop of this comment and nothing else:
 //
 //     for _ in run {
 //       let batch = corpus.randomBatch(B: recipe.B, T: recipe.T, using: &run.random)
 //       try run.descend(mean(crossEntropy(model(batch.inputs), targets: batch.targets)))
 //     }
 //
-// A run keeps its state every so often. Stop this chapter with Ctrl-C and start it again: it goes on where it was, and ends with
-// the same weights to the last bit.
+// A run keeps its state every so often. Stop this chapter with Ctrl-C and start it again: it goes
+// on where it was, and ends with the same weights to the last bit.
 
 chapter.section("3. The whole run")
 show("steps", recipe.teacherSteps)
@@ -109,7 +116,10 @@ table(
   rows: [
     ["knowing nothing", number(knowingNothing, decimals: 3)],
     ["knowing frequencies", number(knowingFrequencies, decimals: 3)],
-    ["the teacher, last tenth of its training", number(mean(teacher.history.losses.suffix(recipe.teacherSteps / 10)))],
+    [
+      "the teacher, last tenth of its training",
+      number(mean(teacher.history.losses.suffix(recipe.teacherSteps / 10))),
+    ],
     ["the teacher, held-out text", number(heldOutLoss.mean, decimals: 3)],
     ["standard error of that over windows", number(heldOutLoss.standardError, decimals: 3)],
   ])
@@ -144,7 +154,8 @@ chapter.plot(
 
 // ## What it writes
 //
-// A loss is a number; a sample is something one can judge. We give it the beginning of a verse and let it draw.
+// A loss is a number; a sample is something one can judge. We give it the beginning of a verse and
+// let it draw.
 
 chapter.section("4. What it writes")
 let prompt = "And the LORD said unto "
@@ -161,9 +172,11 @@ extension Corpus {
 
 // ## Its heads
 //
-// Each head is a lower triangular matrix whose rows sum to 1: row t says from which places s the head takes what it mixes at t. Some heads look at a
-// fixed distance and show as a line beside the diagonal; some gather from a word's beginning and show as blocks; some collect from everywhere.
-// The first are easy for a model with a fading memory, the last are not. The colours are logarithmic.
+// Each head is a lower triangular matrix whose rows sum to 1: row t says from which places s the
+// head takes what it mixes at t. Some heads look at a fixed distance and show as a line beside the
+// diagonal; some gather from a word's beginning and show as blocks; some collect from everywhere.
+// The first are easy for a model with a fading memory, the last are not. The colours are
+// logarithmic.
 
 chapter.section("5. Its heads")
 let window = Tokens(Array(heldOut[0].inputs.row(0)))
@@ -182,7 +195,8 @@ for layer in 0..<L {
 }
 chapter.plot(Figure("The teacher's attention on one held-out window", panels: panels, columns: H), "heads")
 
-// How far back does a head look? The mean distance t − s under its weights, averaged over the second half of the window, says it in one number.
+// How far back does a head look? The mean distance t − s under its weights, averaged over the
+// second half of the window, says it in one number.
 
 let reach = (0..<L).map { layer in
   (0..<H).map { h -> String in
@@ -200,8 +214,9 @@ check("the rows of every matrix sum to 1", rowSums.max()!, within: 1e-5)
 
 // ## Breaking it on purpose: a peek at the future
 //
-// A model that sees the character it should predict reaches a marvellous loss and is worthless. The test is simple: change the last character of a window,
-// and look whether anything before it changes. Here is the attention of layer 0 once as it is, and once with its mask dropped.
+// A model that sees the character it should predict reaches a marvellous loss and is worthless. The
+// test is simple: change the last character of a window, and look whether anything before it
+// changes. Here is the attention of layer 0 once as it is, and once with its mask dropped.
 
 chapter.section("6. Breaking it on purpose: a peek at the future")
 var ids = window.ids
@@ -224,12 +239,14 @@ check("without it, the test catches the leak", Double(caught), greaterThan: 1e-6
 
 // ## What we saw
 //
-// A Transformer of half a million numbers gains its nats by looking back, most of them over a few characters, some over many. On
-// disk lie its weights under the names of Hugging Face's Phi, with a config.json beside them.
+// A Transformer of half a million numbers gains its nats by looking back, most of them over a few
+// characters, some over many. On disk lie its weights under the names of Hugging Face's Phi, with a
+// config.json beside them.
 //
-// Exercises. 1: Run with `--seed 1` and compare the heads: which patterns come back, in which layers? 2: Double `teacherSteps` in
-// `Sources/Recipes/Recipe.swift`. Does the held-out loss still fall, and does the training loss run away from it? 3: Bring a text of your
-// own with `--corpus`, and see where its two landmarks lie.
+// Exercises. 1: Run with `--seed 1` and compare the heads: which patterns come back, in which
+// layers? 2: Double `teacherSteps` in `Sources/Recipes/Recipe.swift`. Does the held-out loss still
+// fall, and does the training loss run away from it? 3: Bring a text of your own with `--corpus`,
+// and see where its two landmarks lie.
 //
 // Next: 07-student builds the model that is to imitate this one.
 

@@ -1,11 +1,12 @@
 // # 07  The student
 //
-// The student is the teacher with its attention taken out and a state space mixer put in. What becomes of each teacher weight? Most of them have a
-// place in the student and can be copied; those of attention have none. What stands in their place begins with values that have to be chosen with
+// The student is the teacher with its attention taken out and a state space mixer put in. What
+// becomes of each teacher weight? Most of them have a place in the student and can be copied; those
+// of attention have none. What stands in their place begins with values that have to be chosen with
 // care, since a mixer that starts in the wrong place gets no gradient to leave it.
 //
-// You will see the mapping table, the parts of the new mixer, its matrix beside the teacher's, and what the student is worth before any
-// distillation. It takes seconds once the teacher is there.
+// You will see the mapping table, the parts of the new mixer, its matrix beside the teacher's, and
+// what the student is worth before any distillation. It takes seconds once the teacher is there.
 
 import Checkpoints
 import Corpora
@@ -37,8 +38,9 @@ let heldOut = attempt { try workshop.heldOut.reported }
 
 // ## Two blocks
 //
-// Teacher and student have the same block, y = x + mixer(LN x) + MLP(LN x). The branches do not see each other, so that a mixer can be
-// exchanged and nothing else notices. The new mixer is small: it writes N·P numbers of state for each head and has no keys to remember.
+// Teacher and student have the same block, y = x + mixer(LN x) + MLP(LN x). The branches do not see
+// each other, so that a mixer can be exchanged and nothing else notices. The new mixer is small: it
+// writes N·P numbers of state for each head and has no keys to remember.
 
 chapter.section("1. Two blocks")
 func count(_ parameters: [Parameter]) -> Int { parameters.reduce(0) { $0 + $1.value.count } }
@@ -58,8 +60,9 @@ table(
 
 // ## The mapping
 //
-// Every teacher parameter with its place in the student, for the first block and what is around the blocks. A dash is a weight without a successor: attention's
-// projections. The paper copies none of them, not even v and o, which could serve as x and the output.
+// Every teacher parameter with its place in the student, for the first block and what is around the
+// blocks. A dash is a weight without a successor: attention's projections. The paper copies none of
+// them, not even v and o, which could serve as x and the output.
 
 chapter.section("2. The mapping")
 let mapping = transferTable(from: teacher, to: student)
@@ -81,8 +84,9 @@ check("the mixers did not change", unchanged, "\(mixerNames.count) tensors")
 
 // ## Inside the mixer
 //
-// One projection gives everything the recurrence needs, row range by row range. x, B and C pass through a short convolution over time; z, the gate, and
-// a, the decay, do not. Nothing in the first three is activated: what comes out is linear in what goes in.
+// One projection gives everything the recurrence needs, row range by row range. x, B and C pass
+// through a short convolution over time; z, the gate, and a, the decay, do not. Nothing in the
+// first three is activated: what comes out is linear in what goes in.
 
 chapter.section("3. Inside the mixer")
 let mamba = student.blocks[0].mixer as! DiscreteMamba2
@@ -99,8 +103,9 @@ table(
 
 // ## Where it begins
 //
-// Convolution: identity. Gate: open, silu(z + z_bias) = 1. D = 1. With these, the mixer is W_o M x with M = L ∘ (C Bᵀ) + I, the plainest
-// matrix mixer there is, and the stages can bend it. We check the two claims on the teacher's own states.
+// Convolution: identity. Gate: open, silu(z + z_bias) = 1. D = 1. With these, the mixer is W_o M x
+// with M = L ∘ (C Bᵀ) + I, the plainest matrix mixer there is, and the stages can bend it. We check
+// the two claims on the teacher's own states.
 
 chapter.section("4. Where it begins")
 let u = teacher.trace(heldOut[0].inputs)[0].mixerInput
@@ -116,8 +121,9 @@ check("the convolution is the identity", Double(largestMagnitude(convolved.value
 
 // ## Three forms of it
 //
-// The same layer can be computed step by step, as a matrix, or in chunks. Chapter 03 tells why one wants all three. Here it is enough that
-// they agree, in the precision at hand: the differences are roundoff.
+// The same layer can be computed step by step, as a matrix, or in chunks. Chapter 03 tells why one
+// wants all three. Here it is enough that they agree, in the precision at hand: the differences are
+// roundoff.
 
 chapter.section("5. Three forms of it")
 let forms: [(String, MambaForm)] = [
@@ -133,8 +139,9 @@ for form in outputs.dropFirst() {
 
 // ## Its matrix beside the teacher's
 //
-// Both mix the tokens of one window with a lower triangular matrix for each head. The teacher's rows sum to 1 and pick their places; the student's fade
-// with distance at the same pace everywhere, under a diagonal of ones from D. Chapter 08 turns the right picture into the left.
+// Both mix the tokens of one window with a lower triangular matrix for each head. The teacher's
+// rows sum to 1 and pick their places; the student's fade with distance at the same pace
+// everywhere, under a diagonal of ones from D. Chapter 08 turns the right picture into the left.
 
 chapter.section("6. Its matrix beside the teacher's")
 let (target, beginning) = (teacher.blocks[0].mixer.matrix(u).value, mamba.matrix(u).value)
@@ -153,8 +160,9 @@ chapter.plot(
 
 // ## What it is worth
 //
-// Four students before any training: all random; with the teacher's weights and random mixers; the same with mixers that say nothing (W_o = 0); and for
-// comparison the teacher. A random mixer is worse than none: it adds noise to a stream that the copied MLPs then misread.
+// Four students before any training: all random; with the teacher's weights and random mixers; the
+// same with mixers that say nothing (W_o = 0); and for comparison the teacher. A random mixer is
+// worse than none: it adds noise to a stream that the copied MLPs then misread.
 
 chapter.section("7. What it is worth before any distillation")
 let random = workshop.newStudent()
@@ -177,9 +185,10 @@ observe("a silent mixer is better than a random one", worth[2].loss.mean, lessTh
 
 // ## Breaking it on purpose: a closed gate
 //
-// A bias of zero is what one would start any other bias with. Here it closes the gate: z = 0, silu(0) = 0, the mixer's output is exactly zero, and so
-// is the gradient of all that stands before the gate. Stage 2 would then have only z and z_bias to turn, blindly. The check is to ask each part for its
-// gradient.
+// A bias of zero is what one would start any other bias with. Here it closes the gate: z = 0,
+// silu(0) = 0, the mixer's output is exactly zero, and so is the gradient of all that stands before
+// the gate. Stage 2 would then have only z and z_bias to turn, blindly. The check is to ask each
+// part for its gradient.
 
 chapter.section("8. Breaking it on purpose: a closed gate")
 func gradientNorms(gateBias: Scalar) -> [MambaPart: Double] {
@@ -199,17 +208,19 @@ table(
 check("open: every part learns", open.values.min()!, greaterThan: 0.0, digits: 2)
 check("closed: the check finds parts that do not", closed[.b]! + closed[.c]! + closed[.x]! + closed[.a]!, within: 0.0)
 
-// The student's folder has the names of the authors' Phi-Mamba and a config.json in its words, so that what is distilled here can be read there.
+// The student's folder has the names of the authors' Phi-Mamba and a config.json in its words, so
+// that what is distilled here can be read there.
 
 attempt { try student.write(to: chapter.directory.appending(path: "student-before-distillation")) }
 
 // ## What we saw
 //
-// Most of the student is the teacher. The rest is one mixer for each block, whose beginning is a plain fading memory with an open gate, and whose matrix
-// can be laid beside the teacher's.
+// Most of the student is the teacher. The rest is one mixer for each block, whose beginning is a
+// plain fading memory with an open gate, and whose matrix can be laid beside the teacher's.
 //
-// Exercises. 1: Which of x, B, C, z, a would you copy from q, k, v, o, and which shapes stand in the way? 2: Start D at 0. What becomes of the
-// distance in section 6, and why is that no good sign? 3: Set N to 1 in the recipe; how many numbers does a head remember?
+// Exercises. 1: Which of x, B, C, z, a would you copy from q, k, v, o, and which shapes stand in
+// the way? 2: Start D at 0. What becomes of the distance in section 6, and why is that no good
+// sign? 3: Set N to 1 in the recipe; how many numbers does a head remember?
 //
 // Next: 08-matrix-orientation.
 

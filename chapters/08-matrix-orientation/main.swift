@@ -1,11 +1,13 @@
 // # 08  Stage 1: matrix orientation
 //
-// A head of attention mixes tokens with a matrix that its softmax makes; a head of the student mixes them with one that its decays make. Both have the
-// same shape and the same place. Stage 1 looks at nothing else: for the same input, turn the student's matrix toward the teacher's. What
+// A head of attention mixes tokens with a matrix that its softmax makes; a head of the student
+// mixes them with one that its decays make. Both have the same shape and the same place. Stage 1
+// looks at nothing else: for the same input, turn the student's matrix toward the teacher's. What
 // is mixed, and what becomes of the mixture, waits for stage 2.
 //
-// You will see which weights this loss can reach, loss curves for each layer, and every head of one layer as target, fit and residual, before and after.
-// The run takes seconds once the teacher is there.
+// You will see which weights this loss can reach, loss curves for each layer, and every head of one
+// layer as target, fit and residual, before and after. The run takes seconds once the teacher is
+// there.
 
 import ArgumentParser
 import Corpora
@@ -41,8 +43,9 @@ let heldOut = attempt { try workshop.heldOut.reported }
 
 // ## Two matrices and their distance
 //
-// The teacher runs on its own states. At each block we keep what its mixer reads, u = LN u[l], and the matrix it mixes with. The student's mixer reads
-// the same u, and its matrix is compared by the Frobenius norm: the root of the sum of squares, neither squared nor divided by T.
+// The teacher runs on its own states. At each block we keep what its mixer reads, u = LN u[l], and
+// the matrix it mixes with. The student's mixer reads the same u, and its matrix is compared by the
+// Frobenius norm: the root of the sum of squares, neither squared nor divided by T.
 
 chapter.section("1. Two matrices and their distance")
 let student = workshop.newStudent()
@@ -59,8 +62,9 @@ show("D = 1 alone is as long as", Double(T).squareRoot(), unit: "Frobenius for e
 
 // ## What the loss can reach
 //
-// The matrix is made of B, C, the decay and D. So the gradient should arrive at their rows of the in-projection, at their part of the convolution, and at D;
-// and nowhere else. We ask for all of the first mixer and measure, part by part.
+// The matrix is made of B, C, the decay and D. So the gradient should arrive at their rows of the
+// in-projection, at their part of the convolution, and at D; and nowhere else. We ask for all of
+// the first mixer and measure, part by part.
 
 chapter.section("2. What the loss can reach")
 let mixer = student.blocks[0].mixer as! DiscreteMamba2
@@ -93,8 +97,9 @@ check("the teacher gets none", !teacher.parameters.contains { TapeSummary(of: lo
 
 // ## The run
 //
-// The stage lists what it trains, row by row, and the optimiser touches nothing else. A step is a batch, the loss, and downhill. All layers
-// learn at once and do not know of each other: each reads the teacher's states.
+// The stage lists what it trains, row by row, and the optimiser touches nothing else. A step is a
+// batch, the loss, and downhill. All layers learn at once and do not know of each other: each reads
+// the teacher's states.
 
 chapter.section("3. The run")
 show("steps", recipe.orientationSteps)
@@ -118,8 +123,9 @@ chapter.plot(
 
 // ## Before and after, on held-out text
 //
-// The student is a new one with the same first weights as the oriented one had. Beside the distance stands the length of the teacher's matrix
-// itself: a student whose matrix were zero would have that distance.
+// The student is a new one with the same first weights as the oriented one had. Beside the distance
+// stands the length of the teacher's matrix itself: a student whose matrix were zero would have
+// that distance.
 
 chapter.section("4. Before and after, on held-out text")
 let beginner = workshop.newStudent()
@@ -146,9 +152,10 @@ if !chapter.isQuick {
 
 // ## Every head of a layer
 //
-// A row for each head: the teacher's matrix; the student's and what is left of the difference, before; the same after. Colours are cut at ±0.5, so
-// that small weights can be seen. What fades with distance is learned quickly. What remains in the residual is what a fading memory cannot do: to look at a
-// few chosen places far back, and at nothing between.
+// A row for each head: the teacher's matrix; the student's and what is left of the difference,
+// before; the same after. Colours are cut at ±0.5, so that small weights can be seen. What fades
+// with distance is learned quickly. What remains in the residual is what a fading memory cannot do:
+// to look at a few chosen places far back, and at nothing between.
 
 chapter.section("5. Every head of layer \(layer)")
 let input = traces[layer].mixerInput
@@ -183,21 +190,27 @@ table(
 
 // ## What it is not
 //
-// The student's matrices now resemble the teacher's. Is it a better language model? With the teacher's weights around its mixers we can ask. Mixing the right
-// places is of little use while x, the gate and W_o are still random: what is mixed, and where it goes, is noise.
+// The student's matrices now resemble the teacher's. Is it a better language model? With the
+// teacher's weights around its mixers we can ask. Mixing the right places is of little use while x,
+// the gate and W_o are still random: what is mixed, and where it goes, is noise.
 
 chapter.section("6. What it is not")
 transferWeights(from: teacher, to: beginner)
 transferWeights(from: teacher, to: oriented.model)
-let (worthBefore, worthAfter) = (crossEntropy(of: beginner, on: heldOut), crossEntropy(of: oriented.model, on: heldOut))
+let (worthBefore, worthAfter) = (
+  crossEntropy(of: beginner, on: heldOut), crossEntropy(of: oriented.model, on: heldOut)
+)
 show("held-out loss with first mixers", worthBefore.mean, unit: "nats per character")
 show("held-out loss with oriented mixers", worthAfter.mean, unit: "nats per character")
-observe("stage 1 alone makes a good model", worthAfter.mean, lessThan: crossEntropy(of: teacher, on: heldOut).mean + 0.5)
+observe(
+  "stage 1 alone makes a good model", worthAfter.mean, lessThan: crossEntropy(of: teacher, on: heldOut).mean + 0.5)
 
 // ## Breaking it on purpose: weight decay in rows without a gradient
 //
-// The rows of x in the in-projection get no gradient in this stage, so surely they stay as they are? Not with AdamW. Its decay shrinks what it is given,
-// gradient or not. If we list the whole in-projection as trained instead of its rows of B, C and a, then x, which stage 2 will need, wilts.
+// The rows of x in the in-projection get no gradient in this stage, so surely they stay as they
+// are? Not with AdamW. Its decay shrinks what it is given, gradient or not. If we list the whole
+// in-projection as trained instead of its rows of B, C and a, then x, which stage 2 will need,
+// wilts.
 
 chapter.section("7. Breaking it on purpose: decay in rows without a gradient")
 func changeOfX(listing whole: Bool) -> Double {
@@ -220,11 +233,13 @@ check("with the whole matrix listed, the check sees x shrink", wilted, greaterTh
 
 // ## What we saw
 //
-// Stage 1 trains what makes the matrix and nothing else, each layer by itself. In a few dozen steps the fading part of attention is found. What is left
-// over is structure that this family of matrices lacks; chapter 06 measures how much of that there is.
+// Stage 1 trains what makes the matrix and nothing else, each layer by itself. In a few dozen steps
+// the fading part of attention is found. What is left over is structure that this family of
+// matrices lacks; chapter 06 measures how much of that there is.
 //
-// Exercises. 1: Draw another layer with `--layer 3`. Which heads resist, and what do they look at? 2: Give the student N = 64 in the recipe: which
-// residuals shrink? 3: Square the norm in `Sources/Distillation/MatrixOrientation.swift`. Which heads gain, which lose?
+// Exercises. 1: Draw another layer with `--layer 3`. Which heads resist, and what do they look at?
+// 2: Give the student N = 64 in the recipe: which residuals shrink? 3: Square the norm in
+// `Sources/Distillation/MatrixOrientation.swift`. Which heads gain, which lose?
 //
 // Next: 09-hidden-state-alignment, which asks what this start is worth.
 

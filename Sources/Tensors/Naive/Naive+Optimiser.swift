@@ -1,6 +1,7 @@
 // # AdamW, one number at a time
 //
-// The update as the paper writes it, for one number and one step. The clever one: `OptimiserStep.swift`.
+// The update as the paper writes it, for one number and one step. The clever one:
+// `OptimiserStep.swift`.
 
 import Foundation
 

@@ -1,6 +1,7 @@
 // # The state space model, step by step
 //
-// The definition, before any algebra: a state, a decay, an input that is written, a question that is read.
+// The definition, before any algebra: a state, a decay, an input that is written, a question that
+// is read.
 //
 //     h[t]  =  α[t] · h[t − 1] + b[t] x[t]ᵀ          [N, P]
 //     y[t]  =  c[t]ᵀ h[t] + d · x[t]                 [P]

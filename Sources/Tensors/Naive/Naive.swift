@@ -1,8 +1,9 @@
 // # The slow twins
 //
-// Each clever routine of this module has a twin here that is as close to its formula as a loop can be. A twin is never fast and never
-// changes for speed: it is what the clever one is measured against, in tests and in chapters. A reader who wants to know what a kernel
-// computes reads the twin; one who wants to know how reads the kernel.
+// Each clever routine of this module has a twin here that is as close to its formula as a loop can
+// be. A twin is never fast and never changes for speed: it is what the clever one is measured
+// against, in tests and in chapters. A reader who wants to know what a kernel computes reads the
+// twin; one who wants to know how reads the kernel.
 //
 // Read next: `Naive+SSD.swift`.
 
