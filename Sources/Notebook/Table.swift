@@ -34,6 +34,8 @@ public struct Table: Equatable, Sendable {
   // A number may be followed by its unit and preceded by the tilde of a volatile one: `~3.1e-16`, `43.2 %`, `1.2 ± 0.1`.
   private func looksNumeric(_ cell: String) -> Bool {
     let bare = cell.drop { "~+-−<>≤≥ ".contains($0) }
+    // More words than a number and its unit are prose that begins with a digit.
+    guard bare.split(separator: " ").count <= 2 || bare.contains("±") else { return false }
     return bare.first?.isNumber == true || ["NaN", "inf"].contains(bare)
   }
 

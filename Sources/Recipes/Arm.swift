@@ -38,6 +38,15 @@ public enum Arm: String, CaseIterable, Codable, Sendable {
     self == .alignAndDistil || self == .allStages ? recipe.alignmentEnd : 0
   }
 
-  /// The learning rate of the last stage, chosen beforehand by a sweep.
-  public func rate(_ recipe: Recipe) -> Double { recipe.lastRates[slug] ?? 2e-3 }
+  /// The learning rate of the last stage, chosen beforehand from `sweptRates`.
+  public var rate: Double {
+    switch self {
+    case .scratchHard, .scratchSoft: 6e-3
+    case .transferAndDistil: 3e-3
+    case .alignAndDistil, .allStages: 1.5e-3
+    }
+  }
+
+  /// The rates that a sweep tries in the last stage of each arm.
+  public static let sweptRates = [7.5e-4, 1.5e-3, 3e-3, 6e-3]
 }

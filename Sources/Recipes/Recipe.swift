@@ -38,14 +38,10 @@ public struct Recipe: Codable, Equatable, Sendable {
   public var studentSteps = 300
   /// The steps of stage 1 in 1-2-3.
   public var orientationSteps = 60
-  public var orientationRate = 5e-3
+  public var orientationRate = 2e-2
   /// The steps of stages 1 and 2 together in 1-2-3, and of stage 2 alone in 2-3.
   public var alignmentEnd = 150
-  public var alignmentRate = 3e-3
-  /// The rate of the last stage of each arm.
-  public var lastRates: [String: Double] = [:]
-  /// The rates that a sweep tries in the last stage of each arm.
-  public var sweptRates = [1e-3, 2e-3, 4e-3]
+  public var alignmentRate = 1.2e-2
 
   /// After how many steps a run keeps its state.
   public var checkpointInterval = 200

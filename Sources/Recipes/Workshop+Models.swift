@@ -69,7 +69,7 @@ extension Workshop {
   ///
   /// - Parameter rate: the learning rate of the last stage; nil for the one that was chosen beforehand
   public func student(of arm: Arm, rate: Double? = nil) throws -> Made {
-    let rate = rate ?? arm.rate(recipe)
+    let rate = rate ?? arm.rate
     return try made("\(arm.slug)-rate-\(rate)", in: "10-knowledge-distillation") { checkpoint in
       let teacher = try frozenTeacher()
       let student =

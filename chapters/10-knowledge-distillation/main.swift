@@ -90,7 +90,7 @@ table(
     let before = arm.stepsBefore(recipe)
     return [
       arm.rawValue, "\(orientation)", "\(before - orientation)", "\(recipe.studentSteps - before)",
-      "\(recipe.studentSteps * recipe.tokensPerUpdate)", number(arm.rate(recipe), digits: 2),
+      "\(recipe.studentSteps * recipe.tokensPerUpdate)", number(arm.rate, digits: 2),
     ]
   })
 
@@ -247,7 +247,7 @@ func runSweep() throws {
     let teacher = try shop.frozenTeacher()
     teachers.append(crossEntropy(of: teacher, on: heldOut).mean)
     for arm in Arm.allCases {
-      let rates = chapter.options.sweep ? recipe.sweptRates : [arm.rate(recipe)]
+      let rates = chapter.options.sweep ? Arm.sweptRates : [arm.rate]
       let tried = try rates.map { rate in
         let model = try shop.student(of: arm, rate: rate).model
         model.setFrozen(true)
@@ -262,7 +262,7 @@ func runSweep() throws {
         ["\(seed)", arm.rawValue] + tried.map { number($0.loss, decimals: 3) } + [number(winner.rate, digits: 2)])
     }
   }
-  let rateNames = chapter.options.sweep ? recipe.sweptRates.map { "CE at \(number($0, digits: 2))" } : ["CE"]
+  let rateNames = chapter.options.sweep ? Arm.sweptRates.map { "CE at \(number($0, digits: 2))" } : ["CE"]
   table(["seed", "arm"] + rateNames + ["chosen"], rows: rows)
   table(
     ["arm, at its chosen rate", "CE, mean over seeds", "± s.e.", "way to the teacher"],
