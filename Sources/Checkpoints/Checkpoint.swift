@@ -4,7 +4,7 @@
 // elsewhere can be read here and ours elsewhere. What we write we read back bit for bit; a run that goes on from a
 // checkpoint is the run that was never interrupted.
 //
-// Read before: `SafetensorsHeader.swift`, `AtomicFile.swift`. Read next: `Training/TrainingCheckpoint.swift`.
+// Read before: `SafetensorsHeader.swift`, `AtomicFile.swift`. Read next: `Training/TrainingRun+Checkpoint.swift`.
 
 import Foundation
 import Tensors

@@ -107,6 +107,7 @@ public struct LayerDistance: Sendable {
 public func layerDistances(
   of student: LanguageModel, from teacher: LanguageModel, on batches: [Batch]
 ) -> [LayerDistance] {
+  let windows = batches.reduce(0) { $0 + $1.inputs.B }
   let perBatch = batches.map { batch -> [[Double]] in
     Swift.zip(teacher.trace(batch.inputs), student.blocks).map { trace, block in
       let u = trace.mixerInput.detached
@@ -120,7 +121,10 @@ public func layerDistances(
     }
   }
   return student.blocks.indices.map { layer in
-    func average(_ kind: Int) -> Double { perBatch.reduce(0) { $0 + $1[layer][kind] } / Double(perBatch.count) }
+    // A batch counts by its windows: the last may have fewer.
+    func average(_ kind: Int) -> Double {
+      Swift.zip(batches, perBatch).reduce(0) { $0 + Double($1.0.inputs.B) * $1.1[layer][kind] } / Double(windows)
+    }
     return LayerDistance(layer: layer, matrix: average(0), hidden: average(1), teacherNorm: average(2))
   }
 }

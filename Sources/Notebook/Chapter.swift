@@ -35,6 +35,8 @@ public final class Chapter<Extra: ParsableArguments> {
   public let seed: UInt64
   /// The text to learn from, if `--corpus` gave one.
   public let corpus: URL?
+  /// The number of tokens of a byte-pair encoding, if `--byte-pairs` asked for one in place of characters.
+  public let bytePairs: Int?
   /// The folder of all results: checkpoints of other chapters are found below it.
   public let out: URL
   /// The folder of this chapter's results: out/NN-name.
@@ -66,7 +68,7 @@ public final class Chapter<Extra: ParsableArguments> {
     let line = try text.during { try ChapterCommand<Extra>.parse(arguments) }
     (name, question, options) = (text.name, text.question, line.extra)
     (isQuick, seed, plots) = (line.common.quick, line.common.seed, line.common.plots)
-    corpus = line.common.corpus.map { URL(filePath: $0) }
+    (corpus, bytePairs) = (line.common.corpus.map { URL(filePath: $0) }, line.common.bytePairs)
     out = URL(filePath: line.common.out, directoryHint: .isDirectory)
     directory = out.appending(path: text.name, directoryHint: .isDirectory)
     command = reproducingCommand(text.name, arguments)

@@ -32,11 +32,18 @@ package struct CommonOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A UTF-8 text to learn from, in place of the chapter's own.", valueName: "file"))
   package var corpus: String?
 
+  @Option(
+    help: ArgumentHelp("Byte-pair encoding with this many tokens in place of characters.", valueName: "tokens"))
+  package var bytePairs: Int?
+
   package init() {}
 
   package func validate() throws {
     if let corpus, !FileManager.default.isReadableFile(atPath: corpus) || isFolder(corpus) {
       throw ValidationError("--corpus \(corpus): no such file, or it can not be read.")
+    }
+    if let bytePairs, bytePairs <= 256 {
+      throw ValidationError("--byte-pairs \(bytePairs): there are 256 bytes to begin with; ask for more tokens.")
     }
   }
 

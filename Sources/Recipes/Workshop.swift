@@ -23,41 +23,71 @@ public struct Made {
   public let history: History
 }
 
+/// What a chapter may ask for in place of the main job.
+public struct WorkshopSettings: Sendable {
+  /// Takes the quick recipe.
+  public var isQuick: Bool
+  public var seed: UInt64
+  /// The text; nil for data/kjv.txt, which is made if it is absent.
+  public var corpus: URL?
+  /// The number of tokens of a byte-pair encoding; nil for characters.
+  public var bytePairs: Int?
+  /// The folder of all results.
+  public var out: URL
+
+  public init(isQuick: Bool, seed: UInt64 = 0, corpus: URL? = nil, bytePairs: Int? = nil, out: URL) {
+    (self.isQuick, self.seed, self.corpus, self.bytePairs, self.out) = (isQuick, seed, corpus, bytePairs, out)
+  }
+
+  /// Whether this is the experiment that the book reports: only then do its figures have to come out.
+  var isReference: Bool { !isQuick && corpus == nil && bytePairs == nil }
+}
+
+extension Chapter {
+  /// The workshop that the chapter's options ask for.
+  public func openWorkshop() -> Workshop {
+    attempt {
+      try Workshop(WorkshopSettings(isQuick: isQuick, seed: seed, corpus: corpus, bytePairs: bytePairs, out: out))
+    }
+  }
+}
+
 /// Where models are made once and found again.
 public struct Workshop {
   public let recipe: Recipe
   public let corpus: Corpus
-  public let seed: UInt64
-  /// The folder of all results.
-  public let out: URL
-  let corpusName: String
-  private let isQuick: Bool
+  public private(set) var seed: UInt64
+  /// The unit of a loss: "nats per character" or "nats per token".
+  public let unit: String
+  /// Whether this is the experiment that the book reports: only then do its figures have to come out.
+  public let isReference: Bool
+  private let settings: WorkshopSettings
+  private let tokenizer: AnyTokenizer
+  private let corpusName: String
 
-  /// - Parameters:
-  ///   - isQuick: takes the quick recipe
-  ///   - file: the text; nil for data/kjv.txt, which is made if it is absent
-  ///
   /// Throws if the text can not be read or is shorter than the recipe needs.
-  public init(isQuick: Bool, seed: UInt64, corpus file: URL?, out: URL) throws {
-    recipe = isQuick ? .quick : .standard
-    self.isQuick = isQuick
-    self.seed = seed
-    self.out = out
-    let file = try file ?? standardCorpus()
+  public init(_ settings: WorkshopSettings) throws {
+    recipe = settings.isQuick ? .quick : .standard
+    (self.settings, seed, isReference) = (settings, settings.seed, settings.isReference)
+    let file = try settings.corpus ?? standardCorpus()
     let text = try Corpus.text(contentsOf: file)
-    corpusName = "\(file.lastPathComponent), \(text.utf8.count) bytes, sum \(checksum(text))"
-    corpus = try Corpus(text: text, tokenizer: CharacterTokenizer(trainedOn: text)).validated(forWindow: recipe.T)
+    if let count = settings.bytePairs {
+      tokenizer = .bytePairs(try BytePairTokenizer(trainedOn: text, vocabularySize: count))
+    } else {
+      tokenizer = .characters(CharacterTokenizer(trainedOn: text))
+    }
+    unit = settings.bytePairs == nil ? "nats per character" : "nats per token"
+    let encoding = settings.bytePairs.map { "\($0) byte pairs" } ?? "characters"
+    corpusName = "\(file.lastPathComponent), \(text.utf8.count) bytes, sum \(checksum(text)), \(encoding)"
+    corpus = try Corpus(text: text, tokenizer: tokenizer).validated(forWindow: recipe.T)
     _ = try heldOut
   }
 
   /// The same workshop for another seed.
-  public func with(seed: UInt64) -> Workshop { Workshop(self, seed: seed) }
-
-  private init(_ other: Workshop, seed: UInt64) {
-    (recipe, corpus, out, corpusName, isQuick) = (
-      other.recipe, other.corpus, other.out, other.corpusName, other.isQuick
-    )
-    self.seed = seed
+  public func with(seed: UInt64) -> Workshop {
+    var copy = self
+    copy.seed = seed
+    return copy
   }
 
   /// Held-out windows, the same for all: those that are reported, and as many others for choosing learning rates.
@@ -98,7 +128,7 @@ extension Workshop {
   func made(
     _ name: String, in chapter: String, details: String = "", _ make: (_ checkpoint: URL) throws -> Made
   ) throws -> Made {
-    let folder = out.appending(path: chapter).appending(path: "\(name)-\(isQuick ? "quick-" : "")seed\(seed)")
+    let folder = settings.out.appending(path: chapter).appending(path: "\(name)-\(settings.isQuick ? "quick-" : "")seed\(seed)")
     let (noteFile, historyFile) = (folder.appending(path: "made-from.json"), folder.appending(path: "history.json"))
     let note = Note(recipe: recipe, seed: seed, corpus: corpusName, scalar: scalarName, details: details)
     if FileManager.default.fileExists(atPath: noteFile.path) {
@@ -114,6 +144,7 @@ extension Workshop {
     let made = try make(checkpoint)
     // The note is written last: a folder without one is made again.
     try made.model.write(to: folder)
+    try writeJSON(tokenizer, to: folder.appending(path: "tokenizer.json"))
     try writeJSON(made.history, to: historyFile)
     try writeJSON(note, to: noteFile)
     try? FileManager.default.removeItem(at: checkpoint)

@@ -3,7 +3,7 @@
 // A batch of text as numbers: B rows of T token numbers, row by row. What a model reads, and what
 // it is to predict.
 //
-// Read next: `Corpora/Windows.swift`, `Gradients/Embedding.swift`.
+// Read next: `Corpora/Windows.swift`, `Gradients/Positions.swift`.
 
 /// Token numbers in a grid of B rows with T tokens each.
 public struct Tokens: Sendable, Equatable {

@@ -25,9 +25,7 @@ let chapter = Chapter(
   "07-student", question: "What becomes of each teacher weight?",
   duration: "20 seconds with a teacher from chapter 05; 10 seconds with --quick")
 
-let workshop = attempt {
-  try Workshop(isQuick: chapter.isQuick, seed: chapter.seed, corpus: chapter.corpus, out: chapter.out)
-}
+let workshop = chapter.openWorkshop()
 let recipe = workshop.recipe
 let (D, H, L, N, T) = (recipe.D, recipe.H, recipe.L, recipe.N, recipe.T)
 let P = D / H
@@ -178,7 +176,7 @@ let worth = [
   ("the teacher", teacher),
 ].map { (name: $0.0, loss: crossEntropy(of: $0.1, on: heldOut)) }
 table(
-  ["student", "held-out nats per character", "standard error"],
+  ["student", "held-out \(workshop.unit)", "standard error"],
   rows: worth.map { [$0.name, number($0.loss.mean, decimals: 3), number($0.loss.standardError, decimals: 3)] })
 check("without its mixers the teacher's knowledge is lost", worth[2].loss.mean, greaterThan: worth[3].loss.mean)
 observe("a silent mixer is better than a random one", worth[2].loss.mean, lessThan: worth[1].loss.mean)

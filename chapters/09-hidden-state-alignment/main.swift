@@ -26,9 +26,7 @@ let chapter = Chapter(
   "09-hidden-state-alignment", question: "Can each mixer put out what attention puts out, and does stage 1 help?",
   duration: "1 minute with a teacher from chapter 05; 10 seconds with --quick")
 
-let workshop = attempt {
-  try Workshop(isQuick: chapter.isQuick, seed: chapter.seed, corpus: chapter.corpus, out: chapter.out)
-}
+let workshop = chapter.openWorkshop()
 let recipe = workshop.recipe
 let (L, T, D) = (recipe.L, recipe.T, recipe.D)
 let teacher = attempt { try workshop.frozenTeacher() }
@@ -134,6 +132,17 @@ table(
   ["student"] + (0..<L).map { "layer \($0)" },
   rows: distances.map { [$0.name] + $0.layers.map { number($0.hidden, decimals: 3) } }
     + [["a silent student"] + distances[0].layers.map { number($0.teacherNorm, decimals: 3) }])
+chapter.plot(
+  Figure(
+    "Distance of the mixers' outputs from the teacher's, before and after stage 2",
+    panels: [
+      .dots(
+        DotPlot(
+          "held-out text", value: Axis("distance", unit: "L2 per token"),
+          rows: (0..<L).flatMap { l in
+            distances.map { DotPlot.Row(name: "layer \(l)", value: $0.layers[l].hidden, error: nil, group: $0.name) }
+          }))
+    ]), "distances")
 for l in 0..<L {
   let (start, end) = (distances[0].layers[l].hidden, distances[2].layers[l].hidden)
   check("layer \(l): stage 2 brings the outputs nearer", end, lessThan: start)

@@ -39,9 +39,7 @@ let chapter = Chapter(
   "10-knowledge-distillation", question: "What is each stage worth, for the same number of tokens?",
   duration: "2 minutes with a teacher from chapter 05; 10 seconds with --quick", options: Options.self)
 
-let workshop = attempt {
-  try Workshop(isQuick: chapter.isQuick, seed: chapter.seed, corpus: chapter.corpus, out: chapter.out)
-}
+let workshop = chapter.openWorkshop()
 let recipe = workshop.recipe
 let teacher = attempt { try workshop.frozenTeacher() }
 let (heldOut, choosing) = attempt { try workshop.heldOut }
@@ -128,7 +126,7 @@ chapter.plot(
     panels: [
       .dots(
         DotPlot(
-          "bars: standard error over windows", value: Axis("held-out cross-entropy", unit: "nats per character"),
+          "bars: standard error over windows", value: Axis("held-out cross-entropy", unit: workshop.unit),
           rows: results.map {
             DotPlot.Row(
               name: $0.arm.rawValue, value: $0.evaluation.crossEntropy.mean,
@@ -145,7 +143,7 @@ chapter.plot(
     panels: [
       .lines(
         LineChart(
-          "mean of 10 steps", x: Axis("tokens seen, all stages"), y: Axis("loss", unit: "nats per character"),
+          "mean of 10 steps", x: Axis("tokens seen, all stages"), y: Axis("loss", unit: workshop.unit),
           series: results.filter { $0.arm != .scratchHard }.map {
             lossCurve(
               $0.arm.rawValue, $0.made.history.losses, tokensPerUpdate: recipe.tokensPerUpdate,
@@ -170,7 +168,7 @@ let steps: [(String, Arm, Arm)] = [
   ("1-2-3 beats scratch with hard labels", .allStages, .scratchHard),
 ]
 table(
-  ["better by, in nats per character", "mean", "± s.e. over windows"],
+  ["better by, in \(workshop.unit)", "mean", "± s.e. over windows"],
   rows: steps.map { claim, a, b in
     let gain = difference(a, b)
     return [claim, number(gain.mean, decimals: 4), number(gain.standardError, decimals: 4)]
@@ -178,7 +176,7 @@ table(
 for (claim, a, b) in steps { observe(claim, loss(a), lessThan: loss(b)) }
 let closed = (loss(.scratchHard) - loss(.allStages)) / (loss(.scratchHard) - teacherLoss.mean)
 show("part of the way from scratch (hard labels) to the teacher", closed, digits: 3)
-if !chapter.isQuick { check("1-2-3 goes at least 60 % of that way", closed, atLeast: 0.6, digits: 3) }
+if workshop.isReference { check("1-2-3 goes at least 60 % of that way", closed, atLeast: 0.6, digits: 3) }
 
 // ## Layer by layer, at the end
 //
