@@ -63,13 +63,21 @@ extension DotPlot {
     return seen
   }
 
-  /// The rows of a group that can be drawn, as [value, row from 1, low, high].
+  /// The names of the lines from the top down: each name of a row once.
+  var lines: [String] {
+    var seen: [String] = []
+    for row in rows where !seen.contains(row.name) { seen.append(row.name) }
+    return seen
+  }
+
+  /// The rows of a group that can be drawn, as [value, line from 1, low, high].
   ///
   /// On a logarithmic axis a low end ≤ 0 becomes `floor`, the axis' end.
   func dots(of group: String, floor: Double) -> [[Double]] {
     var dots: [[Double]] = []
-    for (index, row) in rows.enumerated() where (row.group ?? "") == group {
-      guard hasPlace(row.value, log: value.logarithmic) else { continue }
+    let lines = lines
+    for row in rows where (row.group ?? "") == group {
+      guard hasPlace(row.value, log: value.logarithmic), let index = lines.firstIndex(of: row.name) else { continue }
       let error = row.error.map(\.magnitude).flatMap { isDrawable($0) ? $0 : nil } ?? 0
       let low = row.value - error
       dots.append([

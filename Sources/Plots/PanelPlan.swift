@@ -58,7 +58,7 @@ extension Panel {
     case .lines:
       return (chart.0, chart.1, nil)
     case .dots(let plot):
-      return (chart.0 * 0.85, max(110, Double(plot.rows.count) * 30 + 10), nil)
+      return (chart.0 * 0.85, max(110, Double(plot.lines.count) * 30 + 10), nil)
     case .heatMap(let map):
       let side: Double = columns <= 3 ? [380, 320, 270][columns - 1] : 200
       let aspect = min(max(Double(map.columns) / Double(map.rows), 0.5), 2)
@@ -136,10 +136,11 @@ extension DotPlot {
     let levels = references.filter { shows($0) }.map(\.y)
     let xScale = AxisScale(
       value, fitting: dots.flatMap { [$0[0], $0[2], $0[3]] } + levels, room: .share(0.05), ticks: Int(width / 55))
-    let count = Double(rows.count)
+    let lines = lines
+    let count = Double(lines.count)
     let yScale = AxisScale(
       lower: count + 0.5, upper: 0.5,
-      ticks: .named(rows.enumerated().map { (plain($1.name), Double($0 + 1)) }))
+      ticks: .named(lines.enumerated().map { (plain($1), Double($0 + 1)) }))
     let thickness = 8 / height
     let obstacles =
       dots.flatMap { dot in

@@ -78,14 +78,16 @@ func gemm(
 ///
 /// Stops the program if the sizes do not go together, naming both shapes.
 public func matmul(_ a: Tensor, _ b: Tensor, transposingA: Bool = false, transposingB: Bool = false) -> Tensor {
-  let message = "matmul of \(a.shape)\(transposingA ? "ᵀ" : "") and \(b.shape)\(transposingB ? "ᵀ" : "")"
-  precondition(a.rank >= 2 && b.rank >= 2, "\(message): both need at least two axes")
+  func message(_ problem: String) -> String {
+    "matmul of \(a.shape)\(transposingA ? "ᵀ" : "") and \(b.shape)\(transposingB ? "ᵀ" : ""): \(problem)"
+  }
+  precondition(a.rank >= 2 && b.rank >= 2, message("both need at least two axes"))
   let (m, k) = transposingA ? (a.shape[-1], a.shape[-2]) : (a.shape[-2], a.shape[-1])
   let (inner, n) = transposingB ? (b.shape[-1], b.shape[-2]) : (b.shape[-2], b.shape[-1])
-  precondition(k == inner, "\(message): the inner sizes \(k) and \(inner) differ")
+  precondition(k == inner, message("the inner sizes \(k) and \(inner) differ"))
   let outer = a.shape.prefix(a.rank - 2)
   let isShared = b.rank == 2
-  precondition(isShared || b.shape.prefix(b.rank - 2) == outer, "\(message): the outer axes differ")
+  precondition(isShared || b.shape.prefix(b.rank - 2) == outer, message("the outer axes differ"))
   let result = Tensor(uninitialised: outer.appending(m, n))
   let (startA, startB, target) = (a.base, b.base, result.fresh)
   let (widthA, widthB) = (a.shape[-1], b.shape[-1])

@@ -124,7 +124,9 @@ chapter.plot(
 
 chapter.section("4. What they reach, on held-out text")
 let beginner = workshop.newStudent()
-let students = [("before", beginner), ("1", oriented.model), ("1-2", both.model), ("2 alone", alone.model)]
+let students = [
+  ("before", beginner), ("after 1", oriented.model), ("after 1-2", both.model), ("after 2 alone", alone.model),
+]
 for (_, model) in students { model.setFrozen(true) }
 let distances = students.map { (name: $0.0, layers: layerDistances(of: $0.1, from: teacher, on: heldOut)) }
 show("distance of the mixers' outputs, L2, mean over tokens", "")
@@ -134,7 +136,7 @@ table(
     + [["a silent student"] + distances[0].layers.map { number($0.teacherNorm, decimals: 3) }])
 chapter.plot(
   Figure(
-    "Distance of the mixers' outputs from the teacher's, before and after stage 2",
+    "Distance of the outputs from the teacher's",
     panels: [
       .dots(
         DotPlot(
