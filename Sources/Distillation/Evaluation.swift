@@ -4,7 +4,7 @@
 //
 //     cross-entropy       how many nats a token costs the student, and the teacher
 //     KL                  how many nats more a token drawn from the teacher costs, coded with the student's distribution
-//     agreement           how often the most probable token is the same
+//     agreement           how often both rank the same token first
 //     per layer           how far matrices (Frobenius) and mixer outputs (L2) are apart, layer by layer, on the teacher's states
 //
 // Each is a mean over windows with the standard error of that mean, windows being the independent
@@ -41,7 +41,7 @@ public struct Evaluation: Sendable {
   public let teacherCrossEntropy: Estimate
   /// KL(teacher ‖ student), in nats per token.
   public let divergence: Estimate
-  /// The part of the tokens at which both hold the same token most probable.
+  /// The part of the tokens at which both rank the same token first.
   public let agreement: Estimate
   /// The student's cross-entropy of each window, for comparing two students window by window.
   public let losses: [Double]
@@ -89,7 +89,7 @@ public func crossEntropy(of model: LanguageModel, on batches: [Batch]) -> Estima
 /// 1 where the largest logit of both stands at the same token, else 0: two tensors [B, T, V] → [B, T].
 private func agreement(_ q: Tensor, _ p: Tensor) -> Tensor {
   let (mine, theirs) = (indicesOfLargest(q), indicesOfLargest(p))
-  return Tensor(Swift.zip(mine, theirs).map { $0 == $1 ? 1 : 0 }, shape: q.shape.prefix(2))
+  return Tensor(zip(mine, theirs).map { $0 == $1 ? 1 : 0 }, shape: q.shape.prefix(2))
 }
 
 /// How far a student's layer is from its teacher's, on the teacher's states.
@@ -101,6 +101,8 @@ public struct LayerDistance: Sendable {
   public let hidden: Double
   /// Mean over windows and tokens of the L2 norm of the teacher's output, for comparison.
   public let teacherNorm: Double
+  /// Mean over windows and heads of the Frobenius norm of the teacher's matrices, for comparison.
+  public let teacherMatrixNorm: Double
 }
 
 /// Measures matrices and mixer outputs of each layer against the teacher's, on the teacher's states.
@@ -109,7 +111,7 @@ public func layerDistances(
 ) -> [LayerDistance] {
   let windows = batches.reduce(0) { $0 + $1.inputs.B }
   let perBatch = batches.map { batch -> [[Double]] in
-    Swift.zip(teacher.trace(batch.inputs), student.blocks).map { trace, block in
+    zip(teacher.trace(batch.inputs), student.blocks).map { trace, block in
       let u = trace.mixerInput.detached
       let mine = block.mixer.outputAndMatrix(u)
       let output = trace.mixerOutput.value
@@ -117,14 +119,17 @@ public func layerDistances(
         Double(mean(distance(mine.matrix.value, trace.matrix!.value, over: 2)).scalar),
         Double(mean(distance(mine.output.value, output, over: 1)).scalar),
         Double(mean(distance(output, .zeros(output.shape), over: 1)).scalar),
+        Double(mean(distance(trace.matrix!.value, .zeros(trace.matrix!.shape), over: 2)).scalar),
       ]
     }
   }
   return student.blocks.indices.map { layer in
     // A batch counts by its windows: the last may have fewer.
     func average(_ kind: Int) -> Double {
-      Swift.zip(batches, perBatch).reduce(0) { $0 + Double($1.0.inputs.B) * $1.1[layer][kind] } / Double(windows)
+      zip(batches, perBatch).reduce(0) { $0 + Double($1.0.inputs.B) * $1.1[layer][kind] } / Double(windows)
     }
-    return LayerDistance(layer: layer, matrix: average(0), hidden: average(1), teacherNorm: average(2))
+    return LayerDistance(
+      layer: layer, matrix: average(0), hidden: average(1), teacherNorm: average(2),
+      teacherMatrixNorm: average(3))
   }
 }

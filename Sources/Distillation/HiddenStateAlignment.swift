@@ -1,9 +1,9 @@
 // # Stage 2: hidden-state alignment
 //
 // Matrices alone do not make an output: x, the gate and W_o are still where they began. Now each
-// mixer as a whole is to put out what the teacher's attention put out, for the same input:
+// mixer as a whole is to give what the teacher's attention gave, for the same input:
 //
-//     loss  =  Σₗ mean over batch and time of  ‖ AttentionBranch[l](u[l]) − MixerBranch[l](u[l]) ‖₂
+//     loss  =  Σₗ mean over batch and time of  ‖ Attention[l](LN u[l]) − Mixer[l](LN u[l]) ‖₂
 //
 // The norm goes over the features and is not squared. The branch includes its output projection.
 //
@@ -12,8 +12,8 @@
 // the student they are the same on both sides and cancel, and the number is the same. The
 // difference is that the MLPs can then be trained too.
 //
-// Read before: `MatrixOrientation.swift`. Chapter: 09-hidden-state-alignment. Source: arXiv
-// 2408.10189, section 4.2.
+// Read before: `MatrixOrientation.swift`. Chapter: 09-hidden-state-alignment. Source:
+// arXiv 2408.10189, section 4.2.
 
 import Gradients
 import Layers

@@ -12,8 +12,8 @@
 //
 // Embedding, norms, MLPs and head come from the teacher before this stage: `transferWeights`.
 //
-// Read before: `HiddenStateAlignment.swift`. Chapter: 10-knowledge-distillation. Source: arXiv
-// 2408.10189, section 4.3.
+// Read before: `HiddenStateAlignment.swift`. Chapter: 10-knowledge-distillation. Source:
+// arXiv 2408.10189, section 4.3.
 
 import Gradients
 import Models
@@ -35,7 +35,11 @@ public struct KnowledgeDistillation: DistillationStage {
   public var trained: [Trainable] { student.parameters.map { Trainable($0) } }
 
   public func loss(_ tokens: Tokens) -> StageLoss {
-    let distributions = softmax(teacher(tokens).value)
-    return StageLoss(total: mean(crossEntropy(student(tokens), distributions: distributions)), parts: [])
+    let teacherLogits = teacher(tokens).value
+    let distributions = softmax(teacherLogits)
+    let loss = mean(crossEntropy(student(tokens), distributions: distributions))
+    let entropy = Double(mean(crossEntropy(teacherLogits, distributions: distributions).losses).scalar)
+    return StageLoss(
+      total: loss, parts: [("entropy of the teacher", entropy), ("KL", Double(loss.value.scalar) - entropy)])
   }
 }

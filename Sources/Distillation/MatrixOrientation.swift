@@ -2,7 +2,7 @@
 //
 // Turn the student's matrix toward the teacher's, layer by layer and head by head:
 //
-//     loss  =  Σₗ mean over batch and heads of  ‖ Attention[l](u[l]) − M[l](u[l]) ‖_F
+//     loss  =  Σₗ mean over batch and heads of  ‖ Attention[l](LN u[l]) − M[l](LN u[l]) ‖_F
 //
 // The norm is not squared and not divided by T. M has D on its diagonal.
 //

@@ -9,8 +9,8 @@
 //     3  knowledge distillation    its distribution of the next token the whole model's              everything
 //
 // In stages 1 and 2 the student's layer l reads what the teacher's layer l read: LN u[l] of the
-// teacher run on its own states. No layer then waits for the one before it to be right; they are
-// independent problems, solved in one step.
+// teacher run on its own states. No layer then waits for the one before it to be right: the losses
+// of the layers are independent, and are added up for one step.
 //
 // The teacher has to be frozen: its tensors are constants, and no gradient can reach it. A stage
 // checks that.
@@ -52,7 +52,7 @@ public struct StageLoss {
 public enum StageError: Error, Equatable, CustomStringConvertible, LocalizedError {
   case teacherNotFrozen(String)
   case sizesDiffer(String)
-  case noStateSpaceMixer
+  case nothingReplaced
 
   public var description: String {
     switch self {
@@ -61,15 +61,16 @@ public enum StageError: Error, Equatable, CustomStringConvertible, LocalizedErro
         + " call teacher.setFrozen(true) first"
     case .sizesDiffer(let what):
       "teacher and student do not fit together: \(what); a student has the teacher's sizes but for its mixers"
-    case .noStateSpaceMixer:
-      "every block of the student is attention, so that there is no matrix to orient; skip stage 1 for this student"
+    case .nothingReplaced:
+      "no block of the student has a mixer of its own, so that there is nothing to align;"
+        + " give it at least one block whose attention is replaced"
     }
   }
   public var errorDescription: String? { description }
 }
 
 extension DistillationStage {
-  /// Checks the pair, then makes what the stage trains leaves of the tape and all else of the student constants.
+  /// Checks the pair, then turns what the stage trains into leaves of the tape, and all else of the student into constants.
   public func begin() throws {
     if let parameter = teacher.parameters.first(where: { !$0.isFrozen }) {
       throw StageError.teacherNotFrozen(parameter.name)
@@ -77,11 +78,12 @@ extension DistillationStage {
     let (t, s) = (teacher.configuration, student.configuration)
     for (what, mine, theirs) in [
       ("width", t.D, s.D), ("heads", t.H, s.H), ("blocks", t.L, s.L), ("vocabulary", t.V, s.V),
+      ("width of the MLPs", t.feedForward, s.feedForward),
     ]
     where mine != theirs {
       throw StageError.sizesDiffer("\(what) \(mine) and \(theirs)")
     }
-    if trained.isEmpty { throw StageError.noStateSpaceMixer }
+    if trained.isEmpty { throw StageError.nothingReplaced }
     freeze(student.parameters, allBut: trained)
   }
 

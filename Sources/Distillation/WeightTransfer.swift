@@ -27,10 +27,10 @@ public func transferTable(from teacher: LanguageModel, to student: LanguageModel
     teacher.blocks.count == student.blocks.count,
     "a teacher of \(teacher.blocks.count) blocks cannot hand its weights to a student of \(student.blocks.count)")
   func pairs(_ from: [Parameter], _ to: [Parameter]) -> [TransferredParameter] {
-    Swift.zip(from, to).map { TransferredParameter(teacher: $0, student: $1) }
+    zip(from, to).map { TransferredParameter(teacher: $0, student: $1) }
   }
   var table = pairs(teacher.embedding.parameters, student.embedding.parameters)
-  for (layer, (mine, theirs)) in Swift.zip(teacher.blocks, student.blocks).enumerated() {
+  for (layer, (mine, theirs)) in zip(teacher.blocks, student.blocks).enumerated() {
     if student.keepsTeachersAttention(in: layer) {
       table += pairs(mine.mixer.parameters, theirs.mixer.parameters)
     } else {

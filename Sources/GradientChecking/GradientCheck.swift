@@ -87,13 +87,13 @@ public func checkDirectionalGradient(
 ) -> GradientReport {
   let derived = gradients(of: loss(), withRespectTo: parameters)
   let original = parameters.map(\.value)
-  defer { for (parameter, value) in Swift.zip(parameters, original) { parameter.value = value } }
+  defer { for (parameter, value) in zip(parameters, original) { parameter.value = value } }
   var report = GradientReport()
   for number in 0..<directions {
     var direction = parameters.map { Tensor.normal($0.value.shape, using: &random) }
     let length = direction.reduce(0) { $0 + dot($1, $1) }.squareRoot()
     direction = direction.map { (1 / length) * $0 }
-    let slope = Swift.zip(derived, direction).reduce(0) { $0 + dot($1.0, $1.1) }
+    let slope = zip(derived, direction).reduce(0) { $0 + dot($1.0, $1.1) }
     let measured = centralDifference(step: settings.step) { nudge in
       for (index, parameter) in parameters.enumerated() {
         parameter.value = original[index] + nudge * direction[index]

@@ -45,7 +45,7 @@ public func cotangents(of output: Variable, seed: Tensor, withRespectTo leaves: 
     node.cotangent = nil
     if wanted.contains(ObjectIdentifier(node)) { found[ObjectIdentifier(node)] = cotangent }
     guard let pullback = node.pullback else { continue }
-    for (parent, contribution) in Swift.zip(node.parents, pullback(cotangent)) {
+    for (parent, contribution) in zip(node.parents, pullback(cotangent)) {
       if parent.cotangent == nil { parent.cotangent = contribution } else { parent.cotangent! += contribution }
       parent.pendingUses -= 1
       if parent.pendingUses == 0 { ready.append(parent) }

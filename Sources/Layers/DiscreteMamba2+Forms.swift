@@ -10,7 +10,7 @@
 // on the tape, and that is its use: its values and gradients owe nothing to the kernels of the
 // other two.
 //
-// Read before: `DiscreteMamba2.swift`. Chapter: 03-duality.
+// Read before: `DiscreteMamba2.swift`. Chapter: 07-student.
 
 import Gradients
 import Tensors

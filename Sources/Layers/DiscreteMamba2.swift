@@ -20,8 +20,8 @@
 // ## Where it starts
 //
 // Convolution: identity (last tap 1, the others and the bias 0). Gate: open (rows of z zero, z_bias
-// where silu is 1). D = 1. A mixer that starts otherwise gives the stages a moving target;
-// ../chapters/07-student shows what each choice is worth.
+// where silu is 1). D = 1. Chapter 07-student shows what becomes of the gradient when the gate
+// starts closed.
 //
 // Read before: `MatrixMixer.swift`, `Tensors/SSDMatrix.swift`. Read next:
 // `DiscreteMamba2+Forms.swift`. Source: arXiv 2408.10189; modules/mixers/discrete_mamba2.py in

@@ -24,7 +24,7 @@ extension LanguageModel {
   public func load(_ checkpoint: Checkpoint) throws {
     try checkpoint.expectNames(parameters.map(\.name))
     let values = try parameters.map { try checkpoint.tensor($0.name, shape: $0.value.shape) }
-    for (parameter, value) in Swift.zip(parameters, values) { parameter.value = value }
+    for (parameter, value) in zip(parameters, values) { parameter.value = value }
   }
 
   /// Writes model.safetensors and config.json into a folder, which is made if need be.

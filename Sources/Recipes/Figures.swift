@@ -51,9 +51,11 @@ public func lossCurve(
   _ name: String, _ values: [Double], tokensPerUpdate: Int, from start: Int = 0, smoothing: Int = 10,
   style: Series.Style = .line
 ) -> Series {
-  Series(
-    name, x: values.indices.map { Double(start + ($0 + 1) * tokensPerUpdate) },
-    y: movingAverage(values, over: smoothing), style: style)
+  // The first full window is the first point.
+  let averages = movingAverage(values, over: smoothing).enumerated().dropFirst(smoothing - 1)
+  return Series(
+    name, x: averages.map { Double(start + ($0.offset + 1) * tokensPerUpdate) }, y: averages.map(\.element),
+    style: style)
 }
 
 /// The axes of a matrix that mixes tokens.

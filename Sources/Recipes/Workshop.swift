@@ -128,7 +128,8 @@ extension Workshop {
   func made(
     _ name: String, in chapter: String, details: String = "", _ make: (_ checkpoint: URL) throws -> Made
   ) throws -> Made {
-    let folder = settings.out.appending(path: chapter).appending(path: "\(name)-\(settings.isQuick ? "quick-" : "")seed\(seed)")
+    let folder = settings.out.appending(path: chapter).appending(
+      path: "\(name)-\(settings.isQuick ? "quick-" : "")seed\(seed)")
     let (noteFile, historyFile) = (folder.appending(path: "made-from.json"), folder.appending(path: "history.json"))
     let note = Note(recipe: recipe, seed: seed, corpus: corpusName, scalar: scalarName, details: details)
     if FileManager.default.fileExists(atPath: noteFile.path) {

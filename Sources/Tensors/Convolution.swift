@@ -4,7 +4,8 @@
 //
 //     y[t, c]       =  bias[c] + Σₖ weight[c, k] · x[t − (K − 1) + k, c]         x before the beginning is 0
 //     x̄[t, c]       =  Σₖ weight[c, k] · ȳ[t + (K − 1) − k, c]
-//     weight‾[c, k] =  Σₜ ȳ[t, c] · x[t − (K − 1) + k, c]
+//     weight‾[c, k] =  Σₜ ȳ[t, c] · x[t − (K − 1) + k, c]          ȳ after the end is 0
+//     bias‾[c]      =  Σₜ ȳ[t, c]                                  both also summed over the batch
 //
 // The channels lie side by side in memory, so that the loops run over them; the weights are
 // transposed once for that.

@@ -3,10 +3,10 @@
 // How many nats the model's distribution q = softmax(logits) spends on what really came: a token,
 // or a teacher's whole distribution p.
 //
-//     hard   loss  =  mean over tokens of  log Σ exp(logits) − logits[target]          logits‾ = (q − onehot) / n
-//     soft   loss  =  mean over tokens of  log Σ exp(logits) − Σᵥ p[v] logits[v]       logits‾ = (q − p) / n
+//     hard   ℓ  =  log Σ exp(logits) − logits[target]          logits‾  =  ℓ̄ · (q − onehot)
+//     soft   ℓ  =  log Σ exp(logits) − Σᵥ p[v] logits[v]       logits‾  =  ℓ̄ · (q − p)
 //
-// for a distribution p that sums to 1. q is kept for the pullback.
+// for each token, with a distribution p that sums to 1. q is kept for the pullback.
 //
 // Read before: `Softmax.swift`. Slow twins: `Naive.crossEntropy`.
 

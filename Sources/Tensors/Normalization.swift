@@ -12,8 +12,8 @@
 //
 // x̂ and r are kept for the pullback.
 //
-// Read before: `Reductions.swift`. Slow twin: `Naive.layerNorm`. Source: Ba et al., arXiv
-// 1607.06450.
+// Read before: `Reductions.swift`. Slow twin: `Naive.layerNorm`. Source: Ba et al.,
+// arXiv 1607.06450.
 
 /// What layer normalisation gives, and what its pullback needs.
 public struct LayerNormValue: Sendable {

@@ -8,8 +8,8 @@
 //     y[i + R/2]    =  x[i] sin + x[i + R/2] cos
 //
 // so that the inner product of a query at t and a key at s depends on t − s alone. A rotation's
-// pullback is the rotation back. Features from R on pass through. Source: Su et al., arXiv
-// 2104.09864; halves as pairs as in GPT-NeoX and Phi.
+// pullback is the rotation back. Features from R on pass through. Source: Su et al.,
+// arXiv 2104.09864; halves as pairs as in GPT-NeoX and Phi.
 //
 // Slow twin: `Naive.rotary`.
 

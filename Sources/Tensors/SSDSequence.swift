@@ -27,11 +27,11 @@
 //     h̄        =  e[last] h̄′ + (diag(e) C)ᵀ Ȳ
 //     d̄        =  Σ Ȳ ⊙ X
 //
-// log α enters through three decays, each a sum over a range of times:
+// log α enters through four terms, each over a range of times:
 //
 //     L[i, j]    through S̄[i, j] = Ḡ[i, j] · (C Bᵀ)[i, j]          for times j < k ≤ i
-//     l[j]       through B[j] · (second term of B̄)[j]              for times j < k ≤ last: one more term in the last row of S̄
-//     e[i]       through C[i] · (second term of C̄)[i]              for times k ≤ i
+//     l[j]       through B[j] · (the term with h̄′ of B̄)[j]              for times j < k ≤ last: one more term in the last row of S̄
+//     e[i]       through C[i] · (the term with e of C̄)[i]              for times k ≤ i
 //     e[last]    through e[last] · ⟨h, h̄′⟩                         for all times of the chunk
 //
 // Read before: `SSDMatrix.swift`. Slow twin: `Naive.ssdSequence`. Source: arXiv 2405.21060, section
@@ -140,47 +140,47 @@ public func ssdSequencePullback(
       let part = head.part(chunk, of: layout, xBar)
       let q = part.count
       let (first, rowP, rowN) = (part.first, H * P, H * N)
-      let g = MatrixOperand(start: flowing + first * rowP + head.h * P, stride: rowP)
+      let yBar = MatrixOperand(start: flowing + first * rowP + head.h * P, stride: rowP)
       let h = MatrixOperand(start: states + (index * layout.chunks + chunk) * N * P, stride: P)
       let leaving = MatrixOperand(start: hBar, stride: P)
       let (toPartX, toPartB, toPartC) = (
         part.target, bBar + first * rowN + head.h * N, cBar + first * rowN + head.h * N
       )
       scratch.fillDecays(part, stride: H)
-      let final = scratch.decay + (q - 1) * q
+      let l = scratch.decay + (q - 1) * q
       let fade = scratch.entry[q - 1]
 
       // C Bᵀ and W = L ∘ (C Bᵀ); X̄ = Wᵀ Ȳ
       gemmInPiece(q, q, N, part.c, part.b.transposed, into: scratch.scores, stride: q)
       for place in 0..<(q * q) { scratch.w[place] = scratch.scores[place] * scratch.decay[place] }
       gemmInPiece(
-        q, P, q, MatrixOperand(start: scratch.w, stride: q, isTransposed: true), g, into: toPartX, stride: rowP)
+        q, P, q, MatrixOperand(start: scratch.w, stride: q, isTransposed: true), yBar, into: toPartX, stride: rowP)
       // X̄ += diag(l) B h̄′ + d Ȳ;  d̄ += Σ Ȳ ⊙ X
-      part.b.scaled(rows: q, N, by: final, into: scratch.rows)
+      part.b.scaled(rows: q, N, by: l, into: scratch.rows)
       gemmInPiece(
         q, P, N, MatrixOperand(start: scratch.rows, stride: N), leaving, into: toPartX, stride: rowP, keep: 1)
       let skip = d.base[head.h]
       for i in 0..<q {
-        let (gRow, xRow, to) = (g.start + i * rowP, part.x.start + i * rowP, toPartX + i * rowP)
+        let (gRow, xRow, to) = (yBar.start + i * rowP, part.x.start + i * rowP, toPartX + i * rowP)
         for p in 0..<P { to[p] += skip * gRow[p] }
         skipSum += dot(gRow, xRow, P)
       }
       // Ḡ = (Ȳ Xᵀ) ∘ L;  S̄ = Ḡ ∘ (C Bᵀ)
-      gemmInPiece(q, q, P, g, part.x.transposed, into: scratch.w, stride: q)
+      gemmInPiece(q, q, P, yBar, part.x.transposed, into: scratch.w, stride: q)
       for place in 0..<(q * q) {
         scratch.w[place] *= scratch.decay[place]
         scratch.scores[place] *= scratch.w[place]
       }
       let inner = MatrixOperand(start: scratch.w, stride: q)
       scratch.sums.update(repeating: 0, count: q)
-      // C̄ = diag(e) Ȳ hᵀ + Ḡ B; the first term tells how e is moved.
-      gemmInPiece(q, N, P, g, h.transposed, into: toPartC, stride: rowN)
+      // C̄ = diag(e) Ȳ hᵀ + Ḡ B; the term with e tells how e is moved.
+      gemmInPiece(q, N, P, yBar, h.transposed, into: toPartC, stride: rowN)
       scaleRows(toPartC, q, N, stride: rowN, by: scratch.entry)
       for i in 0..<q { scratch.sums[i] = dot(part.c.start + i * rowN, toPartC + i * rowN, N) }
       gemmInPiece(q, N, q, inner, part.b, into: toPartC, stride: rowN, keep: 1)
-      // B̄ = diag(l) X h̄′ᵀ + Ḡᵀ C; the first term tells how l is moved, which is the last row of L.
+      // B̄ = diag(l) X h̄′ᵀ + Ḡᵀ C; the term with h̄′ tells how l is moved, the last row of L.
       gemmInPiece(q, N, P, part.x, leaving.transposed, into: toPartB, stride: rowN)
-      scaleRows(toPartB, q, N, stride: rowN, by: final)
+      scaleRows(toPartB, q, N, stride: rowN, by: l)
       for j in 0..<q {
         scratch.scores[(q - 1) * q + j] += dot(part.b.start + j * rowN, toPartB + j * rowN, N)
       }
@@ -193,7 +193,7 @@ public func ssdSequencePullback(
       // h̄ = e[last] h̄′ + (diag(e) C)ᵀ Ȳ
       part.c.scaled(rows: q, N, by: scratch.entry, into: scratch.rows)
       gemmInPiece(
-        N, P, q, MatrixOperand(start: scratch.rows, stride: N, isTransposed: true), g, into: hBar, stride: P,
+        N, P, q, MatrixOperand(start: scratch.rows, stride: N, isTransposed: true), yBar, into: hBar, stride: P,
         keep: fade)
     }
     skipBar[index] = skipSum

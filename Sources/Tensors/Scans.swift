@@ -6,9 +6,9 @@
 //     segmentSum(x)[t, s]  =  x[s + 1] + … + x[t]       s ≤ t; the empty sum, at s = t, is 0
 //                          =  −∞                        s > t: exp makes it exactly 0
 //
-//     x = (x₁ x₂ x₃):    [ 0        −∞   −∞ ]
-//                        [ x₂       0    −∞ ]
-//                        [ x₂ + x₃  x₃   0  ]
+//     x = (x₀ x₁ x₂):    [ 0        −∞   −∞ ]
+//                        [ x₁       0    −∞ ]
+//                        [ x₁ + x₂  x₂   0  ]              x₀ is in no segment
 //
 // Each row is the row above plus one number. Rejected: the difference of two cumulative sums, which
 // loses the digits that both have in common, and worse, the ratio of two cumulative products, which
@@ -74,7 +74,7 @@ func exponentialOfSegmentSums(
     for s in 0..<t { row[s] = exponential(running[s]) }
     running[t] = 0
     row[t] = 1
-    for s in (t + 1)..<max(count, t + 1) { row[s] = 0 }
+    for s in (t + 1)..<count { row[s] = 0 }
   }
 }
 

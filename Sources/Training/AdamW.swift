@@ -1,19 +1,20 @@
 // # AdamW
 //
-// Each number has a running mean of its gradient and of the gradient's square; a step goes by their
-// quotient, so that its length does not depend on the gradient's. Weight decay acts on the value
-// itself, beside the gradient ("decoupled"):
+// Each number has a running mean of its gradient and of the gradient's square; a step goes by the
+// mean over the root of the mean square, so that its length does not depend on the gradient's.
+// Weight decay acts on the value itself, beside the gradient ("decoupled"):
 //
 //     m  ←  β₁ m + (1 − β₁) g                          v  ←  β₂ v + (1 − β₂) g²
 //     w  ←  w − rate · ( m̂ / (√v̂ + ε) + decay · w )    m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ)
 //
-// Decay acts on matrices only. A bias, a norm's scale, D or the gate's bias has no direction in
-// which smaller would mean simpler.
+// Decay acts on what has two axes or more: the weights of layers, the embedding, the taps of a
+// convolution. A bias, a norm's scale, D or the gate's bias has no direction in which smaller would
+// mean simpler.
 //
 // Before the step all gradients together are scaled down if their norm is above a limit (clipping).
 //
-// Read before: `Trainable.swift`. Read next: `Schedule.swift`, `TrainingRun.swift`. Source: arXiv
-// 1711.05101.
+// Read before: `Trainable.swift`. Read next: `Schedule.swift`, `TrainingRun.swift`. Source:
+// arXiv 1711.05101.
 
 import Gradients
 import Tensors
@@ -23,7 +24,7 @@ public struct AdamWSettings: Codable, Equatable, Sendable {
   public var beta1 = 0.9
   public var beta2 = 0.95
   public var epsilon = 1e-8
-  /// The decay of matrices, times the learning rate.
+  /// The decay of tensors with two axes or more, times the learning rate.
   public var weightDecay = 0.1
   /// The largest norm of all gradients together; nil for no limit.
   public var clip: Double? = 1.0
@@ -60,10 +61,10 @@ public struct AdamW {
     steps += 1
     let scale = settings.clip.map { norm > $0 ? $0 / norm : 1 } ?? 1
     for (index, entry) in trained.enumerated() {
-      let isMatrix = entry.parameter.value.rank >= 2
+      let decays = entry.parameter.value.rank >= 2
       let step = AdamWStep(
         learningRate: Scalar(learningRate), beta1: Scalar(settings.beta1), beta2: Scalar(settings.beta2), step: steps,
-        epsilon: Scalar(settings.epsilon), weightDecay: isMatrix ? Scalar(settings.weightDecay) : 0,
+        epsilon: Scalar(settings.epsilon), weightDecay: decays ? Scalar(settings.weightDecay) : 0,
         gradientScale: Scalar(scale))
       entry.parameter.update { value in
         for rows in entry.rows {

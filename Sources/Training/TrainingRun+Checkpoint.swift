@@ -23,7 +23,9 @@ extension TrainingRun {
       checkpoint.tensors["first_moment.\(entry.parameter.name)"] = optimiser.firstMoments[index]
       checkpoint.tensors["second_moment.\(entry.parameter.name)"] = optimiser.secondMoments[index]
     }
-    checkpoint.metadata["state"] = String(decoding: try JSONEncoder().encode(state), as: UTF8.self)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys  // equal states give equal files
+    checkpoint.metadata["state"] = String(decoding: try encoder.encode(state), as: UTF8.self)
     try checkpoint.write(to: checkpointFile)
   }
 
@@ -81,7 +83,7 @@ extension TrainingRun {
       }
     }
     let (values, first, second) = try (tensors("parameter"), tensors("first_moment"), tensors("second_moment"))
-    for (entry, value) in Swift.zip(optimiser.trained, values) { entry.parameter.value = value }
+    for (entry, value) in zip(optimiser.trained, values) { entry.parameter.value = value }
     (optimiser.firstMoments, optimiser.secondMoments) = (first, second)
     optimiser.steps = kept.records.count
     restore(

@@ -9,7 +9,7 @@
 //     }
 //
 // The run brings the learning rate, the clipping, the step of the optimiser, the record of every
-// step, the stop at a loss that is no number, and the checkpoint. It begins where its checkpoint
+// step, the stop at a loss that is not a number, and the checkpoint. It begins where its checkpoint
 // ends, and what it computes from there is bit for bit what it would have computed without the
 // interruption: parameters, moments, step and random state are all there is, and all are kept.
 //
@@ -44,6 +44,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible, LocalizedE
   case notFinite(run: String, step: Int, what: String)
   /// Nothing to train.
   case nothingTrained(run: String)
+  /// A parameter that the run should change is frozen: it would only decay.
+  case frozen(run: String, parameter: String)
   /// The checkpoint is of another run.
   case otherRun(file: String, difference: String)
 
@@ -55,6 +57,9 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible, LocalizedE
     case .nothingTrained(let run):
       "\(run): the list of what is trained is empty, so that the stage would change nothing;"
         + " list at least one parameter"
+    case .frozen(let run, let parameter):
+      "\(run): \(parameter) is listed as trained but frozen, so that it would only decay;"
+        + " call begin() of the stage, or freeze(_:allBut:), before the run"
     case .otherRun(let file, let difference):
       "\(file): this checkpoint belongs to another run (\(difference)); remove it, or choose another --out"
     }
@@ -112,6 +117,9 @@ public final class TrainingRun: Sequence, IteratorProtocol {
   public func descend(_ loss: Variable, details: [(String, Double)] = []) throws {
     let step = records.count
     let value = Double(loss.value.scalar)
+    if let parameter = optimiser.trained.first(where: { $0.parameter.isFrozen })?.parameter {
+      throw TrainingError.frozen(run: name, parameter: parameter.name)
+    }
     guard value.isFinite else { throw TrainingError.notFinite(run: name, step: step, what: "the loss is \(value)") }
     let slopes = gradients(of: loss, withRespectTo: optimiser.trained.map(\.parameter))
     let norm = gradientNorm(slopes)

@@ -1,7 +1,7 @@
 // # Attention
 //
-// Against its slow twin, for heads that are turned by their positions not at all, in part and in whole; and the matrix as the method needs it: after the
-// softmax, rows that sum to 1.
+// Against its slow twin, for heads that are turned by their positions not at all, in part and in
+// whole; and the matrix as the method needs it: after the softmax, rows that sum to 1.
 
 import Gradients
 import Layers

@@ -1,6 +1,7 @@
 // # The Discrete-Mamba-2 mixer
 //
-// Where it starts, how its in-projection is laid out, and what its matrix is: lower triangular, D on the diagonal, and the same function as the layer.
+// Where it starts, how its in-projection is laid out, and what its matrix is: lower triangular, D
+// on the diagonal, and the same function as the layer.
 
 import Foundation
 import Gradients
@@ -111,7 +112,8 @@ import Testing
     #expect(mixer.matrix(u).value == diagonal)
   }
 
-  // "Multi-head": B and C of one head are not those of another. Changing one head's rows of B leaves the other heads' matrices as they are.
+  // "Multi-head": B and C of one head are not those of another. Changing one head's rows of B
+  // leaves the other heads' matrices as they are.
   @Test(arguments: [MambaPart.b, .c, .a]) func eachHeadHasItsOwn(part: MambaPart) {
     var random = SeededGenerator(seed: 6)
     let mixer = randomMamba(using: &random)

@@ -1,7 +1,8 @@
 // # Every derivative of every layer
 //
-// Each number of each input and of each parameter is nudged, the biases too, and the measured slope compared with what the pullbacks carry back from a
-// random cotangent. The primitives have been through this one by one; here it is their composition: a part of the in-projection that is read
+// Each number of each input and of each parameter is nudged, the biases too, and the measured slope
+// compared with what the pullbacks carry back from a random cotangent. The primitives have been
+// through this one by one; here it is their composition: a part of the in-projection that is read
 // twice, a bias that is forgotten, heads that are cut at the wrong place.
 
 import GradientChecking
@@ -31,7 +32,8 @@ import Testing
     expectPass(checkLayer(layer.parameters, at: [], using: &random) { _ in layer(tokens) }, "embedding")
   }
 
-  // Rows that differ widely within: where a row is nearly level, a norm bends too sharply for any difference.
+  // Rows that differ widely within: where a row is nearly level, a norm bends too sharply for any
+  // difference.
   @Test(arguments: [3, 7]) func layerNorm(D: Int) {
     var random = SeededGenerator(seed: 42)
     let layer = LayerNorm("n", D: D)
@@ -75,7 +77,8 @@ import Testing
     expectPass(checkLayer(layer.parameters, at: [u], using: &random) { layer.matrix($0[0]) }, "mamba matrix")
   }
 
-  // A new mixer has zeros in its gate and its convolution; its slopes there must be right too, for that is where training starts.
+  // A new mixer has zeros in its gate and its convolution; its slopes there must be right too, for
+  // that is where training starts.
   @Test func mambaWhereItStarts() {
     var random = SeededGenerator(seed: 47)
     let layer = DiscreteMamba2("m", sizes: DiscreteMamba2Sizes(D: 6, H: 3, N: 5, Q: 4), using: &random)

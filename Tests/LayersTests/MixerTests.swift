@@ -1,7 +1,7 @@
 // # What every mixer promises
 //
-// Both mixers at once: nothing flows from the future to the past, rows of a batch do not see each other, and the list of parameters is just what the
-// output depends on.
+// Both mixers at once: nothing flows from the future to the past, rows of a batch do not see each
+// other, and the list of parameters is just what the output depends on.
 
 import Gradients
 import Layers

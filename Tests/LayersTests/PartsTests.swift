@@ -19,7 +19,8 @@ import Testing
     let weights = layer.weight.value.elements
     #expect(weights.allSatisfy { abs($0) <= 1 / 7 })
     #expect(weights.max()! > 0.14 && weights.min()! < -0.14)
-    #expect(Linear("name", inputs: 3, outputs: 5, hasBias: false, using: &random).parameters.map(\.name) == ["name.weight"])
+    #expect(
+      Linear("name", inputs: 3, outputs: 5, hasBias: false, using: &random).parameters.map(\.name) == ["name.weight"])
   }
 
   @Test func theyAreTheirTwins() {
@@ -44,7 +45,8 @@ import Testing
       0.5 * $0 * (1 + Foundation.tanh(Scalar(2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0)))
     }
     expectClose(
-      mlp(input).value, naiveLinear(hidden, mlp.fc2.weight.value, mlp.fc2.bias!.value), within: Tolerance.layer, "MLP")
+      mlp(input).value, naiveLinear(hidden, mlp.fc2.weight.value, mlp.fc2.bias!.value), within: Tolerance.layer, "MLP"
+    )
 
     let embedding = Embedding("e", V: 5, D: 3, using: &random)
     let tokens = Tokens([4, 0, 4, 1, 2, 2], B: 2, T: 3)

@@ -1,7 +1,8 @@
 // # Help for tests of layers
 //
-// A new layer starts with zeros and ones in many places, and zeros hide mistakes: a bias that is never added, a gate whose rows are never read. So
-// every test that is not about initial values gives all parameters random numbers first.
+// A new layer starts with zeros and ones in many places, and zeros hide mistakes: a bias that is
+// never added, a gate whose rows are never read. So every test that is not about initial values
+// gives all parameters random numbers first.
 
 import GradientChecking
 import Gradients
@@ -10,7 +11,8 @@ import Tensors
 import TestSupport
 
 extension Tolerance {
-  /// A whole layer against its slow twin or another of its forms: a few dozen roundings after one another.
+  /// A whole layer against its slow twin or another of its forms: a few dozen roundings after one
+  /// another.
   static let layer: Scalar = isDouble ? 1e-12 : 3e-5
 
   /// The three forms of the mixer, values and gradients.
@@ -24,8 +26,11 @@ func randomise(_ parameters: [Parameter], deviation: Double = 0.4, using random:
   }
 }
 
-/// A mixer with random numbers everywhere: the gate's rows are not zero, the convolution is not the identity.
-func randomMamba(H: Int = 3, P: Int = 5, N: Int = 7, Q: Int = 4, using random: inout SeededGenerator) -> DiscreteMamba2 {
+/// A mixer with random numbers everywhere: the gate's rows are not zero, the convolution is not the
+/// identity.
+func randomMamba(H: Int = 3, P: Int = 5, N: Int = 7, Q: Int = 4, using random: inout SeededGenerator)
+  -> DiscreteMamba2
+{
   let mixer = DiscreteMamba2("m", sizes: DiscreteMamba2Sizes(D: H * P, H: H, N: N, Q: Q), using: &random)
   randomise(mixer.parameters, using: &random)
   return mixer
@@ -40,8 +45,8 @@ func randomAttention(
   return mixer
 }
 
-/// Compares the derivative of a layer's output by each number of its inputs and of its parameters with central differences, for a
-/// random cotangent.
+/// Compares the derivative of a layer's output by each number of its inputs and of its parameters
+/// with central differences, for a random cotangent.
 func checkLayer(
   _ parameters: [Parameter], at inputs: [Tensor], settings: DifferenceSettings = .standard,
   using random: inout SeededGenerator, _ layer: ([Variable]) -> Variable

@@ -1,7 +1,8 @@
 // # Arithmetic stretches sizes of 1
 //
-// Every pair of shapes that go together, up to six axes, against a twin that looks up each element on its own. The twin does the
-// same additions and divisions, so that the results agree to the last bit. What does not go together is in `ShapeErrorTests.swift`.
+// Every pair of shapes that go together, up to six axes, against a twin that looks up each element
+// on its own. The twin does the same additions and divisions, so that the results agree to the last
+// bit. What does not go together is in `ShapeErrorTests.swift`.
 
 import Tensors
 import TestSupport
@@ -45,18 +46,17 @@ struct Arithmetic: Sendable, CustomTestStringConvertible {
     arguments: Arithmetic.all,
     [
       ([2, 1, 3, 1, 2, 1], [3, 1, 5, 1, 7]), ([0, 7], [7]), ([5, 0], [5, 1]), ([0], []), ([3, 0, 1], [0, 7]),
-      ([300, 701], [300, 701]), ([300, 701], [701]), ([300, 1], [300, 701]), ([1, 701], [300, 1]), ([], [210_300]),
-      ([2, 300, 1, 211], [5, 211]),
+      ([300, 501], [300, 501]), ([300, 501], [501]), ([300, 1], [300, 501]), ([1, 501], [300, 1]), ([], [150_001]),
+      ([5, 211], [2, 80, 1, 211]),
     ] as [(Shape, Shape)])
   func manyAxesEmptyOnesAndLongOnes(_ operation: Arithmetic, _ shapes: (Shape, Shape)) {
     let name = "\(operation.name) of \(shapes.0) and \(shapes.1)"
     let x = Tensor.random(shapes.0, for: name)
     let y = Tensor.random(shapes.1, .awayFromZero, for: name + " y")
     expectIdentical(operation.tensors(x, y), Naive.elementwise(x, y, operation.numbers), name)
-    expectIdentical(operation.tensors(y, x), Naive.elementwise(y, x, operation.numbers), name + " reversed")
   }
 
-  @Test(arguments: [[], [1], [7], [5, 7], [0, 3], [300, 701]] as [Shape])
+  @Test(arguments: [[], [1], [7], [5, 7], [0, 3], [300, 501]] as [Shape])
   func oneOperand(_ shape: Shape) {
     let x = Tensor.random(shape, for: "one \(shape)")
     let y = Tensor.random(shape, for: "two \(shape)")

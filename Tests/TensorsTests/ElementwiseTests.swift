@@ -1,7 +1,7 @@
 // # Functions of one variable
 //
-// What is built on `exp`, against the formulas in the C library's functions and in the next larger precision: in the middle, where a
-// careless formula cancels, and far out, where it overflows.
+// What is built on `exp`, against the formulas in the C library's functions and in the next larger
+// precision: in the middle, where a careless formula cancels, and far out, where it overflows.
 
 import Foundation
 import Tensors

@@ -1,7 +1,8 @@
 // # Sums
 //
-// Thirty-two sums side by side and a rest: so every length from 0 to 100, where rest and blocks come in all combinations, then long
-// ones. Small whole numbers add up without rounding in any order; with them the results must agree exactly.
+// Thirty-two sums side by side and a rest: so every length from 0 to 100, where rest and blocks
+// come in all combinations, then long ones. Small whole numbers add up without rounding in any
+// order; with them the results must agree exactly.
 
 import Foundation
 import Tensors
@@ -11,7 +12,8 @@ import Testing
 @Suite("sums", .tallied) struct SumTests {
   @Test func everyLengthFromZeroToAHundred() {
     for count in Array(0...100) + [127, 1000, 4099] {
-      let (x, y) = (Tensor.wholeNumbers([count], for: "x\(count)"), Tensor.wholeNumbers([count], for: "y\(count)"))
+      let x = Tensor.wholeNumbers([count], for: "x\(count)")
+      let y = Tensor.wholeNumbers([count], for: "y\(count)")
       let (a, b) = (x.elements, y.elements)
       let products = zip(a, b).reduce(0) { $0 + $1.0 * $1.1 }
       let squares = zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
@@ -53,7 +55,9 @@ import Testing
     for outer in BroadcastingTests.shapes + [[300, 701], [70, 30, 101]] {
       let x = Tensor.wholeNumbers(outer, for: "to \(outer)")
       var targets = BroadcastingTests.shapes.filter { $0.broadcast(with: outer) == outer }
-      if outer.count > 1000 { targets = [[], [outer[-1]], Shape([outer[0]] + ones(outer.rank - 1)), Shape(ones(outer.rank))] }
+      if outer.count > 1000 {
+        targets = [[], [outer[-1]], Shape([outer[0]] + ones(outer.rank - 1)), Shape(ones(outer.rank))]
+      }
       for inner in targets {
         var totals = Tensor.zeros(inner)
         var position = [Int](repeating: 0, count: outer.rank)
@@ -78,7 +82,10 @@ import Testing
     }
   }
 
-  @Test(arguments: [[1, 7], [5, 1], [5, 7], [2, 3, 5, 7], [0, 7], [5, 0], [701, 300], [3, 100_003], [200_003, 2]] as [Shape])
+  @Test(
+    arguments: [
+      [1, 7], [5, 1], [5, 7], [2, 3, 5, 7], [0, 7], [5, 0], [701, 300], [3, 100_003], [200_003, 2],
+    ] as [Shape])
   func sumsOfRows(_ shape: Shape) {
     let x = Tensor.wholeNumbers(shape, for: "rows \(shape)")
     let (elements, width) = (x.elements, shape[-1])

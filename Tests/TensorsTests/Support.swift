@@ -18,6 +18,11 @@ extension Tensor {
     for axis in 0..<rank { offset = offset * shape[axis] + position[axis] }
     return withElements { $0[offset] }
   }
+
+  /// One of the matrices of a tensor with three axes.
+  func matrix(_ index: Int) -> Tensor {
+    sliced(index..<(index + 1)).reshaped(to: [shape[1], shape[2]] as Shape)
+  }
 }
 
 /// The sizes of so many axes of size 1.

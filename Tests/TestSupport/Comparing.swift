@@ -1,7 +1,7 @@
 // # Comparing tensors
 //
-// A failed comparison should say where to look: the worst entry, both numbers, how far apart. An infinity equals itself, and a
-// NaN where a NaN is expected is right.
+// A failed comparison should say where to look: the worst entry, both numbers, how far apart. An
+// infinity equals itself, and a NaN where a NaN is expected is right.
 //
 // Read before: `Tolerance.swift`. Read next: `Tally.swift`, which counts what was compared.
 
@@ -42,7 +42,7 @@ public func expectClose(
   }
   let (a, e) = (actual.elements, expected.elements)
   let worst = Deviation(a, e, floor: floor)
-  Tally.count(comparisons: a.count, worst: Double(worst.error), name)
+  Tally.count(a.count, name, worst: Double(worst.error))
   if !(worst.error <= tolerance) {
     Issue.record(
       """
@@ -62,7 +62,7 @@ public func expectIdentical(
     return
   }
   let (a, e) = (actual.elements, expected.elements)
-  Tally.count(comparisons: a.count, worst: 0, name)
+  Tally.count(a.count, name)
   if let entry = a.indices.first(where: { a[$0].bitPattern != e[$0].bitPattern }) {
     Issue.record(
       "\(name): entry \(position(of: entry, in: actual.shape)) of \(actual.shape) is \(a[entry]), not \(e[entry])",
@@ -74,11 +74,12 @@ public func expectIdentical(
 public func expectZero(
   _ actual: Tensor, _ name: String = "", sourceLocation: SourceLocation = #_sourceLocation
 ) {
-  Tally.count(comparisons: actual.count, worst: 0, name)
+  Tally.count(actual.count, name)
   if let entry = actual.elements.firstIndex(where: { $0 != 0 }) {
     let place = position(of: entry, in: actual.shape)
     Issue.record(
-      "\(name): entry \(place) of \(actual.shape) is \(actual.elements[entry]), not 0", sourceLocation: sourceLocation)
+      "\(name): entry \(place) of \(actual.shape) is \(actual.elements[entry]), not 0", sourceLocation: sourceLocation
+    )
   }
 }
 
@@ -86,7 +87,7 @@ public func expectZero(
 public func expectPass(
   _ report: GradientReport, _ name: String, sourceLocation: SourceLocation = #_sourceLocation
 ) {
-  Tally.count(comparisons: report.comparisons, worst: Double(report.worstError), name)
+  Tally.count(report.comparisons, name, worst: Double(report.worstError))
   if !report.passes {
     let sentences = report.failures.isEmpty ? ["nothing was compared"] : Array(report.failures.prefix(3))
     Issue.record(

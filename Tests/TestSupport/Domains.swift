@@ -1,8 +1,9 @@
 // # Random inputs
 //
-// Every case draws its numbers from a generator that is seeded by the case's own name: adding a row does not change the numbers
-// of any other, and a failure comes back when the case is run alone. A domain keeps the numbers where the function is defined,
-// and far enough from kinks and poles that a nudge of two steps stays on one side.
+// Every case draws its numbers from a generator that is seeded by the case's own name: adding a row
+// does not change the numbers of any other, and a failure comes back when the case is run alone. A
+// domain keeps the numbers where the function is defined, and far enough from kinks and poles that
+// a nudge of two steps stays on one side.
 
 import Tensors
 

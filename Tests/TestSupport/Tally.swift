@@ -1,11 +1,13 @@
 // # What was compared
 //
-// A parameterised test counts as one however many rows its table has. So each suite keeps a tally: instances (calls of `expectClose` and its
-// kind), single comparisons, and the worst error with the name of its case. The trait `.tallied` prints it when the suite is done:
+// A parameterised test counts as one however many rows its table has. So each suite keeps a tally:
+// instances (calls of `expectClose` and its kind), single comparisons, and the worst error with the
+// name of its case. The trait `.tallied` prints it when the suite is done:
 //
-//     softmax: 31 instances, 2,482 comparisons, worst 4.4e-16 at causal [2, 3, 7]
+//     softmax in Double: 31 instances, 2482 comparisons, worst 4.4e-16 at causal [2, 3, 7]
 //
-// The tally travels as a task-local value, so that no test has to pass it on.
+// With `.talliedByGroup` there is a line for each group, which is what stands before a colon in a
+// case's name. The tally travels as a task-local value, so that no test has to pass it on.
 //
 // Read before: `Comparing.swift`.
 
@@ -21,46 +23,64 @@ public final class Tally: Sendable {
     var comparisons = 0
     var worst = 0.0
     var place = ""
+
+    mutating func add(_ more: Int, worst error: Double, _ name: String) {
+      instances += 1
+      comparisons += more
+      if !(error <= worst) { (worst, place) = (error, name) }
+    }
+
+    var summary: String {
+      let errors = worst == 0 ? "all exact" : String(format: "worst %.1e at ", worst) + place
+      return "\(instances) instances, \(comparisons) comparisons, \(errors)"
+    }
   }
 
   @TaskLocal static var current: Tally?
-  private let counts = Mutex(Counts())
+  private let total = Mutex(Counts())
+  private let groups = Mutex<[String: Counts]>([:])
 
   /// Adds one instance to the tally of the suite that runs.
-  static func count(comparisons: Int, worst: Double, _ name: String) {
-    current?.counts.withLock { counts in
-      counts.instances += 1
-      counts.comparisons += comparisons
-      if !(worst <= counts.worst) { (counts.worst, counts.place) = (worst, name) }
-    }
-  }
-
-  /// Adds one instance for comparisons that a test makes on its own, without tensors.
   public static func count(_ comparisons: Int, _ name: String, worst: Double = 0) {
-    count(comparisons: comparisons, worst: worst, name)
+    guard let current else { return }
+    current.total.withLock { $0.add(comparisons, worst: worst, name) }
+    guard let colon = name.firstIndex(of: ":") else { return }
+    current.groups.withLock {
+      $0[String(name[..<colon]), default: Counts()].add(comparisons, worst: worst, name)
+    }
   }
 
-  /// One line: what was compared and how far apart the worst was.
-  var summary: String {
-    counts.withLock { counts in
-      let worst = counts.worst == 0 ? "all exact" : String(format: "worst %.1e at ", counts.worst) + counts.place
-      return "\(counts.instances) instances, \(counts.comparisons) comparisons, \(worst)"
+  /// What was compared and how far apart the worst was: one line, or one more for each group.
+  func report(_ title: String, byGroup: Bool) -> String {
+    let heading = "  \(title) in \(scalarName): \(total.withLock { $0.summary })"
+    guard byGroup else { return heading }
+    let width = groups.withLock { $0.keys.map(\.count).max() ?? 0 }
+    let lines = groups.withLock { groups in
+      groups.sorted { $0.key < $1.key }.map { name, counts in
+        "    " + name.padding(toLength: width, withPad: " ", startingAt: 0) + "  " + counts.summary
+      }
     }
+    return ([heading] + lines).joined(separator: "\n")
   }
 }
 
 /// Prints a suite's tally when it is done.
 public struct TallyTrait: SuiteTrait, TestTrait, TestScoping {
+  let byGroup: Bool
+
   public func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
     let tally = Tally()
     try await Tally.$current.withValue(tally) { try await function() }
-    print("  \(test.displayName ?? test.name) in \(scalarName): \(tally.summary)")
+    print(tally.report(test.displayName ?? test.name, byGroup: byGroup))
   }
 }
 
 extension Trait where Self == TallyTrait {
   /// Counts the comparisons of a suite and prints them when it is done.
-  public static var tallied: TallyTrait { TallyTrait() }
+  public static var tallied: TallyTrait { TallyTrait(byGroup: false) }
+
+  /// The same with a line for each group.
+  public static var talliedByGroup: TallyTrait { TallyTrait(byGroup: true) }
 }

@@ -42,9 +42,10 @@ show("tokens held out", corpus.heldOut.count)
 show("vocabulary", V)
 
 // Two landmarks tell us what a loss means. A model that knows nothing gives each of V characters
-// the same probability, and spends ln V nats on each. A model that knows how often each character
-// occurs, and nothing else, spends the entropy of those frequencies. What a Transformer gains below
-// the second line it gains by looking at the characters before.
+// the same probability, and spends ln V nats on each (a nat is a bit divided by ln 2: 1.44 bits). A
+// model that knows how often each character occurs, and nothing else, spends the entropy of those
+// frequencies. What a Transformer gains below the second line it gains by looking at the characters
+// before.
 
 var counts = [Double](repeating: 0, count: V)
 for id in corpus.training { counts[id] += 1 }
@@ -71,14 +72,15 @@ show("parameters", fresh.parameterCount)
 show("loss of a fresh model", Double(loss.value.scalar), unit: workshop.unit)
 check("a fresh model knows nothing", abs(Double(loss.value.scalar) - knowingNothing), within: 0.5)
 
-// The sweep through the tape gives a gradient for each parameter. One small step against it must
-// lower the loss on the same batch, by about the step's length times the gradient's. If it does
-// not, a pullback is wrong, and no training will tell us so as plainly.
+// The backward pass (`Sources/Gradients/Sweep.swift`) gives a gradient for each parameter. One
+// small step against it must lower the loss on the same batch, by about the step's length times the
+// gradient's. If it does not, the backward function of some operation is wrong (the book calls it a
+// pullback), and no training will tell us so as plainly.
 
 let slopes = gradients(of: loss, withRespectTo: fresh.parameters)
 let norm = gradientNorm(slopes)
 let stepLength = 0.01
-for (parameter, slope) in Swift.zip(fresh.parameters, slopes) {
+for (parameter, slope) in zip(fresh.parameters, slopes) {
   parameter.value = parameter.value - Scalar(stepLength / norm) * slope
 }
 let after = mean(crossEntropy(fresh(batch.inputs), targets: batch.targets))
@@ -109,6 +111,8 @@ let model = teacher.model
 model.setFrozen(true)
 let heldOutLoss = crossEntropy(of: model, on: heldOut)
 
+func mean(_ values: some Collection<Double>) -> Double { values.reduce(0, +) / Double(values.count) }
+
 table(
   ["what", workshop.unit],
   rows: [
@@ -116,7 +120,7 @@ table(
     ["knowing frequencies", number(knowingFrequencies, decimals: 3)],
     [
       "the teacher, last tenth of its training",
-      number(mean(teacher.history.losses.suffix(recipe.teacherSteps / 10))),
+      number(mean(teacher.history.losses.suffix(recipe.teacherSteps / 10)), decimals: 3),
     ],
     ["the teacher, held-out text", number(heldOutLoss.mean, decimals: 3)],
     ["standard error of that over windows", number(heldOutLoss.standardError, decimals: 3)],
@@ -124,8 +128,9 @@ table(
 check("the teacher beats frequencies", heldOutLoss.mean, lessThan: knowingFrequencies)
 if workshop.isReference { check("the teacher is well trained", heldOutLoss.mean, atMost: 1.40) }
 
-func mean(_ values: some Collection<Double>) -> Double { values.reduce(0, +) / Double(values.count) }
-func number(_ value: Double) -> String { number(value, decimals: 3) }
+// The training loss is the lower one, though no text was seen twice: the run is shorter than one
+// pass through the Bible. The held-out part is its end, letters and Revelation, while most of what
+// the model learned from is the Old Testament. A teacher is measured where a student will be.
 
 chapter.record(teacher.history)
 chapter.plot(
@@ -168,10 +173,9 @@ extension Corpus {
 // ## Its heads
 //
 // Each head is a lower triangular matrix whose rows sum to 1: row t says from which places s the
-// head takes what it mixes at t. Some heads look at a fixed distance and show as a line beside the
-// diagonal; some gather from a word's beginning and show as blocks; some collect from everywhere.
-// The first are easy for a model with a fading memory, the last are not. The colours are
-// logarithmic.
+// head takes what it mixes at t. Most rows hold their weight within the last few characters; at
+// some a head looks over the whole window. A fading memory finds such a neighbourhood easily. To
+// pick one place in it and leave its neighbours out is harder. The colours are logarithmic.
 
 chapter.section("5. Its heads")
 let window = Tokens(Array(heldOut[0].inputs.row(0)))
@@ -211,7 +215,8 @@ check("the rows of every matrix sum to 1", rowSums.max()!, within: 1e-5)
 //
 // A model that sees the character it should predict reaches a marvellous loss and is worthless. The
 // test is simple: change the last character of a window, and look whether anything before it
-// changes. Here is the attention of layer 0 once as it is, and once with its mask dropped.
+// changes. First the whole model; then the attention of layer 0, rebuilt without its mask (and
+// without rotary positions and the scale, which do not matter here).
 
 chapter.section("6. Breaking it on purpose: a peek at the future")
 var ids = window.ids
@@ -220,7 +225,7 @@ let changed = Tokens(ids)
 
 func early(_ x: Tensor) -> Tensor { x.sliced(0..<(T - 1), along: 1) }
 let leak = largestMagnitude(early(model(window).value) - early(model(changed).value))
-check("with its mask, the past does not see the change", Double(leak), within: 0.0)
+check("with its masks, the model's past does not see the change", Double(leak), within: 0.0)
 
 let attention = model.blocks[0].mixer as! CausalAttention
 func unmasked(_ tokens: Tokens) -> Tensor {
@@ -230,13 +235,14 @@ func unmasked(_ tokens: Tokens) -> Tensor {
   return headMix(softmax(scores), heads(attention.values(u))).value
 }
 let caught = largestMagnitude(early(unmasked(window)) - early(unmasked(changed)))
-check("without it, the test catches the leak", Double(caught), greaterThan: 1e-6, digits: 2)
+check("without a mask, the test catches the leak", Double(caught), greaterThan: 1e-6, digits: 2)
 
 // ## What we saw
 //
-// A Transformer of half a million numbers gains its nats by looking back, most of them over a few
-// characters, some over many. On disk lie its weights under the names of Hugging Face's Phi, with a
-// config.json beside them.
+// Knowing frequencies costs 3.02 nats a character; some 460,000 numbers that look back, most of
+// them over a few characters, bring it to 1.34 on held-out text (default run, seed 0). The mean
+// distance that a head looks back is between 2 and 10 characters. On disk lie its weights under the
+// names of Hugging Face's Phi, with a config.json beside them.
 //
 // Exercises. 1: Run with `--seed 1` and compare the heads: which patterns come back, in which
 // layers? 2: Double `teacherSteps` in `Sources/Recipes/Recipe.swift`. Does the held-out loss still

@@ -3,7 +3,7 @@
 // The student is the teacher with its attention taken out and a state space mixer put in. What
 // becomes of each teacher weight? Most of them have a place in the student and can be copied; those
 // of attention have none. What stands in their place begins with values that have to be chosen with
-// care, since a mixer that starts in the wrong place gets no gradient to leave it.
+// care: a mixer that starts in the wrong place may get no gradient to leave it.
 //
 // You will see the mapping table, the parts of the new mixer, its matrix beside the teacher's, and
 // what the student is worth before any distillation. It takes seconds once the teacher is there.
@@ -37,8 +37,9 @@ let heldOut = attempt { try workshop.heldOut.reported }
 // ## Two blocks
 //
 // Teacher and student have the same block, y = x + mixer(LN x) + MLP(LN x). The branches do not see
-// each other, so that a mixer can be exchanged and nothing else notices. The new mixer is small: it
-// writes N·P numbers of state for each head and has no keys to remember.
+// each other, so that a mixer can be exchanged and nothing else notices. The new mixer has about as
+// many weights as the old one. What is small is its memory: N·P numbers for each head, however long
+// the text, where attention keeps every key and value.
 
 chapter.section("1. Two blocks")
 func count(_ parameters: [Parameter]) -> Int { parameters.reduce(0) { $0 + $1.value.count } }
@@ -76,7 +77,7 @@ show("new in the student", student.parameterCount - copied)
 let copies = mapping.compactMap { row in row.student.map { row.teacher.value == $0.value } }
 check("copies equal their originals, bit for bit", copies.allSatisfy { $0 }, "\(copies.count) tensors")
 let mixerNames = Set(student.blocks.flatMap(\.mixer.parameters).map(\.name))
-let unchanged = Swift.zip(student.parameters, untouched).filter { mixerNames.contains($0.0.name) }
+let unchanged = zip(student.parameters, untouched).filter { mixerNames.contains($0.0.name) }
   .allSatisfy { $0.0.value == $0.1 }
 check("the mixers did not change", unchanged, "\(mixerNames.count) tensors")
 
@@ -84,7 +85,16 @@ check("the mixers did not change", unchanged, "\(mixerNames.count) tensors")
 //
 // One projection gives everything the recurrence needs, row range by row range. x, B and C pass
 // through a short convolution over time; z, the gate, and a, the decay, do not. Nothing in the
-// first three is activated: what comes out is linear in what goes in.
+// first three is activated. With the decay α[t] = sigmoid(−a[t]), a head carries a state h of N × P
+// numbers:
+//
+//     h[t]    =  α[t] h[t − 1] + B[t] x[t]ᵀ            fade, then write
+//     y[t]    =  C[t]ᵀ h[t] + D x[t]                   ask, and let x pass by
+//     output  =  W_o ( y ⊙ silu(z + z_bias) )
+//
+// Unrolled over time, y is a matrix times x. Below the diagonal M[t, s] = (C[t] · B[s]) α[s + 1] ⋯
+// α[t], on it C[t] · B[t] + D. That a recurrence is a matrix is called state space duality, SSD for
+// short.
 
 chapter.section("3. Inside the mixer")
 let mamba = student.blocks[0].mixer as! DiscreteMamba2
@@ -101,27 +111,30 @@ table(
 
 // ## Where it begins
 //
-// Convolution: identity. Gate: open, silu(z + z_bias) = 1. D = 1. With these, the mixer is W_o M x
-// with M = L ∘ (C Bᵀ) + I, the plainest matrix mixer there is, and the stages can bend it. We check
-// the two claims on the teacher's own states.
+// Convolution: identity. Gate: open, silu(z + z_bias) = 1. D = 1. With these the mixer is W_o M x,
+// the plainest matrix mixer there is, and the stages can bend it. We check the three claims on what
+// the first mixer of the teacher reads.
 
 chapter.section("4. Where it begins")
 let u = teacher.trace(heldOut[0].inputs)[0].mixerInput
 let B = heldOut[0].inputs.B
 u.expecting(B, T, D, as: "what the first mixer reads")
-let gate = silu(DiscreteMamba2.openGate * Tensor.ones([1])).scalar
-check("the gate is open: silu(z_bias) = 1", Double(gate - 1), within: 1e-6)
-let projection = linear(u, weight: mamba.inProjection.variable.sliced(MambaPart.x.rows(mamba.sizes)))
+func projected(_ part: MambaPart) -> Variable {
+  linear(u, weight: mamba.inProjection.variable.sliced(part.rows(mamba.sizes)))
+}
+let gate = silu(projected(.z) + mamba.zBias.variable).value
+check("the gate is open everywhere", Double(largestMagnitude(gate - Tensor.ones(gate.shape))), within: 1e-6)
+check("D is 1 in every head", mamba.skip.value == Tensor.ones([H]))
 let convolved = causalConvolution(
-  projection, weight: mamba.convolutionWeight.variable.sliced(0..<D),
+  projected(.x), weight: mamba.convolutionWeight.variable.sliced(0..<D),
   bias: mamba.convolutionBias.variable.sliced(0..<D))
-check("the convolution is the identity", Double(largestMagnitude(convolved.value - projection.value)), within: 0.0)
+check("the convolution is the identity", Double(largestMagnitude(convolved.value - projected(.x).value)), within: 0.0)
 
 // ## Three forms of it
 //
-// The same layer can be computed step by step, as a matrix, or in chunks. Chapter 03 tells why one
-// wants all three. Here it is enough that they agree, in the precision at hand: the differences are
-// roundoff.
+// The same layer can be computed step by step, as a matrix, or in chunks. The first needs the least
+// memory, the second shows the matrix, the third is the fastest for long texts. They agree, in the
+// precision at hand: the differences are roundoff.
 
 chapter.section("5. Three forms of it")
 let forms: [(String, MambaForm)] = [
@@ -138,14 +151,15 @@ for form in outputs.dropFirst() {
 // ## Its matrix beside the teacher's
 //
 // Both mix the tokens of one window with a lower triangular matrix for each head. The teacher's
-// rows sum to 1 and pick their places; the student's fade with distance at the same pace
-// everywhere, under a diagonal of ones from D. Chapter 08 turns the right picture into the left.
+// rows sum to 1 and pick their places. The student's are random numbers that fade with distance at
+// one pace, about a half each step, beside a diagonal that D lifts. Chapter 08 turns the right
+// picture toward the left.
 
 chapter.section("6. Its matrix beside the teacher's")
 let (target, beginning) = (teacher.blocks[0].mixer.matrix(u).value, mamba.matrix(u).value)
 let distances = distance(beginning, target, over: 2)
 show("Frobenius distance in layer 0, mean over heads", Double(mean(distances).scalar))
-show("of which D = 1 alone would bring, √T", Double(T).squareRoot())
+show("for comparison, the norm of D·I with D = 1: √T", Double(T).squareRoot())
 chapter.plot(
   Figure(
     "One head of layer 0 on held-out text, before any distillation",
@@ -158,9 +172,9 @@ chapter.plot(
 
 // ## What it is worth
 //
-// Four students before any training: all random; with the teacher's weights and random mixers; the
-// same with mixers that say nothing (W_o = 0); and for comparison the teacher. A random mixer is
-// worse than none: it adds noise to a stream that the copied MLPs then misread.
+// Three students before any training, and the teacher: all random; with the teacher's weights and
+// random mixers; the same with mixers that say nothing (W_o = 0). Random mixers turn out to be
+// worth no more than silent ones: nearly all of the teacher's knowledge is lost with its mixers.
 
 chapter.section("7. What it is worth before any distillation")
 let random = workshop.newStudent()
@@ -179,14 +193,14 @@ table(
   ["student", "held-out \(workshop.unit)", "standard error"],
   rows: worth.map { [$0.name, number($0.loss.mean, decimals: 3), number($0.loss.standardError, decimals: 3)] })
 check("without its mixers the teacher's knowledge is lost", worth[2].loss.mean, greaterThan: worth[3].loss.mean)
-observe("a silent mixer is better than a random one", worth[2].loss.mean, lessThan: worth[1].loss.mean)
+check("the teacher's other weights are worth something", worth[2].loss.mean, lessThan: worth[0].loss.mean)
 
 // ## Breaking it on purpose: a closed gate
 //
 // A bias of zero is what one would start any other bias with. Here it closes the gate: z = 0,
 // silu(0) = 0, the mixer's output is exactly zero, and so is the gradient of all that stands before
-// the gate. Stage 2 would then have only z and z_bias to turn, blindly. The check is to ask each
-// part for its gradient.
+// the gate. Stage 2 would then have only z and z_bias to turn. The check is to ask each part for
+// its gradient.
 
 chapter.section("8. Breaking it on purpose: a closed gate")
 func gradientNorms(gateBias: Scalar) -> [MambaPart: Double] {
@@ -204,7 +218,7 @@ table(
   ["gradient of stage 2 into", "gate open", "gate closed"],
   rows: MambaPart.allCases.map { ["\($0)", number(open[$0]!, digits: 2), number(closed[$0]!, digits: 2)] })
 check("open: every part learns", open.values.min()!, greaterThan: 0.0, digits: 2)
-check("closed: the check finds parts that do not", closed[.b]! + closed[.c]! + closed[.x]! + closed[.a]!, within: 0.0)
+check("closed: x, B, C and a get none", closed[.b]! + closed[.c]! + closed[.x]! + closed[.a]!, within: 0.0)
 
 // The student's folder has the names of the authors' Phi-Mamba and a config.json in its words, so
 // that what is distilled here can be read there.
@@ -213,8 +227,10 @@ attempt { try student.write(to: chapter.directory.appending(path: "student-befor
 
 // ## What we saw
 //
-// Most of the student is the teacher. The rest is one mixer for each block, whose beginning is a
-// plain fading memory with an open gate, and whose matrix can be laid beside the teacher's.
+// Most of the student is the teacher: 320,991 of its 476,119 numbers are copies (default run). The
+// rest is one mixer for each block, whose beginning is a plain fading memory with an open gate, and
+// whose matrix can be laid beside the teacher's. Before any distillation the student is worth 3.48
+// nats, the teacher 1.34.
 //
 // Exercises. 1: Which of x, B, C, z, a would you copy from q, k, v, o, and which shapes stand in
 // the way? 2: Start D at 0. What becomes of the distance in section 6, and why is that no good

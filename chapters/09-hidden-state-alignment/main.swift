@@ -2,8 +2,8 @@
 //
 // After stage 1 the student mixes the right places, but what it mixes, how it gates it and where it
 // sends it are still random. Stage 2 asks for the output: for the same input, each mixer as a whole
-// is to put out what the teacher's attention put out. Each layer still reads the teacher's states
-// and does not depend on the others.
+// is to give what the teacher's attention gave. Each layer still reads the teacher's states and
+// does not depend on the others.
 //
 // The question of the chapter is what stage 1 was good for. Two students get the same number of
 // tokens: one goes through stages 1 and 2, the other spends all of it on stage 2. You will see
@@ -36,7 +36,7 @@ let B = batch.inputs.B
 
 // ## The loss of one batch
 //
-// For each token the teacher's attention puts out a vector of D features, and so does the student's
+// For each token the teacher's attention gives a vector of D features, and so does the student's
 // mixer. Their distance is an L2 norm, not squared; the loss is its mean over tokens, summed over
 // layers. Stage 1 compared matrices of heads; here W_o has mixed the heads, and all of the mixer
 // takes part.
@@ -48,7 +48,7 @@ attempt { try stage.begin() }
 let loss = stage.loss(batch.inputs)
 let traces = teacher.trace(batch.inputs, keepingMatrices: false)
 table(
-  ["layer", "distance before", "length of the teacher's output"],
+  ["layer", "distance before", "norm of the teacher's output"],
   rows: (0..<L).map { l in
     let output = traces[l].mixerOutput.value.expecting(B, T, D, as: "the output of layer \(l)")
     let length = Double(mean(distance(output, .zeros(output.shape), over: 1)).scalar)
@@ -119,8 +119,8 @@ chapter.plot(
 
 // ## What they reach, on held-out text
 //
-// Outputs first: this is what both were trained for at the end. A student that put out nothing
-// would be as far away as the teacher's output is long.
+// Outputs first: this is what both were trained for at the end. A silent student, whose mixers give
+// zeros, would be as far away as the teacher's output is long.
 
 chapter.section("4. What they reach, on held-out text")
 let beginner = workshop.newStudent()
@@ -146,12 +146,12 @@ chapter.plot(
           }))
     ]), "distances")
 for l in 0..<L {
-  let (start, end) = (distances[0].layers[l].hidden, distances[2].layers[l].hidden)
+  let (start, end) = (distances[1].layers[l].hidden, distances[2].layers[l].hidden)
   check("layer \(l): stage 2 brings the outputs nearer", end, lessThan: start)
 }
 
-// Then matrices. Nobody asked for them in stage 2. If outputs were all that mattered, the matrices
-// of both students would be equally far from the teacher's.
+// Then matrices, for which stage 2 does not ask. Stage 2 alone could have reached its outputs
+// through matrices like the teacher's. It does not: without stage 1 it finds others.
 
 show("distance of the matrices, Frobenius, mean over heads", "")
 table(
@@ -180,15 +180,18 @@ table(
     return [entry.name] + [e.crossEntropy.mean, e.divergence.mean, e.agreement.mean].map { number($0, decimals: 3) }
   } + [["teacher", number(worth[0].evaluation.teacherCrossEntropy.mean, decimals: 3), "0", "1"]])
 check(
-  "stage 2 makes a better model than none", worth[2].evaluation.crossEntropy.mean,
-  lessThan: worth[0].evaluation.crossEntropy.mean)
+  "stage 2 after 1 makes a better model than 1", worth[2].evaluation.crossEntropy.mean,
+  lessThan: worth[1].evaluation.crossEntropy.mean)
+observe(
+  "1-2 makes a better model than 2 alone", worth[2].evaluation.crossEntropy.mean,
+  lessThan: worth[3].evaluation.crossEntropy.mean)
 
 // ## Breaking it on purpose: the state after the final norm
 //
 // Comparing blocks needs u[L], the state that leaves the last one. Libraries like to return it
-// after the final norm. Who takes it from there aligns the last block with something that no block
-// puts out, and sees a loss that falls all the same. The check: the teacher's own last block must
-// have distance 0.
+// after the final norm. Code that takes it from there aligns the last block with something that no
+// block gives, and sees a loss that falls all the same. The check: the teacher's own last block
+// must have distance 0.
 
 chapter.section("6. Breaking it on purpose: the state after the final norm")
 let last = traces[L - 1]
@@ -200,9 +203,11 @@ check("against the state after it, the check sees a distance", Double(wrong), gr
 
 // ## What we saw
 //
-// Stage 2 brings every layer's output a good way toward the teacher's, and what stage 1 began
-// remains: the matrices of the student that had it stay nearer. The tables above say how much that
-// is worth at this size and budget; chapter 11 asks again with more seeds.
+// Stage 2 brings every layer's output a good way toward the teacher's. For the same number of
+// tokens, the student that had stage 1 ends nearer in its outputs (16.9 against 18.1, summed over
+// layers) and much nearer in its matrices (22.6 against 69.3), and is the better model (1.56
+// against 1.61 nats). These are numbers of the default run with one seed; in the quick run, whose
+// teacher has learned little, stage 1 need not help.
 //
 // Exercises. 1: Split the budget differently (`orientationSteps` in the recipe). Where is the best
 // share? 2: Square the distance. Which tokens does the loss then care about most? 3: Let the second

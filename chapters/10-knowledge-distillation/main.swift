@@ -7,9 +7,9 @@
 //
 // The chapter puts five ways of spending one budget side by side, from a student that never saw a
 // teacher to one that went through all three stages, and measures them on the same held-out
-// windows. The default run takes two minutes once the teacher is there. With `--seeds 3 --sweep` it
-// runs every arm with several learning rates for each seed, which takes most of an hour and is how
-// the rates of the default run were chosen.
+// windows. The default run takes about a minute once the teacher is there. With `--seeds 3 --sweep`
+// it runs every arm with several learning rates for each seed, which takes most of an hour and is
+// how the last rates of the default run were chosen.
 
 import ArgumentParser
 import Corpora
@@ -56,8 +56,9 @@ let stage = KnowledgeDistillation(from: teacher, to: newcomer)
 attempt { try stage.begin() }
 let batch = heldOut[0]
 let loss = stage.loss(batch.inputs).total
-let p = softmax(teacher(batch.inputs).value)
-let entropy = Double(mean(crossEntropy(log(p), distributions: p).losses).scalar)
+let teacherLogits = teacher(batch.inputs).value
+let p = softmax(teacherLogits)
+let entropy = Double(mean(crossEntropy(teacherLogits, distributions: p).losses).scalar)
 show("cross-entropy of a new student against the teacher", Double(loss.value.scalar), unit: "nats")
 show("of which the teacher's own entropy", entropy, unit: "nats")
 show("of which KL divergence", Double(loss.value.scalar) - entropy, unit: "nats")
@@ -71,7 +72,7 @@ let (ofLoss, ofDivergence) = (
   gradients(of: loss, withRespectTo: newcomer.parameters),
   gradients(of: divergence, withRespectTo: newcomer.parameters)
 )
-let gap = gradientNorm(Swift.zip(ofLoss, ofDivergence).map { $0 - $1 }) / gradientNorm(ofLoss)
+let gap = gradientNorm(zip(ofLoss, ofDivergence).map { $0 - $1 }) / gradientNorm(ofLoss)
 check("cross-entropy and KL have one gradient, relative", gap, within: 1e-3)
 
 // ## The arms
@@ -106,7 +107,7 @@ let results = attempt {
   }
 }
 func evaluation(_ arm: Arm) -> Evaluation { results.first { $0.arm == arm }!.evaluation }
-func loss(_ arm: Arm) -> Double { evaluation(arm).crossEntropy.mean }
+func heldOutLoss(_ arm: Arm) -> Double { evaluation(arm).crossEntropy.mean }
 let teacherLoss = results[0].evaluation.teacherCrossEntropy
 
 table(
@@ -134,19 +135,20 @@ chapter.plot(
           } + [DotPlot.Row(name: "teacher", value: teacherLoss.mean, error: teacherLoss.standardError)]))
     ]), "arms")
 
-// The last stage of each arm that learns from the teacher, over the tokens of all its stages. The
-// arms that went through earlier stages start later, and lower.
+// The last stage of each arm that learns from the teacher: the KL part of its loss over the tokens
+// of all its stages. The arms that went through earlier stages start later, and lower.
 
 chapter.plot(
   Figure(
-    "Stage 3: cross-entropy against the teacher's distribution",
+    "Stage 3: what is left of the teacher's distribution to learn",
     panels: [
       .lines(
         LineChart(
-          "mean of 10 steps", x: Axis("tokens seen, all stages"), y: Axis("loss", unit: workshop.unit),
+          "mean of 10 steps", x: Axis("tokens seen, all stages"),
+          y: Axis("KL divergence", unit: workshop.unit, logarithmic: true),
           series: results.filter { $0.arm != .scratchHard }.map {
             lossCurve(
-              $0.arm.rawValue, $0.made.history.losses, tokensPerUpdate: recipe.tokensPerUpdate,
+              $0.arm.rawValue, $0.made.history.detail("KL"), tokensPerUpdate: recipe.tokensPerUpdate,
               from: $0.arm.stepsBefore(recipe) * recipe.tokensPerUpdate)
           }, references: [Reference("the teacher's entropy on one batch", y: entropy)]))
     ]), "loss")
@@ -159,9 +161,9 @@ chapter.plot(
 
 chapter.section("4. The order")
 func difference(_ a: Arm, _ b: Arm) -> Estimate {
-  Estimate(Swift.zip(evaluation(b).losses, evaluation(a).losses).map { $0 - $1 })
+  Estimate(zip(evaluation(b).losses, evaluation(a).losses).map { $0 - $1 })
 }
-let steps: [(String, Arm, Arm)] = [
+let claims: [(String, Arm, Arm)] = [
   ("1-2-3 beats 2-3", .allStages, .alignAndDistil), ("2-3 beats transfer + 3", .alignAndDistil, .transferAndDistil),
   ("1-2-3 beats transfer + 3", .allStages, .transferAndDistil),
   ("1-2-3 beats scratch with soft labels", .allStages, .scratchSoft),
@@ -169,19 +171,23 @@ let steps: [(String, Arm, Arm)] = [
 ]
 table(
   ["better by, in \(workshop.unit)", "mean", "± s.e. over windows"],
-  rows: steps.map { claim, a, b in
+  rows: claims.map { claim, a, b in
     let gain = difference(a, b)
     return [claim, number(gain.mean, decimals: 4), number(gain.standardError, decimals: 4)]
   })
-for (claim, a, b) in steps { observe(claim, loss(a), lessThan: loss(b)) }
-let closed = (loss(.scratchHard) - loss(.allStages)) / (loss(.scratchHard) - teacherLoss.mean)
+for (claim, a, b) in claims { observe(claim, heldOutLoss(a), lessThan: heldOutLoss(b)) }
+let closed =
+  (heldOutLoss(.scratchHard) - heldOutLoss(.allStages)) / (heldOutLoss(.scratchHard) - teacherLoss.mean)
 show("part of the way from scratch (hard labels) to the teacher", closed, digits: 3)
 if workshop.isReference { check("1-2-3 goes at least 60 % of that way", closed, atLeast: 0.6, digits: 3) }
 
 // ## Layer by layer, at the end
 //
 // End-to-end training is free to leave what the stages built. How far are matrices and outputs from
-// the teacher's now, on the teacher's states?
+// the teacher's now, on the teacher's states? In the default run stage 3 leaves the matrices nearly
+// where stages 1 and 2 brought them and loosens the outputs. The student of transfer + 3 is a
+// surprise: its matrices end farther from the teacher's than those of an untrained mixer (chapter
+// 08), and yet it predicts fairly well. It has found a model with other matrices altogether.
 
 chapter.section("5. Layer by layer, at the end")
 let students: [(String, LanguageModel)] = [
@@ -214,8 +220,10 @@ for (name, model) in [("teacher", teacher)] + results.map({ ($0.arm.rawValue, $0
 
 // ## Breaking it on purpose: a teacher that learns
 //
-// If the teacher is not frozen, the loss can fall by making the teacher easier to imitate. Nothing
-// in the curve would tell. So a stage refuses to begin.
+// Whoever trains teacher and student together lets the loss fall by making the teacher easier to
+// imitate, and nothing in the curve tells. Here the target is a constant and only the student's
+// parameters are listed. A stage checks all the same that the teacher is frozen, so that not even a
+// tape of it is made, and refuses to begin if it is not.
 
 chapter.section("7. Breaking it on purpose: a teacher that learns")
 teacher.setFrozen(false)
@@ -234,6 +242,11 @@ check("the stage refuses a teacher that is not frozen", refusal != nil, refusal?
 if chapter.options.sweep || chapter.options.seeds > 1 {
   chapter.section("8. Over seeds and learning rates")
   attempt { try runSweep() }
+}
+
+/// The standard error over seeds; a single seed has none.
+func spread(_ estimate: Estimate) -> String {
+  chapter.options.seeds > 1 ? number(estimate.standardError, decimals: 3) : "–"
 }
 
 func runSweep() throws {
@@ -270,7 +283,7 @@ func runSweep() throws {
         (best[.scratchHard]![i] - best[arm]![i]) / (best[.scratchHard]![i] - teachers[i])
       }
       return [
-        arm.rawValue, number(estimate.mean, decimals: 3), number(estimate.standardError, decimals: 3),
+        arm.rawValue, number(estimate.mean, decimals: 3), spread(estimate),
         number(Estimate(way).mean, decimals: 2),
       ]
     } + [
@@ -279,26 +292,29 @@ func runSweep() throws {
         number(Estimate(teachers).standardError, decimals: 3), "1",
       ]
     ])
-  for (claim, a, b) in steps {
+  for (claim, a, b) in claims {
     let gains = seeds.indices.map { best[b]![$0] - best[a]![$0] }
     let gain = Estimate(gains)
-    let spread = "\(number(gain.mean, decimals: 4)) ± \(number(gain.standardError, decimals: 4)) nats"
+    let gained = "\(number(gain.mean, decimals: 4)) ± \(spread(gain)) nats"
     let wins = gains.filter { $0 > 0 }.count
-    observe(claim, gain.mean > 0, "\(spread), in \(wins) of \(gains.count) seeds")
+    observe(claim, gain.mean > 0, "\(gained), in \(wins) of \(gains.count) seeds")
   }
 }
 
 // ## What we saw
 //
-// For the same number of tokens, what the student learns from the teacher's insides is worth more
-// than what it learns from its outputs, and both more than what the text alone teaches. The order
-// of the paper's table appears at this size; how firmly, the seeds say.
+// For the same number of tokens, half of the budget spent on the teacher's insides and half on its
+// outputs gives a better student (1.415 nats) than all of it on outputs (1.480 with the teacher's
+// other weights, 1.521 from scratch); the text alone gives 1.607, and the teacher has 1.335. Stage
+// 1 adds a little to stage 2: 0.008 ± 0.002 over windows. All these are numbers of the default run,
+// seed 0. In the quick run, whose teacher is hardly better than what it teaches, the order need not
+// hold.
 //
 // Exercises. 1: Raise `studentSteps` in the recipe. Which gaps close, which remain? 2: Give stage 3
 // hard labels instead of soft ones after stages 1 and 2. 3: Distil at temperature 2. What has to
 // change in the loss so that its gradient keeps its size?
 //
-// Next: 11-ablations, which asks the same with more arms, and 13-hybrid, which keeps some
-// attention.
+// This is the last chapter of the method itself. What remains open at this point is how firm the
+// order is: try `--seeds 3 --sweep`.
 
 chapter.finish()

@@ -1,0 +1,141 @@
+// # Which gradient reaches what
+//
+// The lists of mohawk's facts, row by row. Three witnesses: the gradient itself, with nothing
+// frozen that the stage does not freeze by its formula; the tape; and what the stage says that it
+// trains.
+
+import Distillation
+import Gradients
+import Layers
+import Models
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+@Suite("what a stage reaches", .tallied) struct ReachTests {
+  /// Checks that the gradient of the student's parameters is not 0 in the expected rows, and 0 in
+  /// all others.
+  private func expectGradient(
+    _ loss: Variable, _ student: LanguageModel, in expected: [String: Set<Int>], _ what: String
+  ) {
+    let slopes = gradients(of: loss, withRespectTo: student.parameters)
+    for (parameter, slope) in zip(student.parameters, slopes) {
+      #expect(isFinite(slope), "\(what): \(parameter.name)")
+      for row in 0..<slope.shape[0] where !isIdle(parameter.name, row: row) {
+        let isReached = largestMagnitude(slope.sliced(row..<(row + 1))) > 0
+        let isExpected = expected[parameter.name]?.contains(row) ?? false
+        #expect(isReached == isExpected, "\(what): \(parameter.name), row \(row)")
+      }
+      Tally.count(slope.shape[0], what)
+    }
+  }
+
+  @Test(arguments: Student.allCases, Stage.allCases)
+  func theGradientReachesWhatIsListedAndNothingElse(student: Student, stage: Stage) throws {
+    let pair = Pair(student)
+    let expected = trainedRows(student, stage)
+    #expect(Set(expected.keys).isSubset(of: pair.student.parameters.map(\.name)), "a name of the list is wrong")
+    let what = "\(student), \(stage)"
+    // Block outputs depend on the norms as well; there it is the list that keeps them.
+    if stage != .blockOutputs {
+      expectGradient(stage.between(pair).loss(tokens).total, pair.student, in: expected, "\(what), nothing frozen")
+    }
+    let begun = stage.between(pair)
+    try begun.begin()
+    let loss = begun.loss(tokens).total
+    expectGradient(loss, pair.student, in: expected, what)
+    let tape = TapeSummary(of: loss)
+    for parameter in pair.student.parameters {
+      #expect(tape.reaches(parameter) == (expected[parameter.name] != nil), "\(what): \(parameter.name)")
+    }
+    #expect(tape.leafCount == expected.count)
+  }
+
+  @Test(arguments: Student.allCases, Stage.allCases)
+  func theListIsTheOneOfThePaper(student: Student, stage: Stage) {
+    let trained = stage.between(Pair(student)).trained
+    var found: [String: Set<Int>] = [:]
+    for entry in trained {
+      #expect(found[entry.parameter.name] == nil, "\(entry.parameter.name) is listed twice")
+      found[entry.parameter.name] = Set(entry.rows.joined())
+      #expect(entry.rows.reduce(0) { $0 + $1.count } == found[entry.parameter.name]!.count, "rows that overlap")
+    }
+    #expect(found == trainedRows(student, stage), "\(student), \(stage)")
+  }
+
+  @Test("trap: the teacher gets no gradient", arguments: Student.allCases, Stage.allCases)
+  func theTeacherGetsNoGradient(student: Student, stage: Stage) throws {
+    let pair = Pair(student)
+    let begun = stage.between(pair)
+    try begun.begin()
+    let loss = begun.loss(tokens).total
+    let tape = TapeSummary(of: loss)
+    for parameter in pair.teacher.parameters { #expect(!tape.reaches(parameter), "\(parameter.name)") }
+    for (parameter, slope) in zip(
+      pair.teacher.parameters, gradients(of: loss, withRespectTo: pair.teacher.parameters))
+    {
+      expectZero(slope, "\(student), \(stage), \(parameter.name)")
+    }
+  }
+
+  @Test("trap: a teacher that is not frozen", arguments: Stage.allCases)
+  func aTeacherThatIsNotFrozenIsRefused(stage: Stage) throws {
+    let pair = Pair(.mamba)
+    let parameters = pair.teacher.parameters
+    for parameter in [parameters[0], parameters[parameters.count / 2], parameters[parameters.count - 1]] {
+      parameter.isFrozen = false
+      let error = try #require(throws: StageError.self) { try stage.between(pair).begin() }
+      #expect(error == .teacherNotFrozen(parameter.name))
+      #expect(error.description.contains(parameter.name) && error.description.contains("setFrozen"), "\(error)")
+      #expect(error.localizedDescription == error.description)
+      #expect(pair.student.parameters.allSatisfy { !$0.isFrozen }, "the student was changed")
+      parameter.isFrozen = true
+    }
+    try stage.between(pair).begin()
+  }
+
+  // Each stage sets the student's parameters anew, whatever the one before it left.
+  @Test func theStagesFollowEachOther() throws {
+    let pair = Pair(.mamba)
+    for stage in [Stage.matrices, .mixerOutputs, .distributions, .matrices, .blockOutputs, .mixerOutputs] {
+      try stage.between(pair).begin()
+      let expected = trainedRows(.mamba, stage)
+      for parameter in pair.student.parameters {
+        #expect(parameter.isFrozen == (expected[parameter.name] == nil), "\(stage): \(parameter.name)")
+      }
+    }
+  }
+
+  /// Students that do not fit: what differs, and how.
+  static let misfits: [(what: String, change: @Sendable (inout ModelConfiguration) -> Void)] = [
+    ("width 10 and 14", { $0.D = 14 }), ("heads 2 and 5", { $0.H = 5 }),
+    ("blocks 3 and 2", { $0.mixers.removeLast() }),
+    ("vocabulary 11 and 12", { $0.V = 12 }),
+  ]
+
+  @Test(arguments: Stage.allCases) func aStudentOfOtherSizesIsRefused(stage: Stage) throws {
+    for (what, change) in ReachTests.misfits {
+      var configuration = Pair.configuration.student()
+      change(&configuration)
+      let pair = Pair(.mamba, student: Pair.model(configuration, seed: 3))
+      let error = try #require(throws: StageError.self) { try stage.between(pair).begin() }
+      #expect(error == .sizesDiffer(what))
+      #expect(error.description.contains(what) && error.localizedDescription == error.description)
+    }
+  }
+
+  @Test("trap: a stage that starts from nothing", arguments: Stage.layerwise)
+  func aStageWithNothingToTrainIsRefused(stage: Stage) throws {
+    // Models without blocks have no mixers to align.
+    let bare = Pair.model(Pair.configuration.with(mixers: []), seed: 4)
+    bare.setFrozen(true)
+    let pair = Pair(teacher: bare, student: Pair.model(bare.configuration, seed: 5))
+    let error = try #require(throws: StageError.self) { try stage.between(pair).begin() }
+    #expect(error == .nothingReplaced && error.description.contains("replaced"), "\(error)")
+    // The loop would not begin with its list either.
+    #expect(throws: TrainingError.nothingTrained(run: "stage")) {
+      try TrainingRun("stage", of: stage.between(pair).trained, settings: settings(steps: 1))
+    }
+  }
+}

@@ -1,0 +1,158 @@
+// # Help for tests of the method
+//
+// A teacher and its three kinds of students, tiny, with sizes that are all different and random
+// numbers in every parameter. And what each stage trains, row by row, written out once more from
+// the paper's facts instead of taken from the stages.
+
+import Distillation
+import Gradients
+import Layers
+import Models
+import Tensors
+import TestSupport
+import Training
+
+extension Tolerance {
+  /// A loss against the same loss computed otherwise.
+  static let loss: Scalar = isDouble ? 1e-12 : 1e-4
+}
+
+/// A kind of student.
+enum Student: String, CaseIterable, Sendable {
+  /// State space mixers throughout.
+  case mamba
+  /// Attention kept in block 1.
+  case hybrid
+  /// The teacher's own architecture with new mixers: the paper's control.
+  case control
+
+  /// The blocks whose mixers the student replaces.
+  var replaced: [Int] { self == .hybrid ? [0, 2] : [0, 1, 2] }
+}
+
+/// One of the stages, with stage 2 in both its forms.
+enum Stage: String, CaseIterable, Sendable {
+  case matrices, mixerOutputs, blockOutputs, distributions
+
+  static let layerwise: [Stage] = [.matrices, .mixerOutputs, .blockOutputs]
+
+  func between(_ pair: Pair) -> any DistillationStage {
+    switch self {
+    case .matrices: MatrixOrientation(from: pair.teacher, to: pair.student)
+    case .mixerOutputs: HiddenStateAlignment(from: pair.teacher, to: pair.student)
+    case .blockOutputs: HiddenStateAlignment(from: pair.teacher, to: pair.student, comparing: .blockOutput)
+    case .distributions: KnowledgeDistillation(from: pair.teacher, to: pair.student)
+    }
+  }
+}
+
+/// A frozen teacher and a student.
+struct Pair {
+  static let configuration = ModelConfiguration(
+    V: 11, D: 10, H: 2, feedForward: 13, mixers: [.attention, .attention, .attention], T: 7, N: 3, Q: 5)
+
+  let teacher, student: LanguageModel
+
+  init(_ kind: Student, seed: UInt64 = 1) {
+    let c = Pair.configuration
+    teacher = Pair.model(c, seed: seed)
+    teacher.setFrozen(true)
+    student = Pair.model(
+      kind == .control ? c : c.student(keepingAttentionIn: kind == .hybrid ? [1] : []), seed: seed + 100)
+  }
+
+  init(teacher: LanguageModel, student: LanguageModel) { (self.teacher, self.student) = (teacher, student) }
+
+  /// The teacher of a pair with another student.
+  init(_ kind: Student, student: LanguageModel) { self.init(teacher: Pair(kind).teacher, student: student) }
+
+  /// A model with random numbers in every parameter; those of a norm's scale are near 1.
+  static func model(_ configuration: ModelConfiguration, seed: UInt64) -> LanguageModel {
+    var random = SeededGenerator(seed: seed)
+    let model = LanguageModel(configuration, using: &random)
+    for parameter in model.parameters { randomise(parameter, using: &random) }
+    return model
+  }
+
+  static func randomise(_ parameter: Parameter, using random: inout SeededGenerator) {
+    let noise = Tensor.normal(parameter.value.shape, deviation: 0.4, using: &random)
+    parameter.value = parameter.name.contains("norm.weight") ? .ones(noise.shape) + noise : noise
+  }
+
+  /// Gives the student every weight of the teacher; for the control alone, since the others have
+  /// other mixers.
+  func makeEqual() {
+    for (mine, theirs) in zip(student.parameters, teacher.parameters) { mine.value = theirs.value }
+  }
+}
+
+/// Two rows of seven tokens, among which all eleven occur.
+let tokens = Tokens([3, 7, 0, 10, 5, 1, 8, 9, 2, 6, 4, 3, 0, 7], B: 2, T: 7)
+
+/// The settings of a short run, with weight decay.
+func settings(steps: Int) -> TrainingSettings {
+  TrainingSettings(steps: steps, learningRate: 0.01, tokensPerUpdate: tokens.ids.count, seed: 9)
+}
+
+/// What the method trains: the rows of each parameter, by the parameter's name.
+func trainedRows(_ student: Student, _ stage: Stage) -> [String: Set<Int>] {
+  let (V, D, H, F, N) = (11, 10, 2, 13, 3)
+  let (state, mixer) = (H * N, student == .control ? "self_attn" : "mixer")
+  let prefix = student == .control ? "model" : "backbone"
+  var rows: [String: Set<Int>] = [:]
+  func add(_ name: String, _ range: Range<Int>) { rows[name, default: []].formUnion(range) }
+  func addAttention(_ name: String, _ projections: [String]) {
+    for projection in projections {
+      add("\(name).\(projection).weight", 0..<D)
+      add("\(name).\(projection).bias", 0..<D)
+    }
+  }
+  for layer in student.replaced {
+    let name = "\(prefix).layers.\(layer).\(mixer)"
+    switch (student, stage) {
+    case (.control, .matrices): addAttention(name, ["q_proj", "k_proj"])
+    case (.control, _): addAttention(name, ["q_proj", "k_proj", "v_proj", "dense"])
+    case (_, .matrices):
+      // The rows of B, C and a; the convolution of B and C; D.
+      add("\(name).in_proj.weight", D..<(D + 2 * state))
+      add("\(name).in_proj.weight", (2 * D + 2 * state)..<(2 * D + 2 * state + H))
+      add("\(name).conv1d.weight", D..<(D + 2 * state))
+      add("\(name).conv1d.bias", D..<(D + 2 * state))
+      add("\(name).D", 0..<H)
+    default:
+      add("\(name).in_proj.weight", 0..<(2 * D + 2 * state + H))
+      add("\(name).z_bias", 0..<D)
+      add("\(name).conv1d.weight", 0..<(D + 2 * state))
+      add("\(name).conv1d.bias", 0..<(D + 2 * state))
+      add("\(name).D", 0..<H)
+      add("\(name).out_proj.weight", 0..<D)
+    }
+  }
+  if student == .hybrid && stage == .distributions {
+    addAttention("backbone.layers.1.mixer.self_attn", ["q_proj", "k_proj", "v_proj", "dense"])
+  }
+  // The MLPs beside replaced mixers, in the second form of stage 2; in stage 3 all there is.
+  for layer in stage == .distributions ? [0, 1, 2] : stage == .blockOutputs ? student.replaced : [] {
+    let name = "\(prefix).layers.\(layer)"
+    add("\(name).mlp.fc1.weight", 0..<F)
+    add("\(name).mlp.fc1.bias", 0..<F)
+    add("\(name).mlp.fc2.weight", 0..<D)
+    add("\(name).mlp.fc2.bias", 0..<D)
+    if stage == .distributions {
+      add("\(name).input_layernorm.weight", 0..<D)
+      add("\(name).input_layernorm.bias", 0..<D)
+    }
+  }
+  if stage == .distributions {
+    add(student == .control ? "model.embed_tokens.weight" : "backbone.embedding.weight", 0..<V)
+    add("\(prefix).final_layernorm.weight", 0..<D)
+    add("\(prefix).final_layernorm.bias", 0..<D)
+    add("lm_head.weight", 0..<V)
+    add("lm_head.bias", 0..<V)
+  }
+  return rows
+}
+
+/// Whether a row has a gradient only by rounding: a key's bias adds the same to all scores of a
+/// row, and softmax forgets it, but for the two features of a head of five that positions turn.
+func isIdle(_ name: String, row: Int) -> Bool { name.hasSuffix("k_proj.bias") && row % 5 >= 2 }

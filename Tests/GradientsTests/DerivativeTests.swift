@@ -1,0 +1,45 @@
+// # Every derivative is checked
+//
+// For each row of the table, each entry of each cotangent against central differences, for two
+// random cotangents. The suite closes with a table: how well, primitive by primitive. And a test
+// that no primitive is without rows, so that a new one cannot come unchecked.
+//
+// Read before: `OperationCase.swift`, and `Sources/GradientChecking/GradientCheck.swift`.
+
+import GradientChecking
+import Gradients
+import Tensors
+import TestSupport
+import Testing
+
+@Suite("derivatives", .talliedByGroup) struct DerivativeTests {
+  @Test(arguments: Operation.all)
+  func everyDerivativeAgreesWithDifferences(_ operation: Operation) {
+    for row in operation.rows where row.inputs.contains(where: { $0.count > 0 }) {
+      var random = row.generator("cotangents")
+      for _ in 0..<2 {
+        let report = checkGradient(at: row.inputs, settings: Tolerance.differences, using: &random, of: row.function)
+        expectPass(report, "\(operation.name): \(row.name)")
+      }
+    }
+  }
+
+  @Test func everyPrimitiveOccursInTheTable() {
+    var seen: Set<Primitive> = []
+    var (rows, leaves) = (0, 0)
+    for operation in Operation.all {
+      for row in operation.rows {
+        let output = row.function(row.inputs.map { Variable(leaf: $0) })
+        let tape = TapeSummary(of: output)
+        seen.formUnion(tape.counts.keys)
+        #expect(tape.counts.keys.contains { $0.rawValue == operation.name }, "\(row.name) is not \(operation.name)")
+        #expect(tape.leafCount == row.arguments.count, "\(row.name)")
+        (rows, leaves) = (rows + 1, leaves + row.arguments.count)
+      }
+    }
+    #expect(seen == Set(Primitive.allCases), "missing: \(Set(Primitive.allCases).subtracting(seen))")
+    #expect(Set(Operation.all.map(\.name)).count == Operation.all.count)
+    #expect(Set(Operation.all.flatMap { $0.rows.map(\.name) }).count == rows, "two rows have one name")
+    print("  \(Operation.all.count) operations, \(rows) rows, \(leaves) inputs")
+  }
+}

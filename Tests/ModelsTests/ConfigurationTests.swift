@@ -1,0 +1,141 @@
+// # config.json
+//
+// Each layout in its own words, read back as what was written; and files that are of neither
+// layout, or lack a word, refused with a sentence that names file and word.
+
+import Checkpoints
+import Foundation
+import Models
+import Testing
+
+/// The paths of all keys in a JSON object, with their values as text.
+private func flattened(_ file: URL) throws -> [String: String] {
+  var found: [String: String] = [:]
+  func visit(_ value: Any, _ path: String) {
+    guard let object = value as? [String: Any] else {
+      found[path] = "\(value)"
+      return
+    }
+    for (key, inner) in object { visit(inner, path.isEmpty ? key : "\(path).\(key)") }
+  }
+  visit(try JSONSerialization.jsonObject(with: Data(contentsOf: file)), "")
+  return found
+}
+
+@Suite struct ConfigurationTests {
+  static let teacher = ModelConfiguration(
+    V: 73, D: 30, H: 5, feedForward: 77, mixers: [.attention, .attention], T: 129, rotaryFraction: 1, rotaryBase: 500)
+
+  @Test func aTeachersIsInTheWordsOfPhi() throws {
+    try withTemporaryDirectory { directory in
+      let file = directory.appendingPathComponent("config.json")
+      try ConfigurationTests.teacher.write(to: file)
+      let expected = [
+        "model_type": "phi", "vocab_size": "73", "hidden_size": "30", "intermediate_size": "77",
+        "num_hidden_layers": "2", "num_attention_heads": "5", "max_position_embeddings": "129",
+        "partial_rotary_factor": "1", "rope_theta": "500", "layer_norm_eps": "1e-05", "hidden_act": "gelu_new",
+        "tie_word_embeddings": "0",
+      ]
+      var found = try flattened(file)
+      #expect(found.removeValue(forKey: "architectures")?.contains("PhiForCausalLM") == true)
+      for key in Set(expected.keys).union(found.keys) { #expect(found[key] == expected[key], "\(key)") }
+      #expect(try ModelConfiguration(contentsOf: file) == ConfigurationTests.teacher)
+    }
+  }
+
+  /// What the authors' file says of a group of state space blocks.
+  static let core = [
+    "d_state": "7", "n_v_heads": "5", "n_qk_heads": "5", "d_conv": "3", "conv_bias": "1", "expand": "1",
+    "chunk_size": "16", "activation": "identity", "bias": "0",
+  ]
+
+  static func group(_ number: Int, layers: Int, core: [String: String], type: String) -> [String: String] {
+    var words = [
+      "n_layers": "\(layers)", "BlockType": "modules.phi_block", "block_input.resid_dropout": "0", "CoreType": type,
+    ]
+    for (key, value) in core { words["core_input.\(key)"] = value }
+    return Dictionary(uniqueKeysWithValues: words.map { ("Block\(number).\($0)", $1) })
+  }
+
+  @Test func aStudentsAndAHybridsAreInTheWordsOfPhiMamba() throws {
+    var base = ConfigurationTests.teacher
+    (base.N, base.K, base.Q) = (7, 3, 16)
+    base.mixers = Array(repeating: .attention, count: 6)
+    let (mamba, attention) = ("modules.mixers.discrete_mamba2", "modules.mixers.phi_attention")
+    let kept = ["num_attention_heads": "5", "partial_rotary_factor": "1", "rope_theta": "500"]
+    let cases: [(Set<Int>, [(Int, Bool)])] = [
+      ([], [(6, true)]), ([2], [(2, true), (1, false), (3, true)]),
+      ([0, 1, 5], [(2, false), (3, true), (1, false)]),
+      ([1, 3, 5], [(1, true), (1, false), (1, true), (1, false), (1, true), (1, false)]),
+    ]
+    for (layers, groups) in cases {
+      try withTemporaryDirectory { directory in
+        let file = directory.appendingPathComponent("config.json")
+        let configuration = base.student(keepingAttentionIn: layers)
+        try configuration.write(to: file)
+        var expected = [
+          "LanguageModel.input.vocab_size": "73", "LanguageModel.input.pad_vocab_size_multiple": "1",
+          "MixerModel.input.d_model": "30", "MixerModel.input.n_layer": "6",
+          "MixerModel.input.lm_head_prenorm": "layer", "MixerModel.input.d_intermediate": "77",
+          "MixerModel.input.max_position_embeddings": "129",
+        ]
+        for (number, (count, isMamba)) in groups.enumerated() {
+          let words = ConfigurationTests.group(
+            number + 1, layers: count, core: isMamba ? ConfigurationTests.core : kept,
+            type: isMamba ? mamba : attention)
+          expected.merge(words) { $1 }
+        }
+        let found = try flattened(file)
+        for key in Set(expected.keys).union(found.keys) { #expect(found[key] == expected[key], "\(layers): \(key)") }
+        var read = try ModelConfiguration(contentsOf: file)
+        if layers.isEmpty {
+          // Of a model without attention the layout does not say how attention would turn its heads.
+          #expect(read.rotaryFraction == 0.5 && read.rotaryBase == 10_000)
+          (read.rotaryFraction, read.rotaryBase) = (1, 500)
+        }
+        #expect(read == configuration, "\(layers)")
+      }
+    }
+  }
+
+  /// A file, and what the message must say besides the file's name.
+  static let wrong: [(text: String, mentions: [String])] = [
+    ("{", ["top level"]), ("[]", ["top level"]), ("{}", ["LanguageModel"]),
+    (#"{"model_type": "llama"}"#, ["LanguageModel"]), (#"{"model_type": 3}"#, ["model_type", "String"]),
+    (#"{"model_type": "phi"}"#, ["architectures", "missing"]),
+    (
+      #"{"LanguageModel":{"input":{"vocab_size":7,"pad_vocab_size_multiple":1}}}"#, ["MixerModel"]
+    ),
+    (mambaFile(type: "modules.mixers.hyena", core: #"{"d_state":3}"#), ["no kind", "CoreType", "discrete_mamba2"]),
+    (mambaFile(type: "modules.mixers.phi_attention", core: #"{"num_attention_heads":2}"#), ["no kind"]),
+    (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"d_state":"many"}"#), ["d_state", "Int"]),
+    (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"n_v_heads":2}"#), ["no kind"]),
+  ]
+
+  static func mambaFile(type: String, core: String) -> String {
+    #"{"LanguageModel":{"input":{"vocab_size":7,"pad_vocab_size_multiple":1}},"#
+      + #""MixerModel":{"input":{"d_model":6,"n_layer":1,"lm_head_prenorm":"layer","d_intermediate":24,"#
+      + #""max_position_embeddings":9}},"Block1":{"n_layers":1,"BlockType":"modules.phi_block","#
+      + "\"block_input\":{\"resid_dropout\":0.0},\"CoreType\":\"\(type)\",\"core_input\":\(core)}}"
+  }
+
+  @Test(arguments: wrong.indices) func whatIsOfNeitherLayoutIsRefused(index: Int) throws {
+    let (text, mentions) = ConfigurationTests.wrong[index]
+    try withTemporaryDirectory { directory in
+      let file = directory.appendingPathComponent("config.json")
+      try Data(text.utf8).write(to: file)
+      let error = try #require(throws: CheckpointError.self) { try ModelConfiguration(contentsOf: file) }
+      for mention in mentions + [file.path] { #expect(error.description.contains(mention), "\(text): \(error)") }
+    }
+  }
+
+  @Test func aStudentIsTheTeacherWithOtherMixers() {
+    let teacher = Kind.teacher.configuration
+    #expect(teacher.isPhi && teacher.L == 3)
+    #expect(teacher.student().mixers == [.mamba, .mamba, .mamba] && !teacher.student().isPhi)
+    let hybrid = teacher.student(keepingAttentionIn: [0, 2])
+    #expect(hybrid.mixers == [.attention, .mamba, .attention] && !hybrid.isPhi)
+    #expect(hybrid.with(mixers: teacher.mixers) == teacher)
+    #expect(ModelConfiguration(V: 7, D: 6, H: 2, mixers: [], T: 5).feedForward == 24)
+  }
+}

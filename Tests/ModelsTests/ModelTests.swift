@@ -1,0 +1,129 @@
+// # Whole models
+//
+// The block's equation; what a trace shows, and where it ends (before the final norm: the trap of
+// stage 2); what a token may depend on; and the slope of the whole.
+
+import GradientChecking
+import Gradients
+import Layers
+import Models
+import Tensors
+import TestSupport
+import Testing
+
+@Suite("whole models", .tallied) struct ModelTests {
+  @Test(arguments: Kind.allCases) func aBlockAddsBothBranchesOfOneNorm(kind: Kind) {
+    var random = SeededGenerator(seed: 6)
+    for (layer, block) in kind.model().blocks.enumerated() {
+      let x = Tensor.normal([2, 7, 10], using: &random)
+      let norm = block.inputNorm
+      let u = Variable(
+        constant: Naive.layerNorm(x, weight: norm.weight.value, bias: norm.bias.value, epsilon: 1e-5))
+      let expected = x + block.mixer(u).value + block.mlp(u).value
+      expectClose(block(Variable(constant: x)).value, expected, within: Tolerance.model, "\(kind), block \(layer)")
+    }
+  }
+
+  @Test(arguments: Kind.allCases) func theLogitsAreEmbeddingBlocksNormAndHead(kind: Kind) {
+    var random = SeededGenerator(seed: 7)
+    let (model, tokens) = (kind.model(), randomTokens(using: &random))
+    var u = Variable(constant: Naive.gathered(model.embedding.weight.value, tokens))
+    for block in model.blocks { u = block(u) }
+    let norm = model.finalNorm
+    let last = Naive.layerNorm(u.value, weight: norm.weight.value, bias: norm.bias.value, epsilon: 1e-5)
+    let rows = Naive.matmul(last.asRows, model.head.weight.value.transposed())
+    let logits = Naive.elementwise(rows, model.head.bias!.value) { $0 + $1 }.reshaped(to: [2, 7, 11])
+    expectClose(model(tokens).value, logits, within: Tolerance.model, "\(kind)")
+  }
+
+  @Test(arguments: Kind.allCases) func aTraceIsTheForwardPass(kind: Kind) {
+    var random = SeededGenerator(seed: 8)
+    let (model, tokens) = (kind.model(), randomTokens(using: &random))
+    let traces = model.trace(tokens)
+    #expect(traces.count == 3)
+    expectIdentical(traces[0].input.value, model.embedding(tokens).value, "the first state")
+    for (layer, (trace, block)) in zip(traces, model.blocks).enumerated() {
+      let name = "\(kind), block \(layer)"
+      if layer > 0 { expectIdentical(trace.input.value, traces[layer - 1].output.value, "\(name), input") }
+      expectIdentical(trace.mixerInput.value, block.inputNorm(trace.input).value, "\(name), LN")
+      expectIdentical(trace.mixerOutput.value, block.mixer(trace.mixerInput).value, "\(name), mixer")
+      expectIdentical(trace.matrix!.value, block.mixer.matrix(trace.mixerInput).value, "\(name), matrix")
+      expectIdentical(trace.output.value, block(trace.input).value, "\(name), output")
+    }
+    // Without matrices, all else is the same.
+    for (mine, theirs) in zip(model.trace(tokens, keepingMatrices: false), traces) {
+      #expect(mine.matrix == nil)
+      expectIdentical(mine.mixerOutput.value, theirs.mixerOutput.value, "mixer, no matrix kept")
+      expectIdentical(mine.output.value, theirs.output.value, "output, no matrix kept")
+    }
+  }
+
+  // A library may return its last state after the final norm; stage 2 needs it before.
+  @Test("trap: the last state is that before the final norm", arguments: Kind.allCases)
+  func theLastStateOfATraceIsBeforeTheFinalNorm(kind: Kind) {
+    var random = SeededGenerator(seed: 9)
+    let (model, tokens) = (kind.model(), randomTokens(using: &random))
+    let last = model.trace(tokens).last!.output
+    expectIdentical(model.logits(fromLastState: last).value, model(tokens).value, "\(kind)")
+    let normed = model.finalNorm(last)
+    #expect(largestMagnitude(last.value - normed.value) > 0.1)
+    #expect(largestMagnitude(model.head(last).value - model(tokens).value) > 0.1)
+    expectIdentical(model.head(normed).value, model(tokens).value, "\(kind), head of the normed state")
+  }
+
+  @Test(arguments: Kind.allCases, [0, 1, 5, 10]) func aTokenChangesNothingBeforeIt(kind: Kind, t: Int) {
+    var random = SeededGenerator(seed: 10)
+    let (B, T) = (2, 11)
+    let (model, tokens) = (kind.model(), randomTokens(B: B, T: T, using: &random))
+    var ids = tokens.ids
+    for row in 0..<B { ids[row * T + t] = (ids[row * T + t] + 5) % 11 }
+    let (before, after) = (model(tokens).value, model(Tokens(ids, B: B, T: T)).value)
+    expectIdentical(after.sliced(0..<t, along: 1), before.sliced(0..<t, along: 1), "\(kind), token \(t)")
+    // And something in every place from there on.
+    for later in t..<T {
+      let change = (after - before).sliced(later..<(later + 1), along: 1)
+      #expect(largestMagnitude(change) > 1e-7, "place \(later)")
+    }
+  }
+
+  @Test(arguments: Kind.allCases) func rowsOfABatchDoNotSeeEachOther(kind: Kind) {
+    var random = SeededGenerator(seed: 11)
+    let (model, tokens) = (kind.model(), randomTokens(B: 3, T: 11, using: &random))
+    let (together, traces) = (model(tokens).value, model.trace(tokens))
+    for row in 0..<3 {
+      let alone = Tokens(Array(tokens.row(row)))
+      expectClose(
+        together.sliced(row..<(row + 1)), model(alone).value, within: Tolerance.model, "\(kind), logits, row \(row)")
+      for (layer, trace) in model.trace(alone).enumerated() {
+        expectClose(
+          traces[layer].output.value.sliced(row..<(row + 1)), trace.output.value, within: Tolerance.model,
+          "\(kind), u[\(layer + 1)], row \(row)")
+      }
+    }
+  }
+
+  @Test(arguments: Kind.allCases) func theSlopeOfTheWholeModelIsRight(kind: Kind) {
+    var random = SeededGenerator(seed: 12)
+    let model = kind.model()
+    let (tokens, targets) = (randomTokens(using: &random), randomTokens(using: &random))
+    // Random weights for the tokens, since a plain mean could hide an exchange of two.
+    let weights = Variable(constant: .normal([2, 7], using: &random))
+    let report = checkDirectionalGradient(of: model.parameters, directions: 5, using: &random) {
+      sum(crossEntropy(model(tokens), targets: targets) * weights)
+    }
+    expectPass(report, "\(kind)")
+  }
+
+  // One parameter at a time, so that a small one is not drowned by the others.
+  @Test(arguments: Kind.allCases) func theSlopeByEachParameterIsRight(kind: Kind) {
+    var random = SeededGenerator(seed: 13)
+    let model = kind.model()
+    let (tokens, targets) = (randomTokens(using: &random), randomTokens(using: &random))
+    for parameter in model.parameters {
+      let report = checkDirectionalGradient(of: [parameter], directions: 2, using: &random) {
+        mean(crossEntropy(model(tokens), targets: targets))
+      }
+      expectPass(report, "\(kind), \(parameter.name)")
+    }
+  }
+}

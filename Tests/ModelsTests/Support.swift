@@ -1,0 +1,54 @@
+// # Help for tests of models
+//
+// The three kinds of models, tiny, with sizes that are all different, so that no two axes can be
+// taken for one another; and with random numbers in every parameter, so that no branch is idle.
+
+import Foundation
+import Gradients
+import Models
+import Tensors
+import TestSupport
+
+extension Tolerance {
+  /// A whole model against the same model computed otherwise.
+  static let model: Scalar = isDouble ? 1e-12 : 1e-4
+}
+
+/// A kind of model: which mixer each of its blocks has.
+enum Kind: String, CaseIterable, Sendable {
+  case teacher, student, hybrid
+
+  var configuration: ModelConfiguration {
+    let teacher = ModelConfiguration(
+      V: 11, D: 10, H: 2, feedForward: 13, mixers: [.attention, .attention, .attention], T: 17, N: 3, Q: 5)
+    return switch self {
+    case .teacher: teacher
+    case .student: teacher.student()
+    case .hybrid: teacher.student(keepingAttentionIn: [1])
+    }
+  }
+
+  /// A model of this kind with random numbers in every parameter; those of a norm's scale are near 1.
+  func model(seed: UInt64 = 1) -> LanguageModel {
+    var random = SeededGenerator(seed: seed)
+    let model = LanguageModel(configuration, using: &random)
+    for parameter in model.parameters {
+      let noise = Tensor.normal(parameter.value.shape, deviation: 0.3, using: &random)
+      parameter.value = parameter.name.contains("norm.weight") ? .ones(noise.shape) + noise : noise
+    }
+    return model
+  }
+}
+
+/// B rows of T random tokens.
+func randomTokens(B: Int = 2, T: Int = 7, V: Int = 11, using random: inout SeededGenerator) -> Tokens {
+  Tokens((0..<(B * T)).map { _ in Int.random(in: 0..<V, using: &random) }, B: B, T: T)
+}
+
+/// Calls `body` with a directory of its own, which is removed afterwards.
+func withTemporaryDirectory(_ body: (URL) throws -> Void) throws {
+  let directory = FileManager.default.temporaryDirectory.appendingPathComponent("models-\(UUID().uuidString)")
+  try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: directory) }
+  try body(directory)
+}

@@ -1,0 +1,82 @@
+// # The matrix of a state space model
+//
+// Against the products of decays multiplied out entry by entry, and against the definition: column
+// s of the matrix is what the recurrence answers to an impulse at time s.
+
+import Tensors
+import TestSupport
+import Testing
+
+@Suite("the SSD matrix", .tallied) struct StateSpaceMatrixTests {
+  /// Products of many decays round a little more in each; what is below 1e−30 counts as that.
+  private static let floor: Scalar = 1e-30
+
+  @Test(arguments: Fading.allCases, [0, 1, 2, 5, 7, 17])
+  func eachEntryIsAProductOfDecays(_ fading: Fading, T: Int) {
+    let model = StateSpaceArguments(T: T, fading)
+    let expected = Naive.ssdMatrix(logDecay: model.logDecay, b: model.b, c: model.c, d: model.d)
+    #expect(isFinite(model.matrix))
+    expectClose(model.matrix, expected, model.name)
+    for t in 0..<T {
+      let hidden = model.matrix.sliced(t..<(t + 1), along: 2).sliced((t + 1)..<T, along: 3)
+      expectZero(hidden, "row \(t), " + model.name)
+    }
+  }
+
+  @Test(
+    arguments: [
+      (1, 1, 1, 1), (1, 7, 1, 3), (3, 5, 2, 1), (2, 5, 3, 0), (0, 5, 3, 2), (2, 5, 0, 3), (2, 67, 17, 16),
+    ])
+  func otherSizes(_ B: Int, _ T: Int, _ H: Int, _ N: Int) {
+    let model = StateSpaceArguments(B: B, T: T, H: H, N: N, P: 1)
+    let expected = Naive.ssdMatrix(logDecay: model.logDecay, b: model.b, c: model.c, d: model.d)
+    expectClose(model.matrix, expected, model.name)
+  }
+
+  // Entries far from the diagonal are tiny, and must be right in their own digits all the same.
+  @Test(arguments: [Fading.ordinary, .strong, .hardly])
+  func smallEntriesAreRightToo(_ fading: Fading) {
+    var random = SeededGenerator(for: "small \(fading)")
+    let logDecay = fading.logDecay([1, 23, 1], using: &random)
+    let ones = Tensor.ones([1, 23, 1, 1])
+    let matrix = ssdMatrix(logDecay: logDecay, b: ones, c: ones, d: Tensor.zeros([1]))
+    let expected = Naive.ssdMatrix(logDecay: logDecay, b: ones, c: ones, d: Tensor.zeros([1]))
+    // The argument of exp is a rounded sum of up to some hundreds: its error is relative here.
+    let tolerance = fading == .strong ? 100 * Tolerance.value : Tolerance.value
+    expectClose(matrix, expected, within: tolerance, floor: Self.floor, "\(fading)")
+  }
+
+  @Test(arguments: Fading.allCases, [1, 2, 7])
+  func aColumnAnswersAnImpulse(_ fading: Fading, T: Int) {
+    let model = StateSpaceArguments(T: T, fading)
+    let (B, H) = (2, 3)
+    for s in 0..<T {
+      let impulse = Naive.tabulate([B, T, H, 1]) { $0[1] == s ? 1 : 0 }
+      let answer = Naive.ssdSequence(impulse, logDecay: model.logDecay, b: model.b, c: model.c, d: model.d)
+      let column = model.matrix.sliced(s..<(s + 1), along: 3)
+      expectClose(column, answer.output.permuted([0, 2, 1, 3]), "column \(s), " + model.name)
+    }
+  }
+
+  @Test(arguments: Fading.allCases)
+  func theMatrixTimesTheInputIsTheSequence(_ fading: Fading) {
+    let model = StateSpaceArguments(T: 17, fading)
+    expectClose(headMix(model.matrix, model.x), model.stepByStep().output, within: 5 * Tolerance.value, model.name)
+    expectClose(model.sequence(Q: 5).output, headMix(model.matrix, model.x), within: 5 * Tolerance.value, model.name)
+  }
+
+  @Test func withoutFadingItIsTheLowerTriangleOfCBᵀ() {
+    let model = StateSpaceArguments(T: 7, .nothing)
+    let scores = Naive.headScores(model.c, model.b)
+    let expected = Naive.tabulate(scores.shape) { i in
+      i[3] > i[2] ? 0 : scores.at(i) + (i[2] == i[3] ? model.d[i[1]] : 0)
+    }
+    expectClose(model.matrix, expected, "α = 1")
+  }
+
+  @Test func withoutMemoryItIsDiagonal() {
+    let model = StateSpaceArguments(T: 7, .everything)
+    let outside = Naive.tabulate(model.matrix.shape) { $0[2] == $0[3] ? 0 : 1 }
+    expectZero(model.matrix * outside, "α = 0")
+  }
+}

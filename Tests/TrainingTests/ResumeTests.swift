@@ -1,0 +1,184 @@
+// # Interrupted and resumed
+//
+// A run that is interrupted at any step, once or at each, and goes on from its checkpoint is bit
+// for bit the run that was never interrupted: weights, moments, records, random state. And a file
+// that is not this run's checkpoint is refused before it changes anything.
+
+import Checkpoints
+import Foundation
+import Gradients
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+/// The bits of everything in a checkpoint: parameters and both moments by name.
+private func contents(_ file: URL) throws -> [String: [UInt64]] {
+  try Checkpoint(contentsOf: file).tensors.mapValues { bits($0) }
+}
+
+/// The number of steps that a checkpoint holds.
+private func steps(in file: URL) throws -> Int {
+  let state = try Checkpoint(contentsOf: file).metadata["state"]!
+  let object = try JSONSerialization.jsonObject(with: Data(state.utf8)) as! [String: Any]
+  return (object["records"] as! [Any]).count
+}
+
+@Suite("resuming", .tallied) struct ResumeTests {
+  @Test(arguments: [1, 3, 4, 200], 0...11) func aRunThatWasInterruptedIsTheRunThatWasNot(interval: Int, k: Int) throws
+  {
+    try withTemporaryDirectory { directory in
+      let (whole, cut) = (directory.appendingPathComponent("whole"), directory.appendingPathComponent("cut"))
+      let steady = Problem()
+      let expected = Outcome(steady, try steady.train(checkpoint: whole))
+      _ = try Problem().train(checkpoint: cut, every: interval, stop: k)
+      // What was done after the last checkpoint is lost, and done again.
+      #expect(FileManager.default.fileExists(atPath: cut.path) == (k >= interval || k == 11))
+      let second = Problem()
+      let run = try second.train(checkpoint: cut, every: interval)
+      #expect(Outcome(second, run) == expected)
+      #expect(try contents(cut) == contents(whole))
+    }
+  }
+
+  @Test func aRunMayBeInterruptedAtEachStep() throws {
+    try withTemporaryDirectory { directory in
+      let (whole, cut) = (directory.appendingPathComponent("whole"), directory.appendingPathComponent("cut"))
+      let steady = Problem()
+      let expected = Outcome(steady, try steady.train(checkpoint: whole))
+      for step in 0..<11 {
+        let run = try Problem().train(checkpoint: cut, every: 1, stop: 1)
+        #expect(run.records.count == step + 1)
+      }
+      let last = Problem()
+      // The run is over; what it made is there, and nothing is left to do.
+      #expect(Outcome(last, try last.train(checkpoint: cut)) == expected)
+      #expect(try contents(cut) == contents(whole))
+      #expect(
+        try Set(contents(cut).keys.map { $0.split(separator: ".")[0] }) == [
+          "parameter", "first_moment", "second_moment",
+        ])
+    }
+  }
+
+  @Test func theCheckpointIsWrittenAtTheIntervalAndAtTheEnd() throws {
+    try withTemporaryDirectory { directory in
+      let file = directory.appendingPathComponent("deep/er/run.safetensors")
+      let problem = Problem()
+      let run = try TrainingRun("toy", of: problem.trained, settings: Problem.settings(), checkpoint: file, every: 4)
+      let expected = [nil, nil, nil, 4, 4, 4, 4, 8, 8, 8, 11] as [Int?]
+      for step in run {
+        try problem.step(run)
+        let there = FileManager.default.fileExists(atPath: file.path) ? try steps(in: file) : nil
+        #expect(there == expected[step], "after step \(step)")
+      }
+    }
+  }
+
+  /// Settings that differ from those of the checkpoint in one thing each.
+  static let others: [(String, @Sendable (inout TrainingSettings) -> Void)] = [
+    ("steps", { $0.schedule.steps += 1 }), ("learning rate", { $0.schedule.peak *= 2 }),
+    ("warm-up", { $0.schedule.warmUp = 0.3 }), ("decay of the rate", { $0.schedule.decay = 0 }),
+    ("seed", { $0.seed += 1 }), ("tokens", { $0.tokensPerUpdate += 1 }), ("beta 1", { $0.optimiser.beta1 = 0.8 }),
+    ("beta 2", { $0.optimiser.beta2 = 0.999 }), ("epsilon", { $0.optimiser.epsilon = 1e-6 }),
+    ("weight decay", { $0.optimiser.weightDecay = 0 }), ("clipping", { $0.optimiser.clip = nil }),
+  ]
+
+  @Test func aCheckpointOfOtherSettingsIsRefused() throws {
+    try withTemporaryDirectory { directory in
+      let file = directory.appendingPathComponent("run")
+      _ = try Problem().train(checkpoint: file, stop: 6)
+      for (what, change) in ResumeTests.others {
+        var settings = Problem.settings()
+        change(&settings)
+        try refuses(file, settings: settings, mentions: ["settings", file.path, "remove it"], "other \(what)")
+      }
+      try refuses(file, name: "stage 2", mentions: ["its name is toy, this run's stage 2", file.path], "other name")
+      try rewriteState(of: file) { $0["scalar"] = "Half" }
+      try refuses(file, mentions: ["number type is Half, this run's \(scalarName)"], "other numbers")
+    }
+  }
+
+  @Test func aDamagedCheckpointIsRefused() throws {
+    try withTemporaryDirectory { directory in
+      let file = directory.appendingPathComponent("run")
+      _ = try Problem().train(checkpoint: file, stop: 6)
+      let whole = try Data(contentsOf: file)
+      for length in [0, 1, 7, 8, 9, 100, whole.count / 2, whole.count - 1] {
+        try whole.prefix(length).write(to: file)
+        try refuses(file, mentions: [file.path], "the first \(length) bytes")
+      }
+      try Data("not a checkpoint".utf8).write(to: file)
+      try refuses(file, mentions: [file.path], "garbage")
+      try Checkpoint(tensors: ["a": .zeros([3])]).write(to: file)
+      try refuses(file, mentions: ["state of a training run"], "a model's weights")
+
+      let changes: [(String, (inout [String: Any]) -> Void)] = [
+        ("no name", { $0["name"] = nil }), ("no random state", { $0["random"] = nil }),
+        ("a random state of zeros", { $0["random"] = ["state": [0, 0, 0, 0]] }),
+        ("a random state of three words", { $0["random"] = ["state": [1, 2, 3]] }),
+        ("records that are too short", { $0["records"] = [[1.0, 2.0]] }),
+        ("names of details that are none of them", { $0["detailNames"] = ["half"] }),
+        ("records of text", { $0["records"] = "five" }),
+      ]
+      for (what, change) in changes {
+        try whole.write(to: file)
+        try rewriteState(of: file, change)
+        try refuses(file, mentions: ["state of a training run"], what)
+      }
+      for kind in ["parameter", "first_moment", "second_moment"] {
+        for (what, tensor, mention) in [("missing", nil, "no tensor"), ("misshapen", Tensor.zeros([5]), "shape")] {
+          try whole.write(to: file)
+          var checkpoint = try Checkpoint(contentsOf: file)
+          checkpoint.tensors["\(kind).gain"] = tensor
+          try checkpoint.write(to: file)
+          try refuses(file, mentions: ["\(kind).gain", mention], "\(kind) \(what)")
+        }
+      }
+      // And the whole file is still good.
+      try whole.write(to: file)
+      #expect(try Problem().train(checkpoint: file, stop: 0).records.count == 6)
+    }
+  }
+
+  @Test func aPlaceThatCannotBeWrittenIsAnError() throws {
+    try withTemporaryDirectory { directory in
+      let blocker = directory.appendingPathComponent("file")
+      try Data([1]).write(to: blocker)
+      let error = try #require(throws: CheckpointError.self) {
+        try Problem().train(checkpoint: blocker.appendingPathComponent("run"), every: 2)
+      }
+      #expect(error.description.contains(blocker.path), "\(error)")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["file"])
+    }
+  }
+
+  /// Changes the state of a run in its checkpoint.
+  private func rewriteState(of file: URL, _ change: (inout [String: Any]) -> Void) throws {
+    var checkpoint = try Checkpoint(contentsOf: file)
+    let text = Data(checkpoint.metadata["state"]!.utf8)
+    var state = try JSONSerialization.jsonObject(with: text) as! [String: Any]
+    change(&state)
+    checkpoint.metadata["state"] = String(decoding: try JSONSerialization.data(withJSONObject: state), as: UTF8.self)
+    try checkpoint.write(to: file)
+  }
+
+  /// Checks that a run does not begin with this checkpoint, says why, and leaves its parameters as
+  /// they were.
+  private func refuses(
+    _ file: URL, name: String = "toy", settings: TrainingSettings = Problem.settings(), mentions: [String],
+    _ what: String
+  ) throws {
+    let problem = Problem()
+    do {
+      _ = try problem.train(name, settings: settings, checkpoint: file)
+      Issue.record("\(what): accepted")
+    } catch let error as any CustomStringConvertible {
+      for mention in mentions { #expect(error.description.contains(mention), "\(what): \(error)") }
+      #expect(error is TrainingError || error is CheckpointError)
+    }
+    for (mine, untouched) in zip(problem.parameters, Problem().parameters) {
+      expectIdentical(mine.value, untouched.value, "\(what): \(mine.name)")
+    }
+  }
+}
