@@ -48,5 +48,5 @@ public enum Arm: String, CaseIterable, Codable, Sendable {
   }
 
   /// The rates that a sweep tries in the last stage of each arm.
-  public static let sweptRates = [7.5e-4, 1.5e-3, 3e-3, 6e-3]
+  public static let sweptRates = [7.5e-4, 1.5e-3, 3e-3, 6e-3, 1.2e-2]
 }

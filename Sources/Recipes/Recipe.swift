@@ -55,7 +55,7 @@ public struct Recipe: Codable, Equatable, Sendable {
     var recipe = Recipe()
     (recipe.D, recipe.H, recipe.L, recipe.N, recipe.Q) = (32, 2, 2, 8, 16)
     (recipe.T, recipe.B, recipe.windows) = (48, 4, 16)
-    recipe.teacherSteps = 240
+    recipe.teacherSteps = 600
     (recipe.studentSteps, recipe.orientationSteps, recipe.alignmentEnd) = (60, 12, 30)
     recipe.checkpointInterval = 20
     return recipe

@@ -28,17 +28,6 @@ private let roundingShift: Float = 12_582_912  // 1.5 · 2²³
 private let smallestArgument: Float = -87.33654  // ln 2⁻¹²⁶
 private let largestArgument: Float = 88.72283  // ln of the largest finite Float
 
-@inline(__always)
-private func polynomial(_ r: Float) -> Float {
-  var p: Float = 1 / 5040
-  p = p * r + 1 / 720
-  p = p * r + 1 / 120
-  p = p * r + 1 / 24
-  p = p * r + 1 / 6
-  p = p * r + 1 / 2
-  return (p * r) * r + r + 1
-}
-
 private let mantissaBits: UInt32 = 23
 #else
 private let log2e: Double = 1.4426950408889634
@@ -48,15 +37,23 @@ private let roundingShift: Double = 6_755_399_441_055_744  // 1.5 · 2⁵²
 private let smallestArgument: Double = -708.3964185322641  // ln 2⁻¹⁰²²
 private let largestArgument: Double = 709.782712893384  // ln of the largest finite Double
 
+private let mantissaBits: UInt64 = 52
+#endif
+
+/// The Taylor polynomial of exp for |r| ≤ ½ ln 2, from its highest power down; Double begins at r¹³, Float at r⁷.
 @inline(__always)
-private func polynomial(_ r: Double) -> Double {
-  var p: Double = 1 / 6_227_020_800
+private func polynomial(_ r: Scalar) -> Scalar {
+  #if Float32
+  var p: Scalar = 1 / 5040
+  #else
+  var p: Scalar = 1 / 6_227_020_800
   p = p * r + 1 / 479_001_600
   p = p * r + 1 / 39_916_800
   p = p * r + 1 / 3_628_800
   p = p * r + 1 / 362_880
   p = p * r + 1 / 40_320
   p = p * r + 1 / 5040
+  #endif
   p = p * r + 1 / 720
   p = p * r + 1 / 120
   p = p * r + 1 / 24
@@ -64,9 +61,6 @@ private func polynomial(_ r: Double) -> Double {
   p = p * r + 1 / 2
   return (p * r) * r + r + 1
 }
-
-private let mantissaBits: UInt64 = 52
-#endif
 
 /// exp x, within about one unit in the last place; exactly 0 where the result would be below the normal numbers.
 @inline(__always)

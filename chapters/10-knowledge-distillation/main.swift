@@ -144,13 +144,13 @@ chapter.plot(
     panels: [
       .lines(
         LineChart(
-          "mean of 10 steps", x: Axis("tokens seen, all stages"),
+          "mean of 5 steps", x: Axis("tokens seen, all stages"),
           y: Axis("KL divergence", unit: workshop.unit, logarithmic: true),
           series: results.filter { $0.arm != .scratchHard }.map {
             lossCurve(
               $0.arm.rawValue, $0.made.history.detail("KL"), tokensPerUpdate: recipe.tokensPerUpdate,
-              from: $0.arm.stepsBefore(recipe) * recipe.tokensPerUpdate)
-          }, references: [Reference("the teacher's entropy on one batch", y: entropy)]))
+              from: $0.arm.stepsBefore(recipe) * recipe.tokensPerUpdate, smoothing: 5)
+          }))
     ]), "loss")
 
 // ## The order
