@@ -21,6 +21,8 @@ public struct GradientReport: Sendable {
   /// A sentence for each disagreement: which input, which entry, both numbers.
   public var failures: [String] = []
 
+  public init() {}
+
   /// Whether every derivative agreed.
   public var passes: Bool { failures.isEmpty && comparisons > 0 }
 
