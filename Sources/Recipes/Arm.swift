@@ -41,7 +41,8 @@ public enum Arm: String, CaseIterable, Codable, Sendable {
   /// The learning rate of the last stage, chosen beforehand from `sweptRates`.
   public var rate: Double {
     switch self {
-    case .scratchHard, .scratchSoft: 6e-3
+    case .scratchHard: 6e-3
+    case .scratchSoft: 1.2e-2
     case .transferAndDistil: 3e-3
     case .alignAndDistil, .allStages: 1.5e-3
     }

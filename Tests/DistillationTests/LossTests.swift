@@ -64,7 +64,12 @@ import Testing
     let expected = -zip(p.elements, q.elements).reduce(0.0) { $0 + Double($1.0) * Foundation.log(Double($1.1)) } / 14
     let loss = KnowledgeDistillation(from: pair.teacher, to: pair.student).loss(tokens)
     expectClose(loss.total.value, Tensor(Scalar(expected)), within: Tolerance.loss, "\(student)")
-    #expect(loss.parts.isEmpty)
+    // Its parts: the teacher's entropy −Σ p log p, and what is left, the divergence.
+    let entropy = -p.elements.reduce(0.0) { $0 + Double($1) * Foundation.log(Double($1)) } / 14
+    #expect(loss.parts.map(\.0) == ["entropy of the teacher", "KL"])
+    expectClose(
+      Tensor(loss.parts.map { Scalar($0.1) }), Tensor([Scalar(entropy), Scalar(expected - entropy)]),
+      within: Tolerance.loss, "\(student), parts")
   }
 
   @Test(arguments: Student.allCases) func theLastStagesGradientIsThatOfTheDivergence(student: Student) {
