@@ -60,7 +60,10 @@ class Program:
         return json.loads(self.ask("about"))
 
     def end(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass  # It has ended already.
         self.process.wait()
 
 

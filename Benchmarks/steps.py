@@ -3,8 +3,7 @@
     python3 steps.py FOLDER [--threads 2]
 
 FOLDER is what bench-steps wrote for the line `export FOLDER`: both programs begin with the same weights and go through
-the same tokens. The program answers the lines that Benchmarks/steps/main.swift describes, but for `export`,
-and some more:
+the same tokens. The program answers the lines that Benchmarks/steps/main.swift describes, all but `export`, and more:
 
     tune KIND                 tries the ways in which PyTorch can compute this kind of step, keeps the fastest, names it
     ways KIND                 names all ways
@@ -21,8 +20,13 @@ import struct
 import sys
 import time
 
-import torch
-import torch.nn.functional as F
+try:
+    import torch
+    import torch.nn.functional as F
+except ImportError:
+    sys.exit(
+        f"steps.py: {sys.executable} has no torch. Debian: apt-get install python3-torch, then --python"
+        " /usr/bin/python3. Elsewhere: pip install torch in a virtual environment, and --python with the python of that.")
 
 KINDS = ("teacher", "stage1", "stage2", "stage3")
 

@@ -104,11 +104,11 @@ import Testing
   }
 
   #if os(Linux)
-    @Test func aForbiddenDirectoryIsNamed() throws {
-      let error = try #require(throws: CheckpointError.self) {
-        try AtomicFile.write("text", to: URL(fileURLWithPath: "/proc/x.txt"))
-      }
-      #expect(error.description.contains("directory /proc"), "\(error)")
+  @Test func aForbiddenDirectoryIsNamed() throws {
+    let error = try #require(throws: CheckpointError.self) {
+      try AtomicFile.write("text", to: URL(fileURLWithPath: "/proc/x.txt"))
     }
+    #expect(error.description.contains("directory /proc"), "\(error)")
+  }
   #endif
 }

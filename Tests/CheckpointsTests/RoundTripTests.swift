@@ -130,20 +130,20 @@ import Testing
   }
 
   #if !(os(macOS) && arch(x86_64))
-    @Test func everyHalfIsRead() throws {
-      let all = safetensors(
-        #"{"x":{"dtype":"F16","shape":[65536],"data_offsets":[0,131072]}}"#,
-        numbers: (0...UInt16.max).flatMap { littleEndian($0) })
-      let read = try Checkpoint(all, file: "h").tensors["x"]!.elements
-      for (pattern, number) in zip(0...UInt16.max, read) {
-        let half = Float16(bitPattern: pattern)
-        if half.isNaN {
-          #expect(number.isNaN)
-        } else if number.bitPattern != Scalar(half).bitPattern {
-          Issue.record("\(pattern) gave \(number) instead of \(half)")
-        }
+  @Test func everyHalfIsRead() throws {
+    let all = safetensors(
+      #"{"x":{"dtype":"F16","shape":[65536],"data_offsets":[0,131072]}}"#,
+      numbers: (0...UInt16.max).flatMap { littleEndian($0) })
+    let read = try Checkpoint(all, file: "h").tensors["x"]!.elements
+    for (pattern, number) in zip(0...UInt16.max, read) {
+      let half = Float16(bitPattern: pattern)
+      if half.isNaN {
+        #expect(number.isNaN)
+      } else if number.bitPattern != Scalar(half).bitPattern {
+        Issue.record("\(pattern) gave \(number) instead of \(half)")
       }
     }
+  }
   #endif
 
   // Spaces, other orders of keys and of tensors, escapes, unaligned numbers: all allowed.

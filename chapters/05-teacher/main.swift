@@ -23,7 +23,7 @@ import Training
 
 let chapter = Chapter(
   "05-teacher", question: "What does a Transformer learn that is worth handing on?",
-  duration: "3 minutes on 2 cores; 10 seconds with --quick")
+  duration: "3 minutes on 2 cores; 5 seconds with --quick")
 
 // ## The text
 //

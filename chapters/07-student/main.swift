@@ -23,7 +23,7 @@ import Training
 
 let chapter = Chapter(
   "07-student", question: "What becomes of each teacher weight?",
-  duration: "20 seconds with a teacher from chapter 05; 10 seconds with --quick")
+  duration: "5 seconds with a teacher from chapter 05; 5 seconds with --quick")
 
 let workshop = chapter.openWorkshop()
 let recipe = workshop.recipe

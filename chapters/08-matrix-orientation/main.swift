@@ -29,7 +29,7 @@ struct Options: ParsableArguments {
 
 let chapter = Chapter(
   "08-matrix-orientation", question: "Can the student's matrix be turned toward the teacher's?",
-  duration: "1 minute with a teacher from chapter 05; 10 seconds with --quick", options: Options.self)
+  duration: "10 seconds with a teacher from chapter 05; 5 seconds with --quick", options: Options.self)
 
 let workshop = chapter.openWorkshop()
 let recipe = workshop.recipe

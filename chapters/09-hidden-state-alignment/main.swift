@@ -24,7 +24,7 @@ import Training
 
 let chapter = Chapter(
   "09-hidden-state-alignment", question: "Can each mixer put out what attention puts out, and does stage 1 help?",
-  duration: "1 minute with a teacher from chapter 05; 10 seconds with --quick")
+  duration: "half a minute with a teacher from chapter 05; 5 seconds with --quick")
 
 let workshop = chapter.openWorkshop()
 let recipe = workshop.recipe

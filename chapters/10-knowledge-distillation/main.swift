@@ -7,9 +7,9 @@
 //
 // The chapter puts five ways of spending one budget side by side, from a student that never saw a
 // teacher to one that went through all three stages, and measures them on the same held-out
-// windows. The default run takes about a minute once the teacher is there. With `--seeds 3 --sweep`
-// it runs every arm with several learning rates for each seed, which takes most of an hour and is
-// how the last rates of the default run were chosen.
+// windows. The default run takes a minute or two once the teacher is there. With `--seeds 3
+// --sweep` it runs every arm with several learning rates for each seed, which takes most of an hour
+// and is how the last rates of the default run were chosen.
 
 import ArgumentParser
 import Corpora
@@ -37,7 +37,7 @@ struct Options: ParsableArguments {
 
 let chapter = Chapter(
   "10-knowledge-distillation", question: "What is each stage worth, for the same number of tokens?",
-  duration: "2 minutes with a teacher from chapter 05; 10 seconds with --quick", options: Options.self)
+  duration: "2 minutes with a teacher from chapter 05; 5 seconds with --quick", options: Options.self)
 
 let workshop = chapter.openWorkshop()
 let recipe = workshop.recipe
