@@ -12,7 +12,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := main
-.PHONY: main help deps build chapters chapter test test-float lint floors clean expected
+.PHONY: main help deps build chapters chapter test test-float lint floors bench clean expected
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
@@ -114,6 +114,20 @@ lint: ## check the form of the sources
 
 floors: deps ## check that no module imports what its floor does not name
 	swift build $(FLAGS) --build-tests --explicit-target-dependency-import-check error
+
+# ---- Speed
+
+# A python3 that has PyTorch; Debian's is python3-torch, PyPI's pip install torch.
+PYTHON ?= python3
+
+bench: build ## time one optimiser step of each kind beside PyTorch: make bench PYTHON=/path/to/python3
+	@if ! $(PYTHON) -c 'import torch' 2> /dev/null; then
+	  echo 'make bench: $(PYTHON) has no PyTorch to compare with.' >&2
+	  echo 'Install one (sudo apt-get install python3-torch, or pip install torch), and name its python: make bench PYTHON=FILE' >&2
+	  exit 1
+	fi
+	$(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON) --check
+	$(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON)
 
 # ---- What comes from outside
 

@@ -92,6 +92,12 @@ let package = Package(
     .executableTarget(
       name: "compare-transcripts", dependencies: ["Notebook"], path: "Sources/compare-transcripts"),
 
+    .executableTarget(
+      name: "bench-steps",
+      dependencies: [
+        "Tensors", "Gradients", "Layers", "Models", "Training", "Distillation", "Recipes", "Checkpoints",
+      ], path: "Benchmarks/steps"),
+
     // MARK: - Tests
     .target(
       name: "TestSupport", dependencies: ["Tensors", "Gradients", "GradientChecking"], path: "Tests/TestSupport"),
