@@ -29,10 +29,10 @@ func chapter(_ name: String) -> Target {
 }
 
 /// The tests of one module, in Tests/NAMETests.
-func tests(of name: String, with dependencies: [Target.Dependency] = []) -> Target {
+func tests(of name: String, with dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
   .testTarget(
     name: "\(name)Tests", dependencies: [.byName(name: name), "TestSupport"] + dependencies,
-    path: "Tests/\(name)Tests")
+    path: "Tests/\(name)Tests", exclude: exclude)
 }
 
 let package = Package(
@@ -110,7 +110,10 @@ let package = Package(
     tests(of: "Models", with: ["Tensors", "Gradients", "Layers", "Checkpoints", "GradientChecking"]),
     tests(
       of: "Distillation",
-      with: ["Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "GradientChecking"]),
+      with: [
+        "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints", "GradientChecking",
+      ],
+      exclude: ["Golden"]),
     tests(of: "Plots"),
     tests(of: "Notebook", with: ["Plots", argumentParser]),
     .testTarget(

@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -64,7 +65,11 @@ class Program:
             self.process.stdin.close()
         except BrokenPipeError:
             pass  # It has ended already.
-        self.process.wait()
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 # ---- Tables
@@ -191,6 +196,8 @@ def main():
     if arguments.rounds < 2:
         parser.error("--rounds has to be at least 2")
 
+    # A signal ends the two programs as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory() as folder:
         programs = []
         try:
@@ -208,6 +215,8 @@ def main():
         except Failure as failure:
             print(f"compare.py: {failure}", file=sys.stderr)
             return 2
+        except KeyboardInterrupt:
+            return 130
         finally:
             for program in programs:
                 program.end()
