@@ -110,7 +110,7 @@ test-float: deps ## run the tests with 32-bit numbers
 	swift test $(FLOAT) --disable-testable-imports --disable-xctest
 
 lint: ## check the form of the sources
-	swift format lint --strict --recursive Sources Tests chapters Package.swift
+	swift format lint --strict --recursive Sources Tests chapters Benchmarks Package.swift
 
 floors: deps ## check that no module imports what its floor does not name
 	swift build $(FLAGS) --build-tests --explicit-target-dependency-import-check error
