@@ -128,9 +128,9 @@ table(
 check("the teacher beats frequencies", heldOutLoss.mean, lessThan: knowingFrequencies)
 if workshop.isReference { check("the teacher is well trained", heldOutLoss.mean, atMost: 1.40) }
 
-// The training loss is the lower one, though no text was seen twice: the run is shorter than one
-// pass through the Bible. The held-out part is its end, letters and Revelation, while most of what
-// the model learned from is the Old Testament. A teacher is measured where a student will be.
+// The training loss is the lower one, though the run is shorter than one pass through the text. In
+// the King James Bible the held-out part is the end, letters and Revelation, while most of what the
+// model learns from is the Old Testament. A teacher is measured where a student will be.
 
 chapter.record(teacher.history)
 chapter.plot(
