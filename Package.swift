@@ -95,7 +95,7 @@ let package = Package(
     .executableTarget(
       name: "bench-steps",
       dependencies: [
-        "Tensors", "Gradients", "Layers", "Models", "Training", "Distillation", "Recipes", "Checkpoints",
+        "Tensors", "Gradients", "Layers", "Models", "Training", "Distillation", "Recipes", "Checkpoints", "Notebook",
       ], path: "Benchmarks/steps"),
 
     // MARK: - Tests

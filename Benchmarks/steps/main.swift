@@ -21,6 +21,7 @@ import Distillation
 import Foundation
 import Gradients
 import Models
+import Notebook
 import Recipes
 import Tensors
 import Training
@@ -31,11 +32,6 @@ let V = 63
 /// The kinds of step.
 enum Kind: String, CaseIterable, CodingKeyRepresentable, Encodable {
   case teacher, stage1, stage2, stage3
-}
-
-/// Why a line could not be answered.
-struct Complaint: Error, CustomStringConvertible {
-  let description: String
 }
 
 // ## The exercise
@@ -183,13 +179,13 @@ struct Bench {
     let words = line.split(separator: " ").map(String.init)
     func kind(_ index: Int) throws -> Kind {
       guard words.indices.contains(index), let kind = Kind(rawValue: words[index]) else {
-        throw Complaint(description: "'\(line)' names none of \(Kind.allCases.map(\.rawValue))")
+        throw Complaint("'\(line)' names none of \(Kind.allCases.map(\.rawValue))")
       }
       return kind
     }
     func count(_ index: Int) throws -> Int {
       guard words.indices.contains(index), let count = Int(words[index]), count > 0 else {
-        throw Complaint(description: "'\(line)' names no number of steps")
+        throw Complaint("'\(line)' names no number of steps")
       }
       return count
     }
@@ -203,7 +199,7 @@ struct Bench {
         teacher: exercise.teacher.parameterCount, student: exercise.student.parameterCount)
       return String(decoding: try JSONEncoder().encode(about), as: UTF8.self)
     case "export":
-      guard words.count == 2 else { throw Complaint(description: "'\(line)' names no folder") }
+      guard words.count == 2 else { throw Complaint("'\(line)' names no folder") }
       try Exercise(V: V).export(to: URL(filePath: words[1]))
       return "done"
     case "losses":

@@ -63,14 +63,10 @@ public func evaluate(_ student: LanguageModel, against teacher: LanguageModel, o
     // KL(p ‖ q) = H(p, q) − H(p, p)
     let divergence =
       crossEntropy(q, distributions: distributions).losses - crossEntropy(p, distributions: distributions).losses
-    let same = agreement(q, p)
-    for row in 0..<batch.inputs.B {
-      func meanOfRow(_ x: Tensor) -> Double { Double(mean(x.sliced(row..<(row + 1))).scalar) }
-      own.append(meanOfRow(ofStudent.losses))
-      teachers.append(meanOfRow(ofTeacher.losses))
-      divergences.append(meanOfRow(divergence))
-      agreements.append(meanOfRow(same))
-    }
+    own += meansOfWindows(ofStudent.losses)
+    teachers += meansOfWindows(ofTeacher.losses)
+    divergences += meansOfWindows(divergence)
+    agreements += meansOfWindows(agreement(q, p))
   }
   return Evaluation(
     crossEntropy: Estimate(own), teacherCrossEntropy: Estimate(teachers), divergence: Estimate(divergences),
@@ -81,9 +77,13 @@ public func evaluate(_ student: LanguageModel, against teacher: LanguageModel, o
 public func crossEntropy(of model: LanguageModel, on batches: [Batch]) -> Estimate {
   Estimate(
     batches.flatMap { batch in
-      let losses = crossEntropy(model(batch.inputs).value, targets: batch.targets).losses
-      return (0..<batch.inputs.B).map { Double(mean(losses.sliced($0..<($0 + 1))).scalar) }
+      meansOfWindows(crossEntropy(model(batch.inputs).value, targets: batch.targets).losses)
     })
+}
+
+/// The mean over the tokens of each window: [B, T] → B numbers.
+private func meansOfWindows(_ x: Tensor) -> [Double] {
+  (0..<x.shape[0]).map { Double(mean(x.sliced($0..<($0 + 1))).scalar) }
 }
 
 /// 1 where the largest logit of both stands at the same token, else 0: two tensors [B, T, V] → [B, T].

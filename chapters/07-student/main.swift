@@ -8,8 +8,6 @@
 // You will see the mapping table, the parts of the new mixer, its matrix beside the teacher's, and
 // what the student is worth before any distillation. It takes seconds once the teacher is there.
 
-import Checkpoints
-import Corpora
 import Distillation
 import Foundation
 import Gradients
@@ -27,8 +25,7 @@ let chapter = Chapter(
 
 let workshop = chapter.openWorkshop()
 let recipe = workshop.recipe
-let (D, H, L, N, T) = (recipe.D, recipe.H, recipe.L, recipe.N, recipe.T)
-let P = D / H
+let (D, H, T) = (recipe.D, recipe.H, recipe.T)
 let teacher = attempt { try workshop.frozenTeacher() }
 let student = workshop.newStudent()
 student.setFrozen(true)

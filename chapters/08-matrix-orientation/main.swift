@@ -10,7 +10,6 @@
 // teacher is there.
 
 import ArgumentParser
-import Corpora
 import Distillation
 import Foundation
 import Gradients

@@ -10,17 +10,13 @@
 // their loss curves, layer by layer, and the distances they reach on held-out text. The run takes
 // half a minute once the teacher is there.
 
-import Corpora
 import Distillation
-import Foundation
 import Gradients
-import Layers
 import Models
 import Notebook
 import Plots
 import Recipes
 import Tensors
-import Training
 
 let chapter = Chapter(
   "09-hidden-state-alignment", question: "Can each mixer put out what attention puts out, and does stage 1 help?",
