@@ -1,6 +1,6 @@
 // # Products of matrices
 //
-// The one place that calls OpenBLAS. A product is cut into pieces of the result's rows or columns
+// The one place that calls BLAS. A product is cut into pieces of the result's rows or columns
 // for the cores; OpenBLAS itself stays on one thread. Every kernel with an inner product goes
 // through `gemm` or `gemmInPiece`.
 //
@@ -9,7 +9,7 @@
 import COpenBLAS
 
 /// Evaluated once, before the first product: our pieces are the only parallelism.
-private let openBLASIsSerial: Void = openblas_set_num_threads(1)
+let openBLASIsSerial: Void = openblas_set_num_threads(1)
 
 /// A matrix in memory: its first element, the distance between rows, and whether it is to be read transposed.
 struct MatrixOperand {
