@@ -1,0 +1,84 @@
+// # How long it takes, and how that grows
+//
+// A time is a property of code on a machine that does other things as well. What disturbs it only
+// ever makes it longer; so we repeat, and take the median where two ways are compared and the
+// minimum where a way is measured for itself. Ways that are compared take turns, so that a slow
+// moment meets all of them.
+//
+// Growth is read from a straight line: a time of c·Tᵖ is log c + p·log T on two logarithmic axes.
+// The line is fitted by least squares, and the scatter about it says how sure its slope is:
+//
+//     p  =  Σ (xᵢ − x̄)(yᵢ − ȳ) / Σ (xᵢ − x̄)²
+//     s.e.(p)  =  √( Σ rᵢ² / (n − 2) / Σ (xᵢ − x̄)² )          rᵢ the distance of point i from the line
+
+import Foundation
+
+/// The times of several ways to do one thing, measured in turns.
+public struct Timing: Sendable {
+  /// Seconds, for each way in the order in which it was repeated.
+  public var seconds: [[Double]]
+
+  /// The median of each way.
+  public var medians: [Double] { seconds.map(median) }
+
+  /// The minimum of each way.
+  public var minima: [Double] { seconds.map { $0.min() ?? .nan } }
+}
+
+/// Does each of several ways once for warmth, then all of them in turns, and measures each.
+///
+/// - Parameters:
+///   - repetitions: how often at least, 1 or more
+///   - atLeast: seconds that the whole is to take at least; more repetitions are made until then
+public func time(repetitions: Int = 5, atLeast: Double = 0, _ ways: (() -> Void)...) -> Timing {
+  ways.forEach { $0() }
+  var timing = Timing(seconds: ways.map { _ in [] })
+  let start = ContinuousClock.now
+  var turn = 0
+  while turn < max(1, repetitions) || start.duration(to: .now) < .seconds(atLeast) {
+    for (index, way) in ways.enumerated() {
+      let duration = ContinuousClock().measure(way)
+      timing.seconds[index].append(duration / .seconds(1))
+    }
+    turn += 1
+  }
+  return timing
+}
+
+/// The middle of the sorted values, or the mean of the two in the middle; NaN if there are none.
+public func median(_ values: [Double]) -> Double {
+  if values.isEmpty { return .nan }
+  let sorted = values.sorted()
+  let middle = sorted.count / 2
+  return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+/// y = factor · x^exponent, as well as points allow.
+public struct PowerLaw: Sendable {
+  public var factor: Double
+  public var exponent: Double
+  /// The standard error of the exponent; NaN for fewer than three points.
+  public var exponentError: Double
+
+  /// Fits a straight line to the logarithms of points with positive coordinates, at least two of them.
+  public init(x: [Double], y: [Double]) {
+    precondition(x.count == y.count && x.count >= 2, "a power law needs at least two points")
+    precondition((x + y).allSatisfy { $0 > 0 }, "a power law needs positive numbers")
+    let (u, v) = (x.map { Foundation.log($0) }, y.map { Foundation.log($0) })
+    let n = Double(u.count)
+    let (centreU, centreV) = (u.reduce(0, +) / n, v.reduce(0, +) / n)
+    let spread = u.reduce(0) { $0 + ($1 - centreU) * ($1 - centreU) }
+    let slope = zip(u, v).reduce(0) { $0 + ($1.0 - centreU) * ($1.1 - centreV) } / spread
+    let residuals = zip(u, v).map { $1 - centreV - slope * ($0 - centreU) }
+    exponent = slope
+    factor = Foundation.exp(centreV - slope * centreU)
+    exponentError =
+      n > 2 ? (residuals.reduce(0) { $0 + $1 * $1 } / (n - 2) / spread).squareRoot() : .nan
+  }
+
+  /// The value of the law at x.
+  public func callAsFunction(_ x: Double) -> Double { factor * pow(x, exponent) }
+
+  /// The exponent with its standard error: "2.03 ± 0.02".
+  public var text: String { "\(number(exponent, decimals: 2)) ± \(number(exponentError, decimals: 2))" }
+}
