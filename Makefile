@@ -12,7 +12,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := main
-.PHONY: main help deps build chapters chapter test test-float lint floors bench clean expected
+.PHONY: main help deps build chapters chapter test test-float test-gradients lint floors bench clean expected
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
@@ -108,6 +108,14 @@ test: deps ## run the tests with 64-bit numbers
 test-float: deps ## run the tests with 32-bit numbers
 	swift build $(FLOAT) --build-tests
 	swift test $(FLOAT) --disable-testable-imports --disable-xctest
+
+test-gradients: deps ## check every derivative; print instances, comparisons and the worst error for each primitive
+	@swift build $(FLAGS) --build-tests
+	mkdir -p out
+	swift test $(FLAGS) --skip-build --disable-testable-imports --disable-xctest \
+	  --filter 'GradientsTests|LayersTests|ModelsTests|DistillationTests' > out/gradients.txt 2>&1 && status=0 || status=$$?
+	grep -E '^  |✘|↳|error:|Test run with' out/gradients.txt | grep -v -E 'Testing Library|Target Platform'
+	exit $$status
 
 lint: ## check the form of the sources
 	swift format lint --strict --recursive Sources Tests chapters Benchmarks Package.swift

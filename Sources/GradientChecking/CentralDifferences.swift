@@ -8,7 +8,7 @@
 //
 // With h = 1e−3 in Double the error of the formula and the rounding of f meet near 3e−13.
 //
-// Read next: `GradientCheck.swift`.
+// Read next: `GradientReport.swift`, `GradientCheck.swift`.
 
 import Tensors
 
@@ -33,4 +33,9 @@ public struct DifferenceSettings: Sendable {
 /// The derivative of `f` at 0 by four-point central differences.
 public func centralDifference(step h: Scalar, _ f: (Scalar) -> Scalar) -> Scalar {
   (f(-2 * h) - 8 * f(-h) + 8 * f(h) - f(2 * h)) / (12 * h)
+}
+
+/// The derivative at 0 of a function of one number whose value is a tensor, entry by entry.
+public func centralDifference(step h: Scalar, _ f: (Scalar) -> Tensor) -> Tensor {
+  (1 / (12 * h)) * (f(-2 * h) - 8 * f(-h) + 8 * f(h) - f(2 * h))
 }

@@ -24,6 +24,7 @@ public enum Primitive: String, CaseIterable, Sendable {
   case softmax, layerNorm, rotary, causalConvolution, embedding
   case ssdMatrix, ssdSequence
   case crossEntropyTokens, crossEntropyDistributions, distance
+  case custom
 }
 
 /// A tensor and, unless it is a constant, the node that made it.
@@ -76,11 +77,15 @@ public struct Variable {
 // tape would be tied together by closures, where the iterative release below cannot follow.
 
 /// An input of a primitive with the pullback into it: from the result's cotangent to the input's.
-typealias Input = (variable: Variable, pullback: (Tensor) -> Tensor)
+public typealias Input = (variable: Variable, pullback: (Tensor) -> Tensor)
 
 extension Variable {
   /// The result of a primitive whose pullback is given input by input.
   init(_ value: Tensor, by primitive: Primitive, from inputs: Input...) {
+    self.init(value, by: primitive, from: inputs)
+  }
+
+  private init(_ value: Tensor, by primitive: Primitive, from inputs: [Input]) {
     let tracked = inputs.filter { !$0.variable.isConstant }
     guard !tracked.isEmpty else {
       self.init(constant: value)
@@ -110,6 +115,36 @@ extension Variable {
         let all = pullback(cotangent)
         return tracked.map { all[$0] }
       })
+  }
+}
+
+// ## An operation of one's own
+//
+// Nothing above is reserved for this module. Whoever derives a pullback gives it with the value, and
+// holds it against `GradientChecking`; chapter 04 does.
+
+extension Variable {
+  /// The result of an operation that this library does not know, with a pullback into each input.
+  ///
+  /// A pullback takes the cotangent of the result, of the value's shape, and returns that of its input,
+  /// of the input's shape; another shape stops the program. It must capture tensors, never variables.
+  /// Nothing checks that it is right: `checkGradient` does.
+  public init(custom value: Tensor, from inputs: Input...) {
+    let checked = inputs.enumerated().map { index, input -> Input in
+      let shape = input.variable.shape
+      let pullback = input.pullback
+      return (
+        input.variable,
+        {
+          let result = pullback($0)
+          precondition(
+            result.shape == shape,
+            "a custom pullback into input \(index) of shape \(shape) returned a cotangent of shape \(result.shape)")
+          return result
+        }
+      )
+    }
+    self.init(value, by: .custom, from: checked)
   }
 }
 

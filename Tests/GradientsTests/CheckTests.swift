@@ -87,4 +87,82 @@ import Testing
       of: [w, v], directions: 5, settings: settings, using: &random, loss: wrong)
     #expect(failing.failures.count == 5 && failing.comparisons == 5)
   }
+
+  /// What is wrong with each of these pullbacks of 2x shows in the invariants, or does not.
+  @Test func brokenInvariantsAreSeen() {
+    var random = SeededGenerator(for: "invariants")
+    let x = Tensor.random([2, 3], for: "x")
+    func check(_ pullback: @escaping (Tensor) -> Tensor) -> GradientReport {
+      checkInvariants(at: [x], using: &random) { Variable(custom: 2 * $0[0].value, from: ($0[0], pullback)) }
+    }
+    expectPass(check { 2 * $0 }, "the right pullback")
+    // Linear, so that only differences can tell.
+    expectPass(check { 3 * $0 }, "a wrong factor")
+    var calls: Scalar = 0
+    let broken: [(String, String, (Tensor) -> Tensor)] = [
+      ("an offset", "the cotangent of zeros", { 2 * $0 + Tensor(1) }),
+      ("a square", "the cotangent of a sum", { $0 * $0 }),
+      ("NaN", "the cotangent of zeros", { $0 / Tensor.zeros([2, 3]) }),
+      (
+        "another result each time", "again",
+        {
+          calls += 1
+          return calls * $0
+        }
+      ),
+    ]
+    for (name, mention, pullback) in broken {
+      let report = check(pullback)
+      #expect(!report.passes && report.failures.contains { $0.contains(mention) }, "\(name): \(report.failures)")
+    }
+  }
+
+  @Test func aJacobianNamesOutputAndInput() {
+    let x = Tensor([1, 2, 4])
+    let square = { (x: [Variable]) in Variable(custom: x[0].value * x[0].value, from: (x[0], { 2 * $0 * x[0].value }))
+    }
+    expectIdentical(
+      jacobian(at: [x], of: square)[0], Tensor(rows: [[2, 0, 0], [0, 4, 0], [0, 0, 8]]), "diag(2x)")
+    expectPass(checkJacobian(at: [x], settings: Tolerance.differences, of: square), "squares")
+    // A neighbour gets what is due to another: each row of J still has its sum.
+    let shifted = { (x: [Variable]) in
+      Variable(
+        custom: x[0].value * x[0].value,
+        from: (
+          x[0],
+          { g in
+            let slope = 2 * g * x[0].value
+            return Tensor.concatenated([slope.sliced(1..<3), slope.sliced(0..<1)], along: 0)
+          }
+        ))
+    }
+    let report = checkJacobian(at: [x], settings: Tolerance.differences, of: shifted)
+    #expect(report.comparisons == 9 && report.failures.count == 6)
+    #expect(report.failures.contains { $0.contains("output 1 by input 0 of shape [3], entry 0: derived 4") })
+  }
+
+  @Test func aWrongProjectionIsSeen() {
+    var random = SeededGenerator(for: "projection")
+    let inputs = [Tensor.random([5, 7], for: "w"), Tensor.random([7], for: "v")]
+    let settings = Tolerance.differences
+    let right = checkProjection(at: inputs, projections: 5, settings: settings, using: &random) {
+      tanh($0[0] * $0[1])
+    }
+    expectPass(right, "tanh(w ⊙ v)")
+    let wrong = checkProjection(at: inputs, projections: 5, settings: settings, using: &random) {
+      tanh($0[0] * $0[1].detached)
+    }
+    #expect(right.comparisons == 5 && wrong.failures.count == 5)
+    #expect(wrong.failures[0].contains("projection 0 of 2 inputs: derived"))
+  }
+
+  @Test func reportsAreMerged() {
+    var first = GradientReport()
+    first.compare(derived: 1, measured: 1, tolerance: 0, "first")
+    var second = GradientReport()
+    second.compare(derived: 1, measured: 3, tolerance: 1e-3, "second")
+    first.merge(second)
+    #expect(first.comparisons == 2 && first.failures == second.failures && first.worstError == second.worstError)
+    #expect(!first.passes)
+  }
 }

@@ -1,7 +1,8 @@
 // # Every derivative is checked
 //
 // For each row of the table, each entry of each cotangent against central differences, for two
-// random cotangents. The suite closes with a table: how well, primitive by primitive. And a test
+// random cotangents; two random projections; and, where the shapes are small, the whole Jacobian.
+// The suite closes with a table: how well, primitive by primitive. And a test
 // that no primitive is without rows, so that a new one cannot come unchecked.
 //
 // Read before: `OperationCase.swift`, and `Sources/GradientChecking/GradientCheck.swift`.
@@ -22,6 +23,34 @@ import Testing
         expectPass(report, "\(operation.name): \(row.name)")
       }
     }
+  }
+
+  @Test(arguments: Operation.all)
+  func projectionsAgreeWithDifferences(_ operation: Operation) {
+    for row in operation.rows where row.inputs.contains(where: { $0.count > 0 }) {
+      var random = row.generator("projections")
+      let report = checkProjection(at: row.inputs, settings: Tolerance.differences, using: &random, of: row.function)
+      expectPass(report, "\(operation.name): \(row.name), projected")
+    }
+  }
+
+  /// The largest Jacobian that is compared as a whole.
+  private static let smallJacobian = 400
+
+  @Test(arguments: Operation.all)
+  func theWholeJacobianAgreesAtSmallShapes(_ operation: Operation) {
+    var whole = 0
+    for row in operation.rows {
+      let inputs = row.inputs
+      let outputs = row.function(inputs.map { Variable(constant: $0) }).value.count
+      let entries = outputs * inputs.reduce(0) { $0 + $1.count }
+      guard entries > 0 && entries <= Self.smallJacobian else { continue }
+      let report = checkJacobian(at: inputs, settings: Tolerance.differences, of: row.function)
+      #expect(report.comparisons == entries)
+      expectPass(report, "\(operation.name): \(row.name), whole Jacobian")
+      whole += 1
+    }
+    #expect(whole > 0, "\(operation.name) has no row that is small enough for a whole Jacobian")
   }
 
   @Test func everyPrimitiveOccursInTheTable() {

@@ -1,12 +1,12 @@
 // # Every operation keeps every promise
 //
-// For each row of the table: its value is that of the twin; a cotangent of 0 gives exact zeros; the
-// pullback is linear, gives the same bits each time, and leaves its inputs alone; an input that is
-// a constant gets nothing and changes nothing for the others; an input that is used several times
-// collects from each use.
+// For each row of the table: its value is that of the twin; its pullback keeps what every pullback
+// keeps (`GradientChecking/Invariants.swift`); an input that is a constant gets nothing and changes
+// nothing for the others; an input that is used several times collects from each use.
 //
 // Read before: `OperationCase.swift`. Read next: `DerivativeTests.swift`.
 
+import GradientChecking
 import Gradients
 import Tensors
 import TestSupport
@@ -24,47 +24,15 @@ import Testing
   }
 
   @Test(arguments: Operation.all)
-  func noCotangentGivesNothing(_ operation: Operation) {
+  func thePullbackKeepsWhatEveryPullbackKeeps(_ operation: Operation) {
     for row in operation.rows {
+      var random = row.generator("invariants")
       let inputs = row.inputs
-      let results = row.pull({ .zeros($0) }, at: inputs).cotangents
-      for (result, input) in zip(results, inputs) {
-        #expect(result.shape == input.shape, "\(row.name)")
-        expectZero(result, "cotangent 0: \(row.name)")
-      }
-    }
-  }
-
-  @Test(arguments: Operation.all)
-  func thePullbackIsLinear(_ operation: Operation) {
-    for row in operation.rows {
-      let inputs = row.inputs
-      var random = row.generator("linear")
-      let shape = row.pull({ .zeros($0) }, at: inputs).value.shape
-      let (u, v) = (Tensor.normal(shape, using: &random), Tensor.normal(shape, using: &random))
-      let ofU = row.pull({ _ in u }, at: inputs).cotangents
-      let ofV = row.pull({ _ in v }, at: inputs).cotangents
-      let ofBoth = row.pull({ _ in 2.5 * u - 0.75 * v }, at: inputs).cotangents
-      for (index, both) in ofBoth.enumerated() {
-        let expected = 2.5 * ofU[index] - 0.75 * ofV[index]
-        expectClose(both, expected, within: 5 * Tolerance.value, floor: size(of: expected), "linearity: \(row.name)")
-      }
-    }
-  }
-
-  @Test(arguments: Operation.all)
-  func itGivesTheSameBitsAndLeavesItsInputsAlone(_ operation: Operation) {
-    for row in operation.rows {
-      let inputs = row.inputs
-      let numbers = inputs.map(\.elements)
-      let cotangent = { (shape: Shape) in Tensor.random(shape, for: row.name + ", again") }
-      let first = row.pull(cotangent, at: inputs)
-      let second = row.pull(cotangent, at: inputs)
-      expectIdentical(second.value, first.value, "again: \(row.name)")
-      for (index, result) in second.cotangents.enumerated() {
-        expectIdentical(result, first.cotangents[index], "again: input \(index) of \(row.name)")
-        let original = Tensor(numbers[index], shape: inputs[index].shape)
-        expectIdentical(inputs[index], original, "untouched: input \(index) of \(row.name)")
+      let report = checkInvariants(at: inputs, tolerance: 5 * Tolerance.value, using: &random, of: row.function)
+      if inputs.contains(where: { $0.count > 0 }) {
+        expectPass(report, "invariants: \(row.name)")
+      } else {
+        #expect(report.failures.isEmpty, "\(row.name)")
       }
     }
   }

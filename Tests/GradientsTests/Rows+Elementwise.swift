@@ -59,7 +59,26 @@ extension Operation {
       }
     })
 
+  // Operations of one's own: a cube, and a product of which each factor has a pullback.
+  private static let customs = Operation(
+    .custom,
+    ([[], [7], [2, 3], [2, 0]] as [Shape]).flatMap { shape in
+      [
+        OperationCase("a cube", [argument(shape)], twin: { $0[0].each { $0 * $0 * $0 } }) {
+          let x = $0[0].value
+          return Variable(custom: x * x * x, from: ($0[0], { 3 * $0 * x * x }))
+        },
+        OperationCase(
+          "a product", [argument(shape), argument(shape)], twin: { Naive.elementwise($0[0], $0[1], *) }
+        ) {
+          let (x, y) = ($0[0].value, $0[1].value)
+          return Variable(custom: x * y, from: ($0[0], { $0 * y }), ($0[1], { x * $0 }))
+        },
+      ]
+    })
+
   static let elementwise = [
+    customs,
     arithmetic(.add, { $0 + $1 }, { $0 + $1 }),
     arithmetic(.subtract, { $0 - $1 }, { $0 - $1 }),
     arithmetic(.multiply, { $0 * $1 }, { $0 * $1 }),

@@ -26,9 +26,13 @@ extension Operation {
           ) { softmax($0[0], scale: scale, causal: true) }
         }
       } + [
+        OperationCase(
+          "softmax of ties", [.init(shape: [2, 5], make: { _ in Naive.tabulate([2, 5]) { $0[1] < 3 ? 2 : -1 } })],
+          twin: { Naive.softmax($0[0]) }
+        ) { softmax($0[0]) },
         OperationCase("saturated softmax", [argument([3, 5], .wide)], twin: { Naive.softmax($0[0], scale: 4) }) {
           softmax($0[0], scale: 4)
-        }
+        },
       ])
 
   private static let layerNorms = Operation(

@@ -6,8 +6,8 @@
 //
 //     softmax in Double: 31 instances, 2482 comparisons, worst 4.4e-16 at causal [2, 3, 7]
 //
-// With `.talliedByGroup` there is a line for each group, which is what stands before a colon in a
-// case's name. The tally travels as a task-local value, so that no test has to pass it on.
+// With `.talliedByGroup` there is a table with a line for each group, which is what stands before a
+// colon in a case's name. The tally travels as a task-local value, so that no test has to pass it on.
 //
 // Read before: `Comparing.swift`.
 
@@ -50,15 +50,25 @@ public final class Tally: Sendable {
     }
   }
 
-  /// What was compared and how far apart the worst was: one line, or one more for each group.
+  /// What was compared and how far apart the worst was: one line, or a table below it.
   func report(_ title: String, byGroup: Bool) -> String {
     let heading = "  \(title) in \(scalarName): \(total.withLock { $0.summary })"
     guard byGroup else { return heading }
-    let width = groups.withLock { $0.keys.map(\.count).max() ?? 0 }
-    let lines = groups.withLock { groups in
-      groups.sorted { $0.key < $1.key }.map { name, counts in
-        "    " + name.padding(toLength: width, withPad: " ", startingAt: 0) + "  " + counts.summary
+    let groups = groups.withLock { $0.sorted { $0.key < $1.key } }
+    let cells =
+      [["", "instances", "comparisons", "worst", "at"]]
+      + groups.map { name, counts in
+        [
+          name, "\(counts.instances)", "\(counts.comparisons)",
+          counts.worst == 0 ? "0" : String(format: "%.1e", counts.worst),
+          String(counts.place.drop { $0 != ":" }.dropFirst(2)),
+        ]
       }
+    let widths = (0..<5).map { column in cells.map { $0[column].count }.max() ?? 0 }
+    let lines = cells.map { row in
+      let name = row[0].padding(toLength: widths[0], withPad: " ", startingAt: 0)
+      let numbers = (1...3).map { String(repeating: " ", count: widths[$0] - row[$0].count) + row[$0] }
+      return "    " + ([name] + numbers + [row[4]]).joined(separator: "  ")
     }
     return ([heading] + lines).joined(separator: "\n")
   }
