@@ -20,8 +20,8 @@ func chapter(_ name: String) -> Target {
   .executableTarget(
     name: name,
     dependencies: [
-      "Tensors", "Gradients", "Layers", "Models", "Training", "Corpora", "Checkpoints", "Distillation",
-      "Recipes", "Plots", "Notebook", argumentParser,
+      "Tensors", "Gradients", "GradientChecking", "Layers", "Models", "Training", "Corpora", "Checkpoints",
+      "Distillation", "Recipes", "Plots", "Notebook", argumentParser,
     ],
     path: "chapters/\(name)",
     exclude: ["expected.txt"],
@@ -82,6 +82,7 @@ let package = Package(
       ]),
 
     // MARK: - 7  The book
+    chapter("04-gradients"),
     chapter("05-teacher"),
     chapter("07-student"),
     chapter("08-matrix-orientation"),
