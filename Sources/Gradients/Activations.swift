@@ -2,7 +2,7 @@
 //
 //     y = exp x           x̄ = ȳ ⊙ y
 //     y = log x           x̄ = ȳ / x
-//     y = tanh x          x̄ = ȳ ⊙ (1 − y²)
+//     y = tanh x          x̄ = ȳ ⊙ (1 − y)(1 + y)
 //     y = √x              x̄ = ȳ / 2y
 //     y = sigmoid x       x̄ = ȳ ⊙ y(1 − y)
 //     y = softplus x      x̄ = ȳ ⊙ sigmoid x
@@ -13,7 +13,7 @@
 // gelu compute their exponential again rather than keep it: a pass over memory costs more than the
 // polynomial.
 //
-// Read before: `Tensors/Exponential.swift`, where the formulas stand.
+// Read before: `Tensors/Sigmoids.swift`, where the formulas stand, and how exact they are.
 
 import Tensors
 

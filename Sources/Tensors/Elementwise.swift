@@ -5,7 +5,7 @@
 // core stays a call for each element, where a struct's method is known when the loop is compiled,
 // is inlined, and becomes vector code (GELU: 0.1 against 1.1 elements per nanosecond).
 //
-// Read before: `Exponential.swift`, `Parallel.swift`. Read next: `ElementwiseFunctions.swift`.
+// Read before: `Sigmoids.swift`, `Parallel.swift`. Read next: `ElementwiseFunctions.swift`.
 
 /// A function of one number.
 protocol Unary: Sendable {

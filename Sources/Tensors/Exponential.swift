@@ -1,4 +1,4 @@
-// # The exponential function, and what is built on it
+// # The exponential function
 //
 // A Transformer of this size spends a good part of its time in `exp`: softmax, GELU, SiLU, the
 // decay matrix. The C library's `exp` takes one number a call. This one has no branch and no table,
@@ -16,7 +16,7 @@
 // mask is then not a mask. Here everything below the smallest normal number is exactly 0,
 // everything above the largest is +∞, NaN stays NaN.
 //
-// Read before: `Parallel.swift`. Read next: `Elementwise.swift`.
+// Read before: `Parallel.swift`. Read next: `Sigmoids.swift`, what is built on it.
 
 import Foundation
 
@@ -71,27 +71,4 @@ func exponential(_ x: Scalar) -> Scalar {
   let scaled = Scalar(bitPattern: polynomial(r).bitPattern &+ (shifted.bitPattern << mantissaBits))
   // What is not below the largest argument is above it or NaN, and x + ∞ is right for both.
   return x < smallestArgument ? 0 : (x <= largestArgument ? scaled : x + .infinity)
-}
-
-/// 1 / (1 + exp(−x))
-@inline(__always)
-func logistic(_ x: Scalar) -> Scalar { 1 / (1 + exponential(-x)) }
-
-/// log(1 + exp x), without overflow for large x and without cancellation for small ones.
-@inline(__always)
-func softened(_ x: Scalar) -> Scalar { max(x, 0) + log1p(exponential(-abs(x))) }
-
-/// 2·√(2/π), the factor inside the tanh form of GELU after tanh u = 2·sigmoid(2u) − 1.
-private let geluFactor: Scalar = 1.5957691216057308
-private let geluCubic: Scalar = 0.044715
-
-/// GELU in its tanh form, ½x(1 + tanh(√(2/π)(x + 0.044715x³))), written with a sigmoid: x · sigmoid(2√(2/π)(x + 0.044715x³)).
-@inline(__always)
-func gaussianError(_ x: Scalar) -> Scalar { x * logistic(geluFactor * x * (1 + geluCubic * x * x)) }
-
-/// The derivative of `gaussianError`: s + x·s(1 − s)·u′ with s = sigmoid(u).
-@inline(__always)
-func gaussianErrorSlope(_ x: Scalar) -> Scalar {
-  let s = logistic(geluFactor * x * (1 + geluCubic * x * x))
-  return s + x * s * (1 - s) * geluFactor * (1 + 3 * geluCubic * x * x)
 }
