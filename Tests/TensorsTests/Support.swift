@@ -1,7 +1,9 @@
 // # What these tests share
 //
-// Whole numbers, whose sums and products are exact in both builds, and a look-up by position.
+// Whole numbers, whose sums and products are exact in both builds, a look-up by position, and what
+// it takes to measure an error in ulp: a wider number, and the neighbours of a number.
 
+import Foundation
 import Tensors
 import TestSupport
 
@@ -27,3 +29,35 @@ extension Tensor {
 
 /// The sizes of so many axes of size 1.
 func ones(_ rank: Int) -> [Int] { [Int](repeating: 1, count: rank) }
+
+// ## Errors in ulp
+
+#if Float32
+/// A precision in which the C library's functions are exact to us.
+typealias Wide = Double
+#elseif arch(x86_64) && !os(Windows) && !os(Android)
+/// A precision in which the C library's functions are exact to us.
+typealias Wide = Float80
+#else
+/// There is nothing wider than Double here: the reference has an error of its own, `referenceError`.
+typealias Wide = Double
+#endif
+
+/// How far a reference in `Wide` may itself be off, in ulp of a Scalar.
+let referenceError = Wide.self == Scalar.self ? 2.0 : 0
+
+/// The distance of a result from the truth, in ulp of the truth or of another number.
+func error(of actual: Scalar, truth: Wide, inUlpOf scale: Wide? = nil) -> Double {
+  let unit = Scalar(abs(scale ?? truth)).ulp
+  return Double(abs(Wide(actual) - truth) / Wide(unit))
+}
+
+/// `count` neighbouring numbers with `middle` amid.
+func neighbours(of middle: Scalar, _ count: Int) -> [Scalar] {
+  var x = middle
+  for _ in 0..<(count / 2) { x = x.nextDown }
+  return (0..<count).map { _ in
+    defer { x = x.nextUp }
+    return x
+  }
+}

@@ -27,6 +27,24 @@ public enum Tolerance {
   /// `exp` over its whole range, in units in the last place of the true result.
   public static let exponential = isDouble ? 1.0 : 1.05
 
+  /// The other elementwise functions, as the library states them, in ulp of what `ElementwiseErrorTests` names.
+  public enum Ulp {
+    /// The C library's, about which other systems may promise something else.
+    public static let (log, tanh) = (0.82, 2.3)
+    /// Correctly rounded.
+    public static let sqrt = 0.5
+    public static let (sigmoid, softplus, silu) = (2.4, 1.7, 2.4)
+    /// Right of 0, and left of it in units that grow with the exponential's argument.
+    public static let (gelu, geluLeft) = (2.5, 2.8)
+    /// Slopes as functions of the value.
+    public static let (sigmoidSlope, tanhSlope) = (1.5, 1.6)
+    /// Slopes in units of 1, and in units of the sum of their terms' magnitudes.
+    public static let (siluSlope, siluTerms) = (2.2, 5.0)
+    public static let (geluSlope, geluTerms) = (2.3, 3.0)
+    /// By how much a growing function may fall from a number to the next.
+    public static let fall = 1.0
+  }
+
   /// Derivatives by central differences. In Float the nudge is the standard one and the tolerance a
   /// tenth of it: at small shapes less is lost in the sum over the outputs.
   public static let differences =
