@@ -1,7 +1,7 @@
 // # What every mixer promises
 //
-// Both mixers at once: nothing flows from the future to the past, rows of a batch do not see each
-// other, and the list of parameters is just what the output depends on.
+// Both mixers at once: nothing flows from the future to the past, and rows of a batch do not see each
+// other. What output and matrix depend on is in the table of layers.
 
 import Gradients
 import Layers
@@ -54,43 +54,6 @@ import Testing
         expectClose(
           together.matrix.value.sliced(b..<(b + 1)), alone.matrix.value, within: Tolerance.layer, "\(name), matrix")
       }
-    }
-  }
-
-  @Test func theListOfParametersIsWhatTheOutputDependsOn() {
-    var random = SeededGenerator(seed: 33)
-    let u = Variable(constant: .normal([2, 5, 15], using: &random))
-    for (name, mixer) in MixerTests.mixers() {
-      let tape = TapeSummary(of: mixer(u))
-      #expect(tape.leafCount == mixer.parameters.count, "\(name)")
-      for parameter in mixer.parameters { #expect(tape.reaches(parameter), "\(name): \(parameter.name)") }
-      #expect(Set(mixer.parameters.map(\.name)).count == mixer.parameters.count, "\(name): a name twice")
-    }
-  }
-
-  // Of a matrix, stage 1 trains this and nothing else.
-  @Test func theMatrixDependsOnAPartOfThem() {
-    var random = SeededGenerator(seed: 34)
-    let (attention, mamba) = (randomAttention(using: &random), randomMamba(using: &random))
-    let u = Variable(constant: .normal([2, 5, 15], using: &random))
-    let cases: [(any MatrixMixer, [Parameter])] = [
-      (attention, attention.queries.parameters + attention.keys.parameters),
-      (mamba, [mamba.inProjection, mamba.convolutionWeight, mamba.convolutionBias, mamba.skip]),
-    ]
-    for (mixer, expected) in cases {
-      let tape = TapeSummary(of: mixer.matrix(u))
-      #expect(tape.leafCount == expected.count)
-      for parameter in expected { #expect(tape.reaches(parameter), "\(parameter.name)") }
-    }
-  }
-
-  @Test func frozenParametersLeaveNoTape() {
-    var random = SeededGenerator(seed: 35)
-    let u = Variable(constant: .normal([2, 5, 15], using: &random))
-    for (name, mixer) in MixerTests.mixers() {
-      for parameter in mixer.parameters { parameter.isFrozen = true }
-      let both = mixer.outputAndMatrix(u)
-      #expect(both.output.isConstant && both.matrix.isConstant, "\(name)")
     }
   }
 }
