@@ -1,9 +1,8 @@
 // # Whole models
 //
 // The block's equation; what a trace shows, and where it ends (before the final norm: the trap of
-// stage 2); what a token may depend on; and the slope of the whole.
+// stage 2); what a token may depend on. Its derivatives are in the table of models.
 
-import GradientChecking
 import Gradients
 import Layers
 import Models
@@ -99,31 +98,6 @@ import Testing
           traces[layer].output.value.sliced(row..<(row + 1)), trace.output.value, within: Tolerance.model,
           "\(kind), u[\(layer + 1)], row \(row)")
       }
-    }
-  }
-
-  @Test(arguments: Kind.allCases) func theSlopeOfTheWholeModelIsRight(kind: Kind) {
-    var random = SeededGenerator(seed: 12)
-    let model = kind.model()
-    let (tokens, targets) = (randomTokens(using: &random), randomTokens(using: &random))
-    // Random weights for the tokens, since a plain mean could hide an exchange of two.
-    let weights = Variable(constant: .normal([2, 7], using: &random))
-    let report = checkDirectionalGradient(of: model.parameters, directions: 5, using: &random) {
-      sum(crossEntropy(model(tokens), targets: targets) * weights)
-    }
-    expectPass(report, "\(kind)")
-  }
-
-  // One parameter at a time, so that a small one is not drowned by the others.
-  @Test(arguments: Kind.allCases) func theSlopeByEachParameterIsRight(kind: Kind) {
-    var random = SeededGenerator(seed: 13)
-    let model = kind.model()
-    let (tokens, targets) = (randomTokens(using: &random), randomTokens(using: &random))
-    for parameter in model.parameters {
-      let report = checkDirectionalGradient(of: [parameter], directions: 2, using: &random) {
-        mean(crossEntropy(model(tokens), targets: targets))
-      }
-      expectPass(report, "\(kind), \(parameter.name)")
     }
   }
 }

@@ -32,17 +32,9 @@ enum Kind: String, CaseIterable, Sendable {
   func model(seed: UInt64 = 1) -> LanguageModel {
     var random = SeededGenerator(seed: seed)
     let model = LanguageModel(configuration, using: &random)
-    for parameter in model.parameters {
-      let noise = Tensor.normal(parameter.value.shape, deviation: 0.3, using: &random)
-      parameter.value = parameter.name.contains("norm.weight") ? .ones(noise.shape) + noise : noise
-    }
+    randomise(model.parameters, deviation: 0.3, using: &random)
     return model
   }
-}
-
-/// B rows of T random tokens.
-func randomTokens(B: Int = 2, T: Int = 7, V: Int = 11, using random: inout SeededGenerator) -> Tokens {
-  Tokens((0..<(B * T)).map { _ in Int.random(in: 0..<V, using: &random) }, B: B, T: T)
 }
 
 /// Calls `body` with a directory of its own, which is removed afterwards.

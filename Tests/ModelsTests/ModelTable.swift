@@ -1,0 +1,91 @@
+// # The table of blocks and models
+//
+// The blocks of a hybrid, one with attention and one with a state space mixer, and the three kinds
+// of models under the two losses that they are trained with: the cross-entropy of the tokens that
+// came, and of another model's distributions. A row's output is the loss of each token, which the
+// check weighs at random: a plain mean could hide an exchange of two. It is taken fourfold, so that
+// the smallest slopes, those of the queries' biases, are well above Float's tolerance.
+//
+// Smaller than the models of the other tests, for here every number is nudged.
+//
+// Read before: `TestSupport/LayerCase.swift`. Read next: `ModelTableTests.swift`.
+
+import Gradients
+import Layers
+import Models
+import Tensors
+import TestSupport
+
+extension LayerCase {
+  static let all = blocks + models
+
+  // ## Blocks
+
+  static let blocks = [(0, "mamba"), (1, "attention")].flatMap { index, kind in
+    [
+      LayerCase(Block.self, "\(kind)") { random in
+        let block = tiny(.hybrid, using: &random).blocks[index]
+        return Subject(block.parameters, at: [state(using: &random)]) { block($0[0]) }
+      },
+      // All that a trace keeps.
+      LayerCase(Block.self, "\(kind), trace") { random in
+        let block = tiny(.hybrid, using: &random).blocks[index]
+        return Subject(block.parameters, at: [state(using: &random)]) {
+          let trace = block.trace($0[0])
+          let kept = [trace.mixerInput, trace.matrix!, trace.mixerOutput, trace.output]
+          return Variable.concatenated(kept.map { $0.reshaped(to: [$0.shape.count]) })
+        }
+      },
+    ]
+  }
+
+  // ## Models
+
+  private static let models = Kind.allCases.flatMap { kind in
+    [
+      LayerCase(LanguageModel.self, "\(kind), tokens") { random in
+        let model = tiny(kind, using: &random)
+        let (tokens, targets) = (tokens(using: &random), tokens(using: &random))
+        return Subject(model.parameters) { _ in 4 * crossEntropy(model(tokens), targets: targets) }
+      },
+      LayerCase(LanguageModel.self, "\(kind), distributions") { random in
+        let model = tiny(kind, using: &random)
+        let tokens = tokens(using: &random)
+        let distributions = Tensor.random([2, 5, 7], .distribution, using: &random)
+        return Subject(model.parameters) { _ in 4 * crossEntropy(model(tokens), distributions: distributions) }
+      },
+      LayerCase(LanguageModel.self, "\(kind), logits from the last state") { random in
+        let model = tiny(kind, using: &random)
+        return Subject(model.finalNorm.parameters + model.head.parameters, at: [state(using: &random)]) {
+          model.logits(fromLastState: $0[0])
+        }
+      },
+    ]
+  }
+
+  // ## What they are made of
+
+  /// A model of two blocks with random numbers in every parameter; the hybrid has its attention in the second.
+  static func tiny(_ kind: Kind, using random: inout SeededGenerator) -> LanguageModel {
+    let teacher = ModelConfiguration(
+      V: 7, D: 6, H: 2, feedForward: 8, mixers: [.attention, .attention], T: 5, rotaryFraction: 0.7, N: 4, K: 3, Q: 2)
+    let configuration =
+      switch kind {
+      case .teacher: teacher
+      case .student: teacher.student()
+      case .hybrid: teacher.student(keepingAttentionIn: [1])
+      }
+    let model = LanguageModel(configuration, using: &random)
+    randomise(model.parameters, deviation: 0.3, using: &random)
+    // Where a row is nearly level, a norm bends too sharply for any difference.
+    randomise(model.embedding.parameters, deviation: 4, using: &random)
+    return model
+  }
+
+  /// A state that enters a block, with rows that differ widely within, for the sake of the norm.
+  static func state(using random: inout SeededGenerator) -> Tensor { .random([2, 5, 6], .wide, using: &random) }
+
+  static func tokens(using random: inout SeededGenerator) -> Tokens {
+    randomTokens(B: 2, T: 5, V: 7, using: &random)
+  }
+}

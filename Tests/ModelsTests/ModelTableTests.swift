@@ -1,0 +1,85 @@
+// # Every block and every model keeps every promise
+//
+// The derivative by every number of every parameter and of a block's input; the list of parameters;
+// what freezing does. And models with mistakes, which break the promises that they name and no
+// other.
+//
+// Read before: `ModelTable.swift`.
+
+import Gradients
+import Layers
+import Models
+import Tensors
+import TestSupport
+import Testing
+
+@Suite("the table of models", .talliedByGroup) struct ModelTableTests {
+  @Test(arguments: LayerCase.all, LayerPromise.allCases)
+  func everyRowKeepsEveryPromise(row: LayerCase, promise: LayerPromise) throws { try row.expect(promise) }
+
+  @Test func blocksAndModelsHaveRows() throws {
+    let found = try gaps(
+      in: LayerCase.all, ofModule: "Models", except: [MixerKind.self, BlockTrace.self, ModelConfiguration.self])
+    #expect(found.isEmpty)
+  }
+}
+
+// ## Mistakes
+
+extension LayerMutant {
+  static let models = [
+    block("a branch that is detached") { $0 + $1.mixer($1.inputNorm($0)) + $1.mlp($1.inputNorm($0)).detached },
+    block("a norm that one branch takes for a constant", caughtBy: [.derivatives]) { x, block in
+      let u = block.inputNorm(x)
+      return x + block.mixer(u) + block.mlp(u.detached)
+    },
+    block("the way past the branches forgotten", caughtBy: [.derivatives]) { x, block in
+      mutated(block(x), pulledBackAs: block(x) - x)
+    },
+    LayerMutant(
+      LayerCase(LanguageModel.self, "a block that is not listed") { random in
+        let model = LayerCase.tiny(.hybrid, using: &random)
+        let (tokens, targets) = (LayerCase.tokens(using: &random), LayerCase.tokens(using: &random))
+        let all = model.embedding.parameters + model.blocks[0].parameters + model.finalNorm.parameters
+        return Subject(all + model.head.parameters) { _ in crossEntropy(model(tokens), targets: targets) }
+      }, caughtBy: [.leaves, .freezing]),
+    LayerMutant(
+      LayerCase(LanguageModel.self, "an embedding that is detached") { random in
+        let model = LayerCase.tiny(.student, using: &random)
+        let (tokens, targets) = (LayerCase.tokens(using: &random), LayerCase.tokens(using: &random))
+        return Subject(model.parameters) { _ in
+          let first = model.embedding(tokens).detached
+          let last = model.blocks.reduce(first) { u, block in block(u) }
+          return crossEntropy(model.logits(fromLastState: last), targets: targets)
+        }
+      }, caughtBy: [.derivatives, .leaves]),
+    LayerMutant(
+      LayerCase(LanguageModel.self, "targets that are a place too early") { random in
+        let model = LayerCase.tiny(.teacher, using: &random)
+        let (tokens, targets) = (LayerCase.tokens(using: &random), LayerCase.tokens(using: &random))
+        return Subject(model.parameters) { _ in
+          let logits = model(tokens)
+          return mutated(
+            crossEntropy(logits, targets: targets), pulledBackAs: crossEntropy(logits, targets: tokens))
+        }
+      }, caughtBy: [.derivatives]),
+  ]
+
+  /// The block with the state space mixer, computed as a mistake has it.
+  private static func block(
+    _ mistake: String, caughtBy broken: Set<LayerPromise> = [.derivatives, .leaves],
+    _ wrong: @escaping @Sendable (Variable, Block) -> Variable
+  ) -> LayerMutant {
+    LayerMutant(
+      LayerCase(Block.self, mistake) { random in
+        let block = LayerCase.tiny(.hybrid, using: &random).blocks[0]
+        return Subject(block.parameters, at: [LayerCase.state(using: &random)]) { wrong($0[0], block) }
+      }, caughtBy: broken)
+  }
+}
+
+@Suite("wrong models") struct ModelMutantTests {
+  @Test(arguments: LayerMutant.models) func justThePromisesThatItBreaksSeeIt(mutant: LayerMutant) throws {
+    try mutant.expectCaught()
+  }
+}
