@@ -106,13 +106,13 @@ let package = Package(
     tests(of: "Checkpoints", with: ["Tensors"]),
     tests(of: "Gradients", with: ["Tensors", "GradientChecking"]),
     tests(of: "Corpora", with: ["Tensors"]),
-    tests(of: "Layers", with: ["Tensors", "Gradients", "GradientChecking"]),
+    tests(of: "Layers", with: ["Tensors", "Gradients"]),
     tests(of: "Training", with: ["Tensors", "Gradients", "Checkpoints"]),
-    tests(of: "Models", with: ["Tensors", "Gradients", "Layers", "Checkpoints", "GradientChecking"]),
+    tests(of: "Models", with: ["Tensors", "Gradients", "Layers", "Checkpoints"]),
     tests(
       of: "Distillation",
       with: [
-        "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints", "GradientChecking",
+        "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints",
       ],
       exclude: ["Golden"]),
     tests(of: "Plots"),

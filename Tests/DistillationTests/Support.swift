@@ -53,8 +53,7 @@ struct Pair {
 
   let teacher, student: LanguageModel
 
-  init(_ kind: Student, seed: UInt64 = 1) {
-    let c = Pair.configuration
+  init(_ kind: Student, _ c: ModelConfiguration = Pair.configuration, seed: UInt64 = 1) {
     teacher = Pair.model(c, seed: seed)
     teacher.setFrozen(true)
     student = Pair.model(
@@ -70,13 +69,8 @@ struct Pair {
   static func model(_ configuration: ModelConfiguration, seed: UInt64) -> LanguageModel {
     var random = SeededGenerator(seed: seed)
     let model = LanguageModel(configuration, using: &random)
-    for parameter in model.parameters { randomise(parameter, using: &random) }
+    randomise(model.parameters, using: &random)
     return model
-  }
-
-  static func randomise(_ parameter: Parameter, using random: inout SeededGenerator) {
-    let noise = Tensor.normal(parameter.value.shape, deviation: 0.4, using: &random)
-    parameter.value = parameter.name.contains("norm.weight") ? .ones(noise.shape) + noise : noise
   }
 
   /// Gives the student every weight of the teacher; for the control alone, since the others have
