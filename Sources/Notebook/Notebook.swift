@@ -40,6 +40,12 @@ public func table(_ columns: [String], rows: [[String]], line: Int = #line) {
 @MainActor
 public func volatile(_ text: String) { Page.current.add(.volatile(text)) }
 
+/// Prints rows of cells that differ from run to run, such as times, each line behind `~ `; the report leaves them out.
+@MainActor
+public func volatileTable(_ columns: [String], rows: [[String]]) {
+  volatile(Table(columns, rows: rows).printed.joined(separator: "\n"))
+}
+
 /// Prints text that a model wrote, under a title. The comparison of transcripts passes over it; the report has it.
 @MainActor
 public func sample(_ title: String, _ text: String) { Page.current.add(.sample(title: title, text: text)) }

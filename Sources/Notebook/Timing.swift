@@ -3,7 +3,9 @@
 // A time is a property of code on a machine that does other things as well. What disturbs it only
 // ever makes it longer; so we repeat, and take the median where two ways are compared and the
 // minimum where a way is measured for itself. Ways that are compared take turns, so that a slow
-// moment meets all of them.
+// moment meets all of them. Where other programs leave no moment quiet, the time on the wall says
+// more about them than about us; the time that the cores have spent on this process does not count
+// its pauses.
 //
 // Growth is read from a straight line: a time of c·Tᵖ is log c + p·log T on two logarithmic axes.
 // The line is fitted by least squares, and the scatter about it says how sure its slope is:
@@ -25,20 +27,39 @@ public struct Timing: Sendable {
   public var minima: [Double] { seconds.map { $0.min() ?? .nan } }
 }
 
+/// What is read before and after.
+public enum TimingClock: Sendable {
+  /// The time that has passed.
+  case wall
+  /// The time that all cores together have worked for this process: two cores for a second are two seconds.
+  case processor
+
+  /// Seconds since some beginning.
+  fileprivate var now: Double {
+    var time = timespec()
+    clock_gettime(self == .wall ? CLOCK_MONOTONIC : CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  }
+}
+
 /// Does each of several ways once for warmth, then all of them in turns, and measures each.
 ///
 /// - Parameters:
 ///   - repetitions: how often at least, 1 or more
 ///   - atLeast: seconds that the whole is to take at least; more repetitions are made until then
-public func time(repetitions: Int = 5, atLeast: Double = 0, _ ways: (() -> Void)...) -> Timing {
+///   - clock: which time is measured
+public func time(
+  repetitions: Int = 5, atLeast: Double = 0, on clock: TimingClock = .wall, _ ways: (() -> Void)...
+) -> Timing {
   ways.forEach { $0() }
   var timing = Timing(seconds: ways.map { _ in [] })
   let start = ContinuousClock.now
   var turn = 0
   while turn < max(1, repetitions) || start.duration(to: .now) < .seconds(atLeast) {
     for (index, way) in ways.enumerated() {
-      let duration = ContinuousClock().measure(way)
-      timing.seconds[index].append(duration / .seconds(1))
+      let begin = clock.now
+      way()
+      timing.seconds[index].append(clock.now - begin)
     }
     turn += 1
   }

@@ -18,6 +18,17 @@ import Testing
     #expect(slow.seconds[0].count >= 2 && slow.minima[0] >= 0.005)
   }
 
+  @Test func theProcessorsClockLeavesPausesOut() {
+    let pause = { Thread.sleep(forTimeInterval: 0.02) }
+    // Other tests may work for this process meanwhile; the smallest of many is that of a quiet moment.
+    let processor = time(repetitions: 20, on: .processor, pause).minima[0]
+    let wall = time(repetitions: 3, pause).minima[0]
+    #expect(processor >= 0 && wall >= 0.02)
+    var sum = 0.0
+    let work = time(repetitions: 3, on: .processor, { for i in 1...3_000_000 { sum += 1 / Double(i) } }).minima[0]
+    #expect(work > 1e-4 && sum > 0)
+  }
+
   @Test func anExactLawIsFound() {
     let x = [64.0, 128, 512, 4096]
     let law = PowerLaw(x: x, y: x.map { 3e-9 * $0 * $0 })
