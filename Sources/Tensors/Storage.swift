@@ -33,6 +33,7 @@ struct BlockPool: ~Copyable, Sendable {
     var bytesTaken = 0
     var bytesHeld = 0
     var largestTaken = 0
+    var peak = 0
   }
 
   private let state = Mutex(State())
@@ -62,6 +63,7 @@ struct BlockPool: ~Copyable, Sendable {
     let recycled: UInt? = state.withLock { state in
       state.bytesTaken += bytes
       state.largestTaken = max(state.largestTaken, state.bytesTaken)
+      state.peak = max(state.peak, state.bytesTaken)
       guard let address = state.free[sizeClass].popLast() else { return nil }
       state.bytesHeld -= bytes
       return address
@@ -86,6 +88,16 @@ struct BlockPool: ~Copyable, Sendable {
     }
   }
 
+  /// Begins a new peak at what is in use now, and returns that.
+  func restartPeak() -> Int {
+    state.withLock { state in
+      state.peak = state.bytesTaken
+      return state.bytesTaken
+    }
+  }
+
+  var peak: Int { state.withLock { $0.peak } }
+
   func releaseFreeBlocks() {
     state.withLock { state in
       for sizeClass in state.free.indices {
@@ -108,6 +120,15 @@ public struct MemoryStatistics: Sendable {
 
   /// The state of the pool now.
   public static var current: MemoryStatistics { BlockPool.shared.statistics }
+
+  /// The most bytes that tensors own at once while `body` runs, beyond what they own before, and what it returns.
+  ///
+  /// Tensors of all threads count, blocks with what is unused in them, and not what is no tensor. Not to be nested.
+  public static func peak<R>(during body: () throws -> R) rethrows -> (bytes: Int, result: R) {
+    let before = BlockPool.shared.restartPeak()
+    let result = try body()
+    return (BlockPool.shared.peak - before, result)
+  }
 
   /// Gives every free block back to the system.
   public static func releaseFreeBlocks() { BlockPool.shared.releaseFreeBlocks() }

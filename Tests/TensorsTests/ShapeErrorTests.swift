@@ -64,9 +64,19 @@ struct ShapeError: Sendable, CustomTestStringConvertible {
     },
     ShapeError("headScores", "[2, 7, 3, 5]", "[2, 7, 3, 4]") { _ = headScores(zeros(2, 5, 3, 5), zeros(2, 7, 3, 4)) },
     ShapeError("headMix", "[2, 3, 5, 7]", "[2, 3, 5, 6]") { _ = headMix(zeros(2, 3, 5, 6), zeros(2, 7, 3, 5)) },
+    ShapeError("the keys of blocked attention", "[2, 7, 3, 5]", "[2, 7, 3, 4]", "keys") {
+      _ = blockedAttention(zeros(2, 5, 3, 5), zeros(2, 7, 3, 4), zeros(2, 7, 3, 5))
+    },
+    ShapeError("the values of blocked attention", "[2, 7, 3, 5]", "[2, 6, 3, 5]", "values") {
+      _ = blockedAttention(zeros(2, 5, 3, 5), zeros(2, 7, 3, 5), zeros(2, 6, 3, 5))
+    },
+    ShapeError("an empty block of attention", "block", "0") {
+      _ = blockedAttention(zeros(2, 5, 3, 1), zeros(2, 5, 3, 1), zeros(2, 5, 3, 1), Q: 0)
+    },
     ShapeError("the weight of a layer norm", "[3]", "[5]", "weight") {
       _ = layerNorm(zeros(2, 3), weight: zeros(5), bias: zeros(3), epsilon: 1)
     },
+    ShapeError("absolute positions of an odd width", "3", "pairs") { _ = absolutePositions(T: 2, D: 3) },
     ShapeError("an odd rotary width", "3") { _ = RotaryTable(T: 2, width: 3) },
     ShapeError("a rotary table for other times", "[2, 3, 5, 7]", "4 positions") {
       _ = rotary(zeros(2, 3, 5, 7), RotaryTable(T: 4, width: 2))

@@ -72,6 +72,20 @@ import Testing
     }
   }
 
+  @Test func thePeakIsWhatIsOwnedAtOnce() async {
+    await #expect(processExitsWith: .success) {
+      let number = MemoryLayout<Scalar>.stride
+      let kept = Tensor.ones([4096])
+      let one = MemoryStatistics.peak { Tensor.ones([1024]) }
+      precondition(one.bytes == 1024 * number, "what was owned before does not count, but \(one.bytes) B do")
+      let two = MemoryStatistics.peak { Tensor.ones([1024]) + Tensor.ones([1024]) }
+      precondition(two.bytes == 3 * 1024 * number, "two terms and their sum, not \(two.bytes) B")
+      let inTurn = MemoryStatistics.peak { for _ in 0..<5 { _ = Tensor.ones([1024]).elements } }
+      precondition(inTurn.bytes == 1024 * number, "one after the other, not \(inTurn.bytes) B")
+      precondition(MemoryStatistics.peak { kept.count }.bytes == 0, "nothing taken")
+    }
+  }
+
   /// Computations that are long enough to be cut into pieces.
   static let computations: [(name: String, compute: @Sendable (Tensor, Tensor) -> [Tensor])] = [
     ("exp", { x, _ in [exp(x)] }),
@@ -117,6 +131,13 @@ import Testing
       { x, y in
         let value = crossEntropy(x, distributions: softmax(y))
         return [value.losses, value.probabilities]
+      }
+    ),
+    (
+      "blocked attention",
+      { x, y in
+        let (q, k) = (x.reshaped(to: [2, 300, 6, 70] as Shape), y.reshaped(to: [2, 300, 6, 70] as Shape))
+        return [blockedAttention(q, k, q, scale: 0.1, Q: 32)]
       }
     ),
     ("distance", { x, y in [distance(x, y, over: 1), distance(x, y, over: 2)] }),

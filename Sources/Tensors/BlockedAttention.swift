@@ -1,0 +1,113 @@
+// # Attention without its matrix
+//
+// Attention makes a row of scores, turns them into weights, and takes the weighted mean of the
+// values. The mean can be taken as the scores come in, a block of keys at a time, and then nothing
+// of size T × S is ever kept. For one query, with scores xₛ and values vₛ, we carry three things
+// over the keys that have been seen:
+//
+//     m  =  max xₛ                      `largest`
+//     l  =  Σ exp(xₛ − m)               `total`
+//     a  =  Σ exp(xₛ − m) · vₛ          the row of the result, until it is divided
+//
+// and after the last block the output is a / l. A new block may bring a larger score. Then the
+// old sums stand in terms of the old maximum m, and have to be brought to the new one, m′:
+//
+//     exp(xₛ − m′)  =  exp(xₛ − m) · exp(m − m′)           for every old key the same factor
+//     c   =  exp(m − m′)                `correction`, at most 1
+//     l′  =  c · l  +  Σ over the block of exp(xₛ − m′)
+//     a′  =  c · a  +  Σ over the block of exp(xₛ − m′) · vₛ
+//
+// No exponent is above 0, so nothing overflows; in exact arithmetic a / l is the softmax's mean
+// whatever the blocks are. At the start l = 0 and a = 0, so that the first c is of no account. We
+// begin with m = −(largest finite number), not −∞: a first block of scores that are all −∞ would
+// make −∞ − (−∞), which is NaN.
+//
+// Queries come in blocks too, so that both sums over a block are products of matrices. Blocks that
+// the mask hides as a whole are left out, nearly half of them when S = T. Value only: what is
+// trained in this book needs the matrix itself (stage 1) or is short.
+//
+// Source: Milakov and Gimelshein, arXiv 1805.02867 (the running sums); Dao et al., arXiv 2205.14135
+// (blocks, FlashAttention). Read before: `HeadProducts.swift`, `Softmax.swift`. Slow twin:
+// `Naive.attention`.
+
+/// For each head, softmax(`scale` · q kᵀ) v without the matrix: `headMix(softmax(headScores(q, k), …), v)` to rounding.
+///
+/// - Parameters:
+///   - q: [B, T, H, P]
+///   - k: [B, S, H, P]
+///   - v: [B, S, H, P]
+///   - causal: whether row t sees only its first S − T + t + 1 places; a row that sees none is 0
+///   - Q: rows and keys of a block, at least 1; what is kept beside the result is at most four times Q · (Q + 2) numbers
+/// - Returns: [B, T, H, P]
+public func blockedAttention(
+  _ q: Tensor, _ k: Tensor, _ v: Tensor, scale: Scalar = 1, causal: Bool = true, Q: Int = 64
+) -> Tensor {
+  precondition(Q > 0, "a block of attention has at least one row, not \(Q)")
+  let (B, T, H, P) = q.sizesOfHeads
+  let S = k.sizesOfHeads.T
+  k.expecting(B, S, H, P, as: "the keys of blockedAttention")
+  v.expecting(B, S, H, P, as: "the values of blockedAttention")
+  let result = Tensor.zeros(q.shape)
+  let Q = min(Q, max(T, S, 1))
+  let blocks = (T + Q - 1) / Q
+  let tasks = B * H * blocks
+  let pieces = Parallel.pieces(tasks, grain: max(1, Parallel.grain / max(1, Q * S * P / 16)))
+  let room = Q * (Q + 2)
+  let scratch = Tensor(uninitialised: [pieces, room])
+  let (queries, keys, values, target, working) = (q.base, k.base, v.base, result.fresh, scratch.fresh)
+  Parallel.each(pieces, workPerItem: Parallel.grain) { piece in
+    // Late rows see more than early ones: a piece takes every so-manieth block, not neighbours.
+    for task in stride(from: piece, to: tasks, by: pieces) {
+      let (b, h, first) = (task / (H * blocks), task / blocks % H, task % blocks * Q)
+      attendBlock(
+        rows: first..<min(T, first + Q), T: T, S: S, P: P, stride: H * P, scale: scale, causal: causal, Q: Q,
+        queries: queries + (b * T * H + h) * P, keys: keys + (b * S * H + h) * P,
+        values: values + (b * S * H + h) * P, into: target + (b * T * H + h) * P, working: working + piece * room)
+    }
+  }
+  withExtendedLifetime((q, k, v, scratch)) {}
+  return result
+}
+
+/// The rows of one block of queries of one head, whose result begins as zeros. `working` has room for Q · (Q + 2) numbers.
+private func attendBlock(
+  rows: Range<Int>, T: Int, S: Int, P: Int, stride: Int, scale: Scalar, causal: Bool, Q: Int,
+  queries: UnsafePointer<Scalar>, keys: UnsafePointer<Scalar>, values: UnsafePointer<Scalar>,
+  into target: UnsafeMutablePointer<Scalar>, working: UnsafeMutablePointer<Scalar>
+) {
+  let (weights, largest, total) = (working, working + Q * Q, working + Q * (Q + 1))
+  largest.update(repeating: -.greatestFiniteMagnitude, count: rows.count)
+  total.update(repeating: 0, count: rows.count)
+  func visible(_ t: Int) -> Int { causal ? max(0, S - T + t + 1) : S }
+
+  for first in Swift.stride(from: 0, to: visible(rows.upperBound - 1), by: Q) {
+    let width = min(Q, S - first)
+    gemmInPiece(
+      rows.count, width, P, MatrixOperand(start: queries + rows.lowerBound * stride, stride: stride),
+      MatrixOperand(start: keys + first * stride, stride: stride, isTransposed: true), into: weights, stride: width,
+      factor: scale)
+    for (row, t) in rows.enumerated() {
+      let (x, output) = (weights + row * width, target + t * stride)
+      let seen = max(0, min(width, visible(t) - first))
+      if seen > 0 {
+        // The old sums in terms of the new maximum.
+        let now = max(largest[row], maximum(UnsafePointer(x), seen))
+        let correction = exponential(largest[row] - now)
+        for p in 0..<P { output[p] *= correction }
+        // The weights of the block.
+        for i in 0..<seen { x[i] = exponential(x[i] - now) }
+        total[row] = correction * total[row] + sum(UnsafePointer(x), seen)
+        largest[row] = now
+      }
+      for i in seen..<width { x[i] = 0 }
+    }
+    gemmInPiece(
+      rows.count, P, width, MatrixOperand(start: weights, stride: width),
+      MatrixOperand(start: values + first * stride, stride: stride), into: target + rows.lowerBound * stride,
+      stride: stride, keep: 1)
+  }
+  for (row, t) in rows.enumerated() where visible(t) > 0 {
+    let factor = 1 / total[row]
+    for p in 0..<P { target[t * stride + p] *= factor }
+  }
+}

@@ -1,0 +1,120 @@
+// # Attention as a whole
+//
+// Three forms of one thing: plain loops, three kernels one after the other, and blocks without the
+// matrix. Every block length must give the same output, from 1 to more than there are keys, and so
+// must every order in which the largest score can arrive.
+
+import Tensors
+import TestSupport
+import Testing
+
+/// Sizes, mask and block length of one attention.
+struct AttentionCase: Sendable, CustomTestStringConvertible {
+  let B, T, S, H, P, Q: Int
+  let causal: Bool
+  var testDescription: String { "B \(B), T \(T), S \(S), H \(H), P \(P), Q \(Q)\(causal ? ", causal" : "")" }
+
+  static let all: [AttentionCase] =
+    [
+      (1, 1, 1, 1, 1, 1), (1, 1, 1, 1, 1, 7), (2, 1, 7, 3, 5, 2), (2, 7, 7, 3, 5, 1), (2, 7, 7, 3, 5, 3),
+      (2, 7, 7, 3, 5, 7), (2, 7, 7, 3, 5, 11), (3, 5, 11, 2, 7, 4), (1, 11, 5, 2, 3, 4), (1, 11, 5, 2, 3, 2),
+      (2, 13, 13, 1, 2, 5), (0, 5, 5, 2, 3, 2), (2, 0, 5, 2, 3, 2), (2, 5, 0, 2, 3, 2), (2, 5, 5, 2, 0, 2),
+      (1, 131, 131, 3, 17, 32), (2, 64, 64, 2, 16, 16), (1, 257, 257, 1, 5, 128),
+    ].flatMap { sizes in
+      [true, false].map { causal in
+        let (B, T, S, H, P, Q) = sizes
+        return AttentionCase(B: B, T: T, S: S, H: H, P: P, Q: Q, causal: causal)
+      }
+    }
+}
+
+@Suite("attention", .tallied) struct AttentionTests {
+  private static func byKernels(_ q: Tensor, _ k: Tensor, _ v: Tensor, scale: Scalar, causal: Bool) -> Tensor {
+    headMix(softmax(headScores(q, k), scale: scale, causal: causal), v)
+  }
+
+  @Test(arguments: AttentionCase.all, [0.3, -1.7] as [Scalar])
+  func threeFormsAgree(_ row: AttentionCase, scale: Scalar) {
+    let name = "\(row.testDescription), scale \(scale)"
+    let q = Tensor.random([row.B, row.T, row.H, row.P], for: "q" + name)
+    let k = Tensor.random([row.B, row.S, row.H, row.P], for: "k" + name)
+    let v = Tensor.random([row.B, row.S, row.H, row.P], for: "v" + name)
+    let loops = Naive.attention(q, k, v, scale: scale, causal: row.causal)
+    let kernels = Self.byKernels(q, k, v, scale: scale, causal: row.causal)
+    let blocked = blockedAttention(q, k, v, scale: scale, causal: row.causal, Q: row.Q)
+    let tolerance = 10 * Tolerance.value  // Scores of magnitude 10 are rounded before exp.
+    expectClose(kernels, loops, within: tolerance, "kernels and loops: \(name)")
+    expectClose(blocked, loops, within: tolerance, "blocks and loops: \(name)")
+    let twins = Naive.headMix(
+      Naive.softmax(Naive.headScores(q, k), scale: scale, causal: row.causal), v)
+    if row.T * row.S < 200 { expectClose(loops, twins, within: tolerance, "loops and twins: \(name)") }
+  }
+
+  @Test func sizesDrawnAtRandom() {
+    var random = SeededGenerator(for: "sizes of attention")
+    for _ in 0..<40 {
+      let (T, S) = (Int.random(in: 1...40, using: &random), Int.random(in: 1...40, using: &random))
+      let (P, Q) = (Int.random(in: 1...9, using: &random), Int.random(in: 1...45, using: &random))
+      let causal = Bool.random(using: &random)
+      let name = "T \(T), S \(S), P \(P), Q \(Q), causal \(causal)"
+      let q = Tensor.random([1, T, 2, P], using: &random)
+      let (k, v) = (Tensor.random([1, S, 2, P], using: &random), Tensor.random([1, S, 2, P], using: &random))
+      let blocked = blockedAttention(q, k, v, causal: causal, Q: Q)
+      expectClose(blocked, Naive.attention(q, k, v, causal: causal), within: 10 * Tolerance.value, name)
+    }
+  }
+
+  // Scores that rise bring a new maximum with each block; scores that fall never do.
+  @Test(arguments: [1, 3, 4, 29, 64], [40, -40, 1000, -1000] as [Scalar])
+  func theMaximumMayArriveAtAnyTime(_ Q: Int, slope: Scalar) {
+    let (T, P) = (29, 1)
+    let k = Naive.tabulate([1, T, 1, P]) { slope * Scalar($0[1]) }
+    let (q, v) = (Tensor.ones([1, T, 1, P]), Tensor.random([1, T, 1, P], for: "v"))
+    let largest = Naive.tabulate([1, T, 1, P]) { v[0, slope > 0 ? $0[1] : 0, 0, 0] }
+    expectClose(blockedAttention(q, k, v, Q: Q), largest, "slope \(slope), Q \(Q)")
+  }
+
+  @Test func aScoreOfMinusInfinityWeighsNothing() {
+    let k = Tensor([-.infinity, -.infinity, -.infinity, 1, -.infinity], shape: [1, 5, 1, 1])
+    let (q, v) = (Tensor.ones([1, 5, 1, 1]), Tensor([2, 3, 5, 7, 11], shape: [1, 5, 1, 1]))
+    for Q in 1...5 {
+      let output = blockedAttention(q, k, v, causal: false, Q: Q)
+      expectIdentical(output, Tensor(repeating: 7, shape: [1, 5, 1, 1]), "Q \(Q)")
+      expectIdentical(blockedAttention(q, k, v, Q: Q).sliced(3..<5, along: 1), output.sliced(3..<5, along: 1))
+    }
+  }
+
+  @Test(arguments: [1, 3, 8, 64])
+  func whatTheMaskHidesIsNotSeen(_ Q: Int) {
+    let (T, cut) = (13, 7)
+    let (q, k, v) = (
+      Tensor.random([1, T, 2, 3], for: "q"), Tensor.random([1, T, 2, 3], for: "k"),
+      Tensor.random([1, T, 2, 3], for: "v")
+    )
+    let later = Naive.tabulate(k.shape) { $0[1] >= cut ? 1000 : 0 }
+    func past(_ x: Tensor) -> Tensor { x.sliced(0..<cut, along: 1) }
+    let output = blockedAttention(q, k, v, Q: Q)
+    expectIdentical(past(blockedAttention(q, k + later, v + later, Q: Q)), past(output), "the past, Q \(Q)")
+    let unseen = Naive.tabulate(k.shape) { $0[1] >= cut ? .nan : 0 }
+    expectIdentical(past(blockedAttention(q, k + unseen, v, Q: Q)), past(output), "keys that are NaN, Q \(Q)")
+    expectClose(past(Naive.attention(q, k + later, v, causal: true)), past(output), "by loops")
+  }
+
+  @Test func noMatrixIsKept() async {
+    await #expect(processExitsWith: .success) {
+      let number = MemoryLayout<Scalar>.stride
+      func needed(_ T: Int) -> (blocks: Int, kernels: Int) {
+        let x = Tensor.random([1, T, 1, 8], for: "x")
+        return (
+          MemoryStatistics.peak { blockedAttention(x, x, x, Q: 64) }.bytes - x.count * number,
+          MemoryStatistics.peak { headMix(softmax(headScores(x, x), causal: true), x) }.bytes
+        )
+      }
+      let (short, long) = (needed(1024), needed(2048))
+      precondition(short.kernels == 2 * 1024 * 1024 * number, "the kernels need \(short.kernels) B")
+      precondition(long.kernels == 2 * 2048 * 2048 * number, "the kernels need \(long.kernels) B")
+      precondition(short.blocks == long.blocks, "the blocks need \(short.blocks) and \(long.blocks) B")
+      precondition((1...(5 * 64 * 66 * number)).contains(long.blocks), "the blocks need \(long.blocks) B")
+    }
+  }
+}
