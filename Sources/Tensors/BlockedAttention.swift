@@ -30,14 +30,14 @@
 // (blocks, FlashAttention). Read before: `HeadProducts.swift`, `Softmax.swift`. Slow twin:
 // `Naive.attention`.
 
-/// For each head, softmax(`scale` · q kᵀ) v without the matrix: `headMix(softmax(headScores(q, k), …), v)` to rounding.
+/// For each head, softmax(`scale` · q kᵀ) v: what headScores, softmax and headMix give, without the matrix.
 ///
 /// - Parameters:
 ///   - q: [B, T, H, P]
 ///   - k: [B, S, H, P]
 ///   - v: [B, S, H, P]
 ///   - causal: whether row t sees only its first S − T + t + 1 places; a row that sees none is 0
-///   - Q: rows and keys of a block, at least 1; what is kept beside the result is at most four times Q · (Q + 2) numbers
+///   - Q: rows and keys of a block, at least 1; beside the result at most 4 · Q · (Q + 2) numbers are kept
 /// - Returns: [B, T, H, P]
 public func blockedAttention(
   _ q: Tensor, _ k: Tensor, _ v: Tensor, scale: Scalar = 1, causal: Bool = true, Q: Int = 64
@@ -56,7 +56,7 @@ public func blockedAttention(
   let scratch = Tensor(uninitialised: [pieces, room])
   let (queries, keys, values, target, working) = (q.base, k.base, v.base, result.fresh, scratch.fresh)
   Parallel.each(pieces, workPerItem: Parallel.grain) { piece in
-    // Late rows see more than early ones: a piece takes every so-manieth block, not neighbours.
+    // Late rows see more than early ones: the pieces take blocks in turns, not neighbours.
     for task in stride(from: piece, to: tasks, by: pieces) {
       let (b, h, first) = (task / (H * blocks), task / blocks % H, task % blocks * Q)
       attendBlock(
@@ -69,7 +69,7 @@ public func blockedAttention(
   return result
 }
 
-/// The rows of one block of queries of one head, whose result begins as zeros. `working` has room for Q · (Q + 2) numbers.
+/// The rows of one block of queries of one head, whose result begins as zeros; `working` holds Q · (Q + 2) numbers.
 private func attendBlock(
   rows: Range<Int>, T: Int, S: Int, P: Int, stride: Int, scale: Scalar, causal: Bool, Q: Int,
   queries: UnsafePointer<Scalar>, keys: UnsafePointer<Scalar>, values: UnsafePointer<Scalar>,
