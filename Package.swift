@@ -82,6 +82,7 @@ let package = Package(
       ]),
 
     // MARK: - 7  The book
+    chapter("01-attention"),
     chapter("04-gradients"),
     chapter("05-teacher"),
     chapter("07-student"),
