@@ -104,6 +104,15 @@ struct ShapeError: Sendable, CustomTestStringConvertible {
         zeros(2, 5, 3, 1), logDecay: zeros(2, 5, 3), b: zeros(2, 5, 3, 7), c: zeros(2, 5, 3, 7), d: zeros(3), Q: 2,
         initialState: zeros(2, 3, 7, 2))
     },
+    ShapeError("x of a recurrence", "x of an SSD", "[2, 5, 3, any]", "[2, 5, 2, 1]") {
+      _ = ssdRecurrence(
+        zeros(2, 5, 2, 1), logDecay: zeros(2, 5, 3), b: zeros(2, 5, 3, 7), c: zeros(2, 5, 3, 7), d: zeros(3))
+    },
+    ShapeError("the state of a recurrence", "initial state", "[2, 3, 7, 1]", "[2, 3, 7, 2]") {
+      _ = ssdRecurrence(
+        zeros(2, 5, 3, 1), logDecay: zeros(2, 5, 3), b: zeros(2, 5, 3, 7), c: zeros(2, 5, 3, 7), d: zeros(3),
+        initialState: zeros(2, 3, 7, 2))
+    },
     ShapeError("an empty chunk", "chunk", "0") {
       _ = ssdSequence(
         zeros(2, 5, 3, 1), logDecay: zeros(2, 5, 3), b: zeros(2, 5, 3, 7), c: zeros(2, 5, 3, 7), d: zeros(3), Q: 0)

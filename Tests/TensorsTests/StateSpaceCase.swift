@@ -3,7 +3,8 @@
 // Random arguments of one shape, and decays of every kind: ordinary, 1 (nothing fades), 0
 // (everything is forgotten), and so strong that products over a few steps underflow.
 //
-// Used by: `StateSpaceMatrixTests.swift`, `StateSpaceSequenceTests.swift`.
+// Used by: `StateSpaceMatrixTests.swift`, `StateSpaceSequenceTests.swift`,
+// `StateSpaceRecurrenceTests.swift`.
 
 import Tensors
 import TestSupport
@@ -67,6 +68,15 @@ struct StateSpaceArguments {
   /// The output and the last state, step by step.
   func stepByStep(from initialState: Tensor? = nil) -> (output: Tensor, finalState: Tensor) {
     Naive.ssdSequence(x, logDecay: logDecay, b: b, c: c, d: d, initialState: initialState)
+  }
+
+  /// The output and the last state, by the kernel that goes step by step.
+  func recurrence(from initialState: Tensor? = nil, times: Range<Int>? = nil) -> (output: Tensor, finalState: Tensor)
+  {
+    let times = times ?? 0..<x.shape[1]
+    return ssdRecurrence(
+      x.sliced(times, along: 1), logDecay: logDecay.sliced(times, along: 1), b: b.sliced(times, along: 1),
+      c: c.sliced(times, along: 1), d: d, initialState: initialState)
   }
 
   var matrix: Tensor { ssdMatrix(logDecay: logDecay, b: b, c: c, d: d) }

@@ -1,0 +1,58 @@
+// # The recurrence, one step after another
+//
+// The definition as a kernel. A step of a head takes its row of x, forgets a part of the state,
+// writes, and reads:
+//
+//     h[t]  =  α[t] h[t − 1] + b[t] x[t]ᵀ          [N, P]
+//     y[t]  =  c[t]ᵀ h[t] + d x[t]                 [P]
+//
+// Three multiplications for each number of the state, and nothing to remember but the state. A step
+// has to wait for the one before it, so that there is no matrix product in it; only the heads run
+// beside one another. The state is passed through once: each number is loaded, faded, written to
+// and read in one go.
+//
+// Read before: `SSDMatrix.swift`. Slow twin: `Naive.ssdSequence`. Read next: `SSDSequence.swift`.
+
+/// The output of a state space model with scalar decay, step by step.
+///
+/// - Parameters:
+///   - x: [B, T, H, P]
+///   - logDecay: log α, [B, T, H]
+///   - b: [B, T, H, N]
+///   - c: [B, T, H, N]
+///   - d: [H]
+///   - initialState: [B, H, N, P], or nil for zeros
+/// - Returns: the output [B, T, H, P] and the state after the last step [B, H, N, P]
+public func ssdRecurrence(
+  _ x: Tensor, logDecay: Tensor, b: Tensor, c: Tensor, d: Tensor, initialState: Tensor? = nil
+) -> (output: Tensor, finalState: Tensor) {
+  let layout = SSDChunks(x: x, logDecay: logDecay, b: b, c: c, d: d, Q: 1)
+  let (B, T, H, N, P) = (layout.B, layout.T, layout.H, layout.N, layout.P)
+  initialState?.expecting(B, H, N, P, as: "the initial state of an SSD")
+  let output = Tensor(uninitialised: x.shape)
+  var state = initialState ?? Tensor.zeros([B, H, N, P])
+  state.withMutableElements { states in
+    nonisolated(unsafe) let states = states  // Each head has a place of its own.
+    let (y, skip) = (output.fresh, d.base)
+    Parallel.each(B * H, workPerItem: T * N * P) { index in
+      let head = layout.head(index, x, logDecay, b, c)
+      let h = states + index * N * P
+      for row in (head.batch * T)..<(head.batch * T + T) {
+        let (from, to) = (head.x + row * H * P, y + row * H * P + head.h * P)
+        let (written, asked) = (head.b + row * H * N, head.c + row * H * N)
+        let fade = exponential(head.log[row * H])
+        for p in 0..<P { to[p] = skip[head.h] * from[p] }
+        for n in 0..<N {
+          let (numbers, write, read) = (h + n * P, written[n], asked[n])
+          for p in 0..<P {
+            let new = fade * numbers[p] + write * from[p]
+            numbers[p] = new
+            to[p] += read * new
+          }
+        }
+      }
+    }
+  }
+  withExtendedLifetime((x, logDecay, b, c, d)) {}
+  return (output, state)
+}
