@@ -51,6 +51,13 @@ public enum TimingClock: Sendable {
 public func time(
   repetitions: Int = 5, atLeast: Double = 0, on clock: TimingClock = .wall, _ ways: (() -> Void)...
 ) -> Timing {
+  time(repetitions: repetitions, atLeast: atLeast, on: clock, ways)
+}
+
+/// The same for ways whose number is not known when the program is written.
+public func time(
+  repetitions: Int = 5, atLeast: Double = 0, on clock: TimingClock = .wall, _ ways: [() -> Void]
+) -> Timing {
   ways.forEach { $0() }
   var timing = Timing(seconds: ways.map { _ in [] })
   let start = ContinuousClock.now
