@@ -10,6 +10,7 @@ extension HeatMap {
     switch scale {
     case .sequential, .logarithmic: Array(" .:-=+*#%@")
     case .diverging: Array("NMoc~ .:+#@")
+    case .categories(let names): Array("12345678".prefix(names.count))
     }
   }
 
@@ -26,7 +27,9 @@ extension HeatMap {
     for top in stride(from: 0, to: rows, by: tall) {
       var line = "  |"
       for left in stride(from: 0, to: columns, by: wide) {
-        let cells = (top..<min(top + tall, rows)).flatMap { values[$0][left..<min(left + wide, columns)] }
+        var cells = (top..<min(top + tall, rows)).flatMap { values[$0][left..<min(left + wide, columns)] }
+        // Categories have no mean: the first cell stands for its neighbours.
+        if case .categories = scale { cells = [cells[0]] }
         let shades = cells.compactMap { shade(of: $0, in: range) }
         let mean = shades.reduce(0, +) / Double(shades.count)
         let character: Character = shades.isEmpty ? "/" : ramp[min(Int(mean * Double(ramp.count)), ramp.count - 1)]
@@ -41,7 +44,13 @@ extension HeatMap {
     let (low, high) = (AxisScale.label(range.lowerBound), AxisScale.label(range.upperBound))
     var kind = ""
     if case .logarithmic = scale { kind = ", logarithmic" }
-    lines.append("  \(plain(colourLabel)): \(low) [\(String(ramp))] \(high)\(kind)\(unit)")
+    if case .categories(let names) = scale {
+      let key = zip(ramp, names).map { "\($0) \(plain($1))" }.joined(separator: ", ")
+      let first = wide * tall > 1 ? "; a pair of characters is the first of \(tall) × \(wide) cells" : ""
+      lines.append("  \(plain(colourLabel)): \(key)\(first)")
+    } else {
+      lines.append("  \(plain(colourLabel)): \(low) [\(String(ramp))] \(high)\(kind)\(unit)")
+    }
     if values.joined().contains(where: { !isDrawable($0) }) { lines.append("  //: no value") }
     return lines.joined(separator: "\n")
   }

@@ -57,6 +57,9 @@ public enum ColourScale: Sendable, Equatable {
   /// The sequential colours by the logarithm. Smaller values, zero and negative ones too, take the colour of `floor`
   /// > 0.
   case logarithmic(floor: Double)
+  /// Names instead of numbers: a cell of value k has the k-th name, counted from 0, and the bar lists them. The colours
+  /// are steps of the sequential scale, which differ in lightness.
+  case categories([String])
 }
 
 extension HeatMap {
@@ -82,6 +85,14 @@ extension HeatMap {
         hasPlace(floor, log: true), "the floor of the logarithmic colour scale is \(floor)",
         remedy: "give the smallest value > 0 that matters")
     }
+    if case .categories(let names) = scale {
+      try place.require(
+        (2...8).contains(names.count), "there are \(names.count) categories", remedy: "give 2 to 8 names")
+      let places = Set(names.indices.map(Double.init))
+      try place.require(
+        values.joined().allSatisfy { $0.isNaN || places.contains($0) },
+        "a cell has a value that is no category", remedy: "give whole numbers from 0 to \(names.count - 1), or NaN")
+    }
     guard let range else { return }
     try place.require(
       isDrawable(range.lowerBound) && isDrawable(range.upperBound) && range.lowerBound < range.upperBound,
@@ -102,6 +113,8 @@ extension HeatMap {
       return limit > 0 ? -limit...limit : -1...1
     case .logarithmic(let floor):
       return floor...max(high, 10 * floor)
+    case .categories(let names):
+      return -0.5...(Double(names.count) - 0.5)
     }
   }
 

@@ -32,6 +32,12 @@ enum Palette {
     switch scale {
     case .sequential, .logarithmic: sequential
     case .diverging: diverging
+    // Each colour twice, at both ends of its step.
+    case .categories(let names):
+      names.indices.flatMap { index in
+        let colour = sequential[index * (sequential.count - 1) / max(1, names.count - 1)]
+        return [colour, colour]
+      }
     }
   }
 

@@ -181,6 +181,11 @@ extension HeatMap {
     if showsColourBar {
       plan.bar = AxisScale(
         lower: range.lowerBound, upper: range.upperBound, logarithmic: isLog, count: max(2, Int(height / 45)))
+      if case .categories(let names) = self.scale {
+        plan.bar = AxisScale(
+          lower: range.lowerBound, upper: range.upperBound,
+          ticks: .named(names.enumerated().map { (plain($1), Double($0)) }))
+      }
       plan.barCaption = plain(colourLabel)
     }
     return plan

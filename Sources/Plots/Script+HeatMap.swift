@@ -29,7 +29,11 @@ extension Script {
 
   /// Palette and range of the colours.
   private mutating func colours(_ map: HeatMap) {
-    let stops = Palette.colours(of: map.scale).enumerated().map { "\($0) '\($1)'" }
+    var stops = Palette.colours(of: map.scale).enumerated().map { "\($0) '\($1)'" }
+    if case .categories = map.scale {
+      // Steps: the colour at k lasts from k to k + 1.
+      stops = Palette.colours(of: map.scale).enumerated().map { "\(($0 + 1) / 2) '\($1)'" }
+    }
     line("set palette defined (\(stops.joined(separator: ", ")))")
     if !map.showsColourBar {
       let range = map.colourRange

@@ -32,6 +32,10 @@ import Testing
     (Figure("F", panels: [map([[1, 2, 3], [1, 2]])]), ["row 1 has 2 cells and row 0 has 3"]),
     (Figure("F", panels: [map([[1]], x: Axis("v", logarithmic: true))]), ["axis 'v'", "logarithmic"]),
     (Figure("F", panels: [map([[1]], scale: .logarithmic(floor: 0))]), ["floor", "0.0"]),
+    (Figure("F", panels: [map([[0]], scale: .categories(["alone"]))]), ["1 categories", "2 to 8"]),
+    (Figure("F", panels: [map([[0, 2]], scale: .categories(["a", "b"]))]), ["no category", "from 0 to 1"]),
+    (Figure("F", panels: [map([[0, 0.5]], scale: .categories(["a", "b"]))]), ["no category", "from 0 to 1"]),
+    (Figure("F", panels: [map([[0, .infinity]], scale: .categories(["a", "b"]))]), ["no category"]),
     (Figure("F", panels: [map([[1]], range: 2...2)]), ["colour range", "empty"]),
     (Figure("F", panels: [dots([])]), ["panel 1 'Arms'", "no rows"]),
     (

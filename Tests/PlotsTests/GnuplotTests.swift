@@ -58,6 +58,20 @@ import Testing
     #expect(written.ascii?.contains("mean of 4 × 4 cells") == true && written.ascii?.contains("no value") == true)
   }
 
+  @Test func categoriesHaveDigitsInCharacters() throws {
+    let folder = try Folder()
+    func drawing(_ values: [[Double]]) throws -> String {
+      let figure = Figure("F", panels: [map(values, scale: .categories(["low", "middle", "high"]))])
+      return try #require(try figure.write(to: folder.url, named: "f", as: .ascii, with: absent).ascii)
+    }
+    let small = try drawing([[0, 1], [.nan, 2]])
+    #expect(small.contains("  |1122|\n  |//33|\n") && small.contains("1 low, 2 middle, 3 high\n"))
+    // A mean of the outer two would be the one between them.
+    let large = try drawing((0..<64).map { i in (0..<64).map { j in (i + j) % 2 == 0 ? 0 : 2 } })
+    #expect(large.contains("|" + String(repeating: "1", count: 64) + "|") && !large.contains("|2"))
+    #expect(large.contains("the first of 2 × 2 cells"))
+  }
+
   @Test(arguments: [PlotFormat.svg, .ascii])
   func failingGnuplotIsQuoted(format: PlotFormat) throws {
     let folder = try Folder()

@@ -131,6 +131,7 @@ struct RenderingTests {
     ("zero cells", map([[0, 0]], scale: .diverging)),
     ("no cells with a value", map([[.nan, .nan], [.nan, .infinity]])),
     ("all below the floor", map([[0, -1], [1e-9, 0]], scale: .logarithmic(floor: 1e-3))),
+    ("categories", map([[0, 1, .nan], [2, 0, 1]], scale: .categories(["one 100 %", "two", "three"]))),
     ("large map", map((0..<100).map { i in (0..<70).map { j in Double(i * j) } })),
     ("one row of dots", dots([.init(name: "a", value: 1, error: nil)])),
     ("no dots", dots([.init(name: "a", value: .nan, error: 1), .init(name: "", value: 1, error: .nan)])),

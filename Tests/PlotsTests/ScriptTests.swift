@@ -101,6 +101,16 @@ import Testing
     #expect(try colours(.logarithmic(floor: 0.01), nil) == "set cbrange [0.01:4]")
   }
 
+  // Each category has one colour from k − ½ to k + ½, and its name stands at k.
+  @Test func categoriesAreStepsWithNames() throws {
+    let text = try script(
+      of: Figure("F", panels: [map([[0, 1, .nan], [2, 0, 1]], scale: .categories(["low", "middle", "high"]))]))
+    #expect(
+      text.contains(
+        "set palette defined (0 '#440154', 1 '#440154', 1 '#26828E', 2 '#26828E', 2 '#FDE725', 3 '#FDE725')"))
+    #expect(text.contains("set cbrange [-0.5:2.5]") && text.contains("set cbtics ('low' 0, 'middle' 1, 'high' 2)"))
+  }
+
   @Test func axesOfHeatMapsCountCellsOrUseTheirRange() throws {
     let values = [[Double]](repeating: [1, 2, 3], count: 5)
     let text = try script(
