@@ -146,9 +146,8 @@ check("chunked = recurrent, largest relative difference", gaps.chunked, within: 
 // ## How the time grows
 //
 // Now the clock. Sizes are those of a layer of the book's student; beside the three forms stands
-// attention as matrix products (chapter 01). A form stops where its matrices would take more than
-// half a gigabyte. Time is that of the processor, summed over cores, so that other programs count
-// little; all forms of a length take turns, and we keep the least.
+// attention as matrix products (chapter 01). A form stops where its matrices would take more than half
+// a gigabyte. Time is the processor's, summed over cores; forms take turns, and we keep the least.
 
 chapter.section("5. How the time grows")
 let recipe = Recipe.standard
@@ -177,8 +176,7 @@ chapter.plot(
 
 // The slope of a line in this picture is the exponent of T, fitted here to the last four lengths of
 // each form. Rate is multiplications over time, in thousand millions a second on one core; nearly
-// each of them comes with an addition, so GFLOP/s are twice that. What is claimed of the clock is
-// checked in the full run; the quick one measures too little for that.
+// each comes with an addition: twice that in GFLOP/s. The quick run checks no claim about the clock.
 
 table(["form", "last T", "exponent of the count", "of the time", "time", "rate"], rows: curves.map(\.row))
 let miss = curves.map { abs($0.ofTime.exponent - ($0.form.hasMatrix ? 2 : 1)) }.max()!
@@ -235,9 +233,8 @@ if !chapter.isQuick {
 
 // ## Crossing attention, and memory
 //
-// Attention multiplies 2P times for each pair of tokens, chunks a fixed number of times for each
-// token. So below some T attention is cheaper. The count says where; the clock adds what it does not
-// see, above all an exp for each pair that is not masked, in all of T² / 2 or in the chunks alone.
+// Attention multiplies 2P times for each pair of tokens, chunks a fixed number of times for each token:
+// below some T attention is cheaper. The count says where; the clock sees the exp of each pair, too.
 
 chapter.section("7. Crossing attention, and memory")
 let short = [8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
@@ -258,9 +255,8 @@ table(
   })
 chapter.timed("at T = 512 attention costs more than chunks of 64, times", inTime[1].last! > 1, inTime[1].last!)
 
-// Memory is counted from the shapes: what a form keeps or works on besides its input and output. The
-// derivatives need the states again: the chunked form keeps the one that enters each chunk, the
-// recurrence would have to keep them all.
+// Memory besides input and output, counted from the shapes. Derivatives need states again: chunks keep
+// the one that enters each, the recurrence would have to keep them all.
 
 let all = forms + [.recurrentKeepingStates(N: state, P: width)]
 table(
@@ -269,11 +265,10 @@ table(
 
 // ## Breaking it on purpose: the ratio of products
 //
-// L[t, s] = α[s + 1] ⋯ α[t] is a part of a product. So why not make P[t] = α[0] ⋯ α[t] once, and
-// divide: L[t, s] = P[t] / P[s]? On paper it is right. But P fades like exp(μ t), μ the mean of log
-// α, and below half of the smallest number of its type it is 0: from there on 0 / 0 is no number. A
-// sum of logarithms does not underflow; and the segment sums begin anew at each s, so that the weight
-// of the neighbour, L[t, t − 1], is α[t] whatever t is. That is what we test (`Neighbours.swift`).
+// L[t, s] = α[s + 1] ⋯ α[t] is part of a product. So why not make P[t] = α[0] ⋯ α[t] once, and divide:
+// L[t, s] = P[t] / P[s]? But P fades like exp(μ t), μ the mean of log α, and below half of the smallest
+// number of its type it is 0; then 0 / 0 is no number. Segment sums of logarithms begin anew at each s,
+// so that the neighbour's weight L[t, t − 1] is α[t] for any t. That we test (`Neighbours.swift`).
 
 chapter.section("8. Breaking it on purpose: the ratio of products")
 let long = 2048
@@ -300,9 +295,8 @@ check("segment sums give every neighbour its weight, to roundoff", passes(kept),
 check("the same test catches the ratio in Float", !passes(single.byRatio))
 check("and in Double, which only fails later", !passes(double.byRatio) && double.zero > single.zero)
 
-// The mask has a trap of the same kind. Above the diagonal the difference of two sums is positive,
-// and its exp overflows; a factor of 0 afterwards makes ∞ · 0, no number. A mask of −∞ before makes
-// exp(−∞), which is 0 exactly. We look at the first row, where all but one place is masked.
+// The mask has a trap of the same kind. Above the diagonal the difference of two sums is positive, and
+// its exp overflows; a factor of 0 afterwards makes ∞ · 0. A mask of −∞ before makes exp(−∞) = 0.
 
 let lost = single.sums.dropFirst().count { (exp(single.sums[0] - $0) * 0).isNaN }
 check("exp first, mask after: no number", lost > 0, "\(lost) of \(long - 1) places, in Float")
@@ -311,7 +305,7 @@ check("mask first, exp after: zeros", (1..<long).allSatisfy { weights[0, $0] == 
 // ## What we saw
 //
 // Three algorithms, one function: they agree to roundoff for 594 pairs of T and Q. The recurrence and
-// the chunks grow like T, matrices like T² (exponents in the default run off by 0.25 at most). The
+// the chunks grow like T, matrices like T² (exponents within 0.3 in the default run). The
 // count wants chunks of 3, the clock of 16, and up to 64 is nearly as good; the book takes 64. With
 // the book's small state the recurrence beats all chunks here, with that of Mamba-2 chunks win. So
 // why three? To see the matrix, as stage 1 must: the quadratic form. To generate, with one state and
