@@ -4,9 +4,8 @@
 // for one function: the recurrence takes T steps, each waiting for the one before; the matrix is
 // one large product that costs T². Why is there a third, which everybody uses?
 //
-// You will see the three give the same numbers for every length, the matrix cut into blocks by who
-// computes them, multiplications counted and times measured from T = 64 to 16384, and a chunk
-// length that the count gets wrong. The run takes a minute.
+// You will see the three give the same numbers, the matrix cut into blocks by who computes them,
+// multiplications counted and times measured, and a chunk length that the count gets wrong: a minute.
 
 import Foundation
 import Notebook
