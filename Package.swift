@@ -85,6 +85,7 @@ let package = Package(
     chapter("01-attention"),
     chapter("03-duality"),
     chapter("04-gradients"),
+    chapter("02-state-space"),
     chapter("05-teacher"),
     chapter("07-student"),
     chapter("08-matrix-orientation"),
