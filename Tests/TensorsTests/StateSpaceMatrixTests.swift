@@ -65,6 +65,23 @@ import Testing
     expectClose(model.sequence(Q: 5).output, headMix(model.matrix, model.x), within: 5 * Tolerance.value, model.name)
   }
 
+  // Chapter 02: nothing crosses a cut of time but N numbers for each head.
+  @Test(arguments: Fading.allCases, [1, 2, 5])
+  func noBlockBelowTheDiagonalHasARankAboveN(_ fading: Fading, N: Int) {
+    let model = StateSpaceArguments(T: 17, N: N, fading)
+    for t0 in 1..<17 {
+      let values = singularValues(model.matrix.sliced(t0..<17, along: 2).sliced(0..<t0, along: 3))
+      let k = values.shape[-1]
+      let (first, beyond) = (values.sliced(0..<1, along: 2), values.sliced(min(N, k)..<k, along: 2))
+      let largest = largestMagnitude(first)
+      if k > N { #expect(largestMagnitude(beyond) <= 20 * Tolerance.value * largest, "t0 \(t0), \(model.name)") }
+      if fading == .hardly && t0 == 8 {
+        let last = values.sliced((N - 1)..<N, along: 2) / first
+        #expect(last.elements.min()! > 1e-3, "\(model.name): the rank is below N")
+      }
+    }
+  }
+
   @Test func withoutFadingItIsTheLowerTriangleOfCBᵀ() {
     let model = StateSpaceArguments(T: 7, .nothing)
     let scores = Naive.headScores(model.c, model.b)
