@@ -86,6 +86,7 @@ let package = Package(
     chapter("03-duality"),
     chapter("04-gradients"),
     chapter("02-state-space"),
+    chapter("04-gradients"),
     chapter("05-teacher"),
     chapter("07-student"),
     chapter("08-matrix-orientation"),
