@@ -83,9 +83,8 @@ let package = Package(
 
     // MARK: - 7  The book
     chapter("01-attention"),
-    chapter("03-duality"),
-    chapter("04-gradients"),
     chapter("02-state-space"),
+    chapter("03-duality"),
     chapter("04-gradients"),
     chapter("05-teacher"),
     chapter("07-student"),
