@@ -12,7 +12,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := main
-.PHONY: main help deps build chapters chapter test test-float test-gradients lint floors bench clean expected
+.PHONY: main help deps build chapters chapter test test-float test-gradients mutants lint floors bench clean expected
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
@@ -116,6 +116,10 @@ test-gradients: deps ## check every derivative; print instances, comparisons and
 	  --filter 'GradientsTests|LayersTests|ModelsTests|DistillationTests' > out/gradients.txt 2>&1 && status=0 || status=$$?
 	grep -E '^  |✘|↳|error:|Test run with' out/gradients.txt | grep -v -E 'Testing Library|Target Platform'
 	exit $$status
+
+mutants: deps ## make each pullback wrong in every way and count what the tests notice; ONLY=Softmax.swift for one file
+	@swift build $(FLAGS) --product count-mutants
+	.build/release/count-mutants $(if $(ONLY),--only $(ONLY)) -- $(FLAGS)
 
 lint: ## check the form of the sources
 	swift format lint --strict --recursive Sources Tests chapters Benchmarks Package.swift
@@ -245,4 +249,4 @@ data/kjv.txt: | deps ## export the King James Bible from Debian's package bible-
 	echo "$@: $$((verses)) verses, $$(($$(wc -c < $@))) bytes"
 
 clean: ## remove results and builds; data/ stays
-	rm -rf out .build .build-float
+	rm -rf out .build .build-float .build-mutants

@@ -96,6 +96,8 @@ let package = Package(
     .executableTarget(
       name: "compare-transcripts", dependencies: ["Notebook"], path: "Sources/compare-transcripts"),
 
+    .executableTarget(name: "count-mutants", path: "Tests/Mutants", exclude: ["equivalents.md"]),
+
     .executableTarget(
       name: "bench-steps",
       dependencies: [

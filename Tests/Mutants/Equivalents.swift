@@ -1,0 +1,45 @@
+// # Mutants that change nothing
+//
+// Some changes can not be seen by any test, because no result depends on them. They are listed in
+// `equivalents.md` with the reason, file by file:
+//
+//     ## Softmax.swift
+//
+//     - `let rows = x.shape.prefix(x.rank ⟦+ -⟧ 1).count`
+//       The reason, in a sentence.
+//
+// An entry is named by what the mutated line looks like. One that no survivor matches is an error,
+// so that the list can not outlive what it explains.
+
+import Foundation
+
+struct Equivalent {
+  let file: String
+  let text: String
+  let reason: String
+}
+
+/// The entries of the list.
+func equivalents(inFile path: String) throws -> [Equivalent] {
+  var result: [Equivalent] = []
+  var (file, text, reason): (String, String?, [String]) = ("", nil, [])
+  func close() throws {
+    guard let entry = text else { return }
+    if reason.isEmpty { throw Complaint(description: "\(path): no reason is given for \(file): \(entry)") }
+    result.append(Equivalent(file: file, text: entry, reason: reason.joined(separator: " ")))
+    (text, reason) = (nil, [])
+  }
+  for line in try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n") {
+    if line.hasPrefix("## ") {
+      try close()
+      file = String(line.dropFirst(3))
+    } else if line.hasPrefix("- `"), line.hasSuffix("`") {
+      try close()
+      text = String(line.dropFirst(3).dropLast())
+    } else if line.hasPrefix("  "), text != nil {
+      reason.append(String(line).trimmed)
+    }
+  }
+  try close()
+  return result
+}
