@@ -70,7 +70,7 @@ public func rotary(_ x: Tensor, _ table: RotaryTable, backward: Bool = false) ->
           to[i] = from[i] * c[i] - from[i + half] * turn
           to[i + half] = from[i] * turn + from[i + half] * c[i]
         }
-        for i in (2 * half)..<max(P, 2 * half) { to[i] = from[i] }
+        for i in (2 * half)..<P { to[i] = from[i] }
       }
     }
   }

@@ -172,7 +172,6 @@ public func ssdSequencePullback(
         scratch.scores[place] *= scratch.w[place]
       }
       let inner = MatrixOperand(start: scratch.w, stride: q)
-      scratch.sums.update(repeating: 0, count: q)
       // C̄ = diag(e) Ȳ hᵀ + Ḡ B; the term with e tells how e is moved.
       gemmInPiece(q, N, P, yBar, h.transposed, into: toPartC, stride: rowN)
       scaleRows(toPartC, q, N, stride: rowN, by: scratch.entry)

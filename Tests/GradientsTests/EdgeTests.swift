@@ -124,4 +124,46 @@ import Testing
       #expect(largestMagnitude(ofMatrix[1]) > 0.1 && largestMagnitude(ofSequence[2]) > 0.1)
     }
   }
+
+  @Test func aDistanceThatUnderflowsHasNoGradient() {
+    // The square of the difference is no number any more, the difference still is.
+    let small = Scalar.leastNormalMagnitude
+    let (_, found) = pull("tiny", [Tensor([0, 0]), Tensor([small, 0])]) { distance($0[0], $0[1], over: 1) }
+    expectZero(found[0], "x")
+    expectZero(found[1], "y")
+  }
+
+  @Test func manyRowsAreSummedInPieces() {
+    // Sums of small whole numbers are exact in any order. One piece, two, and as many as there are at most.
+    for rows in [20_011, 26_227, 80_021] {
+      let cotangent = Naive.tabulate([rows, 5]) { Scalar(($0[0] * 7 + $0[1]) % 11 - 5) }
+      let leaf = Variable(leaf: Tensor.random([5], for: "bias"))
+      let found = cotangents(of: leaf.broadcast(to: [rows, 5]), seed: cotangent, withRespectTo: [leaf])[0]
+      let expected = (0..<5).map { column in
+        (0..<rows).reduce(Scalar(0)) { $0 + Scalar(($1 * 7 + column) % 11 - 5) }
+      }
+      expectIdentical(found + Tensor([0]), Tensor(expected) + Tensor([0]), "\(rows) rows")
+    }
+  }
+
+  @Test func whatIsHiddenInACotangentIsNotRead() {
+    let (T, causal) = (5, { (x: [Int]) in x[x.count - 1] <= x[x.count - 2] })
+    func compare(_ name: String, _ inputs: [Tensor], _ function: ([Variable]) -> Variable) {
+      let leaves = inputs.map { Variable(leaf: $0) }
+      let output = function(leaves)
+      let g = Tensor.random(output.shape, for: name)
+      let with = { (hidden: Scalar) in
+        let seed = Naive.tabulate(output.shape) { causal($0) ? g.at($0) : hidden }
+        return cotangents(of: output, seed: seed, withRespectTo: leaves)
+      }
+      for (index, (found, expected)) in zip(with(.nan), with(0)).enumerated() {
+        expectIdentical(found, expected, "\(name), input \(index)")
+      }
+    }
+    compare("causal softmax", [Tensor.random([2, T, T], for: "x")]) { softmax($0[0], causal: true) }
+    let rows = Tensor.random([2, T, 3, 2], for: "b")
+    compare("ssdMatrix", [Tensor.random([2, T, 3], .logDecay, for: "log α"), rows, rows, .random([3], for: "d")]) {
+      ssdMatrix(logDecay: $0[0], b: $0[1], c: $0[2], d: $0[3])
+    }
+  }
 }

@@ -3,9 +3,9 @@
 // Some changes can not be seen by any test, because no result depends on them. They are listed in
 // `equivalents.md` with the reason, file by file:
 //
-//     ## Softmax.swift
+//     ## Tensors/Softmax.swift
 //
-//     - `let rows = x.shape.prefix(x.rank ⟦+ -⟧ 1).count`
+//     - `let T = causal ? x.shape[-2] : ⟦1 + 1⟧`
 //       The reason, in a sentence.
 //
 // An entry is named by what the mutated line looks like. One that no survivor matches is an error,

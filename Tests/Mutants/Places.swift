@@ -21,7 +21,8 @@ struct Source {
   let isCode: [Bool]
   private let lineStarts: [Int]
 
-  var name: String { String(path.split(separator: "/").last ?? "") }
+  /// The path without the folder that all have in common.
+  var name: String { path.split(separator: "/").dropFirst().joined(separator: "/") }
 
   init(path: String, text: String) {
     self.path = path

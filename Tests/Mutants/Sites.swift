@@ -77,7 +77,7 @@ private let leftOutCalls = [
   "precondition": stops, "preconditionFailure": stops, "expecting": stops, "message": stops,
   "withExtendedLifetime": "keeps memory alive", "Storage": "decides only how much memory is taken",
 ]
-private let leftOutLabels = ["grain": cuts, "workPerItem": cuts]
+private let leftOutLabels = ["grain": cuts, "workPerItem": cuts, "cost": cuts]
 
 extension Source {
   /// All sites in the regions of this file, numbered from `first` on.

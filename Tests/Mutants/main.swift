@@ -55,8 +55,9 @@ func run() throws -> Bool {
     contents[source.path] = source.rendered(with: findings.sites)
   }
   contents["Sources/Tensors/Mutants.swift"] = support(for: sites)
+  func isChosen(_ file: String) -> Bool { options.only.map { file == $0 || file.hasSuffix("/" + $0) } ?? true }
   let names = Set(mutants.map(\.file))
-  if let only = options.only, !names.contains(only) {
+  if let only = options.only, !names.contains(where: isChosen) {
     throw Complaint(description: "there is nothing to mutate in \(only); there is in \(names.sorted())")
   }
   say("\(mutants.count) mutants at \(sites.count) places of \(contents.count - 1) files")
@@ -70,14 +71,12 @@ func run() throws -> Bool {
   let first = try TestRun(program: program, suites: firstTests).calibrated()
   let further = try TestRun(program: program, suites: furtherTests).calibrated()
 
-  let chosen = mutants.filter { options.only == nil || $0.file == options.only }
+  let chosen = mutants.filter { isChosen($0.file) }
   var found = try outcomes(of: chosen, under: first, title: firstTests.joined(separator: ", "))
   let alive = chosen.indices.filter { found[$0] == .survived }
   let again = try outcomes(of: alive.map { chosen[$0] }, under: further, title: "the survivors, other suites")
   for (index, outcome) in zip(alive, again) { found[index] = outcome }
-  let explained = try equivalents(inFile: "Tests/Mutants/equivalents.md").filter {
-    options.only == nil || $0.file == options.only
-  }
+  let explained = try equivalents(inFile: "Tests/Mutants/equivalents.md").filter { isChosen($0.file) }
   let passes = report(chosen, found, killedBySecond: alive.count - again.count { $0 == .survived }, explained)
   say("in \(minutes(Date().timeIntervalSince(start)))")
   return passes
