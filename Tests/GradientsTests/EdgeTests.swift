@@ -135,13 +135,13 @@ import Testing
 
   @Test func manyRowsAreSummedInPieces() {
     // Sums of small whole numbers are exact in any order. One piece, two, and as many as there are at most.
+    let entry = { (row: Int, column: Int) -> Scalar in Scalar((row * 7 + column) % 11 - 5) }
     for rows in [20_011, 26_227, 80_021] {
-      let cotangent = Naive.tabulate([rows, 5]) { Scalar(($0[0] * 7 + $0[1]) % 11 - 5) }
+      let cotangent = Naive.tabulate([rows, 5]) { entry($0[0], $0[1]) }
       let leaf = Variable(leaf: Tensor.random([5], for: "bias"))
       let found = cotangents(of: leaf.broadcast(to: [rows, 5]), seed: cotangent, withRespectTo: [leaf])[0]
-      let expected = (0..<5).map { column in
-        (0..<rows).reduce(Scalar(0)) { $0 + Scalar(($1 * 7 + column) % 11 - 5) }
-      }
+      var expected = [Scalar](repeating: 0, count: 5)
+      for row in 0..<rows { for column in 0..<5 { expected[column] += entry(row, column) } }
       expectIdentical(found + Tensor([0]), Tensor(expected) + Tensor([0]), "\(rows) rows")
     }
   }
