@@ -126,7 +126,7 @@ import Testing
   }
 
   @Test func aDistanceThatUnderflowsHasNoGradient() {
-    // The square of the difference is no number any more, the difference still is.
+    // The square of the difference underflows to 0, the difference itself does not.
     let small = Scalar.leastNormalMagnitude
     let (_, found) = pull("tiny", [Tensor([0, 0]), Tensor([small, 0])]) { distance($0[0], $0[1], over: 1) }
     expectZero(found[0], "x")

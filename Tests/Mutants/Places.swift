@@ -160,7 +160,7 @@ extension Source {
       }
       result.append(place..<closing(open))
     }
-    for match in whole.matches(of: /(func|struct) [A-Za-z]+Pullback\b/) {
+    for match in whole.matches(of: /(func|struct) [A-Za-z]+(Pullback|Slope)\b/) {
       let place = whole.distance(from: whole.startIndex, to: match.range.lowerBound)
       if isCode[place] { try result.append(body(from: place)) }
     }

@@ -96,6 +96,9 @@ func outcomes(of mutants: [Mutant], under run: TestRun, title: String) throws ->
     while let index = queue.withLock({ $0.popFirst() }) {
       do {
         let outcome = try run.outcome(of: mutants[index].number).0
+        if outcome == .survived {
+          say("  alive so far: \(mutants[index].file):\(mutants[index].line) \(mutants[index].text)")
+        }
         let (done, alive) = results.withLock { results in
           results[index] = outcome
           return (results.count, results.values.count { $0 == .survived })
