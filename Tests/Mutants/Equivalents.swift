@@ -9,7 +9,9 @@
 //       The reason, in a sentence.
 //
 // An entry is named by what the mutated line looks like. One that no survivor matches is an error,
-// so that the list can not outlive what it explains.
+// so that the list can not outlive what it explains. Where a change lets two cores write to one
+// place, a run may notice it or not; such a reason begins with “By chance:”, and the mutant may also
+// be dead.
 
 import Foundation
 
@@ -17,6 +19,9 @@ struct Equivalent {
   let file: String
   let text: String
   let reason: String
+
+  /// Whether the mutant dies in some runs and not in others.
+  var isByChance: Bool { reason.hasPrefix("By chance:") }
 }
 
 /// The entries of the list.

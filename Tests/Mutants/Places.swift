@@ -1,9 +1,9 @@
 // # What is mutated
 //
 // Everything that a gradient passes through on its way back: the pullbacks of `Sources/Gradients`,
-// each kernel of `Sources/Tensors` whose name ends in `Pullback`, the helpers that only they use,
-// the sweep; and the few functions that forward and backward share. A new pullback is found by the
-// form of its name, so that it cannot come without mutants.
+// each kernel of `Sources/Tensors` whose name ends in `Pullback` or `Slope`, the helpers that only
+// they use, the sweep; and the few functions that forward and backward share. A new pullback is
+// found by the form of its name, so that it cannot come without mutants.
 //
 // Read before: `main.swift`. Read next: `Sites.swift`.
 
@@ -137,6 +137,7 @@ private let declarations: [String: [String]] = [
     "func scaled(", "func scaleRows(",
   ],
   "Sources/Tensors/Scans.swift": ["func exponentialOfSegmentSums("],
+  "Sources/Tensors/Sigmoids.swift": ["private func slope("],
   "Sources/Tensors/Softmax.swift": ["private func softmaxRows("],
   "Sources/Tensors/Tensor+Rearranging.swift": ["public func padded(", "public mutating func assign("],
 ]
