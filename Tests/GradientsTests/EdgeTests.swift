@@ -134,15 +134,16 @@ import Testing
   }
 
   @Test func manyRowsAreSummedInPieces() {
-    // Sums of small whole numbers are exact in any order. One piece, two, and as many as there are at most.
+    // Sums of small whole numbers are exact in any order. One piece, two, as many as there are at most; more pieces
+    // than numbers in a row.
     let entry = { (row: Int, column: Int) -> Scalar in Scalar((row * 7 + column) % 11 - 5) }
-    for rows in [20_011, 26_227, 80_021] {
-      let cotangent = Naive.tabulate([rows, 5]) { entry($0[0], $0[1]) }
-      let leaf = Variable(leaf: Tensor.random([5], for: "bias"))
-      let found = cotangents(of: leaf.broadcast(to: [rows, 5]), seed: cotangent, withRespectTo: [leaf])[0]
-      var expected = [Scalar](repeating: 0, count: 5)
-      for row in 0..<rows { for column in 0..<5 { expected[column] += entry(row, column) } }
-      expectIdentical(found + Tensor([0]), Tensor(expected) + Tensor([0]), "\(rows) rows")
+    for (rows, width) in [(20_011, 5), (26_227, 5), (80_021, 5), (150_011, 2)] {
+      let cotangent = Naive.tabulate([rows, width]) { entry($0[0], $0[1]) }
+      let leaf = Variable(leaf: Tensor.random([width], for: "bias"))
+      let found = cotangents(of: leaf.broadcast(to: [rows, width]), seed: cotangent, withRespectTo: [leaf])[0]
+      var expected = [Scalar](repeating: 0, count: width)
+      for row in 0..<rows { for column in 0..<width { expected[column] += entry(row, column) } }
+      expectIdentical(found + Tensor([0]), Tensor(expected) + Tensor([0]), "\(rows) rows of \(width)")
     }
   }
 
