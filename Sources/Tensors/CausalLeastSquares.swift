@@ -1,0 +1,93 @@
+// # Least squares, row by row
+//
+// Of the matrix L ∘ (C Bᵀ) of a state space model, with the decays fixed, the rows do not know of
+// one another: once B is given, row t of C is a least squares problem of its own, with N unknowns
+// and an equation for each s ≤ t,
+//
+//     L[t, s] · (c[t] · b[s])  ≈  M[t, s]
+//
+// Its normal equations are cheap, because their matrices follow from one another by the decay:
+//
+//     G[t] c[t]  =  r[t]          G[t]  =  Σ L[t, s]² b[s] b[s]ᵀ  =  α[t]² G[t − 1] + b[t] b[t]ᵀ
+//                                 r[t]  =  Σ L[t, s] M[t, s] b[s]
+//
+// Column s of B, once C is given, is the same problem read backwards in time. The first rows have
+// fewer equations than unknowns; a ridge of 1e-10 of the trace of G picks a short solution. G has
+// the square of the condition of B, which Float could not carry: inside, all is Double.
+//
+// Read before: `SSDMatrix.swift`. Its witness is the gradient, which is zero where squares are least:
+// `Tests/TensorsTests/StructureTests.swift`.
+
+import Foundation
+
+/// The factor of L ∘ (C Bᵀ) that brings it nearest to causal matrices when the other is given.
+///
+/// - Parameters:
+///   - m: [B, T, T]; what stands above the diagonal is not read
+///   - logDecay: log α, [B, T]; log α[0] has no meaning
+///   - factor: b for c, c for b, [B, T, N]
+///   - backwards: false to find c from b, true to find b from c
+/// - Returns: [B, T, N]
+public func causalLeastSquares(_ m: Tensor, logDecay: Tensor, factor: Tensor, backwards: Bool = false) -> Tensor {
+  let (B, T, N) = (factor.shape[0], factor.shape[1], factor.shape[2])
+  m.expecting(B, T, T, as: "the matrices of a least squares problem")
+  logDecay.expecting(B, T, as: "log α of a least squares problem")
+  let result = Tensor(uninitialised: factor.shape)
+  let (matrices, logs, known, target) = (m.base, logDecay.base, factor.base, result.fresh)
+  Parallel.each(B, workPerItem: T * N * (N * N / 3 + T)) { index in
+    let scratch = UnsafeMutablePointer<Double>.allocate(capacity: T * N + T + 2 * N * N + N)
+    defer { scratch.deallocate() }
+    let (features, weights) = (scratch, scratch + T * N)
+    let (gram, work, right) = (weights + T, weights + T + N * N, weights + T + 2 * N * N)
+    let (matrix, log) = (matrices + index * T * T, logs + index * T)
+    for place in 0..<(T * N) { features[place] = Double(known[index * T * N + place]) }
+    gram.update(repeating: 0, count: N * N)
+    for step in 0..<T {
+      // The row that is solved, and the decay that led to it from the row before.
+      let row = backwards ? T - 1 - step : step
+      let decay = step == 0 ? 1 : exp(Double(log[backwards ? row + 1 : row]))
+      let own = features + row * N
+      for i in 0..<N { for j in i..<N { gram[i * N + j] = decay * decay * gram[i * N + j] + own[i] * own[j] } }
+      right.update(repeating: 0, count: N)
+      for earlier in 0...step {
+        weights[earlier] = earlier == step ? 1 : weights[earlier] * decay
+        let other = backwards ? T - 1 - earlier : earlier
+        let entry = weights[earlier] * Double(backwards ? matrix[other * T + row] : matrix[row * T + other])
+        for i in 0..<N { right[i] += entry * features[other * N + i] }
+      }
+      solve(gram, right, N, work: work)
+      for i in 0..<N { target[(index * T + row) * N + i] = Scalar(right[i]) }
+    }
+  }
+  withExtendedLifetime((m, logDecay, factor)) {}
+  return result
+}
+
+/// Solves (G + ridge) x = right in place by Cholesky's G = Rᵀ R; of G the upper triangle is read.
+private func solve(
+  _ gram: UnsafePointer<Double>, _ right: UnsafeMutablePointer<Double>, _ N: Int, work: UnsafeMutablePointer<Double>
+) {
+  var trace = 0.0
+  for i in 0..<N { trace += gram[i * N + i] }
+  let ridge = 1e-10 * trace + 1e-200
+  work.update(from: gram, count: N * N)
+  for i in 0..<N { work[i * N + i] += ridge }
+  // Row k of R, then what it explains taken off the rows below; Rᵀ y = right on the way.
+  for k in 0..<N {
+    let row = work + k * N
+    let pivot = max(row[k], ridge).squareRoot()
+    for j in k..<N { row[j] /= pivot }
+    row[k] = pivot
+    right[k] /= pivot
+    for i in (k + 1)..<max(N, k + 1) {
+      let (target, factor) = (work + i * N, row[i])
+      for j in i..<N { target[j] -= factor * row[j] }
+      right[i] -= factor * right[k]
+    }
+  }
+  // R x = y, from the last row up.
+  for i in stride(from: N - 1, through: 0, by: -1) {
+    for k in (i + 1)..<max(N, i + 1) { right[i] -= work[i * N + k] * right[k] }
+    right[i] /= work[i * N + i]
+  }
+}

@@ -1,0 +1,31 @@
+// # The nearest Toeplitz matrix
+//
+// A Toeplitz matrix has one number on each diagonal: k[j] for everything j steps back. It is what a
+// convolution with the filter k does, the same at every place. The distance to a causal matrix M
+// falls apart into its diagonals, and the number nearest to several numbers is their mean:
+//
+//     Σ over t  (M[t, t − j] − k[j])²   is least for   k[j]  =  mean over t of M[t, t − j]
+//
+// So the projection needs no search. Slow twin: in `Tests/TensorsTests/StructureTests.swift`.
+
+/// The causal Toeplitz matrix nearest to each causal matrix, by the Frobenius norm: [..., T, T] → [..., T, T].
+///
+/// What stands above the diagonal is not read, and is 0 in the result.
+public func toeplitzProjection(_ x: Tensor) -> Tensor {
+  precondition(
+    x.rank >= 2 && x.shape[-1] == x.shape[-2], "a Toeplitz matrix is square, and \(x.shape) has no square at its end")
+  let T = x.shape[-1]
+  let result = Tensor.zeros(x.shape)
+  let (from, to) = (x.base, result.fresh)
+  Parallel.each(T == 0 ? 0 : x.count / (T * T), workPerItem: T * T) { index in
+    let (matrix, target) = (from + index * T * T, to + index * T * T)
+    for back in 0..<T {
+      var sum: Scalar = 0
+      for t in back..<T { sum += matrix[t * T + t - back] }
+      let mean = sum / Scalar(T - back)
+      for t in back..<T { target[t * T + t - back] = mean }
+    }
+  }
+  withExtendedLifetime(x) {}
+  return result
+}
