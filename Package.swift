@@ -21,7 +21,7 @@ func chapter(_ name: String) -> Target {
     name: name,
     dependencies: [
       "Tensors", "Gradients", "GradientChecking", "Layers", "Models", "Training", "Corpora", "Checkpoints",
-      "Distillation", "Recipes", "Plots", "Notebook", argumentParser,
+      "Distillation", "Structures", "Recipes", "Plots", "Notebook", argumentParser,
     ],
     path: "chapters/\(name)",
     exclude: ["expected.txt"],
@@ -64,7 +64,8 @@ let package = Package(
     floor("Layers", on: ["Gradients", "Tensors"]),
     floor("Training", on: ["Gradients", "Tensors", "Checkpoints"]),
 
-    // MARK: - 5  Whole models
+    // MARK: - 5  Families of matrices, whole models
+    floor("Structures", on: ["Training", "Gradients", "Tensors"]),
     floor("Models", on: ["Layers", "Gradients", "Tensors", "Checkpoints"]),
 
     // MARK: - 6  The method
@@ -87,6 +88,7 @@ let package = Package(
     chapter("03-duality"),
     chapter("04-gradients"),
     chapter("05-teacher"),
+    chapter("06-structured-matrices"),
     chapter("07-student"),
     chapter("08-matrix-orientation"),
     chapter("09-hidden-state-alignment"),
@@ -113,6 +115,7 @@ let package = Package(
     tests(of: "Corpora", with: ["Tensors"]),
     tests(of: "Layers", with: ["Tensors", "Gradients"]),
     tests(of: "Training", with: ["Tensors", "Gradients", "Checkpoints"]),
+    tests(of: "Structures", with: ["Tensors"]),
     tests(of: "Models", with: ["Tensors", "Gradients", "Layers", "Checkpoints"]),
     tests(
       of: "Distillation",

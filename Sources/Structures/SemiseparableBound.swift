@@ -1,0 +1,51 @@
+// # How near could any recurrence come?
+//
+// A fit alone does not say whether a better one exists. Here is a number that no semiseparable
+// matrix of order N can go below. Take a rectangle that lies wholly below the diagonal. It is part
+// of a Hankel block, so that in a semiseparable matrix it has rank at most N, and misses M there by
+// at least the singular values beyond the N-th (Eckart and Young). Rectangles that do not overlap
+// miss independently, so that their squares add up:
+//
+//     ‖M − X‖²  ≥  Σ over disjoint rectangles  Σ over n > N  σ[n]²
+//
+// Which rectangles? Cut the tokens i … j at k: the rectangle of rows k … j and columns i … k lies
+// below the diagonal, and so do those of the two halves, which do not overlap with it nor with each
+// other. The best cut of each interval follows from the best cuts of the shorter ones:
+//
+//     bound(i, j)  =  max over k of  tail(M[k…j, i…k])  +  bound(i, k)  +  bound(k, j)
+//
+// Cuts at multiples of a grid are enough for a bound; a finer grid gives a larger one.
+//
+// Read before: `HankelBlocks.swift`.
+
+import Tensors
+
+/// A distance below which no semiseparable matrix of an order comes to a causal matrix [B, T, T].
+///
+/// - Parameters:
+///   - orders: one or several N
+///   - grid: the distance of the cuts that are tried
+/// - Returns: for each order a bound for each of the B matrices
+public func semiseparableBounds(_ matrices: Tensor, orders: [Int], grid: Int) -> [[Double]] {
+  let (B, T) = (matrices.shape[0], matrices.shape[1])
+  precondition(grid > 0, "the grid of cuts has a distance of at least 1, not \(grid)")
+  let cuts = Array(stride(from: 0, to: T, by: grid)) + [T]
+  let none = [[Double]](repeating: [Double](repeating: 0, count: B), count: orders.count)
+  var best = [[[[Double]]]](repeating: .init(repeating: none, count: cuts.count), count: cuts.count)
+  for length in 2..<max(2, cuts.count) {
+    for i in 0..<(cuts.count - length) {
+      let j = i + length
+      for k in (i + 1)..<j {
+        let block = matrices.sliced(cuts[k]..<cuts[j], along: 1).sliced(cuts[i]..<cuts[k], along: 2)
+        let values = singularValues(block)
+        for (place, N) in orders.enumerated() {
+          for (index, tail) in tails(values, beyond: N).enumerated() {
+            let sum = tail + best[i][k][place][index] + best[k][j][place][index]
+            best[i][j][place][index] = max(best[i][j][place][index], sum)
+          }
+        }
+      }
+    }
+  }
+  return best[0][cuts.count - 1].map { $0.map { $0.squareRoot() } }
+}

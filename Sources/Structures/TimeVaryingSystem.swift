@@ -1,0 +1,67 @@
+// # A recurrence whose matrices change with time
+//
+// The most general linear recurrence: at each token its own A, B, C and D, and a state that may even
+// change its size.
+//
+//     y[k]      =  C[k] h[k]  +  D[k] x[k]
+//     h[k + 1]  =  A[k] h[k]  +  B[k] x[k]          h[0] has no numbers
+//
+// Unrolled, its matrix is M[t, s] = C[t] A[t − 1] ⋯ A[s + 1] B[s] below the diagonal and D[t] on it.
+// The state h[k] is a product of x[…k−1] with the matrix R[k] (what is reached), which grows by a
+// column at each token; row k of M is C[k] R[k]:
+//
+//     R[k + 1]  =  [ A[k] R[k] | B[k] ]
+//
+// SSD is the case in which A[k] is a number times the identity and D one number.
+//
+// Read before: `HankelBlocks.swift`. Read next: `BalancedTruncation.swift`. Source: Dewilde and van
+// der Veen, "Time-Varying Systems and Computations", 1998.
+
+import Tensors
+
+/// B linear recurrences with one schedule of state sizes n[0] = 0, n[1], …, n[T] = 0.
+public struct TimeVaryingSystem {
+  /// A[k], [B, n[k + 1], n[k]], for each token k.
+  public let a: [Tensor]
+  /// B[k], [B, n[k + 1], 1].
+  public let b: [Tensor]
+  /// C[k], [B, 1, n[k]].
+  public let c: [Tensor]
+  /// D, [B, T].
+  public let d: Tensor
+
+  /// The number of numbers in the state that token k reads, for each k.
+  public var stateSizes: [Int] { c.map { $0.shape[2] } }
+
+  /// The matrices of the recurrences, [B, T, T].
+  public var matrices: Tensor {
+    let (B, T) = (d.shape[0], d.shape[1])
+    var reached = Tensor.zeros([B, 0, 0])
+    var rows: [Tensor] = []
+    for k in 0..<T {
+      let before = reached.shape[1] == 0 ? Tensor.zeros([B, 1, k]) : matmul(c[k], reached)
+      let own = d.sliced(k..<(k + 1), along: 1).reshaped(to: [B, 1, 1] as Shape)
+      rows.append(Tensor.concatenated([before, own, Tensor.zeros([B, 1, T - k - 1])], along: 2))
+      let carried = reached.shape[1] == 0 ? Tensor.zeros([B, a[k].shape[1], k]) : matmul(a[k], reached)
+      reached = Tensor.concatenated([carried, b[k]], along: 2)
+    }
+    return Tensor.concatenated(rows, along: 1)
+  }
+
+  /// The recurrence itself: x [B, T] → y [B, T], a token at a time.
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    let (B, T) = (d.shape[0], d.shape[1])
+    x.expecting(B, T, as: "the input of a recurrence")
+    var state = Tensor.zeros([B, 0, 1])
+    var outputs: [Tensor] = []
+    for k in 0..<T {
+      let input = x.sliced(k..<(k + 1), along: 1).reshaped(to: [B, 1, 1] as Shape)
+      let skipped = d.sliced(k..<(k + 1), along: 1).reshaped(to: [B, 1, 1] as Shape) * input
+      let isEmpty = state.shape[1] == 0
+      outputs.append(isEmpty ? skipped : matmul(c[k], state) + skipped)
+      let written = matmul(b[k], input)
+      state = isEmpty ? written : matmul(a[k], state) + written
+    }
+    return Tensor.concatenated(outputs, along: 1).reshaped(to: [B, T] as Shape)
+  }
+}
