@@ -160,12 +160,13 @@ for N in orders {
 
 func tableOfConvergence(_ names: [String], exactly: Bool) {
   table(
-    ["N = \(shown)", "distance", "gained in the last tenth", "with twice the steps", "gained by them"],
+    ["N = \(shown)", "distance", "with twice the steps", "gained in the last tenth", "gained by twice the steps"],
     rows: zip(names, families).map { name, entry in
       let losses = curves[name]!
       let (before, once) = (losses[losses.count * 9 / 10] / Double(count), estimate(name, shown).mean)
       let twice = Estimate(each(fitted(entry.family, N: shown, times: 2, exactly: exactly).distances)).mean
-      return [name] + [once, 1 - once / before, twice, 1 - twice / once].map { number($0, decimals: 3) }
+      return [name] + [once, twice].map { number($0, digits: 3) }
+        + [1 - once / before, 1 - twice / once].map { number($0, decimals: 2) }
     })
 }
 tableOfConvergence(["low rank", "SSD"], exactly: false)
@@ -189,7 +190,7 @@ table(
 // difference is smaller than that of either mean.
 
 func better(_ a: String, than b: String, _ N: Int) -> String {
-  text(Estimate(zip(results[b]![N]!, results[a]![N]!).map { $0 - $1 }))
+  text(Estimate(zip(results[b]![N]!, results[a]![N]!).map { $0 - $1 }), digits: 2)
 }
 func checkOrder(_ near: String, _ far: String) {
   for N in orders {
