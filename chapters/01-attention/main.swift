@@ -7,7 +7,7 @@
 // by making it, looking at it, and asking what it costs.
 //
 // You will see a matrix that can be checked by hand, what positions do to it, two heads that learn
-// from a text while they read it, and time and memory against length: half a minute in all.
+// from a text while they read it, and time and memory against length, in a quarter of a minute.
 
 import Foundation
 import Notebook
@@ -17,7 +17,7 @@ import Tensors
 
 let chapter = Chapter(
   "01-attention", question: "What does attention cost, and what matrix is it?",
-  duration: "30 seconds on 2 cores; 8 seconds with --quick")
+  duration: "15 seconds on 2 cores; 5 seconds with --quick")
 
 var random = SeededGenerator(seed: chapter.seed)
 let roundoff = MemoryLayout<Scalar>.size == 8 ? 1e-12 : 1e-5
@@ -127,7 +127,7 @@ func turned(from start: Int) -> Tensor {
 }
 func change(_ scores: (Int) -> Tensor) -> Double { largest(scores(shift) - scores(0)) / largest(scores(0)) }
 check("rotary: moving the text changes no score", change(turned), within: 10 * roundoff)
-check("absolute: moving it changes them, by part", change(absolute), greaterThan: 0.1, digits: 2)
+check("absolute: moving it changes them, in parts of the largest", change(absolute), greaterThan: 0.1, digits: 2)
 
 // Look along the diagonals of the picture. Rotary scores are constant there: "three back" is the
 // same on every page. With absolute positions the two pages differ.
@@ -148,7 +148,7 @@ chapter.plot(Figure("Scores in a text of one repeated token", panels: pages, col
 // What is such a matrix good for? We build two heads by hand. Their values are letters: a 1 at the
 // letter's own number, 0 elsewhere. The first head looks one place back, whatever stands there. All
 // its queries and keys are one vector, so that only the angles tell places apart; and its queries
-// are turned back by one place more, so that the score is largest at s = t − 1.
+// are turned as if each stood one place earlier, so that the score is largest at s = t − 1.
 
 chapter.section("4. Two heads that learn while they read")
 let text = Array("^the_cat_sat_on_the_mat")
@@ -184,8 +184,8 @@ table(["the text so far", "the head's guess", "what came"], rows: lines.suffix(6
 check("the guess = counting by a loop, at \(lines.count) letters", worst, within: 0.01)
 
 // The first matrix depends on places alone, and a recurrence could do the same. The second has its
-// weight where the text decides; at t = 20, the m, the row is even, for no m came before. To reach
-// any place in the past by what stands there is what attention pays its price for.
+// weight where the text decides; at t = 20, the m, all weights of the row are equal, for no m came
+// before. To reach any place in the past by what stands there is what attention pays its price for.
 
 let heads = [("one place back", oneBack), ("after the same letter", afterSame)].map { map($0, $1, "weight", 0...1) }
 chapter.plot(Figure("Two heads on the text \(String(text))", panels: heads), "heads")
@@ -311,9 +311,10 @@ check("mask late: a row misses 1 by", largest(headMix(maskedLate(keys), one) - o
 // for two matrices, 0.08 MB for blocks (default run, seed 0, Float).
 //
 // Exercises. 1: Take W_q and W_k out of `absolute`. Which of the four products in (u + p)·(u + p′)
-// still spoil the diagonals? 2: Let the first head look two places back. What does the second guess
-// now? 3: Give the blocks Q = 16 and Q = 512: what do time and memory do at T = 4096?
+// still spoil the diagonals (p and p′ are the positions' vectors)? 2: Let the first head look two
+// places back. What does the second guess now? 3: Give the blocks Q = 16 and Q = 512: what do time
+// and memory do at T = 4096?
 //
-// Next: 02-state-space, which mixes tokens with a matrix whose cost does not grow like T².
+// Next: 02-state-space, whose matrix need not be made, at a cost that grows like T.
 
 chapter.finish()

@@ -6,7 +6,8 @@
 //
 // You will see a memory that fades, its matrix as the product of two others, the singular values of
 // its blocks beside those of attention, and a fault that one check sees and another does not. A run
-// takes seconds; what is written out here is in Double, what comes from the library in Scalar.
+// takes seconds; what is written out here is in Double, what comes from the library in Scalar, the
+// number type of the build (Float under make).
 
 import Foundation
 import Gradients
@@ -39,8 +40,9 @@ let (roundoff, negligible) = (100 * Double(Scalar.ulpOfOne), 5 * Double(Scalar.u
 //
 //     h[t]  =  α[t] h[t − 1] + x[t]              h[−1] = 0
 //
-// With α = 0.9 a spike of 1 is 0.9 one step later, 0.81 after two, and half after about seven. α may
-// differ from step to step: 0 wipes the memory. In the picture, follow each curve after an input.
+// With α = 0.9 a spike of 1 is 0.9 one step later, 0.81 after two, and half after about seven. α
+// may differ from step to step: 0 wipes the memory. In the picture, follow each curve after an
+// input.
 
 chapter.section("1. A memory that fades")
 func memory(_ x: [Double], alpha: (Int) -> Double) -> [Double] {
@@ -98,8 +100,8 @@ check("L x = h, to the last bit", gap(times(unrolled, four.x), walked), within: 
 //
 // A product of decays is a sum of logarithms, and so the library computes it. The segment sum of
 // (x₀, x₁, x₂) has in row t and column s the sum of all after s up to t, and −∞ above the diagonal,
-// which exp turns into an exact 0. With (1, 20, 300) each entry tells what it has summed: 320 is
-// x₁ + x₂, and x₀ is in none. L is exp of the segment sums of log α. Why not the quotient of two
+// which exp turns into an exact 0. With (1, 20, 300) each entry tells what it has summed: 320 is x₁
+// + x₂, and x₀ is in none. L is exp of the segment sums of log α. Why not the quotient of two
 // running products, which looks cheaper, is a story for chapter 03.
 
 chapter.section("3. Segment sums")
@@ -119,15 +121,18 @@ check("exp of the segment sums = L of section 2", gap(numbers(summed), unrolled.
 //     y[t]  =  C[t] · h[t]                         one
 //
 // Two steps by hand, N = 2: write 8 with B[0] = (1, 0), then 4 with B[1] = (0, 1), α[1] = ½. The
-// state is (4, 4), and C[1] = (3, −1) reads 12 − 4 = 8. The part of x[0] in that is
-// (C[1] · B[0]) ½ x[0] = 3 · ½ · 8. So it is with every pair of steps:
+// state is (4, 4), and C[1] = (3, −1) reads 12 − 4 = 8. The part of x[0] in that is (C[1] · B[0]) ½
+// x[0] = 3 · ½ · 8. So it is with every pair of steps:
 //
 //     M[t, s]  =  (C[t] · B[s]) α[s + 1] ⋯ α[t]    or    M = L ∘ (C Bᵀ)
 //
-// where ∘ multiplies entry by entry. C Bᵀ says what a step would ask of another one, L how much of
-// it is left. In the student's mixer, Discrete-Mamba-2, the decay comes from a number a[t] that is
-// computed from the input: α = sigmoid(−a) = 1 / (1 + exp a), between 0 and 1 whatever a is: 0.95
-// for a = −3, 0.02 for a = 4. We draw a, B, C at random, a about −3, and let step 28 forget.
+// where ∘ multiplies entry by entry. A head has P features, as in attention, and all share α, B and
+// C: x[t] and y[t] are then rows of P numbers, the state has N rows and P columns, and one M mixes
+// each feature. C Bᵀ says what a step would ask of another one, L how much of it is left. In
+// Discrete-Mamba-2, the layer that will mix the tokens of this book's student (its mixer), the
+// decay comes from a number a[t] that is computed from the input: α = sigmoid(−a) = 1 / (1 + exp
+// a), between 0 and 1 whatever a is: 0.95 for a = −3, 0.02 for a = 4. We draw a, B, C at random, a
+// about −3, and let step 28 forget.
 
 chapter.section("4. A state of N numbers")
 struct Head {
@@ -170,12 +175,14 @@ chapter.plot(Figure("What is left, what is asked, and their product", panels: ma
 // ## D, the gate, and the whole layer
 //
 // Two things stand around the recurrence. D lets the input pass by the state, y[t] + D x[t]: it
-// adds to the diagonal of M. The gate multiplies y[t] by silu(z[t]) = z·sigmoid(z), with a z for
-// each step and feature: a factor for row t, but another one for each of the features that share a
-// head, so that no single matrix holds it. The matrix of a head is meant without.
+// adds to the diagonal of M. The gate multiplies that sum by silu(z[t]), where silu(z) =
+// z·sigmoid(z), with a z for each step and feature: a factor for row t, but another one for each of
+// the features that share a head, so that no single matrix holds it. By the matrix of a head this
+// book means M with D on its diagonal, and without the gate.
 //
-// The library's layer has all of it. It can walk, or build its matrices and multiply. We draw its
-// weights at random, those of D and the gate too.
+// The library's layer has all of it, and a short convolution before x, B and C, of which chapter 07
+// speaks. (In the code D is the width of the model, and `skip` is this D.) It can walk, or build
+// its matrices and multiply. We draw its weights at random, those of D and the gate too.
 
 chapter.section("5. D, the gate, and the whole layer")
 let layer = DiscreteMamba2("mixer", sizes: DiscreteMamba2Sizes(D: 12, H: 2, N: N), using: &random)
@@ -195,9 +202,10 @@ check("the layer as a matrix = the layer as a scan", gap(numbers(mixing), number
 //     M[t, s]  =  ( α[t0] ⋯ α[t] C[t] ) · ( α[s + 1] ⋯ α[t0 − 1] B[s] )          s < t0 ≤ t
 //
 // Its rank is at most N. A matrix all of whose blocks below the diagonal are so thin is called
-// semiseparable. To see a rank we ask LAPACK for the singular values σ of a block, its stretches in
-// directions at right angles, and count those above the rounding. Beside it the matrix of chapter
-// 01, in which each token looks where it likes: random queries and keys of P features.
+// semiseparable. To see a rank we ask LAPACK, the companion of BLAS for such questions, for the
+// singular values σ of a block, its stretches in directions at right angles, and count those above
+// the rounding. Beside it the matrix of chapter 01, in which each token looks where it likes:
+// random queries and keys of P features.
 
 chapter.section("6. Every block below the diagonal")
 let future = (cut..<T).map { t in head.c[t].map { L[t][cut - 1] * $0 } }
@@ -246,13 +254,14 @@ chapter.plot(Figure("Blocks below the diagonal", panels: [.lines(plateau), .line
 // Let the text grow, and cut it at a third. The rank of that block stays N for the recurrence. For
 // attention it is T/3: every token brings a direction of its own, and no state of fixed size could
 // follow. But a rank counts a direction however faint it is. The best matrix of rank n keeps the n
-// largest σ and misses √(σ²ₙ₊₁ + σ²ₙ₊₂ + …) (Eckart and Young). So we also ask how many directions
-// come within a tenth of the block, in parts of its norm, and what part of it 16 directions miss,
-// with P = 4 and with P = 16; means of five draws.
+// largest σ and misses √(σ²ₙ₊₁ + σ²ₙ₊₂ + …) (Eckart and Young). So we also ask how many of the
+// largest σ must be kept until what is missed is at most a tenth of the block's norm, and what part
+// of the norm is missed when 16 are kept, with P = 4 and with P = 16; means of five draws.
 //
 // There is a reason to expect few. But for a factor in each row a softmax is exp(q · k) = 1 + q · k
-// + (q · k)² / 2 + …, and few features have few products: up to degree 2 there are 1 + 4 + 10 = 15
-// for P = 4, and 1 + 16 + 136 = 153 for P = 16.
+// + (q · k)² / 2 + …; each product of features of q with the same one of k is a matrix of rank 1,
+// and few features have few products: up to degree 2 there are 1 + 4 + 10 = 15 for P = 4, and 1 +
+// 16 + 136 = 153 for P = 16.
 
 chapter.section("7. The surprise: full rank, and yet nearly thin")
 let lengths = chapter.isQuick ? [48, 96, 192] : [48, 96, 192, 384, 768]
@@ -268,7 +277,7 @@ func means(_ f: ([Double]) -> Double) -> [[Double]] { drawn.map { $0.map { $0.ma
 let (ranks, held, lost) = (means { Double(rank($0)) }, means { Double(needed($0)) }, means { missed($0, beyond: 16) })
 table(
   ["T", "rank, N = \(N)", "rank, attention"]
-    + ["within a tenth", "16 miss"].flatMap { ["\($0), P = 4", "\($0), P = \(P)"] },
+    + ["kept to miss a tenth", "missed by 16"].flatMap { ["\($0), P = 4", "\($0), P = \(P)"] },
   rows: lengths.indices.map { i in
     ["\(lengths[i])"] + [0, 2].map { number(ranks[$0][i], decimals: 0) }
       + [1, 2].map { number(held[$0][i], decimals: 1) } + [1, 2].map { number(lost[$0][i], decimals: 3) }
@@ -302,19 +311,24 @@ let (lateRank, softRank) = (rank(spectrum(late, from: cut)), rank(spectrum(softe
 check("decay of step s included: M x is not the scan", gap(times(late, x), y), greaterThan: 0.01, digits: 2)
 check("but its block is as thin as before", lateRank == N, "rank \(lateRank)")
 check("softmax of C Bᵀ: its block is thin no more", softRank, greaterThan: N)
+check("and M x is not the scan either", gap(times(softened, x), y), greaterThan: 0.01, digits: 2)
+
+// A late start of the sums is only another B, and only the scan can tell. The softmax shows in
+// both.
 
 // ## What we saw
 //
-// A recurrence is a matrix, M = L ∘ (C Bᵀ), and to walk is to multiply, to 1e-15 in Double. None
-// of its 46 blocks has a rank above N. Random attention has every direction, 256 of 256 at T = 768;
-// yet 25 come within a tenth of a head of 4 features, and 120 of one of 16 (default run, seed 0). So
-// much a state has to hold: with N = 16 a student misses at least 0.18 of such a block in the one,
-// 0.47 in the other, whatever stage 1 does.
+// A recurrence is a matrix, M = L ∘ (C Bᵀ), and to walk is to multiply, to 1e-15 in Double. None of
+// its 46 blocks has a rank above N. Random attention has every direction, 256 of 256 at T = 768;
+// yet 25 are enough to miss no more than a tenth of a head of 4 features, and 120 for one of 16
+// (default run, seed 0). So much a state has to hold: with the N = 16 of this book, a state space
+// model misses at least 0.18 of such a block in the one case and 0.47 in the other, however it is
+// trained.
 //
 // Exercises. 1: Multiply the queries by 4. Does a sharper softmax need more directions? 2: Replace
-// L by 1 / (1 + t − s), a decay that is no product. Which ranks have the blocks? 3: Give each of
+// L by 1 / (1 + t − s), a decay that is no product. What ranks do the blocks have? 3: Give each of
 // the N numbers a decay of its own. What remains of L ∘ (C Bᵀ), and what of the rank?
 //
-// Next: 03-duality, how to compute it cheaply. Chapter 06 asks what real heads cost.
+// Next: 03-duality, how to compute it cheaply. Chapter 06 asks how many directions real heads need.
 
 chapter.finish()

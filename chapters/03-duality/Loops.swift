@@ -57,7 +57,7 @@ struct Head {
 
 // ## The factors of the chunked form
 //
-// For T a multiple of Q. The border of a chunk is the last step before it:
+// For T a multiple of Q. `border` is the last step before the chunk:
 //
 //     C̃[t, (chunk, n)]            =  decay(border, t) · c[t, n]             t in the chunk
 //     B̃[(chunk, n), s]            =  decay(s, last) · b[s, n]               s in the chunk, last its last step

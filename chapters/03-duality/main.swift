@@ -5,7 +5,8 @@
 // one large product that costs T². Why is there a third, which everybody uses?
 //
 // You will see the three give the same numbers, the matrix cut into blocks by who computes them,
-// multiplications counted and times measured, and a chunk length that the count gets wrong: a minute.
+// multiplications counted and times measured, and a chunk length that the count gets wrong: a
+// minute.
 
 import Foundation
 import Notebook
@@ -28,9 +29,9 @@ var random = SeededGenerator(seed: chapter.seed)
 //                       [ ½   1     ] [ 2 ]  =  [ ½ + 2      ]  =  [ 2.5  ]
 //                       [ ¼   ½   1 ] [ 3 ]     [ ¼ + 1 + 3  ]     [ 4.25 ]
 //
-// `Loops.swift` has both as plain loops, for a state of N rows and P columns. Its sign `×` multiplies
-// and counts that it did; `decay(s, t)` is α[s + 1] ⋯ α[t]. What D adds is the same d·x[t] in every
-// form, and is left out.
+// `Loops.swift` has both as plain loops, for a state of N rows and P columns. Its sign `×`
+// multiplies and counts that it did; `decay(s, t)` is α[s + 1] ⋯ α[t]. What D adds is the same
+// d·x[t] in every form, and is left out.
 
 chapter.section("1. Two ways to the same three numbers")
 let ones: Rows = [[1], [1], [1]]
@@ -41,8 +42,8 @@ show("as a matrix", printed(quadratic(halving)))
 // ## The third way
 //
 // Cut time into chunks of Q steps. Inside a chunk use the matrix; what comes from before it is all
-// in the state that enters. With Q = 2 the example has the chunks (1, 2) and (3): the first gives
-// 1 and 2.5 and leaves the state 2.5, of which the second keeps ½·2.5 and adds 3.
+// in the state that enters. With Q = 2 the example has the chunks (1, 2) and (3): the first gives 1
+// and 2.5 and leaves the state 2.5, of which the second keeps ½·2.5 and adds 3.
 
 func chunked(_ head: Head, Q: Int) -> Rows {
   var (h, y) = (zeros(head.N, head.P), zeros(head.T, head.P))
@@ -68,7 +69,8 @@ func chunked(_ head: Head, Q: Int) -> Rows {
   return y
 }
 
-// How often each form multiplies can be read from its loops, for one head:
+// How often each form multiplies can be read from its loops, for one head; decays are exp of sums
+// and are not counted:
 //
 //     recurrent     T · 3NP                                  fade, write and read each number of the state
 //     quadratic     T² · (N + P + 1)                         c·b, times decay, times x; masked places too
@@ -76,8 +78,8 @@ func chunked(_ head: Head, Q: Int) -> Rows {
 //                   q² · (N + P + 1) + q · (2NP + 2N) + NP   its matrix; out of and into the state; it fades
 //     attention     T² · 2P + T · (T + 1)                    q·k, times v; scale and normalise what is not masked
 //
-// In `Forms.swift` these are functions. We compare the first three with what the loops have counted,
-// for T = 12 and every Q, also those that do not divide 12: their last chunk is shorter.
+// In `Forms.swift` these are functions. We compare the first three with what the loops have
+// counted, for T = 12 and every Q, also those that do not divide 12: their last chunk is shorter.
 
 chapter.section("2. The third way, and what each costs")
 show("in chunks of 2", printed(chunked(halving, Q: 2)))
@@ -102,15 +104,18 @@ check("the formulas miss no multiplication", miscounts == 0, "\(rows.count) form
 //
 // The chunked algorithm never makes M, but each entry of M is in it. Entries inside a chunk are
 // computed as they are. Those further down have their source s in one chunk and their target t in a
-// later one, and what lies between passes through the state at the borders of chunks:
+// later one. A chunk is entered by the state of the last step before it, and left by that of its
+// own last step; call these steps borders:
 //
-//     M[t, s]  =  (c[t], faded from its border)  ·  (decay from border to border)  ·  (b[s], faded to its border)
+//     M[t, s]  =  (c[t], faded from the border before t)  ·  (decay from border to border)
+//                 ·  (b[s], faded to the border after s)
 //     M        =  diagonal blocks + C̃ A B̃          left factor C̃, centre A, right factor B̃
 //
-// A block of Q² numbers off the diagonal becomes 2·Q·N numbers and has rank N at most: what chapter
-// 02 found in the singular values saves work here. `factors` in `Loops.swift` writes them down; their
-// inner index counts the N numbers of the state for each chunk. Look in the second figure at how
-// empty the factors are, and at the centre, where decay is the same for all N numbers of a state.
+// A block of Q² numbers off the diagonal has rank N at most and becomes 2·Q·N numbers, fewer as
+// soon as Q > 2N (here both are 16): what chapter 02 found in the singular values saves work.
+// `factors` in `Loops.swift` writes them down; their inner index counts the N numbers of the state
+// for each chunk. Look in the second figure at how empty the factors are, and at the centre, where
+// decay is the same for all N numbers of a state.
 
 chapter.section("3. Who computes which entry")
 let factors = small.factors(Q: Q)
@@ -145,8 +150,9 @@ check("chunked = recurrent, largest relative difference", gaps.chunked, within: 
 // ## How the time grows
 //
 // Now the clock. Sizes are those of a layer of the book's student; beside the three forms stands
-// attention as matrix products (chapter 01). A form stops where its matrices would take more than half
-// a gigabyte. Time is the processor's, summed over cores; forms take turns, and we keep the least.
+// attention as matrix products (chapter 01). A form stops where its matrices would take more than
+// half a gigabyte. Time is the processor's, summed over cores; forms take turns, and we keep the
+// least.
 
 chapter.section("5. How the time grows")
 let recipe = Recipe.standard
@@ -175,7 +181,8 @@ chapter.plot(
 
 // The slope of a line in this picture is the exponent of T, fitted here to the last four lengths of
 // each form. Rate is multiplications over time, in thousand millions a second on one core; nearly
-// each comes with an addition: twice that in GFLOP/s. The quick run checks no claim about the clock.
+// each comes with an addition: twice that in GFLOP/s. The quick run checks no claim about the
+// clock.
 
 table(["form", "last T", "exponent of the count", "of the time", "time", "rate"], rows: curves.map(\.row))
 let miss = curves.map { abs($0.ofTime.exponent - ($0.form.hasMatrix ? 2 : 1)) }.max()!
@@ -214,8 +221,8 @@ chapter.plot(bestChunk(T: steps, Q: lengths, counts: counts, times: measured, op
 chapter.timed("the clock's best Q is more than twice Q*", Double(lengths[best]) > 2 * optimum, Double(lengths[best]))
 chapter.timed("rate at Q = 64 over rate at Q = 4", rates[6] > 1.5 * rates[2], rates[6] / rates[2])
 
-// And in the picture of section 5 the recurrence lies below all chunks. Of its 3NP multiplications a
-// token, chunks save nearly NP, because they fade a state once a chunk, and pay Q (N + P + 1) for
+// And in the picture of section 5 the recurrence lies below all chunks. Of its 3NP multiplications
+// a token, chunks save nearly NP, because they fade a state once a chunk, and pay Q (N + P + 1) for
 // it. That pays where the state is large. Mamba-2 has N = 128 and P = 64.
 
 let comparisons = [(state, width), (64, 64), (128, 64)].map { N, P in
@@ -232,8 +239,9 @@ if !chapter.isQuick {
 
 // ## Crossing attention, and memory
 //
-// Attention multiplies 2P times for each pair of tokens, chunks a fixed number of times for each token:
-// below some T attention is cheaper. The count says where; the clock sees the exp of each pair, too.
+// Attention multiplies 2P times for each pair of tokens, chunks a fixed number of times for each
+// token: below some T attention is cheaper. The count says where; the clock sees the exp of each
+// pair, too.
 
 chapter.section("7. Crossing attention, and memory")
 let short = [8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
@@ -254,8 +262,8 @@ table(
   })
 chapter.timed("at T = 512 attention costs more than chunks of 64, times", inTime[1].last! > 1, inTime[1].last!)
 
-// Memory besides input and output, counted from the shapes. Derivatives need states again: chunks keep
-// the one that enters each, the recurrence would have to keep them all.
+// Memory besides input and output, counted from the shapes. Derivatives need states again: chunks
+// keep the one that enters each, the recurrence would have to keep them all.
 
 let all = forms + [.recurrentKeepingStates(N: state, P: width)]
 table(
@@ -264,10 +272,13 @@ table(
 
 // ## Breaking it on purpose: the ratio of products
 //
-// L[t, s] = α[s + 1] ⋯ α[t] is part of a product. So why not make P[t] = α[0] ⋯ α[t] once, and divide:
-// L[t, s] = P[t] / P[s]? But P fades like exp(μ t), μ the mean of log α, and below half of the smallest
-// number of its type it is 0; then 0 / 0 is no number. Segment sums of logarithms begin anew at each s,
-// so that the neighbour's weight L[t, t − 1] is α[t] for any t. That we test (`Neighbours.swift`).
+// L[t, s] = α[s + 1] ⋯ α[t] is part of a product. So why not make P[t] = α[0] ⋯ α[t] once (no kin
+// of the P features), and divide: L[t, s] = P[t] / P[s]? But P fades like exp(μ t), μ the mean of
+// log α, and below half of the smallest number of its type it is 0; then 0 / 0 is no number.
+// Segment sums of logarithms begin anew at each s, so that the neighbour's weight L[t, t − 1] is
+// α[t] for any t. That we test (`Neighbours.swift`). The sum of t logarithms strays from μ t by
+// about √t of their standard deviations; over |μ| that is an error in steps, and we allow four of
+// them.
 
 chapter.section("8. Breaking it on purpose: the ratio of products")
 let long = 2048
@@ -294,8 +305,9 @@ check("segment sums give every neighbour its weight, to roundoff", passes(kept),
 check("the same test catches the ratio in Float", !passes(single.byRatio))
 check("and in Double, which only fails later", !passes(double.byRatio) && double.zero > single.zero)
 
-// The mask has a trap of the same kind. Above the diagonal the difference of two sums is positive, and
-// its exp overflows; a factor of 0 afterwards makes ∞ · 0. A mask of −∞ before makes exp(−∞) = 0.
+// The mask has a trap of the same kind. Above the diagonal the difference of two sums is positive,
+// and its exp overflows; a factor of 0 afterwards makes ∞ · 0. A mask of −∞ before makes exp(−∞) =
+// 0.
 
 let lost = single.sums.dropFirst().count { (exp(single.sums[0] - $0) * 0).isNaN }
 check("exp first, mask after: no number", lost > 0, "\(lost) of \(long - 1) places, in Float")
@@ -303,17 +315,19 @@ check("mask first, exp after: zeros", (1..<long).allSatisfy { weights[0, $0] == 
 
 // ## What we saw
 //
-// Three algorithms, one function: they agree to roundoff for 594 pairs of T and Q. The recurrence and
-// the chunks grow like T, matrices like T² (exponents within 0.3 in the default run). The
-// count wants chunks of 3, the clock of 16, and up to 64 is nearly as good; the book takes 64. With
-// the book's small state the recurrence beats all chunks here, with that of Mamba-2 chunks win. So
-// why three? To see the matrix, as stage 1 must: the quadratic form. To generate, with one state and
-// a token at a time: the recurrence. To train: chunks, which keep 3.45 MB where the recurrence would
-// keep 201 (T = 16384), and are products of matrices, which processors do best.
+// Three algorithms, one function: they agree to roundoff for 594 pairs of T and Q. The recurrence
+// and the chunks grow like T, matrices like T² (exponents within 0.3 in the default run). The count
+// wants chunks of 3, the clock of 16, where 64 take 1.2 times as long; the book takes 64. With the
+// book's small state the recurrence is 3 times as fast as chunks of 32, with that of Mamba-2 the
+// chunks are 1.4 times as fast. So why three? To see the matrix, as stage 1 must: the quadratic
+// form. To generate, with one state and a token at a time: the recurrence. To train: chunks, which
+// keep 3.45 MB where the recurrence would keep 201 (T = 16384), and are products of matrices, which
+// processors do best.
 //
-// Exercises. 1: For which Q does the chunked form need the least memory at T = 16384? Derive it as Q*
-// was derived. 2: From which N on, with P = 24, do chunks of 16 multiply less than the recurrence?
-// 3: Look at L[t, t − 8] in section 8 instead: which way gains, and why?
+// Exercises. 1: For which Q does the chunked form need the least memory at T = 16384? Derive the
+// equation as for Q*, and solve it by trial. 2: From which N on, with P = 24, do chunks of 16
+// multiply less than the recurrence? 3: Look at L[t, t − 8] in section 8 instead: which way gains,
+// and why?
 //
 // Next: 04-gradients, which asks how we know that the derivative of such a kernel is right.
 

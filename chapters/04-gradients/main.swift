@@ -7,7 +7,7 @@
 //
 // You will see reverse mode in thirty lines, the same for tensors, a pullback derived and checked,
 // how well a derivative can be measured in 32 and in 64 bits, and wrong pullbacks, some of which a
-// careless check lets pass. The run takes seconds.
+// careless check lets pass. The run takes a second.
 
 import Foundation
 import GradientChecking
@@ -19,7 +19,7 @@ import Recipes
 import Tensors
 
 let chapter = Chapter(
-  "04-gradients", question: "How do we know that a derivative is right?", duration: "5 seconds, with --quick too")
+  "04-gradients", question: "How do we know that a derivative is right?", duration: "1 second, with --quick too")
 var random = SeededGenerator(seed: chapter.seed)
 let isDouble = MemoryLayout<Scalar>.size == 8
 show("the numbers of this build", scalarName)
@@ -89,17 +89,18 @@ check("all are as by hand", byHand.allSatisfy { $1.gradient == $2 }, "\(byHand.c
 
 // ## The same for tensors
 //
-// An object for each number would be slow: a matrix product of two 96 × 96 matrices alone makes a
-// million products. So our `Variable` holds a whole tensor, and a step is a whole matrix product.
-// Its slope would be a matrix of matrices, the Jacobian J, which nobody wants to store. What the
-// sweep needs is only what J does to the thing that arrives: a function from the result's
-// cotangent ȳ (the gradient of the final number with respect to y) to those of the inputs. It is
-// called the pullback:
+// An object for each number would be slow: a matrix product of two 96 × 96 matrices alone makes
+// nearly a million products. So our `Variable` holds a whole tensor, and a step is a whole matrix
+// product. Its slope would be a matrix of matrices, the Jacobian J, which nobody wants to store.
+// What the sweep needs is only what its transpose Jᵀ does to the thing that arrives: a function
+// from the result's cotangent ȳ (the gradient of the final number with respect to y) to those of
+// the inputs. It is called the pullback:
 //
 //     y = W x           W̄ = ȳ xᵀ,   x̄ = Wᵀ ȳ
-//     y = tanh x        x̄ = ȳ ⊙ (1 − y²)
+//     y = tanh x        x̄ = ȳ ∘ (1 − y²)          ∘ entry by entry, as in chapter 02
 //
-// Both engines compute Σ tanh(W x) for a 3 × 5 matrix. They share no line of code.
+// What a result remembers of how it was made is called its tape. Both engines compute Σ tanh(W x)
+// for a 3 × 5 matrix. They share no line of code.
 
 chapter.section("2. The same for tensors")
 let (rowCount, columnCount) = (3, 5)
@@ -217,9 +218,10 @@ let curves = Stencil.allCases.flatMap { stencil in
   ]
 }
 
-// What the theory says about the right flank needs no fit: the fifth derivative of the sine is the
-// cosine, its root mean square over a period 1/√2. The left flank is the roundoff of f over h; its
-// factor depends on how errors fall, so that only its slope, −1, is claimed.
+// To the right of the best h, on the right flank of the V, the height needs no fit: the fifth
+// derivative of the sine is the cosine, its root mean square over a period 1/√2. The left flank is
+// the roundoff of f over h; its factor depends on how errors fall, so that only its slope, −1, is
+// claimed.
 
 func missed(_ stencil: Stencil, _ h: Double) -> Double {
   0.5.squareRoot() * (stencil == .two ? h * h / 6 : h * h * h * h / 30)
@@ -242,7 +244,7 @@ let chart = LineChart(
   y: Axis("error of the slope", logarithmic: true, range: 1e-15...10), series: measured + theory, legend: .outside)
 chapter.plot(Figure("The error of a measured slope", panels: [.lines(chart)]), "steps")
 table(
-  ["stencil", "numbers", "right flank", "best h, about", "least error, about"],
+  ["stencil", "numbers", "exponent, right flank", "best h, about", "least error, about"],
   rows: curves.map { curve in
     let flank = curve.exponent(in: curve.precision == "Float" ? 0.1...0.4 : 0.03...0.4).exponent
     let best = [curve.best.step, curve.best.error].map { "~\(number($0, digits: 1))" }
@@ -263,16 +265,17 @@ let least = curves.map(\.best.error)
 check("four points in Double come nearer than 1e-12, two do not", least[3] < 1e-12 && least[1] > 1e-12)
 check("in Float neither comes nearer than 1e-7", least[0] > 1e-7 && least[2] > 1e-7)
 
-// This is why the tests of this book run in Double, with four points and h = 1e−3, and can demand
-// agreement to 1e−9. A check in Float sees gross mistakes only.
+// This is why `checkGradient` in Double takes four points and h = 1e−3, and can demand agreement to
+// 1e−9. In Float, as in the chapters, it takes h = 0.03 and demands 0.02: it sees gross mistakes
+// only.
 
 // ## What a sum can not see
 //
 // A check needs a single number to measure, and the obvious one is the sum of all outputs. For
 // softmax that is a trap. Each row sums to 1 whatever goes in; the sum is constant, its gradient is
-// 0, and a pullback that returns nothing but zeros agrees with the measurement to the last digit.
-// So `checkGradient` never adds outputs up. It weighs each with a random number, φ = ⟨w, y⟩ with w
-// drawn anew: a pullback then has to be right in every direction.
+// 0, and a pullback that returns nothing but zeros agrees with the measurement up to rounding. So
+// `checkGradient` never adds outputs up. It weighs each with a random number and measures φ = Σᵢ rᵢ
+// yᵢ, with r drawn anew: a wrong pullback then agrees only by accident.
 
 chapter.section("5. What a sum can not see")
 let zeros: Pullback = { cotangent, _ in 0 * cotangent }
@@ -314,10 +317,11 @@ check("random weights and the Jacobian catch every wrong one", verdicts.dropFirs
 let missedBySum = verdicts.dropFirst().count { $0[0] }
 check("the sum lets most of the wrong ones pass", missedBySum == 3, "\(missedBySum) of \(verdicts.count - 1)")
 
-// A failure is a sentence with a place. And the whole Jacobian can be looked at: right, with the
-// unweighted mean, and the difference, for the first row. Each column of the right one sums to 0,
-// since the weights always sum to 1; so does each of the wrong one. It is the rows that differ, and
-// their sums are what raising all inputs together would do. To softmax that does nothing.
+// A failure is a sentence with a place; its error is in parts of the larger number, or of 1 where
+// both are smaller. And the whole Jacobian can be looked at: right, with the unweighted mean, and
+// the difference, for the first row. Each column of the right one sums to 0, since the weights
+// always sum to 1; so does each of the wrong one. It is the rows that differ, and their sums are
+// what raising all inputs together would do. To softmax that does nothing.
 
 let row = scores.sliced(0..<1)
 let wrong = checkJacobian(at: [row]) { mySoftmax($0[0], pullback: pullbacks[2].1) }
@@ -333,17 +337,17 @@ chapter.plot(
       .heatMap(
         HeatMap(
           title, values: (0..<7).map { i in (0..<7).map { j in Double(matrix[i, j]) } }, x: Axis("input j"),
-          y: Axis("output i"), colourLabel: "∂y[i] / ∂x[j]", scale: .diverging, range: -0.25...0.25,
+          y: Axis("output i"), colourLabel: "∂y[i] / ∂x[j]", scale: .diverging, range: -0.35...0.35,
           showsColourBar: title == titles[2]))
     }, columns: 3), "jacobian")
 
 // ## What it costs, and a whole model
 //
-// A sweep costs a few times as much as the value alone, for all derivatives together. Differences
-// cost four values for each derivative. For a model the check therefore nudges all parameters at
-// once along a random direction v: the measured slope must be ⟨gradient, v⟩. Below is a whole
-// language model with a layer of attention and one of the state space mixer, whose parts come in the
-// next chapters.
+// A sweep costs some two or three times as much as the value alone, for all derivatives together.
+// Differences cost four values for each derivative. For a model the check therefore nudges all
+// parameters at once along a random direction v: the measured slope must be ⟨gradient, v⟩. Below is
+// a whole language model with a layer of attention and one of the state space mixer, whose parts
+// come in the next chapters.
 
 chapter.section("7. What it costs, and a whole model")
 let model = LanguageModel(
@@ -368,14 +372,15 @@ volatile("all derivatives by differences: \(number(byDifferences, digits: 2)) s"
 //
 // Thirty lines are enough for reverse mode; the rest is which steps are worth a pullback of their
 // own. A measured slope has a best step, and what it can prove depends on the numbers: in Double
-// four points come within 2e-13 of the truth, in Float within 2e-6. And the question matters as much
-// as the precision: the plain sum of a softmax let three of four wrong pullbacks pass, random
+// four points come within 2e-13 of the truth, in Float within 2e-6. And the question matters as
+// much as the precision: the plain sum of a softmax let three of four wrong pullbacks pass, random
 // weights none. The tests of this book put every primitive through all of these checks, value by
 // value against a slow twin too; `make test-gradients` prints how well each agrees.
 //
-// Exercises. 1: Give `Number` a division and check it with `Stencil.four`. 2: Derive the pullback of
-// y = x / ‖x‖, row by row, write it with `Variable(custom:)` and let `checkGradient` judge it. 3: In
-// Float, how small a mistake in `derived` can `checkGradient` still see? Multiply it by 1 + δ.
+// Exercises. 1: Give `Number` a division and check it with `Stencil.four`. 2: Derive the pullback
+// of y = x / ‖x‖, row by row, write it with `Variable(custom:)` and let `checkGradient` judge it.
+// 3: In Float, how small a mistake in `derived` can `checkGradient` still see? Multiply it by 1 +
+// δ.
 //
 // Next: 05-teacher, the Transformer that is to be distilled.
 
