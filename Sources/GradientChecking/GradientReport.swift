@@ -29,16 +29,21 @@ public struct GradientReport: Sendable {
   ) {
     comparisons += 1
     let error = abs(derived - measured) / max(1, abs(derived), abs(measured))
-    if !(error <= worstError) { worstError = error }
+    note(error)
     if !(error <= tolerance) {
       failures.append("\(place()): derived \(derived), measured \(measured), relative error \(error)")
     }
   }
 
+  /// Keeps the larger error; one that is no number stays for good.
+  private mutating func note(_ error: Scalar) {
+    if !worstError.isNaN && !(error <= worstError) { worstError = error }
+  }
+
   /// Takes over what another check found.
   public mutating func merge(_ other: GradientReport) {
     comparisons += other.comparisons
-    if !(other.worstError <= worstError) { worstError = other.worstError }
+    note(other.worstError)
     failures += other.failures
   }
 
@@ -50,7 +55,7 @@ public struct GradientReport: Sendable {
     for (entry, (a, b)) in zip(found.elements, expected.elements).enumerated() {
       comparisons += 1
       let error = abs(a - b) / max(floor, abs(b))
-      if !(error <= worstError) { worstError = error }
+      note(error)
       if !(error <= tolerance) {
         failures.append("\(name), entry \(entry): \(a) instead of \(b), relative error \(error)")
       }

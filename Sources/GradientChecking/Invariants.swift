@@ -5,7 +5,7 @@
 //     gives each input a cotangent of the input's shape,
 //     gives exact zeros for a cotangent of zero,
 //     is linear:  Jᵀ(αu + βv)  =  α Jᵀu + β Jᵀv,
-//     gives the same bits when it is called again, and leaves the inputs as they were.
+//     gives the same bits when it is called again, or made again, and leaves the inputs as they were.
 //
 // A buffer that is used again too early, a pullback that adds into its own input, a cotangent that
 // is squared by mistake: these fail here, at points where differences would say nothing, such as
@@ -50,6 +50,14 @@ public func checkInvariants(
     report.compare(
       ofBoth.cotangents[number], expected, tolerance: tolerance, relativeTo: size,
       "input \(number): the cotangent of a sum")
+  }
+  // The same pullbacks a second time, then new ones.
+  let leaves = inputs.map { Variable(leaf: $0) }
+  let output = function(leaves)
+  for turn in ["once", "twice"] {
+    for (number, result) in cotangents(of: output, seed: u, withRespectTo: leaves).enumerated() {
+      report.compareBits(result, ofU.cotangents[number], "input \(number): its cotangent, pulled \(turn)")
+    }
   }
   let again = pull { _ in u }
   report.compareBits(again.value, ofU.value, "the value, computed again")

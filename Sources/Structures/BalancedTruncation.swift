@@ -15,8 +15,9 @@
 //     C[k]  =  U[k] Σ[k], its first row
 //     D[k]  =  M[k, k]
 //
-// This is exact: below the last column, the columns of H[k + 1] are those of H[k] without a row, so
-// that what V[k + 1] can see of the past, V[k] could see before.
+// This is exact: without its last column, H[k + 1] is H[k] without its first row, so that what a row
+// of V[k + 1]ᵀ with σ > 0 can see of the past, V[k] could see before. Rows with σ = 0 are read by
+// nobody: their C is 0, and so is what A hands on from them to rows with σ > 0.
 //
 // Truncation keeps the first N numbers of each state, those with the largest singular values, and
 // strikes out the rows and columns of A, B and C that belong to the others. In the textbooks both

@@ -6,8 +6,10 @@
 //     H[k]  =  M[k…, …k−1]          T − k rows, k columns
 //
 // A state of N numbers is all that may cross the cut, so that a recurrence with N numbers makes a
-// matrix whose Hankel blocks have rank at most N; such a matrix is called semiseparable of order N.
-// The singular values of H[k] say how much a state of N numbers has to lose at this cut.
+// matrix whose Hankel blocks have rank at most N; such a matrix is called semiseparable of order N
+// (here the diagonal is free; the Mamba-2 paper counts it in, and then N + 1 may be needed;
+// elsewhere ours is called quasiseparable). The singular values of H[k] say how much a state of N
+// numbers has to lose at this cut.
 //
 // An example with T = 3, cut before token 1 and before token 2:
 //
@@ -15,8 +17,8 @@
 //           ½  ½                ¼
 //           ¼  ¼  ½
 //
-// Both have rank 1, since one has a single column and the other a single row: every causal matrix of
-// three tokens is semiseparable of order 1. For T tokens order T/2 is always enough.
+// Both have rank 1, since one has a single column and the other a single row: every causal matrix
+// of three tokens is semiseparable of order 1. For T tokens order T/2 is always enough.
 //
 // Read before: `Tensors/SingularValues.swift`. Read next: `BalancedTruncation.swift`.
 

@@ -8,13 +8,15 @@
 //
 //     ‖M − X‖²  ≥  Σ over disjoint rectangles  Σ over n > N  σ[n]²
 //
-// Which rectangles? Cut the tokens i … j at k: the rectangle of rows k … j and columns i … k lies
-// below the diagonal, and so do those of the two halves, which do not overlap with it nor with each
-// other. The best cut of each interval follows from the best cuts of the shorter ones:
+// Which rectangles? Cut the tokens from i to j (without j) at k: the rectangle of rows k … j − 1
+// and columns i … k − 1 lies below the diagonal, and so do those of the two halves, which do not
+// overlap with it nor with each other. The best cut of each interval follows from the best cuts of
+// the shorter ones:
 //
-//     bound(i, j)  =  max over k of  tail(M[k…j, i…k])  +  bound(i, k)  +  bound(k, j)
+//     bound(i, j)  =  max over k of  tail(M[k…j − 1, i…k − 1])  +  bound(i, k)  +  bound(k, j)
 //
-// Cuts at multiples of a grid are enough for a bound; a finer grid gives a larger one.
+// Cuts at multiples of a grid are enough for a bound; a grid that contains this one gives a bound at
+// least as large.
 //
 // Read before: `HankelBlocks.swift`.
 

@@ -9,8 +9,8 @@
 //
 // There are two ways down. In `descend` everything goes by the gradient. In `alternate` the decays
 // go by the gradient, and at each step c is solved for exactly, then b (`CausalLeastSquares.swift`);
-// at the exact solution the gradient with respect to the decays is also that of the best distance
-// for these decays, so that nothing is lost by holding b and c constant.
+// there b is exact for this c, so that the gradient with respect to the decays is that of the
+// distance with the best b; c is exact for the b before, and follows a step behind.
 //
 // Both begin with the matrix of rank N nearest to the target when the mask is forgotten (Eckart and
 // Young), cut in two halves of equal size, and SSD with one decay everywhere.

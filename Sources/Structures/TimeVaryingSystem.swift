@@ -12,7 +12,8 @@
 //
 //     R[k + 1]  =  [ A[k] R[k] | B[k] ]
 //
-// SSD is the case in which A[k] is a number times the identity and D one number.
+// SSD reads after it has written: it is the case A[k] = α[k]·I, B[k] = b[k], C[k] = α[k] c[k]ᵀ and
+// D[k] = c[k]·b[k] + d.
 //
 // Read before: `HankelBlocks.swift`. Read next: `BalancedTruncation.swift`. Source: Dewilde and van
 // der Veen, "Time-Varying Systems and Computations", 1998.

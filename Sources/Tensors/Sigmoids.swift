@@ -4,13 +4,14 @@
 // its form, no branch and no table, and so become vector code as it does; softplus alone does not,
 // since it calls the C library's log1p.
 //
-// Each states its largest error, as measured in both precisions by `ElementwiseErrorTests.swift`, in
-// ulp, units in the last place. Where a formula can not promise digits of the result, because it
+// Each states its largest error, as measured in both precisions by `ElementwiseErrorTests.swift`,
+// in ulp, units in the last place. Where a formula can not promise digits of the result, because it
 // cancels or because the argument of an exponential is rounded, the unit of another number is
-// named. Where exp overflows or falls below the normal numbers, results are exactly 0 or ±1 or x.
+// named. Where exp overflows or falls below the normal numbers, results are exactly ±0, 1 or x.
 //
 // A slope is a sum, s + x·u′·s(1 − s) with s = sigmoid(u), and near the right end of the line the
-// factor 1 − s is what is left of two equal numbers. Written with t = exp(−|u|) nothing cancels:
+// factor 1 − s is what is left of two equal numbers. Written with t = exp(−|u|) nothing cancels
+// there:
 //
 //          d  =  1 / (1 + t)
 //          s  =  d or t·d               for u ≥ 0 and for u < 0
@@ -36,9 +37,9 @@ func softened(_ x: Scalar) -> Scalar { max(x, 0) + log1p(exponential(-abs(x))) }
 
 // ## SiLU and GELU
 //
-// Both are x · sigmoid(u). As one quotient, x / (1 + exp(−u)), there is one rounding less than in
-// a product, and no factor that falls below the normal numbers before the result does. At x = −∞
-// the quotient would be ∞/∞; the largest finite number in its place gives the limit, which is 0.
+// Both are x · sigmoid(u). As one quotient, x / (1 + exp(−u)), there is one rounding less than in a
+// product, and no factor that falls below the normal numbers before the result does. At x = −∞ the
+// quotient would be ∞/∞; the largest finite number in its place gives the limit, which is 0.
 
 /// x, but the lowest finite number for −∞; NaN stays NaN.
 @inline(__always)
@@ -68,9 +69,9 @@ func gaussianError(_ x: Scalar) -> Scalar {
 // ## Their slopes
 //
 // Far from 0 the sigmoid is exactly 0 or 1, and t is exactly 0. The factors beside it must then be
-// finite, or their product is NaN: without a bound, x² in u′ overflows, and the slope of GELU is NaN
-// from 1e19 on in Float and from 1e154 on in Double. Any bound will do that lies beyond the last t
-// above 0 and whose cube is finite.
+// finite, or their product is NaN: without a bound, x² in u′ overflows, and the slope of GELU is
+// NaN from 1e19 on in Float and from 1e154 on in Double. Any bound will do that lies beyond the
+// last t above 0 and whose cube is finite.
 
 /// x, but no further from 0 than 1024; NaN stays NaN.
 @inline(__always)

@@ -64,7 +64,8 @@ extension Operation {
 
   private static let convolutions = Operation(
     .causalConvolution,
-    [(2, 5, 3, 2), (2, 7, 3, 5), (2, 2, 3, 5), (3, 1, 2, 5), (2, 3, 5, 1), (1, 1, 1, 1)].map { (B, T, C, K) in
+    [(2, 5, 3, 2), (5, 4, 3, 2), (2, 7, 3, 5), (2, 2, 3, 5), (3, 1, 2, 5), (2, 3, 5, 1), (1, 1, 1, 1)].map {
+      (B, T, C, K) in
       OperationCase(
         "convolution", [any(B, T, C), any(C, 1, K), any(C)],
         twin: { Naive.causalConvolution($0[0], weight: $0[1], bias: $0[2]) }

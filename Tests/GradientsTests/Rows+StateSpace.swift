@@ -42,7 +42,7 @@ extension Operation {
         ) { ssdMatrix(logDecay: $0[0], b: $0[1], c: $0[2], d: $0[3]) }
       }
     }
-      + [(1, 5, 1, 1), (1, 1, 1, 1), (3, 2, 1, 7)].map { (B, T, H, N) in
+      + [(1, 5, 1, 1), (1, 1, 1, 1), (3, 2, 1, 7), (2, 0, 3, 5)].map { (B, T, H, N) in
         OperationCase(
           "ssdMatrix", [Fading.ordinary.argument(B, T, H), any(B, T, H, N), any(B, T, H, N), any(H)],
           twin: { Naive.ssdMatrix(logDecay: $0[0], b: $0[1], c: $0[2], d: $0[3]) }

@@ -7,7 +7,7 @@
 //     a * b        a / b,  a,  b              a *= b       a = b,  nothing
 //     a / b        a * b,  a,  b / a          a % b        a / b,  a
 //     −a, !a       a                          a = b        nothing
-//     a < b        both neighbours            a == b       a != b
+//     a < b        a <= b,  a >= b            a == b       a != b
 //     a..<b        (a + 1)..<b,  a..<(b − 1)  n            n + 1
 //     true         false                      .transposed  as it is
 //     c ? a : b    !c ? a : b                 p && q       p || q

@@ -25,7 +25,8 @@ import Testing
 
   @Test(
     arguments: [
-      (1, 1, 1, 1), (1, 7, 1, 3), (3, 5, 2, 1), (2, 5, 3, 0), (0, 5, 3, 2), (2, 5, 0, 3), (2, 67, 17, 16),
+      (1, 1, 1, 1), (1, 7, 1, 3), (3, 5, 2, 1), (2, 5, 3, 0), (0, 5, 3, 2), (2, 5, 0, 3), (2, 0, 3, 5),
+      (2, 67, 17, 16),
     ])
   func otherSizes(_ B: Int, _ T: Int, _ H: Int, _ N: Int) {
     let model = StateSpaceArguments(B: B, T: T, H: H, N: N, P: 1)
