@@ -4,7 +4,7 @@
 // with it: the same numbers under another dictionary are another language. So every tokenizer can be saved, and a
 // teacher carries its own.
 //
-// Read next: `CharacterTokenizer.swift`, `BytePairTokenizer.swift`.
+// Read next: `CharacterTokenizer.swift`, `BytePairTokenizer.swift`, `WordTokenizer.swift`.
 
 import Foundation
 
@@ -26,11 +26,13 @@ public protocol Tokenizer: Sendable, Codable {
 public enum AnyTokenizer: Tokenizer, Equatable {
   case characters(CharacterTokenizer)
   case bytePairs(BytePairTokenizer)
+  case words(WordTokenizer)
 
   private var content: any Tokenizer {
     switch self {
     case .characters(let tokenizer): tokenizer
     case .bytePairs(let tokenizer): tokenizer
+    case .words(let tokenizer): tokenizer
     }
   }
 
@@ -42,10 +44,10 @@ public enum AnyTokenizer: Tokenizer, Equatable {
 // ## Saved as JSON
 //
 // `{"kind": "characters", "characters": "\n abc…"}` or `{"kind": "bytePairs", "merges": [[116, 104], …]}`: the word
-// that tells the two apart stands beside the fields of the tokenizer itself.
+// that tells the kinds apart stands beside the fields of the tokenizer itself.
 
 extension AnyTokenizer {
-  private enum Kind: String, Codable { case characters, bytePairs }
+  private enum Kind: String, Codable { case characters, bytePairs, words }
   private enum CodingKeys: CodingKey { case kind }
 
   public init(from decoder: any Decoder) throws {
@@ -53,6 +55,7 @@ extension AnyTokenizer {
     switch try fields.decode(Kind.self, forKey: .kind) {
     case .characters: self = .characters(try CharacterTokenizer(from: decoder))
     case .bytePairs: self = .bytePairs(try BytePairTokenizer(from: decoder))
+    case .words: self = .words(try WordTokenizer(from: decoder))
     }
   }
 
@@ -61,6 +64,7 @@ extension AnyTokenizer {
     switch self {
     case .characters: try fields.encode(Kind.characters, forKey: .kind)
     case .bytePairs: try fields.encode(Kind.bytePairs, forKey: .kind)
+    case .words: try fields.encode(Kind.words, forKey: .kind)
     }
     try content.encode(to: encoder)
   }

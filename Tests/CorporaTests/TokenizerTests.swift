@@ -31,6 +31,25 @@ import Testing
     #expect(error.localizedDescription == error.description)
   }
 
+  @Test func wordsAreTheirPlacesInTheList() throws {
+    let tokenizer = try #require(WordTokenizer(words: ["the", "key", "é", "."]))
+    #expect(tokenizer.vocabularySize == 4)
+    #expect(try tokenizer.encode("key the . key é") == [1, 0, 3, 1, 2])
+    #expect(try tokenizer.encode("") == [])
+    #expect(tokenizer.decode([1, 0, 4, -1, 3]) == "key the \u{FFFD} \u{FFFD} .")
+    #expect(tokenizer.id(of: "é") == 2 && tokenizer.id(of: "e") == nil)
+    for text in ["the key", "é . é", "."] {
+      #expect(areIdentical(tokenizer.decode(try tokenizer.encode(text)), text))
+    }
+    for (text, mention) in [
+      ("the kea .", "word 2, “kea”"), ("the  key", "word 2, “”"), ("the key.", "word 2, “key.”"),
+    ] {
+      let error = try #require(throws: CorpusError.self) { try tokenizer.encode(text) }
+      #expect(error.description.contains(mention) && error.description.contains("4 words"), "\(error)")
+    }
+    for words in [["a", "b", "a"], ["a", ""], ["a b"], ["a\n"]] { #expect(WordTokenizer(words: words) == nil) }
+  }
+
   @Test func everyTextComesBack() throws {
     var random = SeededGenerator(seed: 5)
     let training = randomText(count: 3000, using: &random) + randomWords(count: 300, using: &random)
@@ -62,6 +81,7 @@ import Testing
         .bytePairs(try BytePairTokenizer(trainedOn: text, vocabularySize: 300)),
         .characters(CharacterTokenizer(trainedOn: "")),
         .bytePairs(try BytePairTokenizer(trainedOn: "", vocabularySize: 256)),
+        .words(WordTokenizer(words: ["anna", "“é”", "\"", "\\"])!), .words(WordTokenizer(words: [])!),
       ]
       for (index, tokenizer) in tokenizers.enumerated() {
         let url = directory.appendingPathComponent("new/\(index).json")
@@ -71,12 +91,14 @@ import Testing
         #expect(read.vocabularySize == tokenizer.vocabularySize)
         if index < 2 { #expect(try read.encode(text) == tokenizer.encode(text)) }
       }
-      #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path + "/new").count == 4)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path + "/new").count == tokenizers.count)
     }
   }
 
   @Test(arguments: [
-    "", "{", "[]", "{}", #"{"kind":"words"}"#, #"{"kind":"characters"}"#, #"{"kind":"characters","characters":"ba"}"#,
+    "", "{", "[]", "{}", #"{"kind":"syllables"}"#, #"{"kind":"words"}"#,
+    #"{"kind":"words","words":["a","a"]}"#, #"{"kind":"words","words":["a b"]}"#, #"{"kind":"characters"}"#,
+    #"{"kind":"characters","characters":"ba"}"#,
     #"{"kind":"characters","characters":"aa"}"#, #"{"kind":"bytePairs"}"#, #"{"kind":"bytePairs","merges":[[1]]}"#,
     #"{"kind":"bytePairs","merges":[[1,2,3]]}"#, #"{"kind":"bytePairs","merges":[[1,256]]}"#,
     #"{"kind":"bytePairs","merges":[[-1,2]]}"#, #"{"kind":"bytePairs","merges":[[1,2],[1,2]]}"#,

@@ -1,0 +1,62 @@
+// # A token for every word
+//
+// The dictionary of a language whose words can be listed. Words stand between single spaces and a
+// text has nothing else, so that it comes back exactly.
+//
+// Read before: `Tokenizer.swift`. Read next: `Grammar.swift`.
+
+/// One token for each word of a list, in the order of the list.
+public struct WordTokenizer: Tokenizer, Equatable {
+  /// The words; a word's token is its place here.
+  public let words: [String]
+  private let ids: [String: Int]
+
+  /// The tokenizer of a list of words, or nil if a word is there twice, is empty or has white space in it.
+  public init?(words: [String]) {
+    guard Set(words).count == words.count, words.allSatisfy({ !$0.isEmpty && !$0.contains(where: \.isWhitespace) })
+    else { return nil }
+    self.words = words
+    ids = Dictionary(uniqueKeysWithValues: zip(words, 0...))
+  }
+
+  public var vocabularySize: Int { words.count }
+
+  /// The token of a word, or nil if the word is not in the list.
+  public func id(of word: String) -> Int? { ids[word] }
+
+  /// Throws `CorpusError` with the first word that is not in the list, and its place.
+  public func encode(_ text: String) throws -> [Int] {
+    guard !text.isEmpty else { return [] }
+    return try text.split(separator: " ", omittingEmptySubsequences: false).enumerated().map { place, word in
+      guard let id = ids[String(word)] else {
+        throw CorpusError(
+          "the text",
+          problem: "word \(place + 1), “\(word)”, is not among the \(words.count) words of the vocabulary",
+          remedy: "write known words with single spaces between them")
+      }
+      return id
+    }
+  }
+
+  public func decode(_ ids: [Int]) -> String {
+    ids.map { words.indices.contains($0) ? words[$0] : "\u{FFFD}" }.joined(separator: " ")
+  }
+}
+
+extension WordTokenizer {
+  private enum CodingKeys: CodingKey { case words }
+
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: CodingKeys.self)
+    guard let tokenizer = WordTokenizer(words: try fields.decode([String].self, forKey: .words)) else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .words, in: fields, debugDescription: "a word is there twice, is empty or has white space in it")
+    }
+    self = tokenizer
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(words, forKey: .words)
+  }
+}
