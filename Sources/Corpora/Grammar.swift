@@ -1,0 +1,76 @@
+// # A language in which recall can be measured
+//
+// In a real text nobody can say which words had to be remembered and which were guessed. So we make
+// a language in which it is known. Its documents tell where things were put, and ask for them:
+//
+//     anna took the key barn . the key barn . ben took the cup mill . the key barn . the cup mill .
+//     ├── statement ─────────┤ ├─ question ─┤
+//
+// The place in a question is determined by what was said some tokens back, and by nothing else: a
+// model that does not recall can only guess. Everything else is drawn by dice that we know, so that
+// the least possible loss is known as well.
+//
+// The rules of a document:
+//
+// 1. It begins with a statement. After that each sentence is a question with a fixed probability,
+//    unless all objects are placed: then only questions can follow.
+// 2. A statement names an object that was not yet placed, each as likely, and a place, each as
+//    likely. Two objects may share a place; an object stays where it is.
+// 3. A question names an object that was placed, each as likely, and its place.
+// 4. A document ends in the middle of a sentence if its T + 1 tokens are full.
+//
+// The words, the sentences and the probability are in a file, data/world.grammar.
+//
+// Read before: `WordTokenizer.swift`. Read next: `Grammar+Parsing.swift`,
+// `Grammar+Documents.swift`, `Grammar+Entropy.swift`.
+
+/// The words and sentences of a small language about who took what where.
+public struct Grammar: Sendable, Equatable {
+  /// What stands at one place of a sentence.
+  public enum Symbol: Sendable, Equatable {
+    /// Always this token.
+    case word(Int)
+    /// One of these tokens, each as likely.
+    case anyOf(Range<Int>)
+    /// In a statement an object that was not yet placed, in a question one that was.
+    case object
+    /// In a statement any place, in a question that of the object.
+    case place
+  }
+
+  /// A kind of sentence.
+  public struct Production: Sendable, Equatable {
+    /// How likely this sentence is where both kinds are possible.
+    public let probability: Double
+    public let symbols: [Symbol]
+  }
+
+  /// The tokens that a model reads of a document; the document has one more, the last to be predicted.
+  public let T: Int
+  /// The words; first those of the symbols in the order of the file, then those of the sentences.
+  public let tokenizer: WordTokenizer
+  /// The tokens of the objects.
+  public let objects: Range<Int>
+  /// The tokens of the places.
+  public let places: Range<Int>
+  /// A sentence that places an object.
+  public let statement: Production
+  /// A sentence that asks for an object and gives the answer.
+  public let question: Production
+
+  /// The size of the vocabulary.
+  public var V: Int { tokenizer.vocabularySize }
+
+  /// The two kinds of sentence, each with its probability after so many objects were placed.
+  ///
+  /// A kind that is not possible has the probability 0.
+  func sentences(placed: Int) -> [(production: Production, isQuestion: Bool, probability: Double)] {
+    let asked =
+      switch placed {
+      case 0: 0.0
+      case objects.count: 1.0
+      default: question.probability
+      }
+    return [(statement, false, 1 - asked), (question, true, asked)]
+  }
+}
