@@ -11,6 +11,7 @@
 // Read before: `Grammar.swift`.
 
 import Foundation
+import Tensors
 
 /// What is known of a document after some of its tokens.
 public struct IdealReader: Sendable {

@@ -82,3 +82,50 @@ private func logits(_ batch: RecallBatch, V: Int, first: (_ b: Int, _ t: Int, _ 
     #expect(tally.total.hits == expected && expected > 0 && expected < tally.total.count)
   }
 }
+
+/// What stops the program, since it would be lost or misread in silence.
+@Suite struct RecallLimitTests {
+  static let limits: [(complaint: String, violate: @Sendable () throws -> Void)] = [
+    (
+      "in none of the bins",
+      {
+        var tally = RecallTally(upTo: [3], from: .fact)
+        let document = Document(tokens: [0, 1], recalls: [Recall(position: 1, sinceFact: 4, sinceMention: 1)])
+        tally.add(.zeros([1, 1, 2]), RecallBatch([document]))
+      }
+    ),
+    ("ascend, not [8, 8]", { _ = RecallTally(upTo: [8, 8]) }),
+    ("ascend, not [0, 8]", { _ = RecallTally(upTo: [0, 8]) }),
+    ("ascend, not []", { _ = RecallTally(upTo: []) }),
+    (
+      "the logits",
+      {
+        var tally = RecallTally(upTo: [3])
+        tally.add(.zeros([1, 2, 2]), RecallBatch([Document(tokens: [0, 1], recalls: [])]))
+      }
+    ),
+    (
+      "all have one length",
+      {
+        _ = RecallBatch([Document(tokens: [0, 1], recalls: []), Document(tokens: [0, 1, 2], recalls: [])])
+      }
+    ),
+    ("at least one document", { _ = RecallBatch([]) }),
+    (
+      "“took” cannot come here",
+      {
+        let grammar = try worldGrammar()
+        _ = IdealReader.losses(of: [0, 0].map { $0 + grammar.tokenizer.id(of: "took")! }, in: grammar)
+      }
+    ),
+  ]
+
+  @Test(arguments: limits.indices) func whatWouldBeLostStopsTheProgram(number: Int) async throws {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) { [number] in
+      try RecallLimitTests.limits[number].violate()
+    }
+    let message = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+    let sentence = message.split(separator: "\n").first { $0.contains("Fatal error") } ?? ""
+    #expect(sentence.contains(RecallLimitTests.limits[number].complaint))
+  }
+}
