@@ -22,17 +22,30 @@ import Training
 
 /// Stage 3: the cross-entropy of the student against the teacher's distribution.
 public struct KnowledgeDistillation: DistillationStage {
+  /// What learns.
+  public enum Training: String, Sendable, CaseIterable {
+    case everything
+    /// The mixers that the student replaces; all else stays as it was transferred.
+    case mixers
+  }
+
   public static let title = "knowledge distillation"
   public let teacher: LanguageModel
   public let student: LanguageModel
+  public let training: Training
 
-  public init(from teacher: LanguageModel, to student: LanguageModel) {
+  public init(from teacher: LanguageModel, to student: LanguageModel, training: Training = .everything) {
     self.teacher = teacher
     self.student = student
+    self.training = training
   }
 
-  /// Everything.
-  public var trained: [Trainable] { student.parameters.map { Trainable($0) } }
+  /// Everything, or all of each replaced mixer.
+  public var trained: [Trainable] {
+    let parameters =
+      training == .everything ? student.parameters : replaced.flatMap { $0.mixer.parameters }
+    return parameters.map { Trainable($0) }
+  }
 
   public func loss(_ tokens: Tokens) -> StageLoss {
     let teacherLogits = teacher(tokens).value

@@ -47,9 +47,12 @@ extension LanguageModel {
   /// Whether a student keeps the teacher's attention in a layer: a hybrid does in some.
   ///
   /// A student that is attention throughout is the control: its mixers are new, and every layer is replaced.
-  func keepsTeachersAttention(in layer: Int) -> Bool {
-    configuration.mixers[layer] == .attention && !configuration.isPhi
-  }
+  func keepsTeachersAttention(in layer: Int) -> Bool { !configuration.replacedLayers.contains(layer) }
+}
+
+extension ModelConfiguration {
+  /// The layers of a student whose mixers are its own: all of a control's, a hybrid's but for its attention.
+  public var replacedLayers: [Int] { (0..<L).filter { isPhi || mixers[$0] != .attention } }
 }
 
 /// Copies every teacher weight that has a place in the student.

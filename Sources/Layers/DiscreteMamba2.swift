@@ -12,7 +12,9 @@
 //     output    =  W_o ( y ⊙ silu(z + z_bias) )
 //
 // "Discrete", since there is no step size: α comes from a alone, and B is not scaled by anything.
-// "Multi-head", since each head has a B and a C of its own, where the usual Mamba-2 shares them.
+// "Multi-head", since each head has a B and a C of its own. The usual Mamba-2 is "multi-value": all
+// heads share one B and one C, and differ in x and in the decay only. G counts the pairs of B and C:
+// H of them here, one there; each serves H / G heads.
 //
 // One matrix holds W_xBC, W_z and W_a, in the order x, B, C, z, a. We use its rows in parts instead
 // of cutting the product: stage 1 needs only B, C and a, and then computes only these.
@@ -42,15 +44,18 @@ public struct DiscreteMamba2Sizes: Sendable, Equatable {
   public var K: Int
   /// Length of a chunk; it changes the cost, not the result.
   public var Q: Int
+  /// Pairs of B and C, a divisor of H: H for multi-head, 1 for multi-value.
+  public var G: Int
 
-  public init(D: Int, H: Int, N: Int, K: Int = 4, Q: Int = 64) {
-    (self.D, self.H, self.N, self.K, self.Q) = (D, H, N, K, Q)
+  /// - Parameter G: nil for as many as there are heads
+  public init(D: Int, H: Int, N: Int, K: Int = 4, Q: Int = 64, G: Int? = nil) {
+    (self.D, self.H, self.N, self.K, self.Q, self.G) = (D, H, N, K, Q, G ?? H)
   }
 
   /// The features of a head.
   public var P: Int { D / H }
   /// The channels that pass through the convolution: x, B and C.
-  public var channels: Int { D + 2 * H * N }
+  public var channels: Int { D + 2 * G * N }
   /// The rows of the in-projection: x, B, C, z, a.
   public var projected: Int { channels + D + H }
 }
@@ -61,7 +66,7 @@ public enum MambaPart: CaseIterable, Sendable {
 
   /// The rows of the in-projection that belong to this part.
   public func rows(_ sizes: DiscreteMamba2Sizes) -> Range<Int> {
-    let (D, state, channels) = (sizes.D, sizes.H * sizes.N, sizes.channels)
+    let (D, state, channels) = (sizes.D, sizes.G * sizes.N, sizes.channels)
     return switch self {
     case .x: 0..<D
     case .b: D..<(D + state)
@@ -78,13 +83,13 @@ public struct DiscreteMamba2: MatrixMixer {
   public static let openGate: Scalar = 1.278464542761
 
   public let sizes: DiscreteMamba2Sizes
-  /// [2 D + 2 H N + H, D], rows in the order x, B, C, z, a
+  /// [2 D + 2 G N + H, D], rows in the order x, B, C, z, a
   public let inProjection: Parameter
   /// [D]
   public let zBias: Parameter
-  /// [D + 2 H N, 1, K]
+  /// [D + 2 G N, 1, K]
   public let convolutionWeight: Parameter
-  /// [D + 2 H N]
+  /// [D + 2 G N]
   public let convolutionBias: Parameter
   /// [H]
   public let skip: Parameter
@@ -97,6 +102,9 @@ public struct DiscreteMamba2: MatrixMixer {
   public init(_ name: String, sizes: DiscreteMamba2Sizes, using random: inout some RandomNumberGenerator) {
     precondition(
       sizes.D.isMultiple(of: sizes.H), "\(name): a width of \(sizes.D) cannot be cut into \(sizes.H) heads")
+    precondition(
+      sizes.H.isMultiple(of: sizes.G),
+      "\(name): \(sizes.G) pairs of B and C cannot be shared evenly by \(sizes.H) heads")
     self.sizes = sizes
     let projection = Linear(
       "\(name).in_proj", inputs: sizes.D, outputs: sizes.projected, hasBias: false, using: &random)
@@ -134,13 +142,16 @@ extension DiscreteMamba2 {
     linear(u, weight: inProjection.variable.sliced(part.rows(sizes)))
   }
 
-  /// x, B or C after the convolution: u [B, T, D] → [B, T, H, P or N].
+  /// x, B or C after the convolution: u [B, T, D] → [B, T, H, P or N]; a shared B or C is repeated.
   func heads(_ part: MambaPart, _ u: Variable) -> Variable {
     let channels = part.rows(sizes)
     let convolved = causalConvolution(
       projected(part, u), weight: convolutionWeight.variable.sliced(channels),
       bias: convolutionBias.variable.sliced(channels))
-    return convolved.reshaped(to: [u.shape[0], u.shape[1], sizes.H, channels.count / sizes.H])
+    let (B, T, H, G) = (u.shape[0], u.shape[1], sizes.H, sizes.G)
+    if part == .x || G == H { return convolved.reshaped(to: [B, T, H, channels.count / H]) }
+    let N = channels.count / G
+    return convolved.reshaped(to: [B, T, G, 1, N]).broadcast(to: [B, T, G, H / G, N]).reshaped(to: [B, T, H, N])
   }
 
   /// log α = −softplus(a): u [B, T, D] → [B, T, H].

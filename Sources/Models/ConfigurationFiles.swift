@@ -102,7 +102,7 @@ struct PhiMambaConfigurationFile: Codable {
         switch kind {
         case .mamba:
           Group.Core(
-            d_state: c.N, n_v_heads: c.H, n_qk_heads: c.H, d_conv: c.K, conv_bias: true, expand: 1, chunk_size: c.Q,
+            d_state: c.N, n_v_heads: c.H, n_qk_heads: c.G, d_conv: c.K, conv_bias: true, expand: 1, chunk_size: c.Q,
             activation: "identity", bias: false)
         case .attention:
           Group.Core(num_attention_heads: c.H, partial_rotary_factor: c.rotaryFraction, rope_theta: c.rotaryBase)
@@ -123,7 +123,7 @@ struct PhiMambaConfigurationFile: Codable {
       mixers: groups.flatMap { group in
         Array(repeating: group.CoreType == Group.mamba ? .mamba : .attention, count: group.n_layers)
       }, T: backbone.input.max_position_embeddings, rotaryFraction: attention?.partial_rotary_factor ?? 0.5,
-      rotaryBase: attention?.rope_theta ?? 10_000, N: N, K: K, Q: Q)
+      rotaryBase: attention?.rope_theta ?? 10_000, N: N, K: K, Q: Q, G: mamba.n_qk_heads)
   }
 
   // The groups are keys of the outermost object, beside the two named parts.

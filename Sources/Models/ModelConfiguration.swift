@@ -31,22 +31,29 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var K: Int
   /// The length of a chunk; it changes the cost, not the result.
   public var Q: Int
+  /// Pairs of B and C of a state space mixer: as many as heads, or fewer that are shared.
+  public var G: Int {
+    get { shared ?? H }
+    set { shared = newValue == H ? nil : newValue }
+  }
+  private var shared: Int?
 
   public init(
     V: Int, D: Int, H: Int, feedForward: Int? = nil, mixers: [MixerKind], T: Int, rotaryFraction: Double = 0.5,
-    rotaryBase: Double = 10_000, N: Int = 16, K: Int = 4, Q: Int = 64
+    rotaryBase: Double = 10_000, N: Int = 16, K: Int = 4, Q: Int = 64, G: Int? = nil
   ) {
     (self.V, self.D, self.H, self.mixers, self.T) = (V, D, H, mixers, T)
     self.feedForward = feedForward ?? 4 * D
     (self.rotaryFraction, self.rotaryBase) = (rotaryFraction, rotaryBase)
     (self.N, self.K, self.Q) = (N, K, Q)
+    self.G = G ?? H
   }
 
   /// The number of blocks.
   public var L: Int { mixers.count }
 
   /// The sizes of a state space mixer in this model.
-  public var mambaSizes: DiscreteMamba2Sizes { DiscreteMamba2Sizes(D: D, H: H, N: N, K: K, Q: Q) }
+  public var mambaSizes: DiscreteMamba2Sizes { DiscreteMamba2Sizes(D: D, H: H, N: N, K: K, Q: Q, G: G) }
 
   /// The same model with other mixers.
   public func with(mixers: [MixerKind]) -> ModelConfiguration {

@@ -21,7 +21,8 @@ import Training
 
   @Test func everyStageHasARow() throws {
     let others: [Any.Type] = [
-      HiddenStateAlignment.Target.self, StageLoss.self, StageError.self, Evaluation.self, Estimate.self,
+      HiddenStateAlignment.Target.self, KnowledgeDistillation.Training.self, StageLoss.self, StageError.self,
+      Evaluation.self, Estimate.self,
       LayerDistance.self, TransferredParameter.self,
     ]
     let found = try gaps(

@@ -4,6 +4,7 @@
 
 import Distillation
 import Gradients
+import Layers
 import Models
 import Tensors
 import TestSupport
@@ -89,5 +90,58 @@ import Testing
     let trace = pair.teacher.trace(tokens)[1]
     expectIdentical(
       pair.student.blocks[1](trace.input).value, trace.output.value, "block 1 on the teacher's state")
+  }
+}
+
+// ## Attention into a mixer
+//
+// What is copied can be compared where attention has neither softmax, rotation nor bias: the scores
+// before them. With N = P the mixer's C · B are the same numbers; with a smaller N they are the best
+// that is possible, by Eckart and Young.
+
+@Suite("attention copied into a mixer", .tallied) struct CopiedAttentionTests {
+  private func scores(_ random: inout SeededGenerator, N: Int) -> (attention: Tensor, mixer: Tensor, parts: [Tensor])
+  {
+    let (D, H, P, T) = (15, 3, 5, 7)
+    let attention = CausalAttention("a", D: D, H: H, rotaryFraction: 0, using: &random)
+    let mixer = DiscreteMamba2("m", sizes: DiscreteMamba2Sizes(D: D, H: H, N: N), using: &random)
+    attention.values.bias!.value = .normal([D], using: &random)
+    copyAttention(attention, to: mixer)
+    let u = Tensor.normal([1, T, D], using: &random)
+    func heads(_ weight: Tensor, _ width: Int) -> Tensor {
+      linear(u, weight: weight, bias: nil).reshaped(to: [1, T, H, width])
+    }
+    func part(_ part: MambaPart, _ width: Int) -> Tensor {
+      heads(mixer.inProjection.value.sliced(part.rows(mixer.sizes)), width)
+    }
+    let theirs =
+      (1 / Scalar(P).squareRoot())
+      * headScores(heads(attention.queries.weight.value, P), heads(attention.keys.weight.value, P))
+    let channels = MambaPart.x.rows(mixer.sizes)
+    return (
+      theirs, headScores(part(.c, N), part(.b, N)),
+      [
+        mixer.inProjection.value.sliced(channels) - attention.values.weight.value,
+        mixer.convolutionBias.value.sliced(channels) - attention.values.bias!.value,
+        mixer.output.weight.value - attention.output.weight.value,
+      ]
+    )
+  }
+
+  @Test func aStateAsWideAsAHeadHoldsTheScores() {
+    var random = SeededGenerator(for: "copied")
+    let (attention, mixer, parts) = scores(&random, N: 5)
+    expectClose(mixer, attention, within: 20 * Tolerance.value, "scores")
+    for part in parts { expectZero(part, "values, their bias, output") }
+  }
+
+  @Test func aNarrowerStateHoldsLessAndAWiderOneNoMore() {
+    var random = SeededGenerator(for: "narrow")
+    let errors = [1, 3, 5, 8].map { N in
+      let (attention, mixer, _) = scores(&random, N: N)
+      return Double(largestMagnitude(mixer - attention))
+    }
+    #expect(errors[0] > 0.05 && errors[1] > 0.01)
+    #expect(errors[2] < Double(20 * Tolerance.value) && errors[3] < Double(20 * Tolerance.value))
   }
 }

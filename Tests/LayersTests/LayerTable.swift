@@ -94,6 +94,11 @@ extension LayerCase {
     mamba("one chunk") { $0.output($1, form: .chunked(Q: 64)) },
     mamba("matrix", of: { [$0.inProjection, $0.convolutionWeight, $0.convolutionBias, $0.skip] }) { $0.matrix($1) },
     mamba("output and matrix") { both($0, $1) },
+    mamba("one B and C for all heads", DiscreteMamba2Sizes(D: 15, H: 3, N: 2, Q: 4, G: 1)) { $0($1) },
+    mamba(
+      "two pairs of B and C for four heads, matrix", DiscreteMamba2Sizes(D: 8, H: 4, N: 3, Q: 4, G: 2),
+      of: { [$0.inProjection, $0.convolutionWeight, $0.convolutionBias, $0.skip] }
+    ) { $0.matrix($1) },
     mamba("one head, a state of one number, one tap", DiscreteMamba2Sizes(D: 5, H: 1, N: 1, K: 1, Q: 2)) { $0($1) },
     // A new mixer has zeros in its gate and its convolution; its slopes there must be right too, for
     // that is where training starts.
