@@ -93,6 +93,9 @@ let package = Package(
     chapter("08-matrix-orientation"),
     chapter("09-hidden-state-alignment"),
     chapter("10-knowledge-distillation"),
+    chapter("11-ablations"),
+    chapter("12-training-laws"),
+    chapter("13-hybrid"),
 
     // MARK: - Tools
     .executableTarget(
@@ -123,6 +126,7 @@ let package = Package(
         "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints",
       ],
       exclude: ["Golden"]),
+    tests(of: "Recipes", with: ["Tensors"]),
     tests(of: "Plots"),
     tests(of: "Notebook", with: ["Plots", argumentParser]),
     .testTarget(

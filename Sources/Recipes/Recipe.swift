@@ -61,6 +61,26 @@ public struct Recipe: Codable, Equatable, Sendable {
     return recipe
   }()
 
+  /// The honest one for the language of chapter 13: one wide head, since recall wants width.
+  public static let recall: Recipe = {
+    var recipe = Recipe()
+    (recipe.D, recipe.H, recipe.L) = (64, 1, 2)
+    (recipe.B, recipe.windows) = (16, 1024)
+    recipe.teacherSteps = 2000
+    (recipe.studentSteps, recipe.orientationSteps, recipe.alignmentEnd) = (600, 100, 300)
+    return recipe
+  }()
+
+  /// The small one for that language.
+  public static let quickRecall: Recipe = {
+    var recipe = recall
+    (recipe.D, recipe.N, recipe.Q, recipe.B, recipe.windows) = (32, 8, 16, 4, 32)
+    recipe.teacherSteps = 100
+    (recipe.studentSteps, recipe.orientationSteps, recipe.alignmentEnd) = (40, 8, 20)
+    recipe.checkpointInterval = 20
+    return recipe
+  }()
+
   /// The teacher for a vocabulary of V tokens.
   public func teacher(V: Int) -> ModelConfiguration {
     ModelConfiguration(

@@ -19,11 +19,11 @@ import Tensors
 import Training
 
 extension Workshop {
-  /// The teacher: a small Transformer trained on the text.
+  /// The teacher: a small Transformer trained on the text, or on documents of the language.
   public func teacher() throws -> Made {
-    try made("teacher", in: "05-teacher") { checkpoint in
+    try made("teacher", in: grammar == nil ? "05-teacher" : "13-hybrid") { checkpoint in
       var random = SeededGenerator(seed: seed(for: "teacher's weights"))
-      let model = LanguageModel(recipe.teacher(V: corpus.tokenizer.vocabularySize), using: &random)
+      let model = LanguageModel(recipe.teacher(V: V), using: &random)
       return try trainOnTokens(
         model, "teacher", batches: "teacher", steps: recipe.teacherSteps, rate: recipe.teacherRate,
         checkpoint: checkpoint)
@@ -40,7 +40,7 @@ extension Workshop {
   /// A student with the weights that all arms of this seed begin with.
   public func newStudent() -> LanguageModel {
     var random = SeededGenerator(seed: seed(for: "student's weights"))
-    return LanguageModel(recipe.teacher(V: corpus.tokenizer.vocabularySize).student(), using: &random)
+    return LanguageModel(recipe.teacher(V: V).student(), using: &random)
   }
 
   /// The student after stage 1 alone.

@@ -30,7 +30,7 @@ extension Workshop {
       name, of: stage.trained, settings: settings(type(of: stage).title, steps: steps, rate: rate),
       checkpoint: checkpoint, every: recipe.checkpointInterval)
     let history = try complete(run) { run in
-      let batch = corpus.randomBatch(B: recipe.B, T: recipe.T, using: &run.random)
+      let batch = draw(using: &run.random)
       let loss = stage.loss(batch.inputs)
       try run.descend(loss.total, details: loss.parts)
     }
@@ -47,7 +47,7 @@ extension Workshop {
       settings: settings(purpose, steps: steps, rate: rate), checkpoint: checkpoint,
       every: recipe.checkpointInterval)
     let history = try complete(run) { run in
-      let batch = corpus.randomBatch(B: recipe.B, T: recipe.T, using: &run.random)
+      let batch = draw(using: &run.random)
       try run.descend(mean(crossEntropy(model(batch.inputs), targets: batch.targets)))
     }
     return Made(model: model, history: history)

@@ -34,9 +34,14 @@ public struct WorkshopSettings: Sendable {
   public var bytePairs: Int?
   /// The folder of all results.
   public var out: URL
+  /// The steps of the teacher; nil for those of the recipe.
+  public var teacherSteps: Int?
 
-  public init(isQuick: Bool, seed: UInt64 = 0, corpus: URL? = nil, bytePairs: Int? = nil, out: URL) {
+  public init(
+    isQuick: Bool, seed: UInt64 = 0, corpus: URL? = nil, bytePairs: Int? = nil, out: URL, teacherSteps: Int? = nil
+  ) {
     (self.isQuick, self.seed, self.corpus, self.bytePairs, self.out) = (isQuick, seed, corpus, bytePairs, out)
+    self.teacherSteps = teacherSteps
   }
 
   /// Whether this is the experiment that the book reports: only then do its figures have to come out.
@@ -54,20 +59,23 @@ extension Chapter {
 
 /// Where models are made once and found again.
 public struct Workshop {
-  public let recipe: Recipe
+  public private(set) var recipe: Recipe
   public let corpus: Corpus
+  /// The language whose documents are read in place of the corpus, if there is one.
+  public private(set) var grammar: Grammar?
   public private(set) var seed: UInt64
   /// The unit of a loss: "nats per character" or "nats per token".
   public let unit: String
   /// Whether this is the experiment that the book reports: only then do its figures have to come out.
   public let isReference: Bool
   private let settings: WorkshopSettings
-  private let tokenizer: AnyTokenizer
-  private let corpusName: String
+  private var tokenizer: AnyTokenizer
+  private var corpusName: String
 
   /// Throws if the text can not be read or is shorter than the recipe needs.
   public init(_ settings: WorkshopSettings) throws {
     recipe = settings.isQuick ? .quick : .standard
+    recipe.teacherSteps = settings.teacherSteps ?? recipe.teacherSteps
     (self.settings, seed, isReference) = (settings, settings.seed, settings.isReference)
     let file = try settings.corpus ?? standardCorpus()
     let text = try Corpus.text(contentsOf: file)
@@ -90,9 +98,44 @@ public struct Workshop {
     return copy
   }
 
+  /// The same workshop for a language: its documents are the text, in training and held out.
+  ///
+  /// - Parameter file: its name, and where it stands
+  public func speaking(_ grammar: Grammar, from file: URL) throws -> Workshop {
+    var copy = self
+    copy.grammar = grammar
+    copy.recipe = settings.isQuick ? .quickRecall : .recall
+    copy.recipe.T = grammar.T
+    copy.tokenizer = .words(grammar.tokenizer)
+    copy.corpusName = "\(file.lastPathComponent), sum \(checksum(try Corpus.text(contentsOf: file)))"
+    return copy
+  }
+
+  /// The size of the vocabulary.
+  public var V: Int { grammar?.V ?? corpus.tokenizer.vocabularySize }
+
+  /// A batch to train on.
+  func draw(using random: inout SeededGenerator) -> Batch {
+    if let grammar { return grammar.randomBatch(B: recipe.B, using: &random).batch }
+    return corpus.randomBatch(B: recipe.B, T: recipe.T, using: &random)
+  }
+
+  /// Documents of the language that no training draws, with their answers; the second half is for choosing rates.
+  public var heldOutDocuments: (reported: [RecallBatch], choosing: [RecallBatch])? {
+    guard let grammar else { return nil }
+    var random = SeededGenerator(seed: checksum("held-out documents"))
+    return (
+      grammar.batches(count: recipe.windows, B: recipe.B, using: &random),
+      grammar.batches(count: recipe.windows, B: recipe.B, using: &random)
+    )
+  }
+
   /// Held-out windows, the same for all: those that are reported, and as many others for choosing learning rates.
   public var heldOut: (reported: [Batch], choosing: [Batch]) {
     get throws {
+      if let documents = heldOutDocuments {
+        return (documents.reported.map(\.batch), documents.choosing.map(\.batch))
+      }
       let all = try corpus.heldOutBatches(count: 2 * recipe.windows, B: recipe.B, T: recipe.T)
       let numbered = all.enumerated()
       return (
@@ -101,6 +144,18 @@ public struct Workshop {
       )
     }
   }
+
+  /// What every figure depends on beside what is asked for: recipe, text and number type.
+  struct Origin: Codable, Equatable {
+    var recipe: Recipe
+    var corpus: String
+    var scalar: String
+  }
+
+  var origin: Origin { Origin(recipe: recipe, corpus: corpusName, scalar: scalarName) }
+
+  /// Where results of studies are kept.
+  public var studyFolder: URL { settings.out.appending(path: "study") }
 
   /// A seed for one purpose, so that no two runs draw the same numbers.
   func seed(for purpose: String) -> UInt64 { checksum("\(purpose) \(seed)") }
@@ -188,6 +243,6 @@ private func standardCorpus() throws -> URL {
 }
 
 /// FNV-1a of a text's bytes.
-private func checksum(_ text: String) -> UInt64 {
+func checksum(_ text: String) -> UInt64 {
   text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
 }

@@ -1,0 +1,101 @@
+// # Studies
+//
+// On a text of a few thousand characters and with few steps: what is run once is read the second
+// time, other descriptions are other results, the order of jobs and the number of threads change
+// nothing, and arms that can not be compared are refused.
+
+import Foundation
+import Recipes
+import Tensors
+import TestSupport
+import Testing
+
+/// A workshop with the quick recipe on a text of its own, in a folder that is removed afterwards.
+private func withWorkshop(_ body: (Workshop) throws -> Void) throws {
+  let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: folder) }
+  let text = folder.appending(path: "text.txt")
+  let words = ["in", "the", "beginning", "was", "a", "word", "and", "it", "grew"]
+  var random = SeededGenerator(for: "words")
+  let lines = (0..<3000).map { _ in words[Int.random(in: 0..<words.count, using: &random)] }
+  try lines.joined(separator: " ").write(to: text, atomically: true, encoding: .utf8)
+  try body(
+    Workshop(WorkshopSettings(isQuick: true, corpus: text, out: folder.appending(path: "out"), teacherSteps: 8)))
+}
+
+@Suite struct StudyTests {
+  private static let arm = StudyArm(
+    .phiMamba,
+    [
+      .init(.orientation, steps: 2, rate: 1e-2), .init(.alignment, steps: 2, rate: 1e-2),
+      .init(.distillation, steps: 3, rate: 1e-3),
+    ])
+
+  @Test func whatWasRunIsReadTheNextTime() throws {
+    try withWorkshop { workshop in
+      let first = try Study(in: workshop, seeds: 2)
+      let results = try first.results("first", of: [Self.arm])
+      #expect(results.count == 1 && results[0].count == 2 && results[0][0] != results[0][1])
+      #expect(results[0].allSatisfy { $0.loss.isFinite && $0.hiddenDistance == nil })
+      #expect(try first.keptCount == 2)
+      // The seconds would differ if it were run again.
+      #expect(try Study(in: workshop, seeds: 2).results("again", of: [Self.arm]) == results)
+      let other = try first.results("other", of: [Self.arm.with(lastRate: 2e-3)])
+      #expect(other[0][0].losses != results[0][0].losses)
+      #expect(try first.keptCount == 4)
+    }
+  }
+
+  @Test func orderAndCompanyChangeNothing() throws {
+    try withWorkshop { workshop in
+      let study = try Study(in: workshop, seeds: 1)
+      let arms = [
+        Self.arm, StudyArm(.attention, [.init(.alignment, steps: 2, rate: 1e-2)]),
+        StudyArm(.hybrid(attention: [1]), [.init(.distillation, steps: 2, rate: 1e-3)]).with {
+          $0.trainsMixersOnly = true
+        },
+        Self.arm.with { $0.isMultiValue = true }, Self.arm.with { $0.copiesAttention = true },
+        Self.arm.with { ($0.beginsWithIdentity, $0.beginsWithOpenGate) = (false, false) },
+        StudyArm(.phiMamba, [.init(.tokens, steps: 2, rate: 1e-3)]).with { $0.transfersWeights = false },
+      ]
+      let together = try study.results("together", of: arms).map { $0[0] }
+      #expect(together[1].hiddenDistance != nil && together[1].matrixDistance != nil)
+      #expect(Set(together.map(\.losses)).count == arms.count, "two arms gave the same student")
+      try FileManager.default.removeItem(at: workshop.studyFolder)
+      for (arm, expected) in zip(arms, together).reversed() {
+        let alone = try study.results("alone", of: [arm])[0][0]
+        #expect(alone.losses == expected.losses && alone.divergence == expected.divergence, "\(arm)")
+      }
+    }
+  }
+
+  @Test func sweepsGoOnAtTheEnds() throws {
+    try withWorkshop { workshop in
+      let study = try Study(in: workshop, seeds: 1)
+      func arm(_ rate: Double) -> StudyArm { Self.arm.with(lastRate: rate) }
+      func swept(_ rates: [Double], by score: @escaping (StudyResult) -> Double) throws -> SweptRates {
+        try study.sweep("sweep", [RateSweep("it", rates: rates, arm: arm, score: score)])[0]
+      }
+      // More seconds, less seconds: whatever is best lies at an end, three times.
+      var calls = 0.0
+      let rising = try swept([1e-3, 2e-3]) { _ in
+        calls -= 1
+        return calls
+      }
+      #expect(rising.tried.count == 5 && rising.tried.map(\.rate) == [1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2])
+      #expect(rising.best == 1.6e-2)
+      let settled = try swept([1e-3, 2e-3, 4e-3]) { abs($0.choosingLoss) * 0 }
+      #expect(settled.best == settled.tried[0].rate)
+    }
+  }
+
+  @Test func unequalBudgetsAreRefused() throws {
+    let short = StudyArm(.phiMamba, [.init(.distillation, steps: 3, rate: 1e-3)])
+    try requireEqualBudgets([Self.arm, Self.arm])
+    #expect(throws: UnequalBudgets(steps: [7, 3])) { try requireEqualBudgets([Self.arm, short]) }
+    #expect(UnequalBudgets(steps: [7, 3]).description.contains("7 and 3 steps"))
+    // A stage of no steps is no stage.
+    #expect(StudyArm(.phiMamba, [.init(.orientation, steps: 0, rate: 1), short.stages[0]]) == short)
+  }
+}
