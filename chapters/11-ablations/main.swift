@@ -165,6 +165,8 @@ chapter.section("3. The table")
 let outcomes = attempt {
   try study.results("all arms", of: zip(grid, lastRates).map { arm($0.student, $0.way, rate: $1.best) })
 }
+let budgets = Set(zip(grid, lastRates).map { arm($0.student, $0.way, rate: $1.best).steps })
+check("every arm has the same budget", budgets == [all], "\(all) steps")
 func outcome(_ student: String, _ way: Way) -> [StudyResult] {
   outcomes[grid.firstIndex { $0.student.name == student && $0.way == way }!]
 }
