@@ -14,10 +14,10 @@ import Tensors
 import Training
 
 extension Workshop {
-  /// A new student for an arm.
+  /// A new student for an arm. Its sizes are the recipe's: a teacher's file does not know N, K and Q.
   func student(for arm: StudyArm, of teacher: LanguageModel) -> LanguageModel {
     var random = SeededGenerator(seed: seed(for: "student's weights"))
-    let student = LanguageModel(arm.configuration(for: teacher.configuration), using: &random)
+    let student = LanguageModel(arm.configuration(for: recipe.teacher(V: V)), using: &random)
     var another = SeededGenerator(seed: seed(for: "student's other start"))
     for (mine, theirs) in zip(student.blocks, teacher.blocks) {
       guard let mixer = mine.mixer as? DiscreteMamba2 else { continue }
