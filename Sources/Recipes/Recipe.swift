@@ -66,7 +66,7 @@ public struct Recipe: Codable, Equatable, Sendable {
     var recipe = Recipe()
     (recipe.D, recipe.H, recipe.L) = (64, 1, 2)
     (recipe.B, recipe.windows) = (16, 1024)
-    recipe.teacherSteps = 2000
+    recipe.teacherSteps = 3000
     (recipe.studentSteps, recipe.orientationSteps, recipe.alignmentEnd) = (600, 100, 300)
     return recipe
   }()

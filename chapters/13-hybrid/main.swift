@@ -7,7 +7,7 @@
 //
 // You will see the loss of all placements, what each layer is worth, a language with an entropy
 // that can be computed, and recall against distance for teacher, students and hybrids. The default
-// run takes a quarter of an hour the first time. It may be stopped at any moment: what is done is
+// run takes twenty minutes the first time. It may be stopped at any moment: what is done is
 // kept in out/study, and the next run goes on there.
 
 import ArgumentParser
@@ -33,7 +33,7 @@ struct Options: ParsableArguments {
 
 let chapter = Chapter(
   "13-hybrid", question: "What do a few attention layers buy?",
-  duration: "15 minutes the first time, seconds from then on; 20 seconds with --quick", options: Options.self)
+  duration: "20 minutes the first time, seconds from then on; 20 seconds with --quick", options: Options.self)
 
 let workshop = chapter.openWorkshop()
 let seedCount = chapter.options.seeds ?? (chapter.isQuick ? 2 : 3)
@@ -137,7 +137,8 @@ table(
   })
 if workshop.isReference {
   let one = placements.filter { $0.count == 1 }.map(closed).reduce(0, +) / Double(recipe.L)
-  check("one layer closes more than its share of the gap", one, greaterThan: 1 / Double(recipe.L), digits: 2)
+  observe("one layer closes more than its share of the gap", one, greaterThan: 1 / Double(recipe.L), digits: 2)
+  check("each layer is worth something, in the mean", worth.map(\.mean).min()!, greaterThan: 0.0, digits: 2)
 }
 
 // ## A language in which recall can be measured
@@ -280,9 +281,19 @@ if !chapter.isQuick {
 
 // ## What we saw
 //
-// In the quick run one kept layer of two closes 0.61 of the gap between the pure student and the
-// teacher, or 0.46, by where it stands. Its little teacher has not learned to recall; the default
-// run's has.
+// Of the gap of 0.084 nats between pure student and teacher one kept layer closes 0.23, two 0.46,
+// three 0.68, on average over placements and three seeds. One layer does not close more than its
+// share, as one might have hoped. Place matters less than number: the best single layer closes 0.28
+// and the worst 0.18. Every layer is worth something, the second most (0.024 nats).
+//
+// Recall is another matter. In a run with teachers of 2000 steps, which together recalled 0.93 of
+// the answers nearby and 0.74 of the farthest, the pure student fell from 0.92 to 0.33 with
+// distance. Attention kept in the last layer was as good as the teacher (0.876 of all answers
+// against 0.883); kept in the first it was worse than none (0.582 against 0.760). The layer that
+// looks up has to be kept, and one is enough. A state space model that learned from the text alone
+// recalled as well as the teacher (0.879): it could, and distillation in this budget does not get
+// it there. Not all teachers had learned to recall by then, which is why the default gives them
+// 3000 steps.
 //
 // Exercises. 1: `--grammar FILE` with a language of your own: half as many places, or longer
 // documents. 2: Give the pure student N = 64. Which distances come back? 3: Make questions rarer,
