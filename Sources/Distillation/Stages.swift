@@ -89,8 +89,7 @@ extension DistillationStage {
 
   /// The blocks whose mixer the student replaces, with the numbers of their layers.
   var replaced: [(layer: Int, mixer: any MatrixMixer)] {
-    student.blocks.indices.filter { !student.keepsTeachersAttention(in: $0) }
-      .map { ($0, student.blocks[$0].mixer) }
+    student.configuration.replacedLayers.map { ($0, student.blocks[$0].mixer) }
   }
 }
 

@@ -38,6 +38,8 @@ public struct Study {
   /// The teachers, frozen, by seed.
   public let teachers: [UInt64: LanguageModel]
   private let heldOut: (reported: [Batch], choosing: [Batch])
+  /// The reported documents with their answers, if the text is a language with recall.
+  private let documents: [RecallBatch]?
 
   /// A study with some seeds, counted from the workshop's; makes the teachers that are not there.
   public init(in workshop: Workshop, seeds count: Int) throws {
@@ -46,6 +48,7 @@ public struct Study {
     teachers = try Dictionary(
       uniqueKeysWithValues: seeds.map { ($0, try workshop.with(seed: $0).frozenTeacher()) })
     heldOut = try workshop.heldOut
+    documents = workshop.heldOutDocuments?.reported
   }
 
   /// The cross-entropy of each seed's teacher on the reported windows.
@@ -154,28 +157,33 @@ public struct Study {
       }
       (result.matrixDistance, result.hiddenDistance) = (pair(\.matrix), pair(\.hidden))
     }
-    if let documents = workshop.heldOutDocuments?.reported {
-      result.recall = recall(of: student, on: documents, from: .mention)
-      result.recallSinceFact = recall(of: student, on: documents, from: .fact)
-    }
+    if let documents { (result.recall, result.recallSinceFact) = recall(of: student, on: documents) }
     result.seconds = start.duration(to: .now) / .seconds(1)
     return result
   }
 
   /// What a seed's teacher recalls on the reported documents.
   public func teachersRecall(seed: UInt64) -> [StudyResult.Recalled]? {
-    workshop.heldOutDocuments.map { recall(of: teachers[seed]!, on: $0.reported, from: .mention) }
+    documents.map { recall(of: teachers[seed]!, on: $0).sinceMention }
   }
 
   /// The greatest distance of each class of distances, in tokens.
   static let recallBounds = [4, 8, 16, 32, 64, 128]
 
   private func recall(
-    of model: LanguageModel, on documents: [RecallBatch], from origin: Recall.Origin
-  ) -> [StudyResult.Recalled] {
-    var tally = RecallTally(upTo: Self.recallBounds, from: origin)
-    for batch in documents { tally.add(model(batch.batch.inputs).value, batch) }
-    return tally.bins.map { StudyResult.Recalled(distances: $0.distances, hits: $0.hits, count: $0.count) }
+    of model: LanguageModel, on documents: [RecallBatch]
+  ) -> (sinceMention: [StudyResult.Recalled], sinceFact: [StudyResult.Recalled]) {
+    var mention = RecallTally(upTo: Self.recallBounds, from: .mention)
+    var fact = RecallTally(upTo: Self.recallBounds, from: .fact)
+    for batch in documents {
+      let logits = model(batch.batch.inputs).value
+      mention.add(logits, batch)
+      fact.add(logits, batch)
+    }
+    func classes(_ tally: RecallTally) -> [StudyResult.Recalled] {
+      tally.bins.map { StudyResult.Recalled(distances: $0.distances, hits: $0.hits, count: $0.count) }
+    }
+    return (classes(mention), classes(fact))
   }
 
   // MARK: - Kept results
