@@ -22,7 +22,9 @@ CHAPTERS := $(sort $(notdir $(patsubst %/,%,$(wildcard chapters/*/))))
 V3 := avx2 fma bmi1 bmi2 f16c movbe abm
 CPU_FLAGS := $(if $(filter x86_64,$(shell uname -m)),$(shell grep -m1 '^flags' /proc/cpuinfo 2>/dev/null))
 HAS_V3 := $(if $(PORTABLE),,$(filter $(words $(V3)),$(words $(filter $(V3),$(CPU_FLAGS)))))
-FLAGS := -c release$(if $(HAS_V3), -Xcc -march=x86-64-v3)
+# The C library's square root may set errno, which keeps the compiler from computing several roots at once; no code here
+# asks for it.
+FLAGS := -c release -Xcc -fno-math-errno$(if $(HAS_V3), -Xcc -march=x86-64-v3)
 FLOAT := $(FLAGS) --traits Float32 --scratch-path .build-float
 BIN := .build-float/release
 OUT := out$(if $(QUICK),/quick)
