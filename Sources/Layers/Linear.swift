@@ -2,7 +2,8 @@
 //
 // The parts that attention and state space models share. A layer is a struct that holds its
 // parameters and is called as a function; its parameters are listed by hand, in the order of the
-// checkpoint.
+// checkpoint. Called with tensors in place of variables a layer computes the same and leaves no tape:
+// what reading and writing a text needs.
 //
 // Read before: `Gradients/Parameter.swift`. Read next: `CausalAttention.swift`.
 
@@ -32,6 +33,9 @@ public struct Linear {
     linear(x, weight: weight.variable, bias: bias?.variable)
   }
 
+  /// x [..., in] → [..., out], without a tape
+  public func callAsFunction(_ x: Tensor) -> Tensor { linear(x, weight: weight.value, bias: bias?.value) }
+
   public var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) }
 }
 
@@ -47,6 +51,9 @@ public struct Embedding {
 
   /// B rows of T tokens → [B, T, D]
   public func callAsFunction(_ tokens: Tokens) -> Variable { embedding(tokens, table: weight.variable) }
+
+  /// B rows of T tokens → [B, T, D], without a tape
+  public func values(_ tokens: Tokens) -> Tensor { gatherRows(weight.value, tokens) }
 
   public var parameters: [Parameter] { [weight] }
 }
@@ -71,6 +78,11 @@ public struct LayerNorm {
     layerNorm(x, weight: weight.variable, bias: bias.variable, epsilon: LayerNorm.epsilon)
   }
 
+  /// x [..., D] → [..., D], without a tape
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    layerNorm(x, weight: weight.value, bias: bias.value, epsilon: LayerNorm.epsilon).output
+  }
+
   public var parameters: [Parameter] { [weight, bias] }
 }
 
@@ -87,6 +99,9 @@ public struct MLP {
 
   /// x [B, T, D] → [B, T, D]
   public func callAsFunction(_ x: Variable) -> Variable { fc2(gelu(fc1(x))) }
+
+  /// x [B, T, D] → [B, T, D], without a tape
+  public func callAsFunction(_ x: Tensor) -> Tensor { fc2(gelu(fc1(x))) }
 
   public var parameters: [Parameter] { fc1.parameters + fc2.parameters }
 }

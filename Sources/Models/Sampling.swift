@@ -1,11 +1,11 @@
-// # Text from a model
+// # Text from a model, the slow way
 //
 // The plainest way: run the model on all that is there, draw the next token from the last place's
 // distribution, append it, and do it again. Each token costs a whole pass. The state that a
-// recurrence could carry along is thrown away each time; this is the twin against which faster ways
-// are measured.
+// recurrence could carry along is thrown away each time; this is the twin against which
+// `Generation.swift` is held.
 //
-// Read before: `LanguageModel.swift`.
+// Read before: `LanguageModel.swift`, `Sampler.swift`.
 
 import Gradients
 import Tensors
@@ -16,31 +16,20 @@ extension LanguageModel {
   /// - Parameters:
   ///   - prompt: at least one token
   ///   - count: how many tokens to write
-  ///   - temperature: what the logits are divided by; 0 takes the most probable token
-  ///   - random: draws the tokens
+  ///   - sampler: how they are chosen
+  ///   - random: draws them
   ///
   /// The model sees at most the last `configuration.T` tokens, the length it was trained on.
   public func continuation(
-    of prompt: [Int], count: Int, temperature: Double = 1, using random: inout some RandomNumberGenerator
+    of prompt: [Int], count: Int, _ sampler: Sampler = Sampler(), using random: inout some RandomNumberGenerator
   ) -> [Int] {
     precondition(!prompt.isEmpty, "a model continues at least one token")
     var tokens = prompt
     for _ in 0..<count {
       let seen = Array(tokens.suffix(configuration.T))
       let logits = self(Tokens(seen)).value
-      let last = logits.sliced((seen.count - 1)..<seen.count, along: 1)
-      if temperature == 0 {
-        tokens.append(indicesOfLargest(last)[0])
-        continue
-      }
-      var rest = Double.random(in: 0..<1, using: &random)
-      let probabilities = softmax(last, scale: Scalar(1 / temperature)).elements
-      // The first token at which the running sum passes the drawn number; rounding may leave the last one.
-      let drawn = probabilities.firstIndex { probability in
-        rest -= Double(probability)
-        return rest < 0
-      }
-      tokens.append(drawn ?? probabilities.count - 1)
+      let last = logits.sliced((seen.count - 1)..<seen.count, along: 1).reshaped(to: [configuration.V])
+      tokens.append(sampler.draw(from: last, using: &random))
     }
     return Array(tokens.suffix(count))
   }

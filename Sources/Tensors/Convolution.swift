@@ -10,6 +10,9 @@
 // The channels lie side by side in memory, so that the loops run over them; the weights are
 // transposed once for that.
 //
+// A text may come in pieces. What the next piece needs of the earlier ones is their last K − 1
+// values, the past: it stands where the zeros stand at the beginning.
+//
 // Slow twin: `Naive.causalConvolution`.
 
 /// The causal depthwise convolution over time.
@@ -18,10 +21,12 @@
 ///   - x: [B, T, C]
 ///   - weight: [C, 1, K], the last tap for the present, as PyTorch's conv1d stores it
 ///   - bias: [C]
+///   - past: the K − 1 values before x, [B, K − 1, C]; nil for zeros
 /// - Returns: [B, T, C]
-public func causalConvolution(_ x: Tensor, weight: Tensor, bias: Tensor) -> Tensor {
+public func causalConvolution(_ x: Tensor, weight: Tensor, bias: Tensor, past: Tensor? = nil) -> Tensor {
   let (B, T, C, K) = convolutionSizes(x, weight)
   bias.expecting(C, as: "the bias of a convolution")
+  past?.expecting(B, K - 1, C, as: "the past of a convolution")
   let taps = weight.reshaped(to: [C, K]).transposed()
   let result = Tensor(uninitialised: x.shape)
   let (source, w, start, target) = (x.base, taps.base, bias.base, result.fresh)
@@ -29,14 +34,36 @@ public func causalConvolution(_ x: Tensor, weight: Tensor, bias: Tensor) -> Tens
     for row in rows {
       let to = target + row * C
       to.update(from: start, count: C)
-      for k in max(0, K - 1 - row % T)..<K {
+      let t = row % T
+      let missing = max(0, K - 1 - t)
+      if let past {
+        let before = past.base + (row / T * (K - 1) + t) * C
+        for k in 0..<missing {
+          let (from, tap) = (before + k * C, w + k * C)
+          for c in 0..<C { to[c] += tap[c] * from[c] }
+        }
+      }
+      for k in missing..<K {
         let (from, tap) = (source + (row - (K - 1) + k) * C, w + k * C)
         for c in 0..<C { to[c] += tap[c] * from[c] }
       }
     }
   }
-  withExtendedLifetime((x, taps, bias)) {}
+  withExtendedLifetime((x, taps, bias, past)) {}
   return result
+}
+
+/// What a convolution of width K needs of a text for its next piece: the last K − 1 values of `past` and `x` together.
+///
+/// - Parameters:
+///   - past: [B, K − 1, C]
+///   - x: the piece that came last, [B, T, C]
+/// - Returns: [B, K − 1, C]
+public func convolutionPast(_ past: Tensor, then x: Tensor) -> Tensor {
+  let (kept, T) = (past.shape[1], x.shape[1])
+  past.expecting(x.shape[0], nil, x.shape[2], as: "the past of a convolution")
+  if T >= kept { return x.sliced((T - kept)..<T, along: 1) }
+  return .concatenated([past.sliced(T..<kept, along: 1), x], along: 1)
 }
 
 /// The cotangents of x, weight and bias in `causalConvolution`.

@@ -19,8 +19,6 @@ import Foundation
 public struct RotaryTable: Sendable {
   /// The number of features that are turned, even.
   public let width: Int
-  /// The first position that the table holds.
-  public let offset: Int
   /// The number of positions that the table holds.
   public let T: Int
   fileprivate let cosines: Tensor
@@ -32,12 +30,21 @@ public struct RotaryTable: Sendable {
   ///   - base: the base of the angles' geometric series; 10000 in Phi
   ///   - offset: the position of the first row
   public init(T: Int, width: Int, base: Double = 10_000, offset: Int = 0) {
+    self.init(positions: offset..<(offset + T), width: width, base: base)
+  }
+
+  /// The table for rows at any positions.
+  ///
+  /// - Parameters:
+  ///   - positions: of the rows, in their order
+  ///   - width: the number of features that are turned, even
+  ///   - base: the base of the angles' geometric series; 10000 in Phi
+  public init(positions: some Collection<Int>, width: Int, base: Double = 10_000) {
     precondition(width.isMultiple(of: 2), "rotary positions turn pairs of features, so that \(width) is no width")
-    (self.T, self.width, self.offset) = (T, width, offset)
+    (T, self.width) = (positions.count, width)
     let half = width / 2
-    let angles = (0..<T).flatMap { t in
-      (0..<half).map { i in Double(t + offset) * pow(base, -2 * Double(i) / Double(width)) }
-    }
+    let speeds = (0..<half).map { i in pow(base, -2 * Double(i) / Double(width)) }
+    let angles = positions.flatMap { t in speeds.map { Double(t) * $0 } }
     cosines = Tensor(angles.map { Scalar(cos($0)) }, shape: [T, half])
     sines = Tensor(angles.map { Scalar(sin($0)) }, shape: [T, half])
   }

@@ -26,11 +26,23 @@
 public func ssdRecurrence(
   _ x: Tensor, logDecay: Tensor, b: Tensor, c: Tensor, d: Tensor, initialState: Tensor? = nil
 ) -> (output: Tensor, finalState: Tensor) {
+  let sizes = SSDSizes(logDecay: logDecay, b: b, c: c, d: d)
+  var state = initialState ?? Tensor.zeros([sizes.B, sizes.H, sizes.N, x.shape[-1]])
+  let output = ssdRecurrence(x, logDecay: logDecay, b: b, c: c, d: d, state: &state)
+  return (output, state)
+}
+
+/// The same with a state that is moved on in place: what writing a text token by token needs.
+///
+/// - Parameter state: [B, H, N, P]; if nothing else shares it, nothing is copied
+/// - Returns: the output [B, T, H, P]
+public func ssdRecurrence(
+  _ x: Tensor, logDecay: Tensor, b: Tensor, c: Tensor, d: Tensor, state: inout Tensor
+) -> Tensor {
   let layout = SSDChunks(x: x, logDecay: logDecay, b: b, c: c, d: d, Q: 1)
   let (B, T, H, N, P) = (layout.B, layout.T, layout.H, layout.N, layout.P)
-  initialState?.expecting(B, H, N, P, as: "the initial state of an SSD")
+  state.expecting(B, H, N, P, as: "the initial state of an SSD")
   let output = Tensor(uninitialised: x.shape)
-  var state = initialState ?? Tensor.zeros([B, H, N, P])
   state.withMutableElements { states in
     nonisolated(unsafe) let states = states  // Each head has a place of its own.
     let (y, skip) = (output.fresh, d.base)
@@ -54,5 +66,5 @@ public func ssdRecurrence(
     }
   }
   withExtendedLifetime((x, logDecay, b, c, d)) {}
-  return (output, state)
+  return output
 }

@@ -14,7 +14,7 @@ import Testing
     let state = random
     let model = kind.model()
     // Longer than the 17 tokens that the model sees.
-    let text = model.continuation(of: [3, 5], count: 23, temperature: 0, using: &random)
+    let text = model.continuation(of: [3, 5], count: 23, .greedy, using: &random)
     #expect(text.count == 23)
     var all = [3, 5]
     for token in text {
@@ -36,7 +36,7 @@ import Testing
     let draws = 4000
     var counts = [Int](repeating: 0, count: 11)
     for _ in 0..<draws {
-      counts[model.continuation(of: prompt, count: 1, temperature: temperature, using: &random)[0]] += 1
+      counts[model.continuation(of: prompt, count: 1, Sampler(temperature: temperature), using: &random)[0]] += 1
     }
     // Five deviations of a binomial count.
     for (count, probability) in zip(counts, expected.map { Double($0) }) {

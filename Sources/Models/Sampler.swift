@@ -1,0 +1,86 @@
+// # The next token
+//
+// A model gives logits, a text needs a token. The plainest choice is the most probable one, which
+// soon repeats itself. So tokens are drawn, and there are three ways to make the draw tamer:
+//
+//     temperature τ      probabilities  softmax(logits / τ): below 1 sharper, above 1 flatter, 0 the most probable
+//     top k              only the k most probable tokens
+//     top p              only the most probable tokens, as few as together have at least the probability p
+//
+// With both, what is left by k is what p is counted over: its probabilities are scaled to sum to 1
+// first, as in Hugging Face transformers. Of tokens with equal logits the one with the lower number
+// comes first.
+//
+// Source of top p: Holtzman et al., arXiv 1904.09751.
+
+import Tensors
+
+/// How a token is chosen from logits.
+public struct Sampler: Codable, Equatable, Sendable {
+  /// What logits are divided by; 0 takes the most probable token.
+  public let temperature: Double
+  /// How many tokens may be drawn at most; nil for all.
+  public let topK: Int?
+  /// The probability that the tokens that may be drawn have at least together, in 0 … 1; nil for all.
+  public let topP: Double?
+
+  /// Stops the program if a value is out of its range; `problem` tells beforehand.
+  public init(temperature: Double = 1, topK: Int? = nil, topP: Double? = nil) {
+    if let problem = Sampler.problem(temperature: temperature, topK: topK, topP: topP) {
+      preconditionFailure(problem)
+    }
+    (self.temperature, self.topK, self.topP) = (temperature, topK, topP)
+  }
+
+  /// The most probable token.
+  public static let greedy = Sampler(temperature: 0)
+
+  /// What is wrong with some values, in a sentence; nil if nothing is.
+  public static func problem(temperature: Double, topK: Int?, topP: Double?) -> String? {
+    if !(temperature >= 0 && temperature.isFinite) { return "a temperature is 0 or more, not \(temperature)" }
+    if let topK, topK < 1 { return "at least one token must be left to draw from, so that top k is not \(topK)" }
+    if let topP, !(topP > 0 && topP <= 1) { return "top p is a probability above 0 and at most 1, not \(topP)" }
+    return nil
+  }
+
+  /// The tokens that may be drawn, in their order, with their probabilities, which sum to 1.
+  ///
+  /// - Parameter logits: [V]; at least one is finite and none is NaN or +∞
+  public func candidates(_ logits: Tensor) -> [(token: Int, probability: Double)] {
+    let V = logits.expecting(nil, as: "the logits of a sampler").count
+    if temperature == 0 { return [(indicesOfLargest(logits)[0], 1)] }
+    let probabilities = softmax(logits, scale: Scalar(1 / temperature)).elements.map { Double($0) }
+    var order = Array(0..<V)
+    if topK != nil || topP != nil {
+      order.sort { (probabilities[$1], $0) < (probabilities[$0], $1) }
+      order = Array(order.prefix(topK ?? V))
+      if let topP {
+        let wanted = topP * order.reduce(0) { $0 + probabilities[$1] }
+        var sum = 0.0
+        let last = order.firstIndex { token in
+          sum += probabilities[token]
+          return sum >= wanted
+        }
+        order = Array(order[...(last ?? order.count - 1)])
+      }
+      order.sort()
+    }
+    let total = order.reduce(0) { $0 + probabilities[$1] }
+    return order.map { ($0, probabilities[$0] / total) }
+  }
+
+  /// A token: draws one number from `random`, or none at temperature 0.
+  ///
+  /// - Parameter logits: [V]
+  public func draw(from logits: Tensor, using random: inout some RandomNumberGenerator) -> Int {
+    let candidates = candidates(logits)
+    if temperature == 0 { return candidates[0].token }
+    var rest = Double.random(in: 0..<1, using: &random)
+    // The first token at which the running sum passes the drawn number; rounding may leave the last one.
+    let drawn = candidates.first { candidate in
+      rest -= candidate.probability
+      return rest < 0
+    }
+    return (drawn ?? candidates.last { $0.probability > 0 }!).token
+  }
+}

@@ -1,0 +1,167 @@
+// # Writing
+//
+// The fast way writes what the slow one writes; a text does not depend on its neighbours; a file
+// goes on with the same tokens; and the sampler draws from what it says.
+
+import Checkpoints
+import Foundation
+import Models
+import Tensors
+import TestSupport
+import Testing
+
+@Suite("generation") struct GenerationTests {
+  let prompts = [[3, 5], [1], [7, 7, 2, 9, 0, 4, 1]]
+
+  @Test(arguments: Kind.allCases) func theFastWayWritesWhatTheSlowOneWrites(kind: Kind) {
+    let model = kind.model()
+    var random = SeededGenerator(seed: 1)
+    // Prompt and text together have at most the 17 tokens that the slow way sees.
+    let slow = model.continuation(of: prompts[0], count: 15, .greedy, using: &random)
+    #expect(model.generate([prompts[0]], count: 15, .greedy) == [slow])
+    var generation = Generation(model, prompts: [prompts[0]], seed: 5)
+    var dice = generation.dice[0]
+    let drawn = (0..<15).map { _ in generation.next()[0] }
+    #expect(drawn == model.continuation(of: prompts[0], count: 15, using: &dice))
+  }
+
+  @Test(arguments: Kind.allCases) func aTextDoesNotDependOnItsNeighbours(kind: Kind) {
+    let model = kind.model()
+    // Different lengths, and ends at different times: a 4 ends a text.
+    func ends(_ text: [Int]) -> Bool { text.last == 4 }
+    var seen: [[Int]] = [[], [], []]
+    let together = model.generate(prompts, count: 20, seed: 8, until: ends) { seen[$0].append($1) }
+    #expect(together == seen, "each token is shown once, in order")
+    #expect(
+      together.contains { $0.count < 20 } && Set(together.map(\.count)).count > 1, "some end early: \(together)")
+    for text in together {
+      #expect(text.count == 20 || text.last == 4)
+      #expect(!text.dropLast().contains(4))
+    }
+    // The first row has the dice of a text that is written alone.
+    #expect(model.generate([prompts[0]], count: 20, seed: 8, until: ends)[0] == together[0])
+    #expect(model.generate(prompts, count: 20, seed: 8, until: ends) == together)
+    #expect(model.generate(prompts, count: 20, seed: 9, until: ends) != together)
+    #expect(model.generate(prompts, count: 0) == [[], [], []])
+    #expect(model.generate([], count: 3).isEmpty)
+  }
+
+  @Test(arguments: Kind.allCases) func aFileGoesOnWithTheSameTokens(kind: Kind) throws {
+    try withTemporaryDirectory { folder in
+      let file = folder.appendingPathComponent("text.safetensors")
+      let model = kind.model()
+      var generation = Generation(
+        model, prompts: prompts, sampler: Sampler(temperature: 0.8, topK: 9, topP: 0.95), seed: 2)
+      for _ in 0..<6 { _ = generation.next() }
+      try generation.write(to: file)
+      var other = try Generation(contentsOf: file, of: model)
+      #expect(other.sampler == generation.sampler)
+      for _ in 0..<12 { #expect(other.next() == generation.next()) }
+      generation.read([[1, 2], [3, 4], [5, 6]])
+      other.read([[1, 2], [3, 4], [5, 6]])
+      expectClose(other.state.logits!, generation.state.logits!, "\(kind)")
+      #expect(other.state.positions == [2, 1, 7].map { $0 + 6 + 12 + 2 })
+    }
+  }
+
+  @Test func aFileOfAnotherKindOrModelIsRefused() throws {
+    try withTemporaryDirectory { folder in
+      let file = folder.appendingPathComponent("text.safetensors")
+      func message(_ model: LanguageModel) -> String {
+        do {
+          _ = try Generation(contentsOf: file, of: model)
+          return "nothing"
+        } catch { return "\(error)" }
+      }
+      let model = Kind.hybrid.model()
+      #expect(message(model).contains("no such file"))
+      let generation = Generation(model, prompts: [[1, 2]])
+      try generation.write(to: file)
+      #expect(message(Kind.hybrid.model(seed: 2)).contains("another model"))
+      #expect(message(Kind.student.model()).contains("another model"))
+      try model.checkpoint.write(to: file)
+      #expect(message(model).contains("no state of a text"))
+      for (word, value) in [
+        ("positions", "x"), ("positions", "2 2"), ("positions", ""), ("dice", "1 2 3"), ("sampler", "hot"),
+      ] {
+        var checkpoint = generation.checkpoint
+        checkpoint.metadata[word] = value
+        try checkpoint.write(to: file)
+        #expect(message(model).contains("metadata"), "\(word) = \(value)")
+      }
+      var checkpoint = generation.checkpoint
+      checkpoint.tensors["layers.0.state"] = .zeros([1, 2, 3, 4])
+      try checkpoint.write(to: file)
+      #expect(message(model).contains("layers.0.state"))
+      checkpoint.tensors["layers.0.state"] = nil
+      try checkpoint.write(to: file)
+      #expect(message(model).contains("layers.0.state"))
+    }
+  }
+}
+
+@Suite("sampler") struct SamplerTests {
+  /// Probabilities 0.4, 0.3, 0.2, 0.1 for tokens 2, 0, 3, 1.
+  let logits = Tensor([0.3, 0.1, 0.4, 0.2].map { Scalar(log($0)) })
+
+  private func candidates(_ sampler: Sampler) -> [Int: Double] {
+    Dictionary(uniqueKeysWithValues: sampler.candidates(logits).map { ($0.token, $0.probability) })
+  }
+
+  private func expect(_ sampler: Sampler, _ expected: [Int: Double], _ location: SourceLocation = #_sourceLocation) {
+    let actual = candidates(sampler)
+    #expect(Set(actual.keys) == Set(expected.keys), sourceLocation: location)
+    for (token, probability) in expected {
+      #expect(abs((actual[token] ?? 0) - probability) < 1e-6, "token \(token)", sourceLocation: location)
+    }
+  }
+
+  @Test func whatMayBeDrawn() {
+    expect(Sampler(), [2: 0.4, 0: 0.3, 3: 0.2, 1: 0.1])
+    expect(.greedy, [2: 1])
+    expect(Sampler(temperature: 0.5), [2: 16 / 30, 0: 9 / 30, 3: 4 / 30, 1: 1 / 30])
+    expect(Sampler(topK: 1), [2: 1])
+    expect(Sampler(topK: 2), [2: 4 / 7, 0: 3 / 7])
+    expect(Sampler(topK: 9), [2: 0.4, 0: 0.3, 3: 0.2, 1: 0.1])
+    expect(Sampler(topP: 0.05), [2: 1])
+    expect(Sampler(topP: 0.39), [2: 1])
+    expect(Sampler(topP: 0.41), [2: 4 / 7, 0: 3 / 7])
+    expect(Sampler(topP: 0.75), [2: 4 / 9, 0: 3 / 9, 3: 2 / 9])
+    expect(Sampler(topP: 1), [2: 0.4, 0: 0.3, 3: 0.2, 1: 0.1])
+    // Of the two that k leaves, 4/7 and 3/7, the first alone has half.
+    expect(Sampler(topK: 2, topP: 0.5), [2: 1])
+    expect(Sampler(topK: 2, topP: 0.6), [2: 4 / 7, 0: 3 / 7])
+  }
+
+  @Test func ofEqualLogitsTheFirstComes() {
+    let equal = Tensor.zeros([4])
+    #expect(Sampler(topK: 2).candidates(equal).map(\.token) == [0, 1])
+    #expect(Sampler(topP: 0.5).candidates(equal).map(\.token) == [0, 1])
+    #expect(Sampler.greedy.candidates(equal).map(\.token) == [0])
+  }
+
+  @Test func onlyWhatMayBeDrawnIsDrawnAndAsOften() {
+    var random = SeededGenerator(seed: 4)
+    let sampler = Sampler(topK: 3)
+    var counts = [0, 0, 0, 0]
+    let draws = 20_000
+    for _ in 0..<draws { counts[sampler.draw(from: logits, using: &random)] += 1 }
+    for (token, probability) in [0: 3 / 9.0, 1: 0, 2: 4 / 9.0, 3: 2 / 9.0] {
+      let deviation = (Double(draws) * probability * (1 - probability)).squareRoot()
+      #expect(abs(Double(counts[token]) - Double(draws) * probability) <= 5 * deviation, "token \(token): \(counts)")
+    }
+    let before = random
+    #expect(Sampler.greedy.draw(from: logits, using: &random) == 2)
+    #expect(random == before, "nothing is drawn at temperature 0")
+  }
+
+  @Test func valuesOutOfRangeHaveAName() {
+    #expect(Sampler.problem(temperature: 1, topK: 1, topP: 1) == nil)
+    #expect(Sampler.problem(temperature: -1, topK: nil, topP: nil)?.contains("temperature") == true)
+    #expect(Sampler.problem(temperature: .nan, topK: nil, topP: nil)?.contains("temperature") == true)
+    #expect(Sampler.problem(temperature: .infinity, topK: nil, topP: nil)?.contains("temperature") == true)
+    #expect(Sampler.problem(temperature: 1, topK: 0, topP: nil)?.contains("top k") == true)
+    #expect(Sampler.problem(temperature: 1, topK: nil, topP: 0)?.contains("top p") == true)
+    #expect(Sampler.problem(temperature: 1, topK: nil, topP: 1.1)?.contains("top p") == true)
+  }
+}
