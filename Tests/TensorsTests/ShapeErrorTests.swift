@@ -84,6 +84,24 @@ struct ShapeError: Sendable, CustomTestStringConvertible {
     ShapeError("the taps of a convolution", "[5, 1, any]", "[7, 1, 3]") {
       _ = causalConvolution(zeros(2, 3, 5), weight: zeros(7, 1, 3), bias: zeros(5))
     },
+    ShapeError("the past of a convolution", "past", "[2, 2, 5]", "[2, 3, 5]") {
+      _ = causalConvolution(zeros(2, 3, 5), weight: zeros(5, 1, 3), bias: zeros(5), past: zeros(2, 3, 5))
+    },
+    ShapeError("a past of other channels", "past", "[2, any, 5]", "[2, 2, 4]") {
+      _ = convolutionPast(zeros(2, 2, 4), then: zeros(2, 3, 5))
+    },
+    ShapeError("keys for a cache", "the keys for a cache", "[2, 7, 3, 5]", "[2, 6, 3, 5]") {
+      var cache = KeyValueCache(B: 2, H: 3, P: 5)
+      _ = cache.attend(zeros(2, 7, 3, 5), zeros(2, 6, 3, 5), zeros(2, 7, 3, 5), scale: 1)
+    },
+    ShapeError("a cache that is asked nothing", "at least one token") {
+      var cache = KeyValueCache(B: 2, H: 3, P: 5)
+      _ = cache.attend(zeros(2, 0, 3, 5), zeros(2, 0, 3, 5), zeros(2, 0, 3, 5), scale: 1)
+    },
+    ShapeError("the contents of a cache", "the keys of a cache", "[2, any, 4, any]", "[2, 3, 5, 7]") {
+      _ = KeyValueCache(counts: [4, 1], keys: zeros(2, 3, 5, 7), values: zeros(2, 3, 5, 7))
+    },
+    ShapeError("no cache", "no cache to join") { _ = KeyValueCache.joined([]) },
     ShapeError("a token above the vocabulary", "token 5", "size 5") { _ = gatherRows(zeros(5, 2), Tokens([4, 5])) },
     ShapeError("a target above the vocabulary", "token -1", "size 5") {
       _ = crossEntropy(zeros(1, 2, 5), targets: Tokens([4, -1]))
