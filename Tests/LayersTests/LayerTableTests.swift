@@ -22,7 +22,7 @@ import Testing
 
   /// The public types of the module that are no layers.
   static let others: [Any.Type] = [
-    DiscreteMamba2Sizes.self, MambaPart.self, MambaForm.self, MixerState.self, MambaState.self,
+    DiscreteMamba2Sizes.self, MambaPart.self, MixerState.self, MambaState.self, MambaForm.self,
   ]
 
   @Test func everyLayerHasARow() throws {

@@ -66,7 +66,7 @@ import Testing
   }
 
   @Test func rowsOfDifferentLengths() {
-    let texts = [(4, 2), (1, 5), (9, 3)].map { (Text($0 + 6, "row of \($0)"), read: $0) }
+    let texts = [4, 1, 9].map { (Text($0 + 6, "row of \($0)"), read: $0) }
     var cache = KeyValueCache.joined(
       texts.map { text, read in
         var cache = KeyValueCache(B: 1, H: Self.H, P: Self.P)
