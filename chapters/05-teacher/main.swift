@@ -162,7 +162,8 @@ let prompt = "And the LORD said unto "
 let known = Set(corpus.tokenizer.decode(Array(0..<V)))
 let start = attempt { try corpus.tokenizer.encode(prompt.allSatisfy(known.contains) ? prompt : corpus.firstWords) }
 var dice = SeededGenerator(seed: chapter.seed)
-let written = model.continuation(of: start, count: chapter.isQuick ? 60 : 300, Sampler(temperature: 0.7), using: &dice)
+let written = model.continuation(
+  of: start, count: chapter.isQuick ? 60 : 300, Sampler(temperature: 0.7), using: &dice)
 sample("temperature 0.7", corpus.tokenizer.decode(start + written))
 
 extension Corpus {

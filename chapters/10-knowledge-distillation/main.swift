@@ -214,7 +214,8 @@ chapter.section("6. What they write")
 let prompt = Array(workshop.corpus.heldOut.prefix(24))
 for (name, model) in [("teacher", teacher)] + results.map({ ($0.arm.rawValue, $0.made.model) }) {
   var dice = SeededGenerator(seed: chapter.seed)
-  let text = model.continuation(of: prompt, count: chapter.isQuick ? 40 : 160, Sampler(temperature: 0.7), using: &dice)
+  let text = model.continuation(
+    of: prompt, count: chapter.isQuick ? 40 : 160, Sampler(temperature: 0.7), using: &dice)
   sample(name, workshop.corpus.tokenizer.decode(prompt + text))
 }
 
