@@ -41,7 +41,9 @@ extension Tensor {
     let addend = b.base
     a.withMutableElements { target in
       nonisolated(unsafe) let target = target
-      Parallel.ranges(count) { range in for index in range { target[index] += addend[index] } }
+      Parallel.ranges(count, grain: Parallel.elementGrain) { range in
+        for index in range { target[index] += addend[index] }
+      }
     }
     withExtendedLifetime(b) {}
   }

@@ -44,12 +44,14 @@ public struct AdamWStep: Sendable {
     value.withMutableElements { w in
       firstMoment.withMutableElements { m in
         secondMoment.withMutableElements { v in
-          for i in range {
-            let slope = g[i] * gradientScale
-            m[i] = beta1 * m[i] + (1 - beta1) * slope
-            v[i] = beta2 * v[i] + (1 - beta2) * slope * slope
-            let update = (m[i] / correction1) / ((v[i] / correction2).squareRoot() + epsilon)
-            w[i] -= learningRate * (update + weightDecay * w[i])
+          Parallel.ranges(range.count, grain: Parallel.grain / 8) { piece in
+            for i in (range.lowerBound + piece.lowerBound)..<(range.lowerBound + piece.upperBound) {
+              let slope = g[i] * gradientScale
+              m[i] = beta1 * m[i] + (1 - beta1) * slope
+              v[i] = beta2 * v[i] + (1 - beta2) * slope * slope
+              let update = (m[i] / correction1) / ((v[i] / correction2).squareRoot() + epsilon)
+              w[i] -= learningRate * (update + weightDecay * w[i])
+            }
           }
         }
       }

@@ -13,6 +13,8 @@ import Dispatch
 enum Parallel {
   /// Elements of cheap work (an addition) below which a loop stays in one piece.
   static let grain = 65_536
+  /// The same for loops whose elements have nothing to do with one another.
+  static let elementGrain = 24_576
   /// The largest number of pieces of one loop: a few per core, so that a core that is held up does not hold up all.
   static let maximalPieces = 4
 

@@ -47,25 +47,29 @@ func gemmInPiece(
 /// Multiplications in one piece of a product: below it a second core does not pay.
 private let pieceOfProduct = 2_000_000
 
-/// result[m, n] = factor · left[m, k] · right[k, n] + keep · result, on all cores.
+/// result[m, n] = left[m, k] · right[k, n], on all cores; with `start` each row begins as that row of n numbers.
 func gemm(
   _ m: Int, _ n: Int, _ k: Int, _ left: MatrixOperand, _ right: MatrixOperand,
-  into result: UnsafeMutablePointer<Scalar>, stride: Int, factor: Scalar = 1, keep: Scalar = 0
+  into result: UnsafeMutablePointer<Scalar>, stride: Int, plus start: UnsafePointer<Scalar>? = nil
 ) {
   let splitsRows = m >= n
   let length = splitsRows ? m : n
   let grain = max(16, pieceOfProduct / max(1, m * n * k / max(1, length)))
   Parallel.ranges(length, grain: grain) { range in
-    var (left, right, target) = (left, right, result)
+    var (left, right, target, start) = (left, right, result, start)
+    var (rows, columns) = (m, n)
     if splitsRows {
+      rows = range.count
       left.start += range.lowerBound * (left.isTransposed ? 1 : left.stride)
       target += range.lowerBound * stride
-      gemmInPiece(range.count, n, k, left, right, into: target, stride: stride, factor: factor, keep: keep)
     } else {
+      columns = range.count
       right.start += range.lowerBound * (right.isTransposed ? right.stride : 1)
       target += range.lowerBound
-      gemmInPiece(m, range.count, k, left, right, into: target, stride: stride, factor: factor, keep: keep)
+      start = start.map { $0 + range.lowerBound }
     }
+    if let start { for row in 0..<rows { (target + row * stride).update(from: start, count: columns) } }
+    gemmInPiece(rows, columns, k, left, right, into: target, stride: stride, keep: start == nil ? 0 : 1)
   }
 }
 
@@ -127,15 +131,10 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor?) -> Tensor {
   bias?.expecting(outputs, as: "the bias of a linear layer with weight \(weight.shape)")
   let rows = inputs == 0 ? x.shape.prefix(x.rank - 1).count : x.count / inputs
   let result = Tensor(uninitialised: x.shape.prefix(x.rank - 1).appending(outputs))
-  let target = result.fresh
-  if let bias {
-    let from = bias.base
-    for row in 0..<rows { (target + row * outputs).update(from: from, count: outputs) }
-  }
   gemm(
     rows, outputs, inputs, MatrixOperand(start: x.base, stride: inputs),
-    MatrixOperand(start: weight.base, stride: inputs, isTransposed: true), into: target, stride: outputs,
-    keep: bias == nil ? 0 : 1)
+    MatrixOperand(start: weight.base, stride: inputs, isTransposed: true), into: result.fresh, stride: outputs,
+    plus: bias?.base)
   withExtendedLifetime((x, weight, bias)) {}
   return result
 }
