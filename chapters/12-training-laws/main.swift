@@ -61,7 +61,7 @@ struct Law {
 let orientationLaw = Law(
   name: "1 to 2", early: "stage 1", unit: "L2 distance of the mixers' outputs",
   totals: scaled(chapter.isQuick ? [20, 60] : [75, 150, 300]),
-  amounts: scaled(chapter.isQuick ? [0, 6, 15, 30] : [0, 8, 15, 30, 60, 120, 180]), rates: [6e-3, 1.2e-2, 2.4e-2],
+  amounts: scaled(chapter.isQuick ? [0, 6, 15, 30] : [0, 8, 20, 40, 80, 160]), rates: [6e-3, 1.2e-2, 2.4e-2],
   arm: { amount, total, rate in
     StudyArm(
       .phiMamba,
@@ -73,8 +73,8 @@ let orientationLaw = Law(
 
 let alignmentLaw = Law(
   name: "2 to 3", early: "stage 2", unit: "held-out perplexity",
-  totals: scaled(chapter.isQuick ? [30, 60] : [150, 300, 600]),
-  amounts: scaled(chapter.isQuick ? [0, 6, 15, 30] : [0, 15, 38, 75, 150, 225, 300]), rates: [7.5e-4, 1.5e-3, 3e-3],
+  totals: scaled(chapter.isQuick ? [30, 60] : [100, 200, 400]),
+  amounts: scaled(chapter.isQuick ? [0, 6, 15, 30] : [0, 10, 25, 50, 100, 200]), rates: [7.5e-4, 1.5e-3, 3e-3],
   arm: { amount, total, rate in
     StudyArm(
       .phiMamba,
