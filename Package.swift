@@ -79,7 +79,7 @@ let package = Package(
       "Recipes",
       on: [
         "Distillation", "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints",
-        "Notebook", "Plots",
+        "Notebook", "Plots", argumentParser,
       ]),
 
     // MARK: - 7  The book

@@ -10,35 +10,21 @@
 // paired difference and a verdict. The default run takes forty minutes the first time. It may be
 // stopped at any moment: what is done is kept in out/study, and the next run goes on there.
 
-import ArgumentParser
 import Distillation
 import Foundation
 import Notebook
 import Plots
 import Recipes
 
-struct Options: ParsableArguments {
-  @Option(help: "How many seeds to run, each with a teacher of its own.")
-  var seeds: Int?
-
-  @Option(help: "A factor on the students' budget: 2 for twice the steps in each stage.")
-  var budget = 1.0
-
-  func validate() throws {
-    if let seeds, seeds < 1 { throw ValidationError("--seeds \(seeds): at least one seed is needed") }
-    if !(budget > 0 && budget <= 100) { throw ValidationError("--budget \(budget): a factor above 0, at most 100") }
-  }
-}
-
 let chapter = Chapter(
   "11-ablations", question: "Which stages matter, and for which student?",
-  duration: "40 minutes the first time, seconds from then on; 30 seconds with --quick", options: Options.self)
+  duration: "40 minutes the first time, seconds from then on; 30 seconds with --quick", options: StudyOptions.self)
 
 let workshop = chapter.openWorkshop()
 let recipe = workshop.recipe
-let seedCount = chapter.options.seeds ?? (chapter.isQuick ? 2 : 3)
-func steps(_ count: Int) -> Int { max(1, Int((Double(count) * chapter.options.budget).rounded())) }
-let (all, first, early) = (steps(recipe.studentSteps), steps(recipe.orientationSteps), steps(recipe.alignmentEnd))
+let (options, seedCount) = (chapter.options, chapter.options.seedCount(isQuick: chapter.isQuick))
+let all = options.scaled(recipe.studentSteps)
+let (first, early) = (options.scaled(recipe.orientationSteps), options.scaled(recipe.alignmentEnd))
 let study = attempt { try Study(in: workshop, seeds: seedCount) }
 
 // ## The students and the ways
@@ -56,8 +42,8 @@ let students: [(name: String, kind: StudyArm.Student)] = [
 enum Way: String, CaseIterable {
   case scratch, two = "2", three = "3", twoThree = "2-3", all = "1-2-3"
 }
-table(
-  ["way", "stage 1", "stage 2", "transfer", "last"],
+chapter.tabulate(
+  "ways", ["way", "stage 1", "stage 2", "transfer", "last"],
   rows: [
     ["scratch", "", "", "no", "\(all) steps on tokens"], ["2", "", "\(all) steps", "yes", ""],
     ["3", "", "", "yes", "\(all) steps of stage 3"], ["2-3", "", "\(early)", "yes", "\(all - early)"],
@@ -102,39 +88,30 @@ func arm(_ student: (name: String, kind: StudyArm.Student), _ way: Way, rate: Do
 // least three rates a factor of two apart and on until the best is not at an end.
 
 chapter.section("2. Learning rates")
-func report(_ swept: [SweptRates]) {
-  table(
-    ["sweep", "tried: rate (score)", "chosen"],
-    rows: swept.map { sweep in
-      let tried = sweep.tried.map { "\(number($0.rate, digits: 2)) (\(number($0.score, digits: 4)))" }
-      return [sweep.name, tried.joined(separator: "  "), number(sweep.best, digits: 2)]
-    })
-}
-let early1 = attempt {
+func tuned(
+  _ stage: String, _ kind: StudyArm.Stage.Kind, steps: Int, rates: [Double],
+  by distance: @escaping (StudyResult) -> StudyResult.Pair?
+) throws -> [SweptRates] {
   try study.sweep(
-    "stage 1, rates",
+    "\(stage), rates",
     students.map { student in
-      RateSweep("\(student.name), stage 1", rates: [5e-3, 1e-2, 2e-2]) {
-        StudyArm(student.kind, [.init(.orientation, steps: first, rate: $0)])
+      RateSweep("\(student.name), \(stage)", rates: rates) {
+        StudyArm(student.kind, [.init(kind, steps: steps, rate: $0)])
       } score: {
-        $0.matrixDistance!.choosing
+        distance($0)!.choosing
       }
     })
 }
-for (student, swept) in zip(students, early1) { orientationRates[student.name] = swept.best }
-let early2 = attempt {
-  try study.sweep(
-    "stage 2, rates",
-    students.map { student in
-      RateSweep("\(student.name), stage 2", rates: [3e-3, 6e-3, 1.2e-2]) {
-        StudyArm(student.kind, [.init(.alignment, steps: early, rate: $0)])
-      } score: {
-        $0.hiddenDistance!.choosing
-      }
-    })
+let orientation = attempt {
+  try tuned("stage 1", .orientation, steps: first, rates: [5e-3, 1e-2, 2e-2], by: \.matrixDistance)
 }
-for (student, swept) in zip(students, early2) { alignmentRates[student.name] = swept.best }
-report(early1 + early2)
+let alignment = attempt {
+  try tuned("stage 2", .alignment, steps: early, rates: [3e-3, 6e-3, 1.2e-2], by: \.hiddenDistance)
+}
+for (student, (one, two)) in zip(students, zip(orientation, alignment)) {
+  (orientationRates[student.name], alignmentRates[student.name]) = (one.best, two.best)
+}
+chapter.tabulate("stage-rates", sweeps: orientation + alignment)
 
 func candidates(_ way: Way) -> [Double] {
   switch way {
@@ -154,7 +131,7 @@ let lastRates = attempt {
       }
     })
 }
-report(lastRates)
+chapter.tabulate("last-rates", sweeps: lastRates)
 
 // ## The table
 //
@@ -162,43 +139,34 @@ report(lastRates)
 // over tasks, where more is better: the two can be compared in order only.
 
 chapter.section("3. The table")
-let outcomes = attempt {
-  try study.results("all arms", of: zip(grid, lastRates).map { arm($0.student, $0.way, rate: $1.best) })
-}
-let budgets = Set(zip(grid, lastRates).map { arm($0.student, $0.way, rate: $1.best).steps })
-check("every arm has the same budget", budgets == [all], "\(all) steps")
+let arms = zip(grid, lastRates).map { arm($0.student, $0.way, rate: $1.best) }
+check("every arm has the same budget", Set(arms.map(\.steps)) == [all], "\(all) steps")
+let outcomes = attempt { try study.results("all arms", of: arms) }
 func outcome(_ student: String, _ way: Way) -> [StudyResult] {
   outcomes[grid.firstIndex { $0.student.name == student && $0.way == way }!]
 }
 func losses(_ student: String, _ way: Way) -> [Double] { outcome(student, way).map(\.loss) }
 let teachers = study.teacherLosses
-func cell(_ samples: [Double]) -> String {
-  let estimate = Estimate(samples)
-  let spread = samples.count > 1 ? " ± \(number(estimate.standardError, decimals: 3))" : ""
-  return number(estimate.mean, decimals: 3) + spread
-}
 /// Table of stages in arXiv 2408.10189: mean accuracy on six tasks, in per cent.
 let paper: [String: [Way: Double]] = [
   "Phi-Mamba": [.two: 53.3, .three: 54.5, .twoThree: 62.3, .all: 62.7],
   "hybrid": [.two: 58.1, .three: 60.4, .twoThree: 63.2, .all: 64.0],
   "control": [.two: 63.1, .three: 59.9, .twoThree: 64.3, .all: 64.9],
 ]
-table(
-  ["held-out loss, \(workshop.unit)"] + Way.allCases.map(\.rawValue),
-  rows: students.map { student in [student.name] + Way.allCases.map { cell(losses(student.name, $0)) } })
-show("teacher", cell(teachers))
-table(
-  ["the paper's mean accuracy, %"] + Way.allCases.map(\.rawValue),
+chapter.tabulate(
+  "table", ["held-out loss, \(workshop.unit)"] + Way.allCases.map(\.rawValue),
+  rows: students.map { student in [student.name] + Way.allCases.map { spread(losses(student.name, $0)) } })
+show("teacher", spread(teachers))
+chapter.tabulate(
+  "paper", ["the paper's mean accuracy, %"] + Way.allCases.map(\.rawValue),
   rows: students.map { student in
     [student.name] + Way.allCases.map { paper[student.name]![$0].map { number($0, decimals: 1) } ?? "–" }
   })
-let csv = chapter.metrics("stages", columns: ["student", "way", "seed", "rate", "loss", "kl", "agreement"])
-for (index, (cell, swept)) in zip(grid, lastRates).enumerated() {
-  for (seed, result) in zip(study.seeds, outcomes[index]) {
-    csv.add(
-      cell.student.name, cell.way.rawValue, seed, swept.best, result.loss, result.divergence, result.agreement)
-  }
-}
+chapter.record(
+  "stages", ["student", "way", "rate"],
+  results: grid.indices.map {
+    ([grid[$0].student.name, grid[$0].way.rawValue, "\(lastRates[$0].best)"], outcomes[$0])
+  }, seeds: study.seeds)
 
 chapter.plot(
   Figure(
@@ -223,7 +191,7 @@ chapter.plot(
 // on the other, and is undecided else. Three seeds make wide intervals: t is 4.3 instead of 2.
 
 chapter.section("4. Claims and verdicts")
-var claims: [(String, PairedDifference)] = []
+var claims: [(claim: String, gain: PairedDifference)] = []
 func compare(_ claim: String, better a: [Double], than b: [Double]) {
   claims.append((claim, PairedDifference(zip(b, a).map { $0 - $1 })))
 }
@@ -242,17 +210,7 @@ compare(
   "the hybrid ends nearer to the teacher than Phi-Mamba", better: losses("hybrid", .all),
   than: losses("Phi-Mamba", .all))
 compare("the control ends nearest", better: losses("control", .all), than: losses("hybrid", .all))
-func print(_ claims: [(String, PairedDifference)]) {
-  table(
-    ["claim", "gain, nats", "95 % interval", "seeds for it", "verdict"],
-    rows: claims.map { claim, gain in
-      [
-        claim, number(gain.mean, decimals: 4), gain.intervalText(decimals: 4),
-        "\(gain.samples.count { $0 > 0 }) of \(gain.samples.count)", gain.verdict.rawValue,
-      ]
-    })
-}
-print(claims)
+chapter.tabulate("claims", claims: claims)
 if workshop.isReference && chapter.options.budget == 1 && seedCount >= 3 {
   for (claim, gain) in claims where claim.hasPrefix("Phi-Mamba") {
     check("\(claim): in the mean", gain.mean, greaterThan: 0.0)
@@ -289,16 +247,16 @@ variants += [
 let variantRates = attempt {
   try study.sweep("variants, rates", variants.map { RateSweep($0.name, rates: candidates(.all), arm: $0.arm) })
 }
-report(variantRates)
+chapter.tabulate("variant-rates", sweeps: variantRates)
 let variantOutcomes = attempt {
   try study.results("variants", of: zip(variants, variantRates).map { $0.arm($1.best) })
 }
-table(
-  ["variant", "held-out loss", "the same without", "loss by it"],
+chapter.tabulate(
+  "variant-table", ["variant", "held-out loss", "the same without", "loss by it"],
   rows: zip(variants, variantOutcomes).map { variant, results in
     let (mine, base) = (results.map(\.loss), losses(variant.against.0, variant.against.1))
     return [
-      variant.name, cell(mine), cell(base),
+      variant.name, spread(mine), spread(base),
       number(PairedDifference(zip(mine, base).map { $0 - $1 }).mean, decimals: 3),
     ]
   })
@@ -310,13 +268,11 @@ for (variant, results) in zip(variants, variantOutcomes) {
     isGain ? "\(variant.name): helps" : "\(variant.name): costs something",
     better: isGain ? results.map(\.loss) : base, than: isGain ? base : results.map(\.loss))
 }
-print(claims)
-let variantCSV = chapter.metrics("variants", columns: ["variant", "seed", "rate", "loss", "kl", "agreement"])
-for (index, (variant, swept)) in zip(variants, variantRates).enumerated() {
-  for (seed, result) in zip(study.seeds, variantOutcomes[index]) {
-    variantCSV.add(variant.name, seed, swept.best, result.loss, result.divergence, result.agreement)
-  }
-}
+chapter.tabulate("variant-claims", claims: claims)
+chapter.record(
+  "variants", ["variant", "rate"],
+  results: variants.indices.map { ([variants[$0].name, "\(variantRates[$0].best)"], variantOutcomes[$0]) },
+  seeds: study.seeds)
 
 // ## Breaking it on purpose: one rate for all
 //
@@ -331,8 +287,8 @@ let sharedResults = attempt {
     "one rate for all", of: Way.allCases.map { Study.Job(arm(pure, $0, rate: shared), seed: study.seeds[0]) })
 }
 let own = Way.allCases.map { losses(pure.name, $0)[0] }
-table(
-  ["way", "loss at the rate \(number(shared, digits: 2))", "at its own rate", "unfair by"],
+chapter.tabulate(
+  "one-rate", ["way", "loss at the rate \(number(shared, digits: 2))", "at its own rate", "unfair by"],
   rows: zip(Way.allCases, zip(sharedResults, own)).map { way, pair in
     [
       way.rawValue, number(pair.0.loss, decimals: 3), number(pair.1, decimals: 3),
@@ -341,8 +297,7 @@ table(
   })
 let flattered = sharedResults[0].loss - sharedResults[4].loss
 observe("the gain over scratch looks larger with one rate for all", flattered, greaterThan: own[0] - own[4])
-let arms = attempt { try study.keptCount }
-volatile("\(arms) results in out/study")
+volatile("\(attempt { try study.keptCount }) results in out/study")
 
 // ## What we saw
 //

@@ -9,34 +9,20 @@
 // with its spread, whatever it is. The default run takes half an hour the first time. It may be
 // stopped at any moment: what is done is kept in out/study, and the next run goes on there.
 
-import ArgumentParser
 import Distillation
 import Foundation
 import Notebook
 import Plots
 import Recipes
 
-struct Options: ParsableArguments {
-  @Option(help: "How many seeds to run, each with a teacher of its own.")
-  var seeds: Int?
-
-  @Option(help: "A factor on all totals and amounts.")
-  var budget = 1.0
-
-  func validate() throws {
-    if let seeds, seeds < 1 { throw ValidationError("--seeds \(seeds): at least one seed is needed") }
-    if !(budget > 0 && budget <= 100) { throw ValidationError("--budget \(budget): a factor above 0, at most 100") }
-  }
-}
-
 let chapter = Chapter(
   "12-training-laws", question: "How should a budget be split between an early stage and a late one?",
-  duration: "30 minutes the first time, seconds from then on; 30 seconds with --quick", options: Options.self)
+  duration: "30 minutes the first time, seconds from then on; 30 seconds with --quick", options: StudyOptions.self)
 
 let workshop = chapter.openWorkshop()
 let recipe = workshop.recipe
-let study = attempt { try Study(in: workshop, seeds: chapter.options.seeds ?? (chapter.isQuick ? 2 : 3)) }
-func scaled(_ steps: [Int]) -> [Int] { steps.map { Int((Double($0) * chapter.options.budget).rounded()) } }
+let study = attempt { try Study(in: workshop, seeds: chapter.options.seedCount(isQuick: chapter.isQuick)) }
+func scaled(_ steps: [Int]) -> [Int] { steps.map(chapter.options.scaled) }
 
 // ## A law
 //
@@ -91,9 +77,7 @@ struct Outcome {
   func values(_ amount: Int, _ total: Int, by measure: (StudyResult) -> Double) -> [Double]? {
     law.places.firstIndex { $0 == (amount, total) }.map { results[$0].map(measure) }
   }
-  func reported(_ amount: Int, _ total: Int) -> Estimate? {
-    values(amount, total, by: law.reported).map { Estimate($0) }
-  }
+  func reported(_ amount: Int, _ total: Int) -> [Double]? { values(amount, total, by: law.reported) }
 }
 
 func run(_ law: Law) throws -> Outcome {
@@ -116,20 +100,17 @@ func run(_ law: Law) throws -> Outcome {
 
 func report(_ outcome: Outcome, _ file: String) {
   let law = outcome.law
-  table(
-    ["total", "tokens"] + law.amounts.map { "\(law.early): \($0)" },
+  chapter.tabulate(
+    "\(file)-table", ["total", "tokens"] + law.amounts.map { "\(law.early): \($0)" },
     rows: law.totals.map { total in
       ["\(total)", "\(total * recipe.tokensPerUpdate)"]
-        + law.amounts.map { amount in
-          outcome.reported(amount, total).map {
-            "\(number($0.mean, decimals: 3)) ± \(number($0.standardError, decimals: 3))"
-          } ?? ""
-        }
+        + law.amounts.map { outcome.reported($0, total).map { spread($0) } ?? "" }
     })
-  func series(_ name: String, _ points: [(x: Double, y: Estimate)]) -> Series {
-    Series(
-      name, x: points.map(\.x), y: points.map(\.y.mean),
-      band: (points.map { $0.y.mean - $0.y.standardError }, points.map { $0.y.mean + $0.y.standardError }),
+  func series(_ name: String, _ points: [(x: Double, y: [Double])]) -> Series {
+    let values = points.map { Estimate($0.y) }
+    return Series(
+      name, x: points.map(\.x), y: values.map(\.mean),
+      band: (values.map { $0.mean - $0.standardError }, values.map { $0.mean + $0.standardError }),
       style: .linePoints)
   }
   let overTokens = law.amounts.map { amount in
@@ -171,7 +152,8 @@ func report(_ outcome: Outcome, _ file: String) {
 // windows, over seeds, by how much it beats both ends: none of the early stage, and the most of it.
 // Chosen and judged on the same windows, the best of seven would beat the others by luck alone.
 
-func judge(_ outcome: Outcome) -> (best: Int, overNone: PairedDifference, overMost: PairedDifference) {
+func judge(_ outcome: Outcome, _ file: String) -> (best: Int, overNone: PairedDifference, overMost: PairedDifference)
+{
   let law = outcome.law
   let total = law.totals.last!
   let amounts = law.amounts.filter { $0 < total }
@@ -186,17 +168,9 @@ func judge(_ outcome: Outcome) -> (best: Int, overNone: PairedDifference, overMo
       })
   }
   let (overNone, overMost) = (gain(over: amounts.first!), gain(over: amounts.last!))
-  table(
-    [
-      "at a total of \(total): \(law.early) for \(best) steps", "better by", "95 % interval", "seeds for it",
-      "verdict",
-    ],
-    rows: [("than none", overNone), ("than \(amounts.last!) steps", overMost)].map { name, gain in
-      [
-        name, number(gain.mean, decimals: 4), gain.intervalText(decimals: 4),
-        "\(gain.samples.count { $0 > 0 }) of \(gain.samples.count)", gain.verdict.rawValue,
-      ]
-    })
+  chapter.tabulate(
+    "\(file)-claims", claims: [("than none", overNone), ("than \(amounts.last!) steps", overMost)],
+    as: "at a total of \(total): \(law.early) for \(best) steps", gain: "better by")
   return (best, overNone, overMost)
 }
 
@@ -204,12 +178,12 @@ chapter.section("1. From stage 1 to stage 2")
 show("seeds", study.seeds.count)
 let orientation = attempt { try run(orientationLaw) }
 report(orientation, "stage-1-to-2")
-let first = judge(orientation)
+let first = judge(orientation, "stage-1-to-2")
 
 chapter.section("2. From stage 2 to stage 3")
 let alignment = attempt { try run(alignmentLaw) }
 report(alignment, "stage-2-to-3")
-let second = judge(alignment)
+let second = judge(alignment, "stage-2-to-3")
 
 // ## Beside the paper
 //
@@ -225,13 +199,13 @@ let paper: [(law: Law, total: Double, amounts: [Double], values: [Double])] = [
     [22.12, 22.13, 22.08, 22.04, 22.00, 21.96, 21.99, 22.05]
   ),
 ]
-table(
-  ["law", "best share here", "gain over none", "best share in the paper", "gain over none"],
+chapter.tabulate(
+  "paper", ["law", "best share here", "gain over none", "best share in the paper", "gain over none"],
   rows: zip(paper, [(orientation, first), (alignment, second)]).map { theirs, ours in
     let (outcome, verdict) = ours
     let total = outcome.law.totals.last!
     let best = theirs.values.indices.min { theirs.values[$0] < theirs.values[$1] }!
-    let none = outcome.reported(0, total)!.mean
+    let none = Estimate(outcome.reported(0, total)!).mean
     return [
       outcome.law.name, "\(number(100 * Double(verdict.best) / Double(total), decimals: 0)) %",
       "\(number(100 * verdict.overNone.mean / none, decimals: 1)) %",
@@ -264,8 +238,8 @@ let equal = alignmentLaw.arm(0, long, alignmentLaw.rates[1])
 let three = attempt {
   try study.results("for free", of: [free, without, equal].map { Study.Job($0, seed: study.seeds[0]) })
 }
-table(
-  ["arm", "steps in all", "perplexity"],
+chapter.tabulate(
+  "for-free", ["arm", "steps in all", "perplexity"],
   rows: zip(
     ["\(inFront) of stage 2, \(short) of 3", "\(short) of 3", "\(long) of 3"], zip([free, without, equal], three)
   )

@@ -20,15 +20,10 @@ import Recipes
 import Tensors
 
 struct Options: ParsableArguments {
-  @Option(help: "How many seeds to run, each with teachers of its own.")
-  var seeds: Int?
+  @OptionGroup var study: StudyOptions
 
   @Option(help: "The language in which recall is measured.")
   var grammar = "data/world.grammar"
-
-  func validate() throws {
-    if let seeds, seeds < 1 { throw ValidationError("--seeds \(seeds): at least one seed is needed") }
-  }
 }
 
 let chapter = Chapter(
@@ -36,7 +31,7 @@ let chapter = Chapter(
   duration: "20 minutes the first time, seconds from then on; 20 seconds with --quick", options: Options.self)
 
 let workshop = chapter.openWorkshop()
-let seedCount = chapter.options.seeds ?? (chapter.isQuick ? 2 : 3)
+let (options, seedCount) = (chapter.options.study, chapter.options.study.seedCount(isQuick: chapter.isQuick))
 let grammarFile = URL(filePath: chapter.options.grammar)
 let grammar = attempt { try Grammar(contentsOf: grammarFile) }
 
@@ -50,12 +45,13 @@ chapter.section("1. Every placement")
 let recipe = workshop.recipe
 let study = attempt { try Study(in: workshop, seeds: seedCount) }
 func arm(keeping kept: [Int], _ recipe: Recipe, rate: Double) -> StudyArm {
-  StudyArm(
+  let (first, early) = (options.scaled(recipe.orientationSteps), options.scaled(recipe.alignmentEnd))
+  return StudyArm(
     kept.isEmpty ? .phiMamba : .hybrid(attention: kept),
     [
-      .init(.orientation, steps: recipe.orientationSteps, rate: recipe.orientationRate),
-      .init(.alignment, steps: recipe.alignmentEnd - recipe.orientationSteps, rate: recipe.alignmentRate),
-      .init(.distillation, steps: recipe.studentSteps - recipe.alignmentEnd, rate: rate),
+      .init(.orientation, steps: first, rate: recipe.orientationRate),
+      .init(.alignment, steps: early - first, rate: recipe.alignmentRate),
+      .init(.distillation, steps: options.scaled(recipe.studentSteps) - early, rate: rate),
     ])
 }
 func subsets(of L: Int) -> [[Int]] { (0..<(1 << L)).map { bits in (0..<L).filter { (bits >> $0) & 1 == 1 } } }
@@ -72,23 +68,17 @@ func divergence(_ kept: [Int]) -> Double {
   mixed.firstIndex(of: kept).map { Estimate(outcomes[$0].map(\.divergence)).mean } ?? 0
 }
 func drawn(_ kept: [Int], L: Int) -> String { (0..<L).map { kept.contains($0) ? "A" : "·" }.joined() }
-table(
-  ["attention in", "layers", "held-out loss, \(workshop.unit)", "KL"],
+chapter.tabulate(
+  "placements-table", ["attention in", "layers", "held-out loss, \(workshop.unit)", "KL"],
   rows: placements.map { kept in
-    let estimate = Estimate(losses(kept))
-    return [
-      drawn(kept, L: recipe.L), "\(kept.count)",
-      "\(number(estimate.mean, decimals: 3)) ± \(number(estimate.standardError, decimals: 3))",
-      number(divergence(kept), decimals: 3),
+    [
+      drawn(kept, L: recipe.L), "\(kept.count)", spread(losses(kept)), number(divergence(kept), decimals: 3),
     ]
   })
 show("seeds", study.seeds.count)
-let csv = chapter.metrics("placements", columns: ["attention", "seed", "loss", "kl", "agreement"])
-for (kept, results) in zip(mixed, outcomes) {
-  for (seed, result) in zip(study.seeds, results) {
-    csv.add(drawn(kept, L: recipe.L), seed, result.loss, result.divergence, result.agreement)
-  }
-}
+chapter.record(
+  "placements", ["attention"],
+  results: zip(mixed, outcomes).map { ([drawn($0, L: recipe.L)], $1) }, seeds: study.seeds)
 chapter.plot(
   Figure(
     "Held-out loss of every placement of attention",
@@ -114,8 +104,8 @@ chapter.plot(
 chapter.section("2. Number and place")
 let gap = Estimate(losses([])).mean - Estimate(teachers).mean
 func closed(_ kept: [Int]) -> Double { (Estimate(losses([])).mean - Estimate(losses(kept)).mean) / gap }
-table(
-  ["layers kept", "placements", "gap closed, mean", "best", "", "worst", ""],
+chapter.tabulate(
+  "number", ["layers kept", "placements", "gap closed, mean", "best", "", "worst", ""],
   rows: (0...recipe.L).map { count in
     let those = placements.filter { $0.count == count }.sorted { closed($0) > closed($1) }
     let mean = those.map(closed).reduce(0, +) / Double(those.count)
@@ -130,11 +120,8 @@ let worth = (0..<recipe.L).map { layer in
         / Double(without.count)
     })
 }
-table(
-  ["layer", "mean gain of adding it, nats", "95 % interval", "verdict"],
-  rows: worth.enumerated().map { layer, gain in
-    ["\(layer)", number(gain.mean, decimals: 4), gain.intervalText(decimals: 4), gain.verdict.rawValue]
-  })
+chapter.tabulate(
+  "layers", claims: worth.enumerated().map { ("\($0)", $1) }, as: "layer", gain: "mean gain of adding it, nats")
 if workshop.isReference {
   let one = placements.filter { $0.count == 1 }.map(closed).reduce(0, +) / Double(recipe.L)
   observe("one layer closes more than its share of the gap", one, greaterThan: 1 / Double(recipe.L), digits: 2)
@@ -196,7 +183,7 @@ kinds.append(
   (
     "state space, no teacher",
     { rate in
-      StudyArm(.phiMamba, [.init(.tokens, steps: small.studentSteps, rate: rate)]).with {
+      StudyArm(.phiMamba, [.init(.tokens, steps: options.scaled(small.studentSteps), rate: rate)]).with {
         $0.transfersWeights = false
       }
     }
@@ -220,7 +207,8 @@ let lines: [(name: String, recall: [StudyResult.Recalled], loss: [Double])] =
   [("teacher", pooled(ofTeachers), recall.teacherLosses)]
   + zip(kinds, students).map { ($0.name, pooled($1.map { $0.recall! }), $1.map(\.loss)) }
 func text(_ bin: StudyResult.Recalled) -> String { bin.count == 0 ? "–" : number(bin.accuracy, decimals: 3) }
-table(
+chapter.tabulate(
+  "recall-table",
   ["recall at distance"] + lines[0].recall.map { "\($0.distances.lowerBound)–\($0.distances.upperBound)" }
     + ["all", "loss"],
   rows: lines.map { line in
@@ -268,7 +256,8 @@ if !chapter.isQuick {
 
 chapter.section("5. Breaking it on purpose: distance from the wrong place")
 let (byMention, byFact) = (pooled(students[0].map { $0.recall! }), pooled(students[0].map { $0.recallSinceFact! }))
-table(
+chapter.tabulate(
+  "from-the-statement",
   ["\(kinds[0].name), distance from"] + byMention.map { "\($0.distances.lowerBound)–\($0.distances.upperBound)" },
   rows: [["the last mention"] + byMention.map(text), ["the statement"] + byFact.map(text)])
 func fall(_ bins: [StudyResult.Recalled]) -> Double {
