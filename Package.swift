@@ -131,7 +131,9 @@ let package = Package(
     tests(of: "Notebook", with: ["Plots", argumentParser]),
     .testTarget(
       name: "BookTests",
-      dependencies: ["TestSupport", "05-teacher", "10-knowledge-distillation"],
+      dependencies: [
+        "TestSupport", "05-teacher", "10-knowledge-distillation", "11-ablations", "12-training-laws", "13-hybrid",
+      ],
       path: "Tests/BookTests"),
   ],
   swiftLanguageModes: [.v6],

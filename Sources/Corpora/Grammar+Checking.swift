@@ -12,8 +12,8 @@ extension GrammarLines {
   func grammar() throws -> Grammar {
     let (T, statement, question) = (
       try length ?? { throw missing("tokens", "tokens 128") }(),
-      try statement ?? { throw missing("statement", "statement 0.15 = NAME took the OBJECT PLACE .") }(),
-      try question ?? { throw missing("question", "question 0.85 = the OBJECT PLACE .") }()
+      try statement ?? { throw missing("statement", "statement 0.3 = NAME took the OBJECT PLACE .") }(),
+      try question ?? { throw missing("question", "question 0.7 = the OBJECT PLACE .") }()
     )
     for name in ["OBJECT", "PLACE"] where !symbols.contains(where: { $0.key.text == name }) {
       throw missing(name, "\(name) = …")

@@ -6,8 +6,8 @@
 //     # a comment                          also behind anything else
 //     tokens 128                           T
 //     NAME = anna ben …                    a symbol and its words; OBJECT and PLACE must be there
-//     statement 0.15 = NAME took the OBJECT PLACE .
-//     question 0.85 = the OBJECT PLACE .
+//     statement 0.3 = NAME took the OBJECT PLACE .
+//     question 0.7 = the OBJECT PLACE .
 //
 // In capitals only: a symbol. Anything else: a word. Reading goes in two steps. This file cuts
 // lines into words and sorts them; `Grammar+Checking.swift` sees whether they make a language.

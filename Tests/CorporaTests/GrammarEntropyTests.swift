@@ -146,8 +146,8 @@ private func expectEqual(
   @Test func theFirstTokensAreCountedByHand() throws {
     let grammar = try worldGrammar()
     let h = grammar.entropies
-    // anna took the key barn . : 8 names, 16 objects, 16 places; then h(0.85) + 0.15 log 8.
-    let first = [log(8.0), 0, 0, log(16.0), log(16.0), 0, -0.85 * log(0.85) - 0.15 * log(0.15) + 0.15 * log(8.0)]
+    // anna took the key barn . : 8 names, 16 objects, 16 places; then h(0.7) + 0.3 log 8.
+    let first = [log(8.0), 0, 0, log(16.0), log(16.0), 0, -0.7 * log(0.7) - 0.3 * log(0.3) + 0.3 * log(8.0)]
     for (t, expected) in first.enumerated() { expectEqual(h[t], expected, "by hand: token \(t)") }
     // A question's object is the only one; a statement's second word is fixed.
     expectEqual(h[7], 0, "by hand: token 7")

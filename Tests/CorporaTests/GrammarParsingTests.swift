@@ -83,7 +83,7 @@ struct Mistake: CustomTestStringConvertible {
     let grammar = try worldGrammar()
     #expect(grammar.T == 128)
     #expect(grammar.objects.count == 16 && grammar.places.count == 16)
-    #expect(grammar.question.probability == 0.85 && grammar.statement.probability == 0.15)
+    #expect(grammar.question.probability == 0.7 && grammar.statement.probability == 0.3)
     #expect(grammar.V == 8 + 16 + 16 + ["took", "the", "."].count)
     #expect(Set(grammar.tokenizer.words).count == grammar.V)
   }
