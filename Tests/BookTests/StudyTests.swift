@@ -46,10 +46,12 @@ import Testing
     #expect(undisturbed.status == 0, "\(undisturbed.errors)")
     let all = try kept(whole).count
     var (kills, inTheMiddle) = (0, 0)
-    for attempt in 1...200 {
+    for _ in 1...200 {
+      // Some time after the start, or as soon as a few more results are kept.
       let (process, _, _) = try broken.start(study, arguments)
-      let deadline = Date().addingTimeInterval(Double.random(in: 0.05...0.2) * Double(attempt))
-      while process.isRunning && Date() < deadline { usleep(2000) }
+      let deadline = Date().addingTimeInterval(kills < 3 ? Double.random(in: 0.1...0.5) : 300)
+      let enough = try kept(broken).count + 4
+      while try process.isRunning && Date() < deadline && kept(broken).count < enough { usleep(2000) }
       guard process.isRunning else {
         #expect(process.terminationStatus == 0)
         break
