@@ -22,8 +22,9 @@ import Tensors
 struct Options: ParsableArguments {
   @OptionGroup var study: StudyOptions
 
+  static let standardGrammar = "data/world.grammar"
   @Option(help: "The language in which recall is measured.")
-  var grammar = "data/world.grammar"
+  var grammar = Options.standardGrammar
 }
 
 let chapter = Chapter(
@@ -154,7 +155,7 @@ chapter.plot(
     panels: [
       .lines(
         LineChart(
-          "mean of 20 steps", x: Axis("tokens seen"), y: Axis("loss", unit: "nats per token", range: 0.5...2),
+          "mean of 20 steps", x: Axis("tokens seen"), y: Axis("loss", unit: "nats per token", range: 0.7...2),
           series: zip(recall.seeds, histories).map { seed, history in
             lossCurve(
               "seed \(seed)", history.records.map(\.loss), tokensPerUpdate: language.recipe.tokensPerUpdate,
@@ -166,11 +167,32 @@ chapter.plot(
           ]))
     ]), "teacher")
 
+// The curves rest near the line of guessing, and then fall in a few hundred steps: two heads, one
+// that looks at the word before and one that finds an equal word, are of use only together. From
+// then on the teacher should recall from anywhere. We ask the teacher of every seed on documents
+// that no one was trained on, by the distance from the last sentence that named the object and its
+// place. A study of forgetting needs a teacher that does not forget.
+
+let ofTeachers = recall.seeds.map { recall.teachersRecall(seed: $0)! }
+func text(_ bin: StudyResult.Recalled) -> String { bin.count == 0 ? "–" : number(bin.accuracy, decimals: 3) }
+let distances = ofTeachers[0].map { "\($0.distances.lowerBound)–\($0.distances.upperBound)" }
+chapter.tabulate(
+  "teachers-recall", ["teacher's recall at distance"] + distances,
+  rows: zip(recall.seeds, ofTeachers).map { ["seed \($0)"] + $1.map(text) })
+let isReference = workshop.isReference && chapter.options.grammar == Options.standardGrammar
+if isReference {
+  check(
+    "each teacher recalls at the shortest distances", ofTeachers.map { $0[0].accuracy }.min()!, atLeast: 0.95,
+    digits: 3)
+  check(
+    "and at all others", ofTeachers.flatMap { $0.filter { $0.count > 0 }.map(\.accuracy) }.min()!, atLeast: 0.95,
+    digits: 3)
+}
+
 // ## Recall against distance
 //
-// Distance is counted from the last sentence that named the object and its place. The students are
-// distilled as before, each with a rate of its own for stage 3; beside them a state space model
-// that never saw a teacher. Every answer is counted, over all seeds.
+// The students are distilled as before, each with a rate of its own for stage 3; beside them a
+// state space model that never saw a teacher. Every answer is counted, over all seeds.
 
 chapter.section("4. Recall against distance")
 let small = language.recipe
@@ -193,7 +215,7 @@ let rates = attempt {
     "recall, rates", kinds.map { RateSweep($0.name, rates: [1.5e-3, 3e-3, 6e-3], arm: $0.arm) }, extensions: 1)
 }
 let students = attempt { try recall.results("recall", of: zip(kinds, rates).map { $0.arm($1.best) }) }
-let ofTeachers = recall.seeds.map { recall.teachersRecall(seed: $0)! }
+chapter.tabulate("recall-rates", sweeps: rates)
 
 /// The answers of several seeds, class by class.
 func pooled(_ tallies: [[StudyResult.Recalled]]) -> [StudyResult.Recalled] {
@@ -206,11 +228,8 @@ func pooled(_ tallies: [[StudyResult.Recalled]]) -> [StudyResult.Recalled] {
 let lines: [(name: String, recall: [StudyResult.Recalled], loss: [Double])] =
   [("teacher", pooled(ofTeachers), recall.teacherLosses)]
   + zip(kinds, students).map { ($0.name, pooled($1.map { $0.recall! }), $1.map(\.loss)) }
-func text(_ bin: StudyResult.Recalled) -> String { bin.count == 0 ? "–" : number(bin.accuracy, decimals: 3) }
 chapter.tabulate(
-  "recall-table",
-  ["recall at distance"] + lines[0].recall.map { "\($0.distances.lowerBound)–\($0.distances.upperBound)" }
-    + ["all", "loss"],
+  "recall-table", ["recall at distance"] + distances + ["all", "loss"],
   rows: lines.map { line in
     let (hits, count) = line.recall.reduce((0, 0)) { ($0.0 + $1.hits, $0.1 + $1.count) }
     return [line.name] + line.recall.map(text)
@@ -238,10 +257,8 @@ let near = lines.map { $0.recall[0].accuracy }
 let least = lines.flatMap(\.loss).min()!
 check(
   "no loss lies below the entropy, but for the draw of the documents", least, greaterThan: grammar.lossFloor - 0.02)
-if !chapter.isQuick {
-  check("the teacher recalls at the shortest distances", near[0], atLeast: 0.95, digits: 3)
+if isReference {
   let (far, last) = (lines.map { line in line.recall.last { $0.count >= 100 }!.accuracy }, small.L - 1)
-  check("and at the longest", far[0], atLeast: 0.95, digits: 3)
   observe("without attention, recall falls with distance", far[1], lessThan: near[1], digits: 3)
   observe("attention in the last layer keeps it", far[1 + (1 << last)], atLeast: 0.95, digits: 3)
   observe("attention in the first does not", far[2], lessThan: far[1], digits: 3)
@@ -258,13 +275,13 @@ chapter.section("5. Breaking it on purpose: distance from the wrong place")
 let (byMention, byFact) = (pooled(students[0].map { $0.recall! }), pooled(students[0].map { $0.recallSinceFact! }))
 chapter.tabulate(
   "from-the-statement",
-  ["\(kinds[0].name), distance from"] + byMention.map { "\($0.distances.lowerBound)–\($0.distances.upperBound)" },
+  ["\(kinds[0].name), distance from"] + distances,
   rows: [["the last mention"] + byMention.map(text), ["the statement"] + byFact.map(text)])
 func fall(_ bins: [StudyResult.Recalled]) -> Double {
   let counted = bins.filter { $0.count >= 100 }
   return (counted.first?.accuracy ?? .nan) - (counted.last?.accuracy ?? .nan)
 }
-if !chapter.isQuick {
+if isReference {
   check("counted from the statement, less seems to be forgotten", fall(byFact), lessThan: fall(byMention))
 }
 
