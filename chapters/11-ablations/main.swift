@@ -7,7 +7,7 @@
 // initial values, heads that share B and C; and one arm that the paper does not have.
 //
 // You will see the table beside the paper's, a dot plot with error bars, and for each claim its
-// paired difference and a verdict. The default run takes forty minutes the first time. It may be
+// paired difference and a verdict. The default run takes half an hour the first time. It may be
 // stopped at any moment: what is done is kept in out/study, and the next run goes on there.
 
 import Distillation
@@ -18,7 +18,7 @@ import Recipes
 
 let chapter = Chapter(
   "11-ablations", question: "Which stages matter, and for which student?",
-  duration: "40 minutes the first time, seconds from then on; 30 seconds with --quick", options: StudyOptions.self)
+  duration: "28 minutes the first time, seconds from then on; 20 seconds with --quick", options: StudyOptions.self)
 
 let workshop = chapter.openWorkshop()
 let recipe = workshop.recipe
