@@ -96,10 +96,16 @@ let package = Package(
     chapter("11-ablations"),
     chapter("12-training-laws"),
     chapter("13-hybrid"),
+    chapter("14-generation"),
 
     // MARK: - Tools
     .executableTarget(
       name: "compare-transcripts", dependencies: ["Notebook"], path: "Sources/compare-transcripts"),
+
+    .executableTarget(
+      name: "generate",
+      dependencies: ["Models", "Corpora", "Checkpoints", "Recipes", "Tensors", "Notebook", argumentParser],
+      swiftSettings: [.defaultIsolation(MainActor.self)]),
 
     .executableTarget(name: "count-mutants", path: "Tests/Mutants", exclude: ["equivalents.md"]),
 
@@ -132,7 +138,8 @@ let package = Package(
     .testTarget(
       name: "BookTests",
       dependencies: [
-        "TestSupport", "05-teacher", "10-knowledge-distillation", "11-ablations", "12-training-laws", "13-hybrid",
+        "TestSupport", "generate", "05-teacher", "10-knowledge-distillation", "11-ablations", "12-training-laws",
+        "13-hybrid",
       ],
       path: "Tests/BookTests"),
   ],

@@ -70,9 +70,13 @@ public struct BytePairTokenizer: Tokenizer, Equatable {
     return ids
   }
 
+  /// The bytes of a token; those of U+FFFD for a number outside the vocabulary.
+  func bytes(of id: Int) -> [UInt8] {
+    spellings.indices.contains(id) ? spellings[id] : Array("\u{FFFD}".utf8)
+  }
+
   public func decode(_ ids: [Int]) -> String {
-    let unknown = Array("\u{FFFD}".utf8)
-    return String(decoding: ids.flatMap { spellings.indices.contains($0) ? spellings[$0] : unknown }, as: UTF8.self)
+    String(decoding: ids.flatMap { bytes(of: $0) }, as: UTF8.self)
   }
 }
 

@@ -163,8 +163,32 @@ extension ModelConfiguration {
     }
   }
 
-  /// Reads a config.json of either layout; throws, naming file and key, if it is of neither.
+  /// Reads a config.json of either layout; throws, naming file and key, if it is of neither, or of sizes that no model has.
   public init(contentsOf file: URL) throws {
+    self = try ModelConfiguration(unchecked: file)
+    if let problem {
+      throw CheckpointError(
+        file: file.path, problem: problem, remedy: "give the file that was written with the model")
+    }
+  }
+
+  /// Why no model has these sizes, in a sentence; nil if one can.
+  var problem: String? {
+    let sizes = [("vocabulary", V), ("width", D), ("heads", H), ("hidden width", feedForward), ("layers", L)]
+    if let (name, size) =
+      (sizes + [("length", T), ("state size", N), ("taps", K), ("chunk", Q), ("pairs of B and C", G)])
+      .first(where: { $0.1 < 1 })
+    {
+      return "its \(name) has a size of \(size), where at least 1 is needed"
+    }
+    if !D.isMultiple(of: H) { return "its width of \(D) cannot be cut into \(H) heads" }
+    if !H.isMultiple(of: G) { return "its \(G) pairs of B and C cannot be shared evenly by \(H) heads" }
+    if !(0...1).contains(rotaryFraction) { return "its rotary part of a head is \(rotaryFraction), not in 0 … 1" }
+    if !(rotaryBase > 0 && rotaryBase.isFinite) { return "its base of rotary angles is \(rotaryBase), not above 0" }
+    return nil
+  }
+
+  private init(unchecked file: URL) throws {
     struct Kind: Decodable { var model_type: String? }
     if try readJSON(Kind.self, from: file).model_type == "phi" {
       self = try readJSON(PhiConfigurationFile.self, from: file).configuration

@@ -70,11 +70,21 @@ public struct Generation {
     model.read(Tokens(tokens.flatMap { $0 }, B: B, T: tokens[0].count), &state)
   }
 
-  /// Goes on with some of the texts only.
-  public mutating func keep(_ rows: [Int]) {
-    state = state.keeping(rows)
-    dice = rows.map { dice[$0] }
+  /// Several generations of one model as one, their texts in order; the first one's sampler is everybody's.
+  public static func joined(_ parts: [Generation]) -> Generation {
+    precondition(!parts.isEmpty, "there is no generation to join")
+    return Generation(
+      model: parts[0].model, sampler: parts[0].sampler, state: .joined(parts.map(\.state)),
+      dice: parts.flatMap(\.dice))
   }
+
+  /// Some of the texts, in the order of `rows`.
+  public func keeping(_ rows: [Int]) -> Generation {
+    Generation(model: model, sampler: sampler, state: state.keeping(rows), dice: rows.map { dice[$0] })
+  }
+
+  /// Goes on with some of the texts only.
+  public mutating func keep(_ rows: [Int]) { self = keeping(rows) }
 }
 
 extension LanguageModel {

@@ -126,9 +126,15 @@ extension KeyValueCache {
       for s in 0..<count { w[s] = exponential(w[s] - largest) }
       let factor = 1 / sum(UnsafePointer(w), count)
       for p in 0..<P { to[p] = 0 }
-      for s in 0..<count {
-        let (weight, row) = (w[s], v + s * P)
-        for p in 0..<P { to[p] += weight * row[p] }
+      // Four places at a time, so that the sums are loaded and stored once for four.
+      let whole = count / 4 * 4
+      for s in stride(from: 0, to: whole, by: 4) {
+        let (w0, w1, w2, w3) = (w[s], w[s + 1], w[s + 2], w[s + 3])
+        let (v0, v1, v2, v3) = (v + s * P, v + (s + 1) * P, v + (s + 2) * P, v + (s + 3) * P)
+        for p in 0..<P { to[p] += (w0 * v0[p] + w1 * v1[p]) + (w2 * v2[p] + w3 * v3[p]) }
+      }
+      for s in whole..<count {
+        for p in 0..<P { to[p] += w[s] * v[s * P + p] }
       }
       for p in 0..<P { to[p] *= factor }
     }

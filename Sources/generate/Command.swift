@@ -1,0 +1,83 @@
+// # What can be asked for
+//
+// The options of the command, and what cannot be meant: it ends with status 64 and the usage, before
+// any file is read.
+//
+// Read next: `Writing.swift`.
+
+import ArgumentParser
+import Models
+
+struct Command: ParsableCommand {
+  @Option(help: "The folder of a model, such as out/05-teacher/teacher-seed0.")
+  var model: String
+
+  @Option(help: "What the text begins with; several for several texts. After --resume: what is read first.")
+  var prompt: [String] = []
+
+  @Option(parsing: .unconditional, help: "The number of tokens to write.")
+  var tokens = 200
+
+  @Option(
+    parsing: .unconditional,
+    help: "What logits are divided by: below 1 tamer, 0 always the most probable token. (default: 0.8)")
+  var temperature: Double?
+
+  @Option(parsing: .unconditional, help: "Draw from the K most probable tokens only.")
+  var topK: Int?
+
+  @Option(parsing: .unconditional, help: "Draw from as few tokens as have this probability together.")
+  var topP: Double?
+
+  @Option(help: "Equal seeds give equal texts. (default: 0)")
+  var seed: UInt64?
+
+  @Option(help: "End a text when this has been written.")
+  var stop: String?
+
+  @Option(name: .customLong("repeat"), help: "Write so many texts from the one prompt.")
+  var copies: Int?
+
+  @Option(help: "Keep what the model remembers at the end in this file.")
+  var save: String?
+
+  @Option(help: "Go on from a file that --save has written.")
+  var resume: String?
+
+  static let configuration = CommandConfiguration(
+    commandName: "generate", abstract: "Writes text with a model that a chapter has made.")
+
+  func validate() throws {
+    if prompt.isEmpty && resume == nil {
+      throw ValidationError("nothing to begin with: give a --prompt, or --resume a text")
+    }
+    if prompt.contains("") {
+      throw ValidationError("--prompt is empty: a model goes on from something, so give at least one character")
+    }
+    if tokens < 0 { throw ValidationError("--tokens \(tokens): a text has no fewer than 0 tokens") }
+    if let problem = Sampler.problem(temperature: temperature ?? 0, topK: topK, topP: topP) {
+      throw ValidationError(problem)
+    }
+    if let copies {
+      if copies < 1 { throw ValidationError("--repeat \(copies): at least one text has to be written") }
+      if prompt.count != 1 || resume != nil {
+        throw ValidationError("--repeat copies one prompt; it goes neither with several nor with --resume")
+      }
+    }
+    if stop == "" { throw ValidationError("--stop is empty: every text ends so; leave it out") }
+    if resume != nil {
+      if prompt.count > 1 {
+        throw ValidationError("one --prompt can be read after --resume, by all texts, not \(prompt.count)")
+      }
+      if seed != nil {
+        throw ValidationError("--seed belongs to the beginning of a text; one that is resumed has its own dice")
+      }
+    }
+  }
+
+  /// How tokens are drawn: what is given here, else what the resumed text had, else a temperature of 0.8.
+  func sampler(resuming old: Sampler?) -> Sampler {
+    Sampler(
+      temperature: temperature ?? old?.temperature ?? 0.8, topK: topK ?? old?.topK, topP: topP ?? old?.topP)
+  }
+}

@@ -1,0 +1,148 @@
+// # From the options to the text
+//
+// A model is read, prompts are read by it, and then there is one loop: draw a token of each text,
+// show it, and let go of the texts that are complete.
+//
+// A text that has come to its end before the others leaves the batch, with its state, so that
+// `--save` can put all of them together again.
+//
+// Read before: `Command.swift`, `Texts.swift`.
+
+import Checkpoints
+import Corpora
+import Foundation
+import Models
+import Notebook
+import Recipes
+import Tensors
+
+/// Prompts are read in pieces of so many tokens: the memory on the way does not grow with their length.
+private let pieceLength = 1024
+
+/// What of a character is still to come, kept beside the state: bytes of each text, in hexadecimal.
+private let unfinishedKey = "unfinished characters"
+
+/// Does what the command asks for; throws an error with a sentence about what was wrong.
+func write(_ command: Command) throws {
+  let folder = URL(filePath: command.model, directoryHint: .isDirectory)
+  let saved = try SavedModel(contentsOf: folder)
+  if let file = command.save { try requirePlace(for: URL(filePath: file)) }
+
+  // Read what there is
+  let start = ContinuousClock.now
+  var (generation, texts) = try begin(command, saved)
+  let reading = start.duration(to: .now) / .seconds(1)
+
+  // Write
+  var open = Array(0..<generation.B)
+  var ended: [Int: Generation] = [:]
+  let beginning = ContinuousClock.now
+  for step in 0..<command.tokens {
+    let complete = zip(open, generation.next()).map { row, token in texts.write(token, in: row) }
+    // The last step ends all texts, below.
+    if step == command.tokens - 1 || !complete.contains(true) { continue }
+    for index in open.indices where complete[index] {
+      ended[open[index]] = generation.keeping([index])
+      texts.end(open[index], goesOn: command.save != nil)
+    }
+    let going = open.indices.filter { !complete[$0] }
+    open = going.map { open[$0] }
+    if going.isEmpty { break }
+    generation.keep(going)
+  }
+  let writing = beginning.duration(to: .now) / .seconds(1)
+  for (index, row) in open.enumerated() {
+    ended[row] = generation.keeping([index])
+    texts.end(row, goesOn: command.save != nil)
+  }
+
+  // Keep it, and say how fast it was
+  let all = Generation.joined(ended.sorted { $0.key < $1.key }.map(\.value))
+  if let file = command.save {
+    var checkpoint = all.checkpoint
+    checkpoint.metadata[unfinishedKey] = texts.texts
+      .map { "[" + $0.stream.unfinished.map { String($0, radix: 16) }.joined(separator: ",") + "]" }
+      .joined(separator: " ")
+    try checkpoint.write(to: URL(filePath: file))
+  }
+  report(all, texts, T: saved.model.configuration.T, reading: reading, writing: writing)
+}
+
+// ## Beginning
+
+/// The texts after their prompts, new ones or those of a file.
+private func begin(_ command: Command, _ saved: SavedModel) throws -> (Generation, Texts) {
+  let prompts = try command.prompt.map { try encode($0, saved.tokenizer) }
+  guard let file = command.resume.map({ URL(filePath: $0) }) else {
+    let all = command.copies.map { Array(repeating: prompts[0], count: $0) } ?? prompts
+    var texts = Texts(all.map { _ in TextStream(saved.tokenizer) }, stop: command.stop)
+    for (row, prompt) in all.enumerated() { texts.read(prompt, in: row) }
+    let generation = Generation(
+      saved.model, prompts: all, sampler: command.sampler(resuming: nil), seed: command.seed ?? 0,
+      inPiecesOf: pieceLength)
+    return (generation, texts)
+  }
+  var generation = try Generation(contentsOf: file, of: saved.model)
+  generation.sampler = command.sampler(resuming: generation.sampler)
+  let unfinished = try unfinishedCharacters(in: file, count: generation.B)
+  var texts = Texts(
+    unfinished.map { TextStream(saved.tokenizer, goingOnFrom: $0) }, stop: command.stop)
+  if let prompt = prompts.first {
+    for row in 0..<generation.B { texts.read(prompt, in: row) }
+    for first in stride(from: 0, to: prompt.count, by: pieceLength) {
+      let piece = Array(prompt[first..<min(prompt.count, first + pieceLength)])
+      generation.read(Array(repeating: piece, count: generation.B))
+    }
+  }
+  return (generation, texts)
+}
+
+/// The tokens of a prompt; an error names the prompt and says what may stand in one.
+private func encode(_ prompt: String, _ tokenizer: AnyTokenizer) throws -> [Int] {
+  do {
+    return try tokenizer.encode(prompt)
+  } catch let error as CorpusError {
+    let shown = prompt.count > 40 ? "\(prompt.prefix(40))…" : prompt
+    throw CorpusError(
+      "--prompt \(String(reflecting: shown))", problem: error.problem,
+      remedy: "this model knows \(tokenizer.alphabet)")
+  }
+}
+
+private func unfinishedCharacters(in file: URL, count: Int) throws -> [[UInt8]] {
+  let words = try Checkpoint(contentsOf: file).metadata[unfinishedKey] ?? ""
+  let bytes = words.split(separator: " ").map { word in
+    word.dropFirst().dropLast().split(separator: ",").compactMap { UInt8($0, radix: 16) }
+  }
+  // A file that another program of this book wrote has no such words.
+  return bytes.count == count ? bytes : Array(repeating: [], count: count)
+}
+
+/// Throws if no file can be written there: better now than after the work.
+private func requirePlace(for file: URL) throws {
+  let folder = file.deletingLastPathComponent()
+  var isFolder: ObjCBool = false
+  if FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder), isFolder.boolValue {
+    throw Complaint("--save \(file.path): this is a folder; give the name of a file")
+  }
+  guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), isFolder.boolValue,
+    FileManager.default.isWritableFile(atPath: folder.path)
+  else {
+    throw Complaint(
+      "--save \(file.path): nothing can be written in \(folder.path); give a file in a folder that is there")
+  }
+}
+
+// ## The line at the end
+
+private func report(_ generation: Generation, _ texts: Texts, T: Int, reading: Double, writing: Double) {
+  let written = texts.texts.reduce(0) { $0 + $1.count }
+  let speed = written == 0 ? "nothing" : "\(written) tokens in \(duration(seconds: writing))"
+  let rate = written == 0 ? "" : ", \(number(Double(written) / writing, decimals: 0)) a second"
+  let longest = generation.state.positions.max() ?? 0
+  let beyond = longest > T ? "; trained on \(T) tokens, the longest text has \(longest)" : ""
+  let line =
+    "prompt read in \(duration(seconds: reading)), \(speed) written\(rate);"
+    + " remembers \(bytes(generation.state.bytes)), numbers are \(scalarName)\(beyond)\n"
+  FileHandle.standardError.write(Data(line.utf8))
+}
