@@ -1,1 +1,370 @@
-print(1)
+// # 14  Generation: what did we gain?
+//
+// All the training of this book had one purpose: a model that writes as the teacher does and
+// forgets what it no longer needs. Attention looks back at every token, so that each one written
+// makes the next one dearer. A state of fixed size does not grow. Does that pay at the size of
+// these models, from which length on, and what is lost?
+//
+// You will see the three kinds of model write one text, the memory and the time of a token at
+// contexts from 16 to 16384, batches, what reading a prompt costs, where in a text the student
+// parts from its teacher, and what happens beyond the length of training: two minutes, when the
+// models of chapters 05 to 10 are there.
+
+import Corpora
+import Foundation
+import Gradients
+import Layers
+import Models
+import Notebook
+import Plots
+import Recipes
+import Tensors
+
+let chapter = Chapter(
+  "14-generation", question: "What did we gain?",
+  duration: "2 minutes with the models of the main job; 10 seconds with --quick")
+
+let workshop = chapter.openWorkshop()
+let recipe = workshop.recipe
+let tokenizer = workshop.corpus.tokenizer
+let heldOut = workshop.corpus.heldOut
+let teacher = attempt { try workshop.frozenTeacher() }
+let student = attempt { try workshop.student(of: .allStages).model }
+let hybrid = attempt { try workshop.hybrid(keepingAttentionIn: recipe.L - 1).model }
+let models: [Named] = [("teacher", teacher), ("student", student), ("hybrid", hybrid)]
+let isDouble = MemoryLayout<Scalar>.size == 8
+for (_, model) in models { model.setFrozen(true) }
+
+// ## One text, three writers
+//
+// The hybrid is a student that keeps the teacher's attention in its last layer. All three go on
+// with the same words and the same dice: for each token a number in 0 … 1 is drawn, and the first
+// token at which the summed probabilities pass it is taken. As long as two models hold the same
+// probable they write the same; after the first other letter each is alone.
+
+chapter.section("1. One text, three writers")
+let prompt = Array(heldOut.prefix(24))
+let sampler = Sampler(temperature: 0.7)
+for (name, model) in models {
+  let text = model.generate([prompt], count: chapter.isQuick ? 40 : 160, sampler, seed: chapter.seed)[0]
+  sample(name, tokenizer.decode(prompt + text))
+}
+
+// Until now the book has written the slow way: a whole pass over the text for each token
+// (`Models/Sampling.swift`). `Generation` reads each token once and remembers. It is the same
+// model, so with the same dice it has to write the same text, up to the length of training, beyond
+// which the slow way cuts off the beginning.
+
+let count = recipe.T - prompt.count
+for (name, model) in models {
+  var generation = Generation(model, prompts: [prompt], sampler: sampler, seed: chapter.seed)
+  var dice = generation.dice[0]
+  let slow = model.continuation(of: prompt, count: count, sampler, using: &dice)
+  let fast = (0..<count).map { _ in generation.next()[0] }
+  check("\(name): the same \(count) tokens both ways", zip(fast, slow).count { $0 == $1 }, atLeast: count)
+}
+
+// ## In any pieces
+//
+// A prompt may come in one go, in pieces, or token by token; the distribution of the next token
+// must not depend on it. The student takes a single token by its recurrence and a piece by its
+// chunks, two algorithms (chapter 03), and its convolution looks across every cut. We read one text
+// in five ways and compare logits with those of a whole pass that leaves nothing behind.
+
+chapter.section("2. In any pieces")
+let text = Array(heldOut[200..<(200 + recipe.T)])
+for (name, model) in models {
+  let whole = model(Tokens(text)).value.sliced((recipe.T - 1)..<recipe.T, along: 1)
+  let gaps = [1, 2, 5, recipe.T - 1, recipe.T].map { length in
+    var state = model.emptyState()
+    model.read(Tokens(text), &state, inPiecesOf: length)
+    return Double(largestMagnitude(state.logits! - whole.reshaped(to: state.logits!.shape)))
+  }
+  check("\(name): logits after pieces = after the whole", gaps.max()!, within: isDouble ? 1e-10 : 1e-4)
+}
+
+// ## What is remembered
+//
+// Attention keeps a key and a value of every token, 2 · D numbers in each of L layers. The student
+// keeps K − 1 inputs of its convolution, D + 2 · H · N numbers each, and a state of N × P numbers
+// for each of H heads, D · N together. By hand, for the recipe's D = 96, H = 4, N = 16, K = 4, L =
+// 4 in numbers of four bytes: the teacher 4 · 2 · 96 · 4 = 3072 bytes a token, the student 4 · (3 ·
+// 224 + 1536) · 4 = 35,328 once and for all. From the twelfth token on it remembers less.
+//
+// All read one held-out text. At each context single tokens are measured, the models in turns.
+
+chapter.section("3. What is remembered")
+let contexts = Array(sequence(first: 16) { $0 * 2 }.prefix { $0 <= (chapter.isQuick ? 512 : 16384) })
+let steps = measureSteps(models, on: heldOut, contexts: contexts)
+let size = MemoryLayout<Scalar>.size
+table(
+  ["context"] + models.map { "\($0.name) keeps" } + models.map { "\($0.name), for a moment" },
+  rows: zip(contexts, steps).map { context, step in
+    ["\(context)"] + step.map { "\($0.bytes)" } + step.map { bytes($0.peak) }
+  })
+let perToken = 2 * recipe.L * recipe.D * size
+let slopes = zip(contexts, contexts.dropFirst()).enumerated().map { i, pair in
+  (steps[i + 1][0].bytes - steps[i][0].bytes) / (pair.1 - pair.0)
+}
+check("teacher: bytes of each further token, the most", slopes.max()!, atMost: perToken)
+check("teacher: and the least", slopes.min()!, atLeast: perToken)
+let ofStudent = steps.map { $0[1] }
+check(
+  "student: bytes at the longest context − at the shortest", ofStudent.last!.bytes - ofStudent[0].bytes, within: 0)
+check("student: memory of a step, the same difference", ofStudent.last!.peak - ofStudent[0].peak, within: 0)
+for (i, entry) in models.enumerated() {
+  let counted = contexts.map { entry.model.configuration.numbersKept(of: $0) * size }
+  check("\(entry.name): bytes = the formula, at all contexts", counted == steps.map { $0[i].bytes })
+}
+
+// ## What a token costs
+//
+// Multiplications for the next token. Both kinds have the MLP, 2 · D · 4D, and once the head, D · V.
+// Attention has four matrices, 4 · D², and compares and mixes all that it has read: 2 · D for each
+// token of the context. The student has an in-projection to 2D + 2HN + H numbers, the convolution,
+// the recurrence with 3 multiplications for each number of the state, and the way out, D².
+
+chapter.section("4. What a token costs")
+func counts(_ i: Int) -> [Int] { contexts.map { models[i].model.configuration.multiplications(context: $0) } }
+let (ofTeacher, ofPure) = (counts(0), counts(1))
+table(
+  ["context", "teacher, multiplications", "student", "ratio"] + models.map { "\($0.name), µs" } + ["ratio of times"],
+  rows: contexts.indices.map { i in
+    [
+      "\(contexts[i])", "\(ofTeacher[i])", "\(ofPure[i])",
+      number(Double(ofTeacher[i]) / Double(ofPure[i]), decimals: 2),
+    ]
+      + steps[i].map { "~\(number($0.seconds * 1e6, decimals: 1))" }
+      + ["~\(number(steps[i][0].seconds / steps[i][1].seconds, decimals: 2))"]
+  })
+chapter.plot(tokenCosts(models.map(\.name), contexts: contexts, steps: steps), "token")
+let decoding = chapter.metrics(
+  "decoding", columns: ["context", "model", "seconds", "bytes", "peak", "multiplications"])
+for (context, step) in zip(contexts, steps) {
+  for (entry, s) in zip(models, step) {
+    decoding.add(
+      context, entry.name, s.seconds, s.bytes, s.peak, entry.model.configuration.multiplications(context: context))
+  }
+}
+
+// From where on is the student faster? Counted, where 2 · D · context makes up for its larger
+// in-projection. Measured, at the first context at which its median is the smaller one.
+
+let excess = student.configuration.multiplications(context: 0) - teacher.configuration.multiplications(context: 0)
+show("counted: cheaper from this context on", Double(excess) / Double(2 * recipe.D * recipe.L))
+let faster = contexts.indices.filter { steps[$0][1].seconds < steps[$0][0].seconds }
+volatile("measured: faster from this context on: \(faster.first.map { "\(contexts[$0])" } ?? "none of these")")
+if let place = contexts.firstIndex(of: 4096) {
+  let gain = steps[place][0].seconds / steps[place][1].seconds
+  chapter.timed("at 4096 the student writes at least 3 times as fast", gain >= 3, gain)
+}
+let last = steps.last!.map(\.seconds)
+let change = last[1] / steps[1][1].seconds
+chapter.timed(
+  "student: time at the longest context over that at 32, within 1.5", (0.67...1.5).contains(change), change)
+
+// ## Several texts at once
+//
+// A single token asks for every weight once, and does one multiplication with it: the time goes
+// into fetching. Texts that are written side by side share the fetching. The weights they can
+// share; their pasts they cannot, so that attention gains less.
+
+chapter.section("5. Several texts at once")
+let batches = [1, 2, 4, 8, 16, 32]
+let past = Array(heldOut.prefix(chapter.isQuick ? 64 : 512))
+let rates = batches.map { B in secondsOfBatch(models, B: B, context: past).map { Double(B) / $0 } }
+table(
+  ["texts, context \(past.count)"] + models.map { "\($0.name), tokens/s" },
+  rows: zip(batches, rates).map { B, rate in ["\(B)"] + rate.map { "~\(number($0, decimals: 0))" } })
+let batchFile = chapter.metrics("batch", columns: ["texts", "model", "tokens per second"])
+for (B, rate) in zip(batches, rates) { for (entry, r) in zip(models, rate) { batchFile.add(B, entry.name, r) } }
+chapter.plot(
+  Figure(
+    "Texts written side by side",
+    panels: [
+      logarithmic(
+        "after \(past.count) tokens each", x: "texts", xUnit: nil, y: "speed", unit: "tokens/s",
+        models.indices.map { i in
+          Series(models[i].name, x: batches.map(Double.init), y: rates.map { $0[i] }, style: .linePoints)
+        })
+    ]), "batch")
+let gains = models.indices.map { rates.last![$0] / rates[0][$0] }
+chapter.timed("student: 32 texts over one, tokens/s", gains[1] > 2, gains[1])
+chapter.timed("it gains more than the teacher, which gains", gains[0] < gains[1], gains[0])
+
+// ## What reading a prompt costs
+//
+// A prompt comes at once, so that nobody has to wait for the token before. Four ways for a mixer's
+// heads to read T tokens: attention with its whole matrix, or in blocks that never make it; the
+// student's matrix, or its chunks. We time the processor, and fit exponents to the last four
+// lengths.
+
+chapter.section("6. What reading a prompt costs")
+let (H, N, P, Q) = (recipe.H, recipe.N, recipe.D / recipe.H, recipe.Q)
+let reading = Reading(H: H, N: N, P: P, Q: Q)
+var random = SeededGenerator(seed: chapter.seed)
+let forms: [(name: String, count: (Int) -> Int)] = [
+  ("attention, matrix", reading.attention), ("attention, blocks", { reading.blocks($0) }),
+  ("SSD, matrix", reading.quadratic), ("SSD, chunks", reading.chunked),
+]
+let lengths = Array(sequence(first: 64) { $0 * 2 }.prefix { $0 <= (chapter.isQuick ? 512 : 2048) })
+var readings: [[Double]] = []
+for T in lengths {
+  func draw(_ width: Int) -> Tensor { .normal([1, T, H, width], using: &random) }
+  let (q, k, x, b, c) = (draw(P), draw(P), draw(P), draw(N), draw(N))
+  let logDecay = -softplus(Tensor.normal([1, T, H], using: &random))
+  let (d, scale) = (Tensor.zeros([H]), 1 / Scalar(P).squareRoot())
+  let timing = time(
+    repetitions: 3, atLeast: chapter.isQuick ? 0.1 : 1, on: .processor,
+    { _ = headMix(softmax(headScores(q, k), scale: scale, causal: true), x) },
+    { _ = blockedAttention(q, k, x, scale: scale) },
+    { _ = headMix(ssdMatrix(logDecay: logDecay, b: b, c: c, d: d), x) },
+    { _ = ssdSequence(x, logDecay: logDecay, b: b, c: c, d: d, Q: Q).output })
+  readings.append(timing.minima)
+}
+let readingFile = chapter.metrics("reading", columns: ["T", "form", "multiplications", "seconds"])
+table(
+  ["T = \(lengths.last!)", "multiplications a token", "time a token", "exponent of the count", "of the time"],
+  rows: forms.enumerated().map { i, form in
+    let T = lengths.suffix(4).map(Double.init)
+    let laws = [lengths.suffix(4).map { Double(form.count($0)) }, readings.suffix(4).map { $0[i] }]
+      .map { PowerLaw(x: T, y: $0) }
+    for (T, seconds) in zip(lengths, readings) { readingFile.add(T, form.name, form.count(T), seconds[i]) }
+    return [
+      form.name, "\(form.count(lengths.last!) / lengths.last!)",
+      "~\(duration(seconds: readings.last![i] / Double(lengths.last!)))", number(laws[0].exponent, decimals: 2),
+      "~\(number(laws[1].exponent, decimals: 2))",
+    ]
+  })
+chapter.plot(
+  Figure(
+    "Reading a prompt: all heads of a mixer",
+    panels: [
+      logarithmic(
+        "processor time of both cores", x: "T", y: "time", unit: "ms",
+        forms.enumerated().map { i, form in
+          Series(form.name, x: lengths.map(Double.init), y: readings.map { $0[i] * 1e3 }, style: .linePoints)
+        })
+    ]), "reading")
+chapter.timed(
+  "at T = \(lengths.last!) chunks are faster than blocks, times", readings.last![3] < readings.last![1],
+  readings.last![1] / readings.last![3])
+
+// ## What is lost, by position
+//
+// Held-out windows, four times as long as those of training. At each position: do teacher and
+// student hold the same token most probable, how far apart are their distributions, and what does
+// the text cost either of them? Beside it the same on texts that the teacher has written, the
+// ground on which it is surest.
+
+chapter.section("7. What is lost, by position")
+let windows = attempt {
+  try workshop.corpus.heldOutBatches(count: recipe.windows, B: recipe.B, T: 4 * recipe.T)
+}.map { batch in
+  Tokens(
+    (0..<batch.inputs.B).flatMap { Array(batch.inputs.row($0)) + [batch.targets.row($0).last!] }, B: batch.inputs.B,
+    T: 4 * recipe.T + 1)
+}
+let own = teacher.generate(
+  windows.flatMap { w in (0..<w.B).map { [w.row($0).first!] } }, count: recipe.T, seed: chapter.seed)
+let (onText, ofHybrid) = (ByPosition(student, teacher, on: windows), ByPosition(hybrid, teacher, on: windows))
+let onOwn = ByPosition(
+  student, teacher,
+  on: own.map { Tokens($0) }.map { Tokens($0.ids, B: 1, T: recipe.T) })
+let parts = classes(of: 4 * recipe.T)
+let inside = parts.filter { $0.upperBound <= recipe.T }
+table(
+  ["position", "agreement", "hybrid", "KL", "hybrid", "teacher's loss", "student", "hybrid"],
+  rows: parts.map { part in
+    ["\(part.lowerBound + 1)–\(part.upperBound)"]
+      + [
+        onText.mean(\.same, part), ofHybrid.mean(\.same, part), onText.mean(\.divergence, part),
+        ofHybrid.mean(\.divergence, part), onText.mean(\.teacher, part), onText.mean(\.student, part),
+        ofHybrid.mean(\.student, part),
+      ].map { number($0, decimals: 3) }
+  })
+let whole = 0..<(recipe.T - 1)
+show("agreement within the length of training, on the text", onText.mean(\.same, whole), digits: 3)
+show("and on what the teacher has written", onOwn.mean(\.same, whole), digits: 3)
+let byPosition = chapter.metrics(
+  "positions", columns: ["position", "agreement", "agreement of hybrid", "KL", "teacher", "student", "hybrid"])
+for t in 0..<(4 * recipe.T) {
+  let one = t..<(t + 1)
+  byPosition.add(
+    t + 1, onText.mean(\.same, one), ofHybrid.mean(\.same, one), onText.mean(\.divergence, one),
+    onText.mean(\.teacher, one), onText.mean(\.student, one), ofHybrid.mean(\.student, one))
+}
+
+// ## The surprise: beyond the length of training
+//
+// No model has ever seen more than T tokens. The teacher's angles beyond T are new to it, and every
+// one of its queries meets keys at distances that it has never met. The student has no positions: a
+// state that fades stands at token 500 as it stood at token 100. Look at the right of both charts.
+
+chapter.section("8. The surprise: beyond the length of training")
+func curve(_ name: String, _ values: ByPosition, _ sums: KeyPath<ByPosition, [Double]>) -> Series {
+  let parts = parts.filter { $0.upperBound <= values.same.count }
+  return Series(
+    name, x: parts.map { Double($0.upperBound) }, y: parts.map { values.mean(sums, $0) }, style: .linePoints)
+}
+chapter.plot(
+  positions(
+    [
+      curve("student", onText, \.same), curve("hybrid", ofHybrid, \.same),
+      curve("student, on the teacher's text", onOwn, \.same),
+    ],
+    [
+      curve("teacher", onText, \.teacher), curve("student", onText, \.student), curve("hybrid", ofHybrid, \.student),
+    ], T: recipe.T, unit: workshop.unit), "positions")
+let (late, beyond) = ((recipe.T / 2)..<recipe.T, (2 * recipe.T)..<(4 * recipe.T))
+for (name, values, sums) in [
+  ("teacher", onText, \ByPosition.teacher), ("student", onText, \.student), ("hybrid", ofHybrid, \.student),
+] {
+  show(
+    "\(name): loss at \(beyond.lowerBound + 1)–\(beyond.upperBound) − at \(late.lowerBound + 1)–\(late.upperBound)",
+    values.mean(sums, beyond) - values.mean(sums, late), unit: "nats", digits: 3)
+}
+observe(
+  "beyond the length of training the student is better than its teacher", onText.mean(\.student, beyond),
+  lessThan: onText.mean(\.teacher, beyond))
+
+// ## Breaking it on purpose: a convolution that forgets
+//
+// The state is passed on from piece to piece, and whoever forgets that the convolution has a past
+// as well, gets a model that still writes. Only the K − 1 tokens after each cut are mixed from
+// zeros; but what they write into the state is wrong too, and stays until it fades. We do it to
+// the first mixer, cut a text in the middle, and look at the outputs by their distance from the cut.
+
+chapter.section("9. Breaking it on purpose: a convolution that forgets")
+let mixer = student.blocks[0].mixer
+let u = student.blocks[0].inputNorm(student.embedding.values(Tokens(text)))
+let cut = recipe.T / 2
+let straight = mixer(Variable(constant: u)).value
+func errors(_ change: (MambaState) -> MambaState) -> [Double] {
+  var state = mixer.emptyState(B: 1)
+  _ = mixer.advance(u.sliced(0..<cut, along: 1), &state)
+  if case .mamba(let kept) = state { state = .mamba(change(kept)) }
+  let rest = mixer.advance(u.sliced(cut..<recipe.T, along: 1), &state)
+  let gap = rest - straight.sliced(cut..<recipe.T, along: 1)
+  return (0..<(recipe.T - cut)).map { Double(largestMagnitude(gap.sliced($0..<($0 + 1), along: 1))) }
+}
+let kept = errors { $0 }
+let broken = [
+  ("the past of the convolution", errors { MambaState(past: .zeros($0.past.shape), state: $0.state) }),
+  ("the state", errors { MambaState(past: $0.past, state: .zeros($0.state.shape)) }),
+]
+let distances = [0, 1, 2, 3, 4, 8, 16].filter { $0 < recipe.T - cut }
+table(
+  ["forgotten at the cut; error at distance"] + distances.map { "\($0)" },
+  rows: broken.map { name, gaps in [name] + distances.map { number(gaps[$0], digits: 2) } })
+let allowed = isDouble ? 1e-10 : 1e-4
+check("nothing forgotten: the outputs are those of one piece", kept.max()!, within: allowed)
+for (name, gaps) in broken {
+  check("forgotten: \(name); the test catches it", gaps.max()!, greaterThan: 100 * allowed)
+}
+
+// ## What we saw
+//
+// Next: 15-real-model.
+
+chapter.finish()

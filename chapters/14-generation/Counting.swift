@@ -1,0 +1,54 @@
+// # What a token costs, counted
+//
+// Multiplications of the products, the convolution and the recurrence; what costs D a token, such as
+// norms and gates, is left out. The formulas are derived in main.swift.
+
+import Models
+import Notebook
+
+extension ModelConfiguration {
+  /// The numbers that are kept of a text: 2 · D a token in an attention, the inputs of a convolution and a state in a mamba.
+  func numbersKept(of context: Int) -> Int {
+    let ofMamba = (K - 1) * (D + 2 * G * N) + D * N
+    return mixers.reduce(0) { $0 + ($1 == .attention ? 2 * D * context : ofMamba) }
+  }
+
+  /// Multiplications for the next token of a text.
+  func multiplications(context: Int) -> Int {
+    mixers.reduce(D * V) { sum, kind in
+      let mlp = 2 * D * feedForward
+      switch kind {
+      case .attention: return sum + mlp + 4 * D * D + 2 * context * D
+      case .mamba:
+        let (channels, projected) = (D + 2 * G * N, 2 * D + 2 * G * N + H)
+        return sum + mlp + D * projected + K * channels + 3 * N * D + D * D
+      }
+    }
+  }
+}
+
+/// Multiplications of a mixer's H heads that read T tokens at once.
+struct Reading {
+  let H, N, P, Q: Int
+
+  func attention(_ T: Int) -> Int { H * (T * T * 2 * P + T * (T + 1)) }
+  /// Blocks above the diagonal are left out; those on it are whole.
+  func blocks(_ T: Int, of size: Int = 64) -> Int {
+    let count = (T + size - 1) / size
+    return H * count * (count + 1) / 2 * size * size * (2 * P + 2)
+  }
+  func quadratic(_ T: Int) -> Int { H * T * T * (N + P + 1) }
+  func chunked(_ T: Int) -> Int {
+    func chunk(_ q: Int) -> Int { q == 0 ? 0 : q * q * (N + P + 1) + q * (2 * N * P + 2 * N) + N * P }
+    let q = min(Q, T)
+    return H * (T / q * chunk(q) + chunk(T % q))
+  }
+}
+
+extension Chapter {
+  /// A claim about the clock: a check in the full run, a line that decides nothing in the quick one.
+  func timed(_ claim: String, _ holds: Bool, _ value: Double) {
+    let evidence = "~\(number(value, digits: 3))"
+    if isQuick { volatile("\(claim): \(evidence)") } else { check(claim, holds, evidence) }
+  }
+}

@@ -1,0 +1,49 @@
+// # What the chapter draws
+//
+// Axes, colours and legends of the figures of main.swift.
+
+import Models
+import Notebook
+import Plots
+
+/// A chart over two logarithmic axes.
+func logarithmic(
+  _ subtitle: String, x: String, xUnit: String? = "tokens", y: String, unit: String? = nil, _ series: [Series]
+) -> Panel {
+  .lines(
+    LineChart(
+      subtitle, x: Axis(x, unit: xUnit, logarithmic: true), y: Axis(y, unit: unit, logarithmic: true), series: series,
+      legend: .outside))
+}
+
+/// Time and memory of a token against context.
+func tokenCosts(_ names: [String], contexts: [Int], steps: [[Step]]) -> Figure {
+  let x = contexts.map(Double.init)
+  func series(_ value: (Step) -> Double) -> [Series] {
+    names.enumerated().map { i, name in Series(name, x: x, y: steps.map { value($0[i]) }, style: .linePoints) }
+  }
+  return Figure(
+    "What the next token costs",
+    panels: [
+      logarithmic("time", x: "context", y: "time of a token", unit: "µs", series { $0.seconds * 1e6 }),
+      logarithmic("memory", x: "context", y: "what is remembered", unit: "kB", series { Double($0.bytes) / 1e3 }),
+    ], columns: 2)
+}
+
+/// Agreement and cross-entropy against the position in a window; a line stands where training ended.
+func positions(_ agreement: [Series], _ losses: [Series], T: Int, unit: String) -> Figure {
+  func panel(_ title: String, _ y: Axis, _ series: [Series], _ ends: [Double]) -> Panel {
+    .lines(
+      LineChart(
+        title, x: Axis("position, at most", unit: "tokens", logarithmic: true), y: y,
+        series: series + [Series("length of training", x: [Double(T), Double(T)], y: ends, style: .dashed)],
+        legend: .outside))
+  }
+  let all = losses.flatMap(\.y)
+  return Figure(
+    "What the student loses, and where",
+    panels: [
+      panel("agreement with the teacher", Axis("same most probable token", range: 0...1), agreement, [0, 1]),
+      panel("loss on the text", Axis("cross-entropy", unit: unit), losses, [all.min() ?? 0, all.max() ?? 1]),
+    ], columns: 2)
+}

@@ -1,0 +1,111 @@
+// # What the chapter measures
+//
+// Models at work on a text: the time and memory of a token at some context, and how two models
+// agree at each position of a window.
+
+import Gradients
+import Models
+import Notebook
+import Tensors
+
+typealias Named = (name: String, model: LanguageModel)
+
+// ## The next token
+
+/// One model at one context.
+nonisolated struct Step {
+  /// The median of a token's seconds.
+  let seconds: Double
+  /// What the state keeps at the context.
+  let bytes: Int
+  /// The most memory that reading one token needed for a moment, beside state and weights.
+  let peak: Int
+}
+
+/// Lets models read one text, and measures single tokens at each context, all models in turns.
+///
+/// - Parameters:
+///   - contexts: ascending; the text is longer than the last by `tokens`
+///   - tokens: so many are measured around a context, fewer at contexts that are shorter
+/// - Returns: for each context a step of each model
+nonisolated func measureSteps(_ models: [Named], on text: [Int], contexts: [Int], tokens: Int = 48) -> [[Step]] {
+  var states = models.map { $0.model.emptyState() }
+  func read(to place: Int, _ i: Int) {
+    let from = states[i].positions[0]
+    if from < place { models[i].model.read(Tokens(Array(text[from..<place])), &states[i], inPiecesOf: 256) }
+  }
+  return contexts.map { context in
+    let half = min(tokens, context) / 2
+    for i in models.indices { read(to: context - half, i) }
+    func turns(_ count: Int) -> [[Double]] {
+      let ways = models.indices.map { i in { read(to: states[i].positions[0] + 1, i) } }
+      return time(repetitions: count - 1, ways).seconds  // One more for warmth.
+    }
+    let before = turns(half)
+    let bytes = states.map(\.bytes)
+    let after = turns(half)
+    return models.indices.map { i in
+      let peak = MemoryStatistics.peak { read(to: states[i].positions[0] + 1, i) }.bytes
+      return Step(seconds: median(before[i] + after[i]), bytes: bytes[i], peak: peak)
+    }
+  }
+}
+
+/// The median seconds in which each model reads a token of B texts at once, in turns.
+nonisolated func secondsOfBatch(_ models: [Named], B: Int, context: [Int], tokens: Int = 16) -> [Double] {
+  var states = models.map { $0.model.read(texts: Array(repeating: context, count: B), inPiecesOf: 256) }
+  let next = Tokens(Array(repeating: context[0], count: B), B: B, T: 1)
+  return time(
+    repetitions: tokens, models.indices.map { i in { models[i].model.read(next, &states[i]) } }
+  ).medians
+}
+
+// ## Position by position
+
+/// Sums over windows, for each position.
+struct ByPosition {
+  /// How often both rank the same token first; the KL divergence; the cross-entropy of both on the text.
+  var same, divergence, student, teacher: [Double]
+  var windows = 0
+
+  /// - Parameter windows: T + 1 tokens a row: T that are read, and the one that follows each
+  init(_ student: LanguageModel, _ teacher: LanguageModel, on windows: [Tokens]) {
+    let T = windows[0].T - 1
+    same = Array(repeating: 0, count: T)
+    (divergence, self.student, self.teacher) = (same, same, same)
+    for all in windows {
+      let rows = (0..<all.B).map { Array(all.row($0)) }
+      let inputs = Tokens(rows.flatMap { $0.dropLast() }, B: all.B, T: T)
+      let targets = Tokens(rows.flatMap { $0.dropFirst() }, B: all.B, T: T)
+      let (q, p) = (student(inputs).value, teacher(inputs).value)
+      let distributions = softmax(p)
+      let (own, theirs) = (crossEntropy(q, targets: targets).losses, crossEntropy(p, targets: targets).losses)
+      let kl =
+        crossEntropy(q, distributions: distributions).losses - crossEntropy(p, distributions: distributions).losses
+      let (mine, first) = (indicesOfLargest(q), indicesOfLargest(p))
+      for (place, (a, b)) in zip(mine, first).enumerated() where a == b { same[place % T] += 1 }
+      func add(_ x: Tensor, to sums: inout [Double]) {
+        for (place, value) in x.elements.enumerated() { sums[place % T] += Double(value) }
+      }
+      add(kl, to: &divergence)
+      add(own, to: &self.student)
+      add(theirs, to: &self.teacher)
+      self.windows += all.B
+    }
+  }
+
+  /// The mean of one of the sums over the positions of a range and all windows.
+  func mean(_ sums: KeyPath<ByPosition, [Double]>, _ positions: Range<Int>) -> Double {
+    self[keyPath: sums][positions].reduce(0, +) / Double(positions.count * windows)
+  }
+}
+
+/// Positions in classes whose length doubles, from 0: 1, 1, 2, 4, …
+func classes(of T: Int) -> [Range<Int>] {
+  var (result, bound) = ([0..<1], 1)
+  while bound < T {
+    result.append(bound..<min(T, 2 * bound))
+    bound *= 2
+  }
+  return result
+}
