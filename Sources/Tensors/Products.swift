@@ -117,6 +117,12 @@ public func matmul(_ a: Tensor, _ b: Tensor, transposingA: Bool = false, transpo
   return result
 }
 
+/// Results up to this size OpenBLAS computes straight from its operands; for larger ones it copies the weights first,
+/// which costs more than the product if there are few rows to multiply with.
+private let smallResult = 1200
+/// Up to so many rows a product is made of small results.
+private let fewRows = 32
+
 /// x Wᵀ + bias over the innermost axis: what a linear layer computes.
 ///
 /// - Parameters:
@@ -131,10 +137,25 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor?) -> Tensor {
   bias?.expecting(outputs, as: "the bias of a linear layer with weight \(weight.shape)")
   let rows = inputs == 0 ? x.shape.prefix(x.rank - 1).count : x.count / inputs
   let result = Tensor(uninitialised: x.shape.prefix(x.rank - 1).appending(outputs))
-  gemm(
-    rows, outputs, inputs, MatrixOperand(start: x.base, stride: inputs),
-    MatrixOperand(start: weight.base, stride: inputs, isTransposed: true), into: result.fresh, stride: outputs,
-    plus: bias?.base)
+  let (left, right) = (
+    MatrixOperand(start: x.base, stride: inputs),
+    MatrixOperand(start: weight.base, stride: inputs, isTransposed: true)
+  )
+  let target = result.fresh
+  if rows <= fewRows {
+    // A few tokens that are being written.
+    if let bias { for row in 0..<rows { (target + row * outputs).update(from: bias.base, count: outputs) } }
+    let width = max(1, smallResult / max(1, rows))
+    for first in stride(from: 0, to: outputs, by: width) {
+      var some = right
+      some.start += first * inputs
+      gemmInPiece(
+        rows, min(width, outputs - first), inputs, left, some, into: target + first, stride: outputs,
+        keep: bias == nil ? 0 : 1)
+    }
+  } else {
+    gemm(rows, outputs, inputs, left, right, into: target, stride: outputs, plus: bias?.base)
+  }
   withExtendedLifetime((x, weight, bias)) {}
   return result
 }

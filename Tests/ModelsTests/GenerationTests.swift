@@ -64,6 +64,17 @@ import Testing
     }
   }
 
+  @Test(arguments: Kind.allCases) func textsThatWereTakenApartGoOnTogether(kind: Kind) {
+    var whole = Generation(kind.model(), prompts: prompts, seed: 4)
+    for _ in 0..<5 { _ = whole.next() }
+    var again = Generation.joined([whole.keeping([2, 0]), whole.keeping([1])])
+    #expect(again.state.positions == [12, 7, 6])
+    for _ in 0..<8 {
+      let tokens = whole.next()
+      #expect(again.next() == [tokens[2], tokens[0], tokens[1]])
+    }
+  }
+
   @Test func aFileOfAnotherKindOrModelIsRefused() throws {
     try withTemporaryDirectory { folder in
       let file = folder.appendingPathComponent("text.safetensors")

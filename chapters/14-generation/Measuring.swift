@@ -22,28 +22,37 @@ nonisolated struct Step {
   let peak: Int
 }
 
-/// Lets models read one text, and measures single tokens at each context, all models in turns.
+/// Lets models read one text, and measures single tokens at each context.
+///
+/// The models take turns, but not token by token: each reads some in a row, and the first of them is not counted. It
+/// finds the processor's caches full of another model's past, which a model that writes alone does not.
 ///
 /// - Parameters:
-///   - contexts: ascending; the text is longer than the last by `tokens`
+///   - contexts: ascending, each at least twice the one before; the text is longer than the last by `tokens`
 ///   - tokens: so many are measured around a context, fewer at contexts that are shorter
 /// - Returns: for each context a step of each model
-nonisolated func measureSteps(_ models: [Named], on text: [Int], contexts: [Int], tokens: Int = 48) -> [[Step]] {
+nonisolated func measureSteps(_ models: [Named], on text: [Int], contexts: [Int], tokens: Int = 64) -> [[Step]] {
   var states = models.map { $0.model.emptyState() }
   func read(to place: Int, _ i: Int) {
     let from = states[i].positions[0]
     if from < place { models[i].model.read(Tokens(Array(text[from..<place])), &states[i], inPiecesOf: 256) }
   }
   return contexts.map { context in
-    let half = min(tokens, context) / 2
+    let half = min(tokens / 2, context / 4)
+    let inARow = min(8, half)
     for i in models.indices { read(to: context - half, i) }
-    func turns(_ count: Int) -> [[Double]] {
-      let ways = models.indices.map { i in { read(to: states[i].positions[0] + 1, i) } }
-      return time(repetitions: count - 1, ways).seconds  // One more for warmth.
+    func turns() -> [[Double]] {
+      var seconds = models.map { _ in [Double]() }
+      for _ in 0..<(half / inARow) {
+        for i in models.indices {
+          seconds[i] += time(repetitions: inARow - 1, { read(to: states[i].positions[0] + 1, i) }).seconds[0]
+        }
+      }
+      return seconds
     }
-    let before = turns(half)
+    let before = turns()
     let bytes = states.map(\.bytes)
-    let after = turns(half)
+    let after = turns()
     return models.indices.map { i in
       let peak = MemoryStatistics.peak { read(to: states[i].positions[0] + 1, i) }.bytes
       return Step(seconds: median(before[i] + after[i]), bytes: bytes[i], peak: peak)
@@ -52,12 +61,16 @@ nonisolated func measureSteps(_ models: [Named], on text: [Int], contexts: [Int]
 }
 
 /// The median seconds in which each model reads a token of B texts at once, in turns.
-nonisolated func secondsOfBatch(_ models: [Named], B: Int, context: [Int], tokens: Int = 16) -> [Double] {
-  var states = models.map { $0.model.read(texts: Array(repeating: context, count: B), inPiecesOf: 256) }
+nonisolated func secondsOfBatch(_ models: [Named], B: Int, context: [Int], tokens: Int = 24) -> [Double] {
   let next = Tokens(Array(repeating: context[0], count: B), B: B, T: 1)
-  return time(
-    repetitions: tokens, models.indices.map { i in { models[i].model.read(next, &states[i]) } }
-  ).medians
+  var states = models.map { $0.model.read(texts: Array(repeating: context, count: B), inPiecesOf: 256) }
+  var seconds = models.map { _ in [Double]() }
+  for _ in 0..<3 {
+    for i in models.indices {
+      seconds[i] += time(repetitions: tokens / 3, { models[i].model.read(next, &states[i]) }).seconds[0]
+    }
+  }
+  return seconds.map(median)
 }
 
 // ## Position by position

@@ -224,7 +224,7 @@ for T in lengths {
 }
 let readingFile = chapter.metrics("reading", columns: ["T", "form", "multiplications", "seconds"])
 table(
-  ["T = \(lengths.last!)", "multiplications a token", "time a token", "exponent of the count", "of the time"],
+  ["T = \(lengths.last!)", "multiplications a token", "ns a token", "exponent of the count", "of the time"],
   rows: forms.enumerated().map { i, form in
     let T = lengths.suffix(4).map(Double.init)
     let laws = [lengths.suffix(4).map { Double(form.count($0)) }, readings.suffix(4).map { $0[i] }]
@@ -232,7 +232,8 @@ table(
     for (T, seconds) in zip(lengths, readings) { readingFile.add(T, form.name, form.count(T), seconds[i]) }
     return [
       form.name, "\(form.count(lengths.last!) / lengths.last!)",
-      "~\(duration(seconds: readings.last![i] / Double(lengths.last!)))", number(laws[0].exponent, decimals: 2),
+      "~\(number(readings.last![i] / Double(lengths.last!) * 1e9, decimals: 0))",
+      number(laws[0].exponent, decimals: 2),
       "~\(number(laws[1].exponent, decimals: 2))",
     ]
   })
@@ -276,7 +277,7 @@ let inside = parts.filter { $0.upperBound <= recipe.T }
 table(
   ["position", "agreement", "hybrid", "KL", "hybrid", "teacher's loss", "student", "hybrid"],
   rows: parts.map { part in
-    ["\(part.lowerBound + 1)–\(part.upperBound)"]
+    [part.count == 1 ? "\(part.upperBound)" : "\(part.lowerBound + 1)–\(part.upperBound)"]
       + [
         onText.mean(\.same, part), ofHybrid.mean(\.same, part), onText.mean(\.divergence, part),
         ofHybrid.mean(\.divergence, part), onText.mean(\.teacher, part), onText.mean(\.student, part),
