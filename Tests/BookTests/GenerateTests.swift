@@ -8,7 +8,7 @@ import Testing
 
 /// A teacher and a student that quick chapters have made, once for all tests of this file.
 private enum Models {
-  static let bench: Result<Bench, any Error> = Result {
+  nonisolated(unsafe) static let bench: Result<Bench, any Error> = Result {  // Read by all, changed by none.
     let bench = try Bench()
     guard try bench.run("10-knowledge-distillation").status == 0 else { throw CocoaError(.executableLoad) }
     return bench

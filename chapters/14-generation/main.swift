@@ -91,7 +91,9 @@ for (name, model) in models {
 // 4 in numbers of four bytes: the teacher 4 · 2 · 96 · 4 = 3072 bytes a token, the student 4 · (3 ·
 // 224 + 1536) · 4 = 35,328 once and for all. From the twelfth token on it remembers less.
 //
-// All read one held-out text. At each context single tokens are measured, the models in turns.
+// All read one held-out text, far beyond the T tokens of their training: what that costs is the same
+// whether or not they make sense there. The table has the bytes that are kept, and those that one
+// token needs for a moment, for attention a weight of each place.
 
 chapter.section("3. What is remembered")
 let contexts = Array(sequence(first: 16) { $0 * 2 }.prefix { $0 <= (chapter.isQuick ? 512 : 16384) })
@@ -100,7 +102,7 @@ let size = MemoryLayout<Scalar>.size
 table(
   ["context"] + models.map { "\($0.name) keeps" } + models.map { "\($0.name), for a moment" },
   rows: zip(contexts, steps).map { context, step in
-    ["\(context)"] + step.map { "\($0.bytes)" } + step.map { bytes($0.peak) }
+    ["\(context)"] + step.map { "\($0.bytes)" } + step.map { "\($0.peak)" }
   })
 let perToken = 2 * recipe.L * recipe.D * size
 let slopes = zip(contexts, contexts.dropFirst()).enumerated().map { i, pair in
@@ -138,17 +140,12 @@ table(
       + ["~\(number(steps[i][0].seconds / steps[i][1].seconds, decimals: 2))"]
   })
 chapter.plot(tokenCosts(models.map(\.name), contexts: contexts, steps: steps), "token")
-let decoding = chapter.metrics(
-  "decoding", columns: ["context", "model", "seconds", "bytes", "peak", "multiplications"])
-for (context, step) in zip(contexts, steps) {
-  for (entry, s) in zip(models, step) {
-    decoding.add(
-      context, entry.name, s.seconds, s.bytes, s.peak, entry.model.configuration.multiplications(context: context))
-  }
-}
+chapter.record(steps, of: models, at: contexts)
 
-// From where on is the student faster? Counted, where 2 · D · context makes up for its larger
-// in-projection. Measured, at the first context at which its median is the smaller one.
+// From where on is the student cheaper? By the count, where 2 · D · context makes up for the larger
+// in-projection. By the clock it is faster at once or nearly so: a token fetches every weight, 1.8
+// megabytes, for one multiplication each, and the fetching takes the time. In the first chart the
+// student's line is flat; each doubling of a long context doubles the teacher's.
 
 let excess = student.configuration.multiplications(context: 0) - teacher.configuration.multiplications(context: 0)
 show("counted: cheaper from this context on", Double(excess) / Double(2 * recipe.D * recipe.L))
@@ -159,15 +156,16 @@ if let place = contexts.firstIndex(of: 4096) {
   chapter.timed("at 4096 the student writes at least 3 times as fast", gain >= 3, gain)
 }
 let last = steps.last!.map(\.seconds)
-let change = last[1] / steps[1][1].seconds
+let change = last[1] / steps[0][1].seconds
 chapter.timed(
-  "student: time at the longest context over that at 32, within 1.5", (0.67...1.5).contains(change), change)
+  "student: a token at the last context over one at the first, within 2", (0.5...2).contains(change), change)
 
 // ## Several texts at once
 //
-// A single token asks for every weight once, and does one multiplication with it: the time goes
-// into fetching. Texts that are written side by side share the fetching. The weights they can
-// share; their pasts they cannot, so that attention gains less.
+// What a token has fetched, the tokens of other texts can use as well, if they are written side by
+// side. The weights can be shared so; pasts can not. A batch of students has little past to fetch.
+// A batch of teachers soon has more of it than the processor's caches hold, and then is no faster,
+// or slower, than one text after the other.
 
 chapter.section("5. Several texts at once")
 let batches = [1, 2, 4, 8, 16, 32]
@@ -178,16 +176,7 @@ table(
   rows: zip(batches, rates).map { B, rate in ["\(B)"] + rate.map { "~\(number($0, decimals: 0))" } })
 let batchFile = chapter.metrics("batch", columns: ["texts", "model", "tokens per second"])
 for (B, rate) in zip(batches, rates) { for (entry, r) in zip(models, rate) { batchFile.add(B, entry.name, r) } }
-chapter.plot(
-  Figure(
-    "Texts written side by side",
-    panels: [
-      logarithmic(
-        "after \(past.count) tokens each", x: "texts", xUnit: nil, y: "speed", unit: "tokens/s",
-        models.indices.map { i in
-          Series(models[i].name, x: batches.map(Double.init), y: rates.map { $0[i] }, style: .linePoints)
-        })
-    ]), "batch")
+chapter.plot(batchSpeeds(models.map(\.name), batches, rates, context: past.count), "batch")
 let gains = models.indices.map { rates.last![$0] / rates[0][$0] }
 chapter.timed("student: 32 texts over one, tokens/s", gains[1] > 2, gains[1])
 chapter.timed("it gains more than the teacher, which gains", gains[0] < gains[1], gains[0])
@@ -237,16 +226,7 @@ table(
       "~\(number(laws[1].exponent, decimals: 2))",
     ]
   })
-chapter.plot(
-  Figure(
-    "Reading a prompt: all heads of a mixer",
-    panels: [
-      logarithmic(
-        "processor time of both cores", x: "T", y: "time", unit: "ms",
-        forms.enumerated().map { i, form in
-          Series(form.name, x: lengths.map(Double.init), y: readings.map { $0[i] * 1e3 }, style: .linePoints)
-        })
-    ]), "reading")
+chapter.plot(readingTimes(forms.map(\.name), lengths, readings), "reading")
 chapter.timed(
   "at T = \(lengths.last!) chunks are faster than blocks, times", readings.last![3] < readings.last![1],
   readings.last![1] / readings.last![3])
@@ -266,14 +246,11 @@ let windows = attempt {
     (0..<batch.inputs.B).flatMap { Array(batch.inputs.row($0)) + [batch.targets.row($0).last!] }, B: batch.inputs.B,
     T: 4 * recipe.T + 1)
 }
-let own = teacher.generate(
-  windows.flatMap { w in (0..<w.B).map { [w.row($0).first!] } }, count: recipe.T, seed: chapter.seed)
+let beginnings = windows.flatMap { window in (0..<window.B).map { [window.row($0).first!] } }
+let own = teacher.generate(beginnings, count: recipe.T, seed: chapter.seed)
 let (onText, ofHybrid) = (ByPosition(student, teacher, on: windows), ByPosition(hybrid, teacher, on: windows))
-let onOwn = ByPosition(
-  student, teacher,
-  on: own.map { Tokens($0) }.map { Tokens($0.ids, B: 1, T: recipe.T) })
+let onOwn = ByPosition(student, teacher, on: zip(beginnings, own).map { Tokens($0 + $1) })
 let parts = classes(of: 4 * recipe.T)
-let inside = parts.filter { $0.upperBound <= recipe.T }
 table(
   ["position", "agreement", "hybrid", "KL", "hybrid", "teacher's loss", "student", "hybrid"],
   rows: parts.map { part in
@@ -284,17 +261,13 @@ table(
         ofHybrid.mean(\.student, part),
       ].map { number($0, decimals: 3) }
   })
-let whole = 0..<(recipe.T - 1)
-show("agreement within the length of training, on the text", onText.mean(\.same, whole), digits: 3)
-show("and on what the teacher has written", onOwn.mean(\.same, whole), digits: 3)
-let byPosition = chapter.metrics(
-  "positions", columns: ["position", "agreement", "agreement of hybrid", "KL", "teacher", "student", "hybrid"])
-for t in 0..<(4 * recipe.T) {
-  let one = t..<(t + 1)
-  byPosition.add(
-    t + 1, onText.mean(\.same, one), ofHybrid.mean(\.same, one), onText.mean(\.divergence, one),
-    onText.mean(\.teacher, one), onText.mean(\.student, one), ofHybrid.mean(\.student, one))
+let trained = 0..<recipe.T
+show("agreement within the length of training, on the text", onText.mean(\.same, trained), digits: 3)
+show("and on what the teacher has written", onOwn.mean(\.same, trained), digits: 3)
+if workshop.isReference {
+  check("within it they agree on four of five tokens", onText.mean(\.same, trained), atLeast: 0.8, digits: 3)
 }
+chapter.record(onText, ofHybrid)
 
 // ## The surprise: beyond the length of training
 //
@@ -311,8 +284,8 @@ func curve(_ name: String, _ values: ByPosition, _ sums: KeyPath<ByPosition, [Do
 chapter.plot(
   positions(
     [
-      curve("student", onText, \.same), curve("hybrid", ofHybrid, \.same),
-      curve("student, on the teacher's text", onOwn, \.same),
+      curve("student, on the teacher's text", onOwn, \.same), curve("student", onText, \.same),
+      curve("hybrid", ofHybrid, \.same),
     ],
     [
       curve("teacher", onText, \.teacher), curve("student", onText, \.student), curve("hybrid", ofHybrid, \.student),
@@ -366,6 +339,24 @@ for (name, gaps) in broken {
 
 // ## What we saw
 //
-// Next: 15-real-model.
+// What we gained: a student that remembers 35,328 bytes of any text, where its teacher keeps 3072
+// for each token, 50 MB at 16384. There the teacher needs 3.0 ms for the next token and the student
+// 0.07; at 4096 it is 0.71 against 0.05 ms, 13 times as fast. By the count the student is cheaper
+// from 47 tokens on. Of 32 texts at once it writes 62,000 tokens a second, the teacher 4,900. A
+// prompt of 2048 tokens costs its mixers a sixteenth of blocked attention (default run, seed 0,
+// Float; times on a busy machine).
+//
+// What we lost: within the length of training, 0.08 nats, from the eighth token on nearly the same
+// at each position, and the teacher's choice at 13 tokens of 100. The state does not give way toward
+// the end of the window, as one might fear. And the surprise: from 257 to 512 the teacher's loss is
+// 3.34 nats, the student's 1.37, as within its training. One layer of attention is enough to
+// lose some of that (1.63). A teacher may be given a window of T tokens that moves along; but then
+// it has to read the window anew for each token.
+//
+// Exercises. 1: Give the teacher that moving window. What does a token cost, and what is the loss?
+// 2: Where does the counted crossover lie for D = 2048, N = 64, H = 32? 3: `generate --save` writes
+// a student's memory of a whole book into 37 kB. Let it read Genesis, and ask what it still knows.
+//
+// Next: 15-real-model, the same on weights that we did not train.
 
 chapter.finish()
