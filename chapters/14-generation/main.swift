@@ -251,19 +251,22 @@ let own = teacher.generate(beginnings, count: recipe.T, seed: chapter.seed)
 let (onText, ofHybrid) = (ByPosition(student, teacher, on: windows), ByPosition(hybrid, teacher, on: windows))
 let onOwn = ByPosition(student, teacher, on: zip(beginnings, own).map { Tokens($0 + $1) })
 let parts = classes(of: 4 * recipe.T)
+// A quick run has too few windows for digits that another processor would repeat.
+func rough(_ value: Double) -> String { (chapter.isQuick ? "~" : "") + number(value, decimals: 3) }
 table(
   ["position", "agreement", "hybrid", "KL", "hybrid", "teacher's loss", "student", "hybrid"],
   rows: parts.map { part in
-    [part.count == 1 ? "\(part.upperBound)" : "\(part.lowerBound + 1)–\(part.upperBound)"]
-      + [
-        onText.mean(\.same, part), ofHybrid.mean(\.same, part), onText.mean(\.divergence, part),
-        ofHybrid.mean(\.divergence, part), onText.mean(\.teacher, part), onText.mean(\.student, part),
-        ofHybrid.mean(\.student, part),
-      ].map { number($0, decimals: 3) }
+    let similar = [onText.mean(\.same, part), ofHybrid.mean(\.same, part)]
+    let apart = [onText.mean(\.divergence, part), ofHybrid.mean(\.divergence, part)]
+    let losses = [onText.mean(\.teacher, part), onText.mean(\.student, part), ofHybrid.mean(\.student, part)]
+    let name = part.count == 1 ? "\(part.upperBound)" : "\(part.lowerBound + 1)–\(part.upperBound)"
+    return [name] + (similar + apart).map(rough) + losses.map { number($0, decimals: 3) }
   })
 let trained = 0..<recipe.T
-show("agreement within the length of training, on the text", onText.mean(\.same, trained), digits: 3)
-show("and on what the teacher has written", onOwn.mean(\.same, trained), digits: 3)
+show(
+  "agreement within the length of training, on the text", onText.mean(\.same, trained), digits: 3,
+  about: chapter.isQuick)
+show("and on what the teacher has written", onOwn.mean(\.same, trained), digits: 3, about: chapter.isQuick)
 if workshop.isReference {
   check("within it they agree on four of five tokens", onText.mean(\.same, trained), atLeast: 0.8, digits: 3)
 }
@@ -296,11 +299,13 @@ for (name, values, sums) in [
 ] {
   show(
     "\(name): loss at \(beyond.lowerBound + 1)–\(beyond.upperBound) − at \(late.lowerBound + 1)–\(late.upperBound)",
-    values.mean(sums, beyond) - values.mean(sums, late), unit: "nats", digits: 3)
+    values.mean(sums, beyond) - values.mean(sums, late), unit: "nats", digits: 3, about: chapter.isQuick)
 }
-observe(
-  "beyond the length of training the student is better than its teacher", onText.mean(\.student, beyond),
-  lessThan: onText.mean(\.teacher, beyond))
+if workshop.isReference {
+  check(
+    "beyond the length of training the student is better than its teacher", onText.mean(\.student, beyond),
+    lessThan: onText.mean(\.teacher, beyond))
+}
 
 // ## Breaking it on purpose: a convolution that forgets
 //
@@ -330,11 +335,11 @@ let broken = [
 let distances = [0, 1, 2, 3, 4, 8, 16].filter { $0 < recipe.T - cut }
 table(
   ["forgotten at the cut; error at distance"] + distances.map { "\($0)" },
-  rows: broken.map { name, gaps in [name] + distances.map { number(gaps[$0], digits: 2) } })
+  rows: broken.map { name, gaps in [name] + distances.map { "~\(number(gaps[$0], digits: 2))" } })
 let allowed = isDouble ? 1e-10 : 1e-4
 check("nothing forgotten: the outputs are those of one piece", kept.max()!, within: allowed)
 for (name, gaps) in broken {
-  check("forgotten: \(name); the test catches it", gaps.max()!, greaterThan: 100 * allowed)
+  check("forgotten: \(name); the test catches it", gaps.max()!, greaterThan: 100 * allowed, digits: 2)
 }
 
 // ## What we saw
