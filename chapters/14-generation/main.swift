@@ -345,11 +345,11 @@ for (name, gaps) in broken {
 // ## What we saw
 //
 // What we gained: a student that remembers 35,328 bytes of any text, where its teacher keeps 3072
-// for each token, 50 MB at 16384. There the teacher needs 3.0 ms for the next token and the student
-// 0.07; at 4096 it is 0.71 against 0.05 ms, 13 times as fast. By the count the student is cheaper
-// from 47 tokens on. Of 32 texts at once it writes 62,000 tokens a second, the teacher 4,900. A
+// for each token, 50 MB at 16384. There the teacher needs 1.7 ms for the next token and the student
+// 0.08; at 4096 it is 0.58 against 0.05 ms, 11 times as fast. By the count the student is cheaper
+// from 47 tokens on. Of 32 texts at once it writes 57,000 tokens a second, the teacher 7,500. A
 // prompt of 2048 tokens costs its mixers a sixteenth of blocked attention (default run, seed 0,
-// Float; times on a busy machine).
+// Float; times on a busy machine, which differ from run to run).
 //
 // What we lost: within the length of training, 0.08 nats, from the eighth token on nearly the same
 // at each position, and the teacher's choice at 13 tokens of 100. The state does not give way toward
