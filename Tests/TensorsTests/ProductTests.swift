@@ -62,7 +62,8 @@ struct ProductCase: Sendable, CustomTestStringConvertible {
     expectClose(matmul(x, y), Self.naive(x, y), name + ", real")
   }
 
-  @Test(arguments: [[7], [3, 7], [2, 3, 7], [1, 7], [0, 7], [2, 3, 0], [29, 7], [1013, 61]] as [Shape], [0, 1, 5, 53])
+  @Test(
+    arguments: [[7], [3, 7], [2, 3, 7], [1, 7], [0, 7], [2, 3, 0], [29, 7], [1013, 61]] as [Shape], [0, 1, 5, 53])
   func aLinearLayer(_ shape: Shape, outputs: Int) {
     let name = "linear \(shape) to \(outputs)"
     let x = Tensor.wholeNumbers(shape, for: name)
