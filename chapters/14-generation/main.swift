@@ -362,6 +362,6 @@ for (name, gaps) in broken {
 // 2: Where does the counted crossover lie for D = 2048, N = 64, H = 32? 3: `generate --save` writes
 // a student's memory of a whole book into 37 kB. Let it read Genesis, and ask what it still knows.
 //
-// Next: 15-real-model, the same on weights that we did not train.
+// This was the last chapter.
 
 chapter.finish()
