@@ -1,4 +1,4 @@
-"""The optimiser steps of bench-steps in PyTorch: eager, on the CPU.
+"""The optimiser steps of bench-steps in PyTorch, on the CPU: eager, eager at its fastest, compiled.
 
     python3 steps.py FOLDER [--threads 2]
 
@@ -6,10 +6,13 @@ FOLDER is what bench-steps wrote for the line `export FOLDER`: both programs beg
 the same tokens. The program answers the lines that Benchmarks/steps/main.swift describes, all but `export`, and more:
 
     tune KIND                 tries the ways in which PyTorch can compute this kind of step, keeps the fastest, names it
+    compile KIND              compiles the loss in these ways and makes a step; "done", or why it could not
     ways KIND                 names all ways
-    losses KIND COUNT [WAY]   as in bench-steps, computed in one of these ways
+    losses KIND COUNT [WAY]   as in bench-steps, computed in one of these ways, or compiled
+    KIND COUNT MODE           makes COUNT steps; MODE is eager, tuned or compiled
 
-What can be written in several ways, PyTorch may choose from, so that it is not beaten by a clumsy program.
+What can be written in several ways, PyTorch may choose from, so that it is not beaten by a clumsy program: that is
+`tuned`. `eager` is what one writes first, with PyTorch's own attention where nobody asks for the matrix.
 """
 
 import argparse
@@ -38,6 +41,8 @@ WAYS = {
     "ssd": ("chunked", "quadratic"),
     "optimiser": ("loop", "foreach", "fused"),
 }
+# What PyTorch's documentation advises, and what its optimiser does when it is not asked.
+FIRST = {"attention": "sdpa", "optimiser": "foreach"}
 WAYS_OF = {
     "teacher": ("attention", "projections", "optimiser"),
     "stage1": ("projections", "convolution", "optimiser"),
@@ -267,7 +272,7 @@ class Model:
 
 
 class Stepper:
-    def __init__(self, kind, folder, ways):
+    def __init__(self, kind, folder, ways, compiled=False):
         folder = pathlib.Path(folder)
         self.kind, self.description = kind, json.loads((folder / "exercise.json").read_text())
         recipe = self.description["recipe"]
@@ -298,6 +303,7 @@ class Stepper:
         for parameter in self.parameters:
             parameter.requires_grad_(True)
         self.optimiser = self.make_optimiser()
+        self.loss = torch.compile(self.eager_loss, dynamic=False) if compiled else self.eager_loss
 
     def make_optimiser(self):
         settings, way = self.description["optimiser"], self.ways["optimiser"]
@@ -311,7 +317,7 @@ class Stepper:
             groups, lr=rates[self.kind], betas=(settings["beta1"], settings["beta2"]), eps=settings["epsilon"],
             **({"foreach": way == "foreach"} if way != "fused" else {"fused": True}))
 
-    def loss(self, inputs, targets):
+    def eager_loss(self, inputs, targets):
         if self.kind == "teacher":
             return F.cross_entropy(self.teacher(inputs).flatten(0, 1), targets.flatten())
         if self.kind == "stage1":
@@ -355,11 +361,13 @@ class Stepper:
 class Bench:
     def __init__(self, folder):
         self.folder = folder
-        self.ways = {kind: {what: ways[0] for what, ways in WAYS.items()} for kind in KINDS}
-        self.steppers = {kind: self.stepper(kind, {}) for kind in KINDS}
+        first = {what: FIRST[what] if exists(FIRST.get(what)) else ways[0] for what, ways in WAYS.items() if what in FIRST}
+        self.first = {**{what: ways[0] for what, ways in WAYS.items()}, **first}
+        self.tuned = {kind: dict(self.first) for kind in KINDS}
+        self.steppers = {("eager", kind): Stepper(kind, folder, self.first) for kind in KINDS}
 
-    def stepper(self, kind, changed):
-        return Stepper(kind, self.folder, {**self.ways[kind], **changed})
+    def stepper(self, kind, changed, compiled=False):
+        return Stepper(kind, self.folder, {**self.tuned[kind], **changed}, compiled)
 
     def tune(self, kind):
         for what in WAYS_OF[kind]:
@@ -375,17 +383,30 @@ class Bench:
                 for way, stepper in rivals.items():
                     times[way] += stepper.time(3)
             # The lower quartile is troubled least by whatever else the machine does.
-            self.ways[kind][what] = min(times, key=lambda way: statistics.quantiles(times[way])[0])
-        self.steppers[kind] = self.stepper(kind, {})
-        return ", ".join(self.ways[kind][what] for what in WAYS_OF[kind])
+            self.tuned[kind][what] = min(times, key=lambda way: statistics.quantiles(times[way])[0])
+        self.steppers["tuned", kind] = self.stepper(kind, {})
+        return ", ".join(self.tuned[kind][what] for what in WAYS_OF[kind])
+
+    def compile(self, kind):
+        if not hasattr(torch, "compile"):
+            return f"PyTorch {torch.__version__} has no torch.compile"
+        try:
+            self.steppers["compiled", kind] = self.stepper(kind, {}, compiled=True)
+            self.steppers["compiled", kind].time(1)
+        except Exception as error:  # The compiler needs a C++ compiler, Python's headers and more.
+            self.steppers.pop(("compiled", kind), None)
+            return f"{type(error).__name__}: {error}".splitlines()[0]
+        return "done"
 
     def about(self):
-        teacher, student = self.steppers["stage3"].teacher, self.steppers["stage3"].student
+        teacher, student = self.steppers["eager", "stage3"].teacher, self.steppers["eager", "stage3"].student
         dtype = str(next(iter(teacher.w.values())).dtype).split(".")[-1]
         return json.dumps({
             "program": f"PyTorch {torch.__version__}, {dtype}",
             "threads": torch.get_num_threads(),
-            "trained": {kind: sum(p.numel() for p in s.parameters) for kind, s in self.steppers.items()},
+            "trained": {
+                kind: sum(p.numel() for p in self.steppers["eager", kind].parameters) for kind in KINDS
+            },
             "teacher": sum(p.numel() for p in teacher.w.values()),
             "student": sum(p.numel() for p in student.w.values()),
         })
@@ -396,14 +417,16 @@ class Bench:
             return self.about()
         if words[0] == "tune":
             return self.tune(words[1])
+        if words[0] == "compile":
+            return self.compile(words[1])
         if words[0] == "ways":
             return " ".join(way for what in WAYS_OF[words[1]] for way in WAYS[what] if exists(way))
         if words[0] == "losses":
             changed = {what: way for what, ways in WAYS.items() for way in ways if way in words[3:]}
-            stepper = self.stepper(words[1], changed)
+            stepper = self.stepper(words[1], changed, compiled="compiled" in words[3:])
             stepper.time(int(words[2]))
             return " ".join(map(repr, stepper.record))
-        return " ".join(map(str, self.steppers[words[0]].time(int(words[1]))))
+        return " ".join(map(str, self.steppers[words[2], words[0]].time(int(words[1]))))
 
 
 def main():
