@@ -134,7 +134,7 @@ floors: deps ## check that no module imports what its floor does not name
 # A python3 that has PyTorch; Debian's is python3-torch, PyPI's pip install torch.
 PYTHON ?= python3
 
-bench: build ## time one optimiser step of each kind beside PyTorch: make bench PYTHON=/path/to/python3
+bench: build ## time optimiser steps and kernels beside PyTorch: make bench PYTHON=/path/to/python3
 	@if ! $(PYTHON) -c 'import torch' 2> /dev/null; then
 	  echo 'make bench: $(PYTHON) has no PyTorch to compare with.' >&2
 	  echo 'Install one (sudo apt-get install python3-torch, or pip install torch), and name its python: make bench PYTHON=FILE' >&2
@@ -142,6 +142,7 @@ bench: build ## time one optimiser step of each kind beside PyTorch: make bench 
 	fi
 	$(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON) --check
 	$(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON)
+	$(PYTHON) Benchmarks/kernels_compare.py --swift $(BIN)/bench-kernels --python $(PYTHON) --out $(OUT)/bench
 
 # ---- What comes from outside
 

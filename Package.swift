@@ -114,6 +114,8 @@ let package = Package(
       dependencies: [
         "Tensors", "Gradients", "Layers", "Models", "Training", "Distillation", "Recipes", "Checkpoints", "Notebook",
       ], path: "Benchmarks/steps"),
+    .executableTarget(
+      name: "bench-kernels", dependencies: ["Tensors", "Gradients", "Notebook"], path: "Benchmarks/kernels"),
 
     // MARK: - Tests
     .target(

@@ -13,14 +13,12 @@ they can only if forward, backward, clipping and AdamW do. Exit status: 0 if the
 """
 
 import argparse
-import json
-import os
 import pathlib
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
+
+from programs import Failure, Program, main_of, quartiles, table
 
 KINDS = {
     "teacher": "teacher on tokens",
@@ -28,70 +26,6 @@ KINDS = {
     "stage2": "2 hidden-state alignment",
     "stage3": "3 knowledge distillation",
 }
-
-
-class Failure(Exception):
-    pass
-
-
-class Program:
-    """A program that answers a line with a line."""
-
-    def __init__(self, *command):
-        self.name = command[0]
-        try:
-            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        except OSError as error:
-            raise Failure(f"{command[0]} cannot be run: {error}") from None
-
-    def ask(self, line):
-        try:
-            self.process.stdin.write(line + "\n")
-            self.process.stdin.flush()
-            answer = self.process.stdout.readline()
-        except BrokenPipeError:
-            answer = ""
-        if not answer:
-            raise Failure(f"{self.name} gave no answer to '{line}'; what it wrote stands above")
-        return answer.strip()
-
-    def numbers(self, line):
-        return [float(word) for word in self.ask(line).split()]
-
-    def about(self):
-        return json.loads(self.ask("about"))
-
-    def end(self):
-        try:
-            self.process.stdin.close()
-        except BrokenPipeError:
-            pass  # It has ended already.
-        try:
-            self.process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-# ---- Tables
-
-
-def table(head, rows):
-    widths = [max(len(row[column]) for row in [head] + rows) for column in range(len(head))]
-
-    def line(cells):
-        first = cells[0].ljust(widths[0])
-        return "| " + " | ".join([first] + [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:])]) + " |"
-
-    print(line(head))
-    print("|-" + "-|-".join("-" * width for width in widths) + "-|")
-    for row in rows:
-        print(line(row))
-
-
-def quartiles(values):
-    low, _, high = statistics.quantiles(values)
-    return low, high
 
 
 # ---- The two jobs
@@ -216,30 +150,15 @@ def main():
     if arguments.rounds < 2:
         parser.error("--rounds has to be at least 2")
 
-    # A signal ends the programs as well.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory() as folder:
-        programs = []
-        try:
-            programs.append(Program(arguments.swift))
-            programs[0].ask(f"export {folder}")
-            programs.append(
-                Program(arguments.python, str(root / "steps.py"), folder, "--threads", str(arguments.threads)))
-            for program in programs:
-                about = program.about()
-                print(f"{about['program']}, {about['threads']} threads")
-            print("load average before: {:.2f} {:.2f} {:.2f}".format(*os.getloadavg()), flush=True)
-            status = (check if arguments.check else compare)(*programs, arguments)
-            print("load average after: {:.2f} {:.2f} {:.2f}".format(*os.getloadavg()))
-            return status
-        except Failure as failure:
-            print(f"compare.py: {failure}", file=sys.stderr)
-            return 2
-        except KeyboardInterrupt:
-            return 130
-        finally:
-            for program in programs:
-                program.end()
+
+        def programs():
+            ours = Program(arguments.swift)
+            yield ours
+            ours.ask(f"export {folder}")
+            yield Program(arguments.python, str(root / "steps.py"), folder, "--threads", str(arguments.threads))
+
+        return main_of(programs, lambda *both: (check if arguments.check else compare)(*both, arguments))
 
 
 sys.exit(main())

@@ -1,0 +1,100 @@
+"""What the comparisons share: a program that answers lines, tables, and an orderly end."""
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+
+
+class Failure(Exception):
+    pass
+
+
+class Program:
+    """A program that answers a line with a line."""
+
+    def __init__(self, *command):
+        self.name = command[0]
+        try:
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        except OSError as error:
+            raise Failure(f"{command[0]} cannot be run: {error}") from None
+
+    def ask(self, line):
+        try:
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise Failure(f"{self.name} gave no answer to '{line}'; what it wrote stands above")
+        return answer.strip()
+
+    def numbers(self, line):
+        return [float(word) for word in self.ask(line).split()]
+
+    def about(self):
+        return json.loads(self.ask("about"))
+
+    def end(self):
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass  # It has ended already.
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+# ---- Tables
+
+
+def table(head, rows):
+    widths = [max(len(row[column]) for row in [head] + rows) for column in range(len(head))]
+
+    def line(cells):
+        first = cells[0].ljust(widths[0])
+        return "| " + " | ".join([first] + [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:])]) + " |"
+
+    print(line(head))
+    print("|-" + "-|-".join("-" * width for width in widths) + "-|")
+    for row in rows:
+        print(line(row))
+
+
+def quartiles(values):
+    low, _, high = statistics.quantiles(values)
+    return low, high
+
+
+# ---- From the first program to the last
+
+
+def main_of(programs, job):
+    """Starts programs, says what they are, and gives the exit status of the job with them; 2 if one fails."""
+    # A signal ends the programs as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    running = []
+    try:
+        for program in programs():
+            running.append(program)
+        for program in running:
+            about = program.about()
+            print(f"{about['program']}, {about['threads']} threads")
+        print("load average before: {:.2f} {:.2f} {:.2f}".format(*os.getloadavg()), flush=True)
+        status = job(*running)
+        print("load average after: {:.2f} {:.2f} {:.2f}".format(*os.getloadavg()))
+        return status
+    except Failure as failure:
+        print(f"{os.path.basename(sys.argv[0])}: {failure}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        for program in running:
+            program.end()
