@@ -151,7 +151,7 @@ func report(_ outcome: Outcome, _ file: String) {
 //
 // At the largest total we let the windows for choosing name the best amount, and ask the reported
 // windows, over seeds, by how much it beats both ends: none of the early stage, and the most of it.
-// Chosen and judged on the same windows, the best of seven would beat the others by luck alone.
+// Chosen and judged on the same windows, the best of six would beat the others by luck alone.
 
 func judge(_ outcome: Outcome, _ file: String) -> (best: Int, overNone: PairedDifference, overMost: PairedDifference)
 {
