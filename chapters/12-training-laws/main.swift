@@ -268,8 +268,8 @@ check("arms of unequal budgets are refused", refusal != nil, refusal?.descriptio
 // 1.6 % and 6.2 %, and so is what they gain, 11.1 % and 4.0 % against 1.8 % and 0.7 %. With
 // budgets so much smaller than the paper's that is what one would expect, but it is no more than a
 // guess. And a little is worse than nothing here: 8 steps of stage 1 and 10 of stage 2 lie above
-// none, at each total but one where they are equal.
-// In the smaller totals of 2 to 3 the best amount is the largest that we tried, half of the budget.
+// none, at each total but one where they are equal. In the smaller totals of 2 to 3 the best amount
+// is the largest that we tried, half of the budget.
 //
 // Exercises. 1: `--budget 2`: does the best share move? 2: Let the student of 2 to 3 go through
 // stage 1 first. 3: Give stage 1 a squared norm. Does its best share change?
