@@ -61,7 +61,8 @@ extension LanguageModel {
   /// - Parameters:
   ///   - tokens: a row for each text of the state, at least one token each
   ///   - state: of this model; no length is too long for it, though a model is trained on at most `configuration.T`
-  ///   - length: read in pieces of at most so many tokens, which bounds the memory on the way; nil for one piece
+  ///   - length: read in pieces of at most so many tokens, which bounds the memory on the way, but for
+  ///     attention, which copies a layer's keys and values of a text for each piece; nil for one piece
   public func read(_ tokens: Tokens, _ state: inout DecodingState, inPiecesOf length: Int? = nil) {
     precondition(
       tokens.B == state.B && tokens.T > 0, "\(tokens.B) rows of \(tokens.T) tokens do not go on \(state.B) texts")

@@ -6,7 +6,7 @@
 //
 // Several texts are written side by side. They may have prompts of different lengths and come to
 // their ends at different times; each has dice of its own, seeded by the seed and its row, so that a
-// text does not depend on which others are written beside it. What it saves to write them together
+// text at the same place does not depend on which others are written beside it. What it saves to write them together
 // are the products: a matrix of weights is loaded once for all rows.
 //
 // After each token the generation has read all it has written: it can be asked what it would say
@@ -31,7 +31,7 @@ public struct Generation {
   ///
   /// - Parameters:
   ///   - prompts: at least one, of at least one token each; their lengths may differ
-  ///   - seed: equal seeds give equal texts, whichever other texts are written beside them
+  ///   - seed: equal seeds give equal texts to a prompt at the same place, whichever texts are written beside it
   ///   - length: prompts are read in pieces of at most so many tokens; nil for one piece
   public init(
     _ model: LanguageModel, prompts: [[Int]], sampler: Sampler = Sampler(), seed: UInt64 = 0,
@@ -93,7 +93,7 @@ extension LanguageModel {
   /// - Parameters:
   ///   - prompts: at least one, of at least one token each; their lengths may differ
   ///   - count: the most tokens of a text
-  ///   - seed: equal seeds give equal texts, whichever other texts are written beside them
+  ///   - seed: equal seeds give equal texts to a prompt at the same place, whichever texts are written beside it
   ///   - isComplete: asked after each token with what a text has so far; the token that completes it is part of it
   ///   - onToken: called with the prompt's number and each new token, for whoever wants to show it at once
   public func generate(

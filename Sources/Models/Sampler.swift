@@ -13,6 +13,7 @@
 //
 // Source of top p: Holtzman et al., arXiv 1904.09751.
 
+import Foundation
 import Tensors
 
 /// How a token is chosen from logits.
@@ -49,7 +50,12 @@ public struct Sampler: Codable, Equatable, Sendable {
   public func candidates(_ logits: Tensor) -> [(token: Int, probability: Double)] {
     let V = logits.expecting(nil, as: "the logits of a sampler").count
     if temperature == 0 { return [(indicesOfLargest(logits)[0], 1)] }
-    let probabilities = softmax(logits, scale: Scalar(1 / temperature)).elements.map { Double($0) }
+    // The largest logit is taken off before the division: no temperature above 0 is too small.
+    let numbers = logits.elements.map { Double($0) }
+    let largest = numbers.max()!
+    let weights = numbers.map { exp(($0 - largest) / temperature) }
+    let norm = weights.reduce(0, +)
+    let probabilities = weights.map { $0 / norm }
     var order = Array(0..<V)
     if topK != nil || topP != nil {
       order.sort { (probabilities[$1], $0) < (probabilities[$0], $1) }

@@ -32,7 +32,7 @@ struct Command: ParsableCommand {
   @Option(help: "Equal seeds give equal texts. (default: 0)")
   var seed: UInt64?
 
-  @Option(help: "End a text when this has been written.")
+  @Option(help: "End a text when this has been written; after --resume only what is written from then on counts.")
   var stop: String?
 
   @Option(name: .customLong("repeat"), help: "Write so many texts from the one prompt.")

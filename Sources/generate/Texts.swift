@@ -13,9 +13,9 @@ struct Texts {
   /// One text.
   struct Text {
     var stream: TextStream
-    /// What has been written of it, with its prompt.
+    /// Of several texts: what has been written of this one, with its prompt.
     var shown = ""
-    /// The end of what the model has written, as long as the words that end it.
+    /// The end of what the model has written, a byte shorter than the words that end it.
     var tail: [UInt8] = []
     var count = 0
   }

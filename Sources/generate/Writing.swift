@@ -16,7 +16,7 @@ import Notebook
 import Recipes
 import Tensors
 
-/// Prompts are read in pieces of so many tokens: the memory on the way does not grow with their length.
+/// Prompts are read in pieces of so many tokens, which bounds the memory on the way (`LanguageModel.read`).
 private let pieceLength = 1024
 
 /// What of a character is still to come, kept beside the state: bytes of each text, in hexadecimal.

@@ -7,8 +7,8 @@
 // the model remembers can be kept with `--save FILE`, and another process goes on with `--resume
 // FILE`, with the same tokens that this one would have written.
 //
-// The text goes to standard output and nothing else does, so that it can be redirected; speed and
-// complaints go to standard error.
+// The text goes to standard output, so that it can be redirected, several texts under their numbers;
+// speed and complaints go to standard error.
 //
 // Read before: `Models/Generation.swift`. Read next: `Command.swift`, `Writing.swift`.
 

@@ -130,6 +130,9 @@ import Testing
   @Test func whatMayBeDrawn() {
     expect(Sampler(), [2: 0.4, 0: 0.3, 3: 0.2, 1: 0.1])
     expect(.greedy, [2: 1])
+    expect(Sampler(temperature: 1e-38), [2: 1, 0: 0, 3: 0, 1: 0])
+    expect(Sampler(temperature: .leastNonzeroMagnitude), [2: 1, 0: 0, 3: 0, 1: 0])
+    expect(Sampler(temperature: 1e30), [2: 0.25, 0: 0.25, 3: 0.25, 1: 0.25])
     expect(Sampler(temperature: 0.5), [2: 16 / 30, 0: 9 / 30, 3: 4 / 30, 1: 1 / 30])
     expect(Sampler(topK: 1), [2: 1])
     expect(Sampler(topK: 2), [2: 4 / 7, 0: 3 / 7])

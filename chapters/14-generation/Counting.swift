@@ -1,7 +1,8 @@
 // # What a token costs, counted
 //
 // Multiplications of the products, the convolution and the recurrence; what costs D a token, such as
-// norms and gates, is left out. The formulas are derived in main.swift.
+// norms and gates, is left out. What a token costs is derived in main.swift, what a prompt costs
+// below.
 
 import Models
 import Notebook
@@ -31,13 +32,16 @@ extension ModelConfiguration {
 struct Reading {
   let H, N, P, Q: Int
 
+  /// P for a score and P for a row of the mix, for each pair; scale and factor of the softmax for each visible pair.
   func attention(_ T: Int) -> Int { H * (T * T * 2 * P + T * (T + 1)) }
   /// Blocks above the diagonal are left out; those on it are whole.
   func blocks(_ T: Int, of size: Int = 64) -> Int {
     let count = (T + size - 1) / size
     return H * count * (count + 1) / 2 * size * size * (2 * P + 2)
   }
+  /// N for C Bᵀ, one for the decay and P for the product with x, for each pair.
   func quadratic(_ T: Int) -> Int { H * T * T * (N + P + 1) }
+  /// Inside a chunk its matrix; for each row N · P to read the state, N · P to write it and 2 · N for their decays.
   func chunked(_ T: Int) -> Int {
     func chunk(_ q: Int) -> Int { q == 0 ? 0 : q * q * (N + P + 1) + q * (2 * N * P + 2 * N) + N * P }
     let q = min(Q, T)
@@ -47,8 +51,8 @@ struct Reading {
 
 extension Chapter {
   /// A claim about the clock: a check in the full run, a line that decides nothing in the quick one.
-  func timed(_ claim: String, _ holds: Bool, _ value: Double) {
+  func timed(_ claim: String, _ holds: Bool, _ value: Double, line: Int = #line) {
     let evidence = "~\(number(value, digits: 3))"
-    if isQuick { volatile("\(claim): \(evidence)") } else { check(claim, holds, evidence) }
+    if isQuick { volatile("\(claim): \(evidence)") } else { check(claim, holds, evidence, line: line) }
   }
 }
