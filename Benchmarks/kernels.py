@@ -49,8 +49,7 @@ def ssd(x, log, b, c, d, Q, carry):
     T = x.shape[1]
     chunks = T // Q
     # [B, H, chunks, Q, ·]
-    heads = [part.unflatten(1, (chunks, Q)).permute(0, 3, 1, 2, 4) for part in (x, b, c)]
-    xs, bs, cs = heads
+    xs, bs, cs = (part.unflatten(1, (chunks, Q)).permute(0, 3, 1, 2, 4) for part in (x, b, c))
     logs = log.unflatten(1, (chunks, Q)).permute(0, 3, 1, 2)
     running = logs.cumsum(-1)
     inside = (cs @ bs.transpose(-1, -2) * torch.exp(segment_sums(logs))) @ xs

@@ -22,11 +22,7 @@ import Tensors
 extension LanguageModel {
   /// A sum over all parameters, by which a model knows its own: FNV-1a over the bits of the numbers as Doubles.
   public var fingerprint: UInt64 {
-    parameters.reduce(0xcbf2_9ce4_8422_2325) { sum, parameter in
-      parameter.value.withElements { elements in
-        (0..<parameter.value.count).reduce(sum) { ($0 ^ Double(elements[$1]).bitPattern) &* 0x100_0000_01b3 }
-      }
-    }
+    checksum(parameters.lazy.flatMap { $0.value.elements.lazy.map { Double($0).bitPattern } })
   }
 }
 

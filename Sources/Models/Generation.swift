@@ -6,8 +6,8 @@
 //
 // Several texts are written side by side. They may have prompts of different lengths and come to
 // their ends at different times; each has dice of its own, seeded by the seed and its row, so that a
-// text at the same place does not depend on which others are written beside it. What it saves to write them together
-// are the products: a matrix of weights is loaded once for all rows.
+// text at the same place does not depend on which others are written beside it. What it saves to
+// write them together are the products: a matrix of weights is loaded once for all rows.
 //
 // After each token the generation has read all it has written: it can be asked what it would say
 // next, be given more to read, or be put into a file and go on elsewhere with the same tokens.

@@ -17,7 +17,7 @@ import Foundation
 import Tensors
 
 /// How a token is chosen from logits.
-public struct Sampler: Codable, Equatable, Sendable {
+public struct Sampler: Equatable, Sendable {
   /// What logits are divided by; 0 takes the most probable token.
   public let temperature: Double
   /// How many tokens may be drawn at most; nil for all.

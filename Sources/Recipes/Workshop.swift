@@ -244,5 +244,5 @@ private func standardCorpus() throws -> URL {
 
 /// FNV-1a of a text's bytes.
 func checksum(_ text: String) -> UInt64 {
-  text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+  checksum(text.utf8.lazy.map { UInt64($0) })
 }

@@ -36,15 +36,10 @@ public func causalConvolution(_ x: Tensor, weight: Tensor, bias: Tensor, past: T
       to.update(from: start, count: C)
       let t = row % T
       let missing = max(0, K - 1 - t)
-      if let past {
-        let before = past.base + (row / T * (K - 1) + t) * C
-        for k in 0..<missing {
-          let (from, tap) = (before + k * C, w + k * C)
-          for c in 0..<C { to[c] += tap[c] * from[c] }
-        }
-      }
-      for k in missing..<K {
-        let (from, tap) = (source + (row - (K - 1) + k) * C, w + k * C)
+      // The first taps look at the past, if there is one; the others at x.
+      let before = past.map { $0.base + (row / T * (K - 1) + t) * C }
+      for k in (before == nil ? missing : 0)..<K {
+        let (from, tap) = (k < missing ? before! + k * C : source + (row - (K - 1) + k) * C, w + k * C)
         for c in 0..<C { to[c] += tap[c] * from[c] }
       }
     }

@@ -44,6 +44,15 @@ func gemmInPiece(
   #endif
 }
 
+/// Writes the same numbers to each row of a matrix in memory.
+@inline(__always)
+private func fillRows(
+  _ target: UnsafeMutablePointer<Scalar>, _ rows: Int, _ columns: Int, stride: Int,
+  with numbers: UnsafePointer<Scalar>
+) {
+  for row in 0..<rows { (target + row * stride).update(from: numbers, count: columns) }
+}
+
 /// Multiplications in one piece of a product: below it a second core does not pay.
 private let pieceOfProduct = 2_000_000
 
@@ -68,7 +77,7 @@ func gemm(
       target += range.lowerBound
       start = start.map { $0 + range.lowerBound }
     }
-    if let start { for row in 0..<rows { (target + row * stride).update(from: start, count: columns) } }
+    start.map { fillRows(target, rows, columns, stride: stride, with: $0) }
     gemmInPiece(rows, columns, k, left, right, into: target, stride: stride, keep: start == nil ? 0 : 1)
   }
 }
@@ -144,7 +153,7 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor?) -> Tensor {
   let target = result.fresh
   if rows <= fewRows {
     // A few tokens that are being written.
-    if let bias { for row in 0..<rows { (target + row * outputs).update(from: bias.base, count: outputs) } }
+    bias.map { fillRows(target, rows, outputs, stride: outputs, with: $0.base) }
     let width = max(1, smallResult / max(1, rows))
     for first in stride(from: 0, to: outputs, by: width) {
       var some = right

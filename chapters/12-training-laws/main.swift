@@ -34,9 +34,18 @@ func scaled(_ steps: [Int]) -> [Int] { steps.map(chapter.options.scaled) }
 struct Law {
   let name: String, early: String, unit: String
   let totals: [Int], amounts: [Int], rates: [Double]
-  let arm: (_ amount: Int, _ total: Int, _ rate: Double) -> StudyArm
+  let stages: (early: StudyArm.Stage.Kind, late: StudyArm.Stage.Kind), earlyRate: Double
   let choosing: (StudyResult) -> Double
   let reported: (StudyResult) -> Double
+
+  func arm(_ amount: Int, _ total: Int, _ rate: Double) -> StudyArm {
+    StudyArm(
+      .phiMamba,
+      [
+        .init(stages.early, steps: amount, rate: earlyRate),
+        .init(stages.late, steps: total - amount, rate: rate),
+      ])
+  }
 
   /// The arms with their totals and amounts.
   var places: [(amount: Int, total: Int)] {
@@ -48,27 +57,15 @@ let orientationLaw = Law(
   name: "1 to 2", early: "stage 1", unit: "L2 distance of the mixers' outputs",
   totals: scaled(chapter.isQuick ? [20, 60] : [75, 150, 300]),
   amounts: scaled(chapter.isQuick ? [0, 6, 15, 30] : [0, 8, 20, 40, 80, 160]), rates: [6e-3, 1.2e-2, 2.4e-2],
-  arm: { amount, total, rate in
-    StudyArm(
-      .phiMamba,
-      [
-        .init(.orientation, steps: amount, rate: recipe.orientationRate),
-        .init(.alignment, steps: total - amount, rate: rate),
-      ])
-  }, choosing: { $0.hiddenDistance!.choosing }, reported: { $0.hiddenDistance!.reported })
+  stages: (.orientation, .alignment), earlyRate: recipe.orientationRate,
+  choosing: { $0.hiddenDistance!.choosing }, reported: { $0.hiddenDistance!.reported })
 
 let alignmentLaw = Law(
   name: "2 to 3", early: "stage 2", unit: "held-out perplexity",
   totals: scaled(chapter.isQuick ? [30, 60] : [100, 200, 400]),
   amounts: scaled(chapter.isQuick ? [0, 6, 15, 30] : [0, 10, 25, 50, 100, 200]), rates: [7.5e-4, 1.5e-3, 3e-3],
-  arm: { amount, total, rate in
-    StudyArm(
-      .phiMamba,
-      [
-        .init(.alignment, steps: amount, rate: recipe.alignmentRate),
-        .init(.distillation, steps: total - amount, rate: rate),
-      ])
-  }, choosing: { exp($0.choosingLoss) }, reported: { exp($0.loss) })
+  stages: (.alignment, .distillation), earlyRate: recipe.alignmentRate,
+  choosing: { exp($0.choosingLoss) }, reported: { exp($0.loss) })
 
 /// What came of a law: for each place the results over seeds.
 struct Outcome {
