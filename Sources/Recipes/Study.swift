@@ -5,14 +5,13 @@
 // depends on: arm, seed, recipe, text, number type. A study that is interrupted takes up where it
 // was, less the jobs that were under way; one that is run again only reads.
 //
-// Two students side by side share the cores without waiting for one another inside a step; the
+// Two students side by side have a core each, so that no step waits for another (`Tensors/Crew.swift`); the
 // numbers are the same, since what a kernel computes does not depend on how many threads there are.
 //
 // Read before: `StudyArm.swift`, `Workshop.swift`. Read next: `RateSweep.swift`.
 
 import Checkpoints
 import Corpora
-import Dispatch
 import Distillation
 import Foundation
 import Gradients
@@ -76,7 +75,7 @@ public struct Study {
     let state = Mutex<(next: Int, steps: Int, results: [Job: StudyResult], error: (any Error)?)>((0, 0, [:], nil))
     // The models are not marked as safe to share: teachers are only read, and each student is one thread's.
     nonisolated(unsafe) let study = self
-    DispatchQueue.concurrentPerform(iterations: min(jobs.count, ProcessInfo.processInfo.activeProcessorCount)) { _ in
+    onAllCores(min(jobs.count, ProcessInfo.processInfo.activeProcessorCount)) { _ in
       while true {
         let index: Int? = state.withLock { state in
           guard state.next < jobs.count, state.error == nil else { return nil }

@@ -21,7 +21,7 @@ protocol Binary: Sendable {
 func map<F: Unary>(_ x: Tensor, cost: Int = 1, _ f: F) -> Tensor {
   let result = Tensor(uninitialised: x.shape)
   let (source, target) = (x.base, result.fresh)
-  Parallel.ranges(x.count, grain: Parallel.elementGrain / cost) { range in
+  Parallel.ranges(x.count, grain: Parallel.grain / cost) { range in
     for index in range { target[index] = f(source[index]) }
   }
   withExtendedLifetime(x) {}
@@ -33,7 +33,7 @@ func zip<F: Binary>(_ x: Tensor, _ y: Tensor, cost: Int = 1, _ f: F) -> Tensor {
   precondition(x.shape == y.shape, "the shapes \(x.shape) and \(y.shape) differ")
   let result = Tensor(uninitialised: x.shape)
   let (left, right, target) = (x.base, y.base, result.fresh)
-  Parallel.ranges(x.count, grain: Parallel.elementGrain / cost) { range in
+  Parallel.ranges(x.count, grain: Parallel.grain / cost) { range in
     for index in range { target[index] = f(left[index], right[index]) }
   }
   withExtendedLifetime((x, y)) {}
@@ -55,7 +55,7 @@ func combine<F: Binary>(_ x: Tensor, _ y: Tensor, _ f: F) -> Tensor {
   // The innermost axis in a loop of its own, the others as the digits of a counter.
   let width = shape.rank == 0 ? 1 : shape[-1]
   let (stepX, stepY) = (strideX.last ?? 0, strideY.last ?? 0)
-  Parallel.ranges(result.count / width, grain: max(1, Parallel.elementGrain / width)) { rows in
+  Parallel.ranges(result.count / width, grain: max(1, Parallel.grain / width)) { rows in
     for row in rows {
       var (rest, offsetX, offsetY) = (row, 0, 0)
       var axis = shape.rank - 2

@@ -41,7 +41,7 @@ extension Tensor {
     let addend = b.base
     a.withMutableElements { target in
       nonisolated(unsafe) let target = target
-      Parallel.ranges(count, grain: Parallel.elementGrain) { range in
+      Parallel.ranges(count, grain: Parallel.grain) { range in
         for index in range { target[index] += addend[index] }
       }
     }

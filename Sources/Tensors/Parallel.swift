@@ -5,16 +5,15 @@
 // is the same to the last bit on each run. OpenBLAS itself stays on one thread: our pieces bring
 // the parallelism, and two levels of it would get into each other's way.
 //
-// Read before: `Tensor.swift`. Used by every kernel.
-
-import Dispatch
+// A loop is worth it from about three microseconds on, since the threads that help are awake
+// (`Crew.swift`).
+//
+// Read before: `Tensor.swift`. Read next: `Crew.swift`. Used by every kernel.
 
 /// How loops are cut.
 enum Parallel {
   /// Elements of cheap work (an addition) below which a loop stays in one piece.
-  static let grain = 65_536
-  /// The same for loops whose elements have nothing to do with one another.
-  static let elementGrain = 24_576
+  static let grain = 8192
   /// The largest number of pieces of one loop: a few per core, so that a core that is held up does not hold up all.
   static let maximalPieces = 4
 
@@ -31,19 +30,24 @@ enum Parallel {
     if pieces == 1 { return body(0..<count) }
     withoutActuallyEscaping(body) { escaping in
       nonisolated(unsafe) let body = escaping  // Each piece writes to places of its own.
-      DispatchQueue.concurrentPerform(iterations: pieces) { piece in
+      Crew.shared.perform(pieces) { piece in
         body((count * piece / pieces)..<(count * (piece + 1) / pieces))
       }
     }
   }
 
-  /// Calls `body` with each index in 0..<count, on all cores; for items that are worth some ten microseconds each.
+  /// Calls `body` with each index in 0..<count, on all cores, if all of it is worth two pieces.
   @inline(__always)
   static func each(_ count: Int, workPerItem: Int, _ body: (Int) -> Void) {
     if count * workPerItem < 2 * grain || count == 1 { return (0..<count).forEach(body) }
     withoutActuallyEscaping(body) { escaping in
       nonisolated(unsafe) let body = escaping  // Each piece writes to places of its own.
-      DispatchQueue.concurrentPerform(iterations: count) { body($0) }
+      Crew.shared.perform(count) { body($0) }
     }
   }
 }
+
+/// Calls `body` with each index in 0..<count, on all cores and in any order; the loops inside `body` stay on its core.
+///
+/// For work that comes in large parts with nothing to do with one another, such as the training of several models.
+public func onAllCores(_ count: Int, _ body: @Sendable (Int) -> Void) { Crew.shared.perform(count, body) }

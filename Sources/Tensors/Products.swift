@@ -54,7 +54,7 @@ private func fillRows(
 }
 
 /// Multiplications in one piece of a product: below it a second core does not pay.
-private let pieceOfProduct = 2_000_000
+private let pieceOfProduct = 250_000
 
 /// result[m, n] = left[m, k] · right[k, n], on all cores; with `start` each row begins as that row of n numbers.
 func gemm(

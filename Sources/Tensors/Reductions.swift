@@ -162,8 +162,8 @@ func columnSums(_ x: Tensor, width: Int) -> Tensor {
   if width == 0 { return Tensor.zeros([0]) }
   let rows = x.count / width
   let source = x.base
-  // Each piece sums its own rows; then the pieces are added in their order.
-  let pieces = Parallel.pieces(x.count, grain: Parallel.grain)
+  // Each piece sums its own rows; then the pieces are added in their order. Long pieces: each costs a row of sums.
+  let pieces = Parallel.pieces(x.count, grain: 8 * Parallel.grain)
   let partial = Tensor(repeating: 0, shape: [pieces, width])
   let target = partial.fresh
   Parallel.each(pieces, workPerItem: x.count / pieces) { piece in
