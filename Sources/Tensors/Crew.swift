@@ -4,8 +4,13 @@
 // be worth sharing, such a loop must find its helpers awake: to wake a sleeping thread took 30 to 50
 // microseconds here, so that Dispatch's `concurrentPerform`, which wakes them for each loop, made two
 // pieces of 15 microseconds slower than one after the other. So the crew's threads stay awake for a
-// little after each job (0.2 milliseconds) and look for the next; only then do they sleep. While they
-// wait they offer their core to whoever else wants it.
+// little after each job (0.2 milliseconds) and look for the next; only then do they sleep.
+//
+// They look without offering their core to others. That is impolite, and has a reason: a helper that
+// is started on the core of the thread it should help, and yields to it again and again, looks to the
+// system like a thread at rest and is left there, so that both took turns on one core for seconds. One
+// that keeps its core for its 0.2 milliseconds finds nothing to do, sleeps, and is woken on a core
+// that is free.
 //
 //     two pieces of    one after the other    concurrentPerform    crew
 //          1.5 µs              3 µs                 3–6 µs         1.7 µs
@@ -43,8 +48,8 @@ package final class Crew: @unchecked Sendable {
 
   private let sleeping = Atomic<Int>(0)
   private let alarm = DispatchSemaphore(value: 0)
-  /// How often a thread offers its core, at half a microsecond each, before it sleeps.
-  private static let patience = 400
+  /// How long a thread looks for the next job before it sleeps.
+  private static let patience = Duration.microseconds(200)
 
   /// A crew for the rest of the program's life.
   package init(threads: Int) {
@@ -71,7 +76,12 @@ package final class Crew: @unchecked Sendable {
       // Whoever went to sleep before this store is counted here; whoever counts itself after it looks once more.
       for _ in 0..<sleeping.exchange(0, ordering: .sequentiallyConsistent) { alarm.signal() }
       work()
-      while !isSeen({ done.load(ordering: .acquiring) == count }) {}
+      var looks = 0
+      while done.load(ordering: .acquiring) < count {
+        looks += 1
+        // Whoever has the last item may need this core for it.
+        if looks.isMultiple(of: 1024) { sched_yield() }
+      }
       self.body = nil
     }
     isBusy.store(false, ordering: .releasing)
@@ -100,30 +110,25 @@ package final class Crew: @unchecked Sendable {
   @inline(never)
   private func perform(_ item: Int) { body!(item) }
 
-  /// Whether a condition comes true while a thread offers its core a number of times.
-  @inline(__always)
-  private func isSeen(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<Crew.patience {
-      for _ in 0..<64 where condition() { return true }
-      sched_yield()
-    }
-    return false
-  }
-
   /// The life of one of the threads.
   private func help() {
-    func isWorkOpen() -> Bool {
-      let seen = taken.load(ordering: .sequentiallyConsistent)
-      return seen & 0xffff_ffff < seen >> 32
-    }
     while true {
       work()
-      if isSeen(isWorkOpen) { continue }
+      let end = ContinuousClock.now + Crew.patience
+      while !isWorkOpen, ContinuousClock.now < end {
+        for _ in 0..<16 where isWorkOpen { break }
+      }
+      if isWorkOpen { continue }
       sleeping.add(1, ordering: .sequentiallyConsistent)
       // What was opened in between has perhaps not counted us.
-      if isWorkOpen() && withdraw() { continue }
+      if isWorkOpen && withdraw() { continue }
       alarm.wait()
     }
+  }
+
+  private var isWorkOpen: Bool {
+    let seen = taken.load(ordering: .sequentiallyConsistent)
+    return seen & 0xffff_ffff < seen >> 32
   }
 
   /// Takes one from the number of sleepers, unless they have been called already.
