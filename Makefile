@@ -12,7 +12,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := main
-.PHONY: main help deps build chapters chapter test test-float test-gradients mutants lint floors bench clean expected
+.PHONY: main help deps build chapters chapter test test-float test-gradients mutants lint floors bench cost clean expected
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
@@ -143,6 +143,9 @@ bench: build ## time optimiser steps and kernels beside PyTorch: make bench PYTH
 	$(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON) --check
 	$(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON)
 	$(PYTHON) Benchmarks/kernels_compare.py --swift $(BIN)/bench-kernels --python $(PYTHON) --out $(OUT)/bench
+
+cost: build ## what a step costs, kernel by kernel against the machine's ceilings, and how it grows: out/bench-cost
+	@$(BIN)/bench-cost --out $(OUT) $(if $(QUICK),--quick) $(ARGS)
 
 # ---- What comes from outside
 

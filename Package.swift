@@ -109,11 +109,19 @@ let package = Package(
 
     .executableTarget(name: "count-mutants", path: "Tests/Mutants", exclude: ["equivalents.md"]),
 
+    .target(
+      name: "Exercise",
+      dependencies: ["Tensors", "Gradients", "Models", "Training", "Distillation", "Recipes", "Checkpoints"],
+      path: "Benchmarks/exercise"),
     .executableTarget(
-      name: "bench-steps",
+      name: "bench-steps", dependencies: ["Exercise", "Tensors", "Notebook"], path: "Benchmarks/steps"),
+    .executableTarget(
+      name: "bench-cost",
       dependencies: [
-        "Tensors", "Gradients", "Layers", "Models", "Training", "Distillation", "Recipes", "Checkpoints", "Notebook",
-      ], path: "Benchmarks/steps"),
+        "Exercise", "Tensors", "Gradients", "Layers", "Models", "Training", "Distillation", "Recipes", "Plots",
+        "Notebook",
+      ],
+      path: "Benchmarks/cost", swiftSettings: [.defaultIsolation(MainActor.self)]),
     .executableTarget(
       name: "bench-kernels", dependencies: ["Tensors", "Gradients", "Notebook"], path: "Benchmarks/kernels"),
 

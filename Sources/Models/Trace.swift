@@ -14,37 +14,54 @@ import Layers
 import Tensors
 
 /// What a block did with one batch.
-public struct BlockTrace {
+///
+/// Each part is computed when it is first asked for, and kept: nobody pays for the output of the last block who only
+/// wants its matrix. The parameters are those of that moment.
+public final class BlockTrace {
   /// u[l], the state that entered the block, [B, T, D].
   public let input: Variable
   /// LN u[l], what mixer and MLP read, [B, T, D].
   public let mixerInput: Variable
+  private let block: Block
+  private let keepsMatrix: Bool
+  private var mixed: (output: Variable, matrix: Variable?)?
+  private lazy var matrixAlone = block.mixer.matrix(mixerInput)
+
+  fileprivate init(_ block: Block, _ x: Variable, keepingMatrix: Bool) {
+    (self.block, input, mixerInput, keepsMatrix) = (block, x, block.inputNorm(x), keepingMatrix)
+  }
+
   /// The matrix of each head, [B, H, T, T]; nil if it was not asked for.
-  public let matrix: Variable?
+  public var matrix: Variable? {
+    if !keepsMatrix { return nil }
+    return mixed?.matrix ?? matrixAlone
+  }
+
   /// The mixer's output after its output projection, [B, T, D].
-  public let mixerOutput: Variable
+  public var mixerOutput: Variable {
+    if let mixed { return mixed.output }
+    let now = keepsMatrix ? block.mixer.outputAndMatrix(mixerInput) : (output: block.mixer(mixerInput), matrix: nil)
+    mixed = now
+    return now.output
+  }
+
   /// u[l + 1], the state that left the block, before any final norm, [B, T, D].
-  public let output: Variable
+  public private(set) lazy var output = input + mixerOutput + block.mlp(mixerInput)
 }
 
 extension Block {
   /// A pass that keeps what happens on the way.
   public func trace(_ x: Variable, keepingMatrix: Bool = true) -> BlockTrace {
-    let u = inputNorm(x)
-    let mixed = keepingMatrix ? mixer.outputAndMatrix(u) : (output: mixer(u), matrix: nil)
-    return BlockTrace(
-      input: x, mixerInput: u, matrix: mixed.matrix, mixerOutput: mixed.output, output: x + mixed.output + mlp(u))
+    BlockTrace(self, x, keepingMatrix: keepingMatrix)
   }
 }
 
 extension LanguageModel {
   /// A pass through all blocks that keeps what happens in each: B rows of T tokens → a trace for each block.
   public func trace(_ tokens: Tokens, keepingMatrices: Bool = true) -> [BlockTrace] {
-    var u = embedding(tokens)
-    return blocks.map { block in
-      let trace = block.trace(u, keepingMatrix: keepingMatrices)
-      u = trace.output
-      return trace
+    blocks.reduce(into: []) { traces, block in
+      let u = traces.last?.output ?? embedding(tokens)
+      traces.append(block.trace(u, keepingMatrix: keepingMatrices))
     }
   }
 

@@ -87,6 +87,13 @@ package final class Crew: @unchecked Sendable {
     isBusy.store(false, ordering: .releasing)
   }
 
+  /// Calls `body` while no job begins: who asks for one in the meantime does its items alone.
+  package func resting<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let isOurs = isBusy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
+    defer { if isOurs { isBusy.store(false, ordering: .releasing) } }
+    return try body()
+  }
+
   /// Takes items and does them until none is left.
   private func work() {
     while let item = take() {

@@ -26,7 +26,12 @@ enum Parallel {
   /// `body` must not depend on the order in which the ranges are done.
   @inline(__always)
   static func ranges(_ count: Int, grain: Int = grain, _ body: (Range<Int>) -> Void) {
-    let pieces = pieces(count, grain: grain)
+    ranges(count, pieces: pieces(count, grain: grain), body)
+  }
+
+  /// The same with a number of pieces that is given.
+  @inline(__always)
+  static func ranges(_ count: Int, pieces: Int, _ body: (Range<Int>) -> Void) {
     if pieces == 1 { return body(0..<count) }
     withoutActuallyEscaping(body) { escaping in
       nonisolated(unsafe) let body = escaping  // Each piece writes to places of its own.
@@ -51,3 +56,8 @@ enum Parallel {
 ///
 /// For work that comes in large parts with nothing to do with one another, such as the training of several models.
 public func onAllCores(_ count: Int, _ body: @Sendable (Int) -> Void) { Crew.shared.perform(count, body) }
+
+/// Calls `body` while every loop stays on the thread it is in: where the work of one core is to be measured.
+public func onOneCore<Result>(_ body: () throws -> Result) rethrows -> Result {
+  try Crew.shared.resting(body)
+}

@@ -54,7 +54,10 @@ private func fillRows(
 }
 
 /// Multiplications in one piece of a product: below it a second core does not pay.
-private let pieceOfProduct = 250_000
+private let smallestPiece = 250_000
+/// Each piece copies the factor that all pieces share into the order in which OpenBLAS wants it; so two pieces do until
+/// they have this many multiplications.
+private let largestOfTwo = 32_000_000
 
 /// result[m, n] = left[m, k] · right[k, n], on all cores; with `start` each row begins as that row of n numbers.
 func gemm(
@@ -63,8 +66,8 @@ func gemm(
 ) {
   let splitsRows = m >= n
   let length = splitsRows ? m : n
-  let grain = max(16, pieceOfProduct / max(1, m * n * k / max(1, length)))
-  Parallel.ranges(length, grain: grain) { range in
+  let pieces = min(Parallel.pieces(length, grain: 16), m * n * k / smallestPiece, max(2, m * n * k / largestOfTwo))
+  Parallel.ranges(length, pieces: max(1, pieces)) { range in
     var (left, right, target, start) = (left, right, result, start)
     var (rows, columns) = (m, n)
     if splitsRows {

@@ -242,7 +242,9 @@ let costs = chapter.metrics("costs", columns: ["form", "T", "seconds", "MB"])
 for T in lengths {
   let x = (0..<3).map { _ in Tensor.normal([1, T, 1, headWidth], using: &random) }
   func run(_ form: Int) -> Tensor { forms[form].run(x[0], x[1], x[2]) }
-  let timing = time(repetitions: 5, atLeast: 0.5, on: .processor, { _ = run(0) }, { _ = run(1) }, { _ = run(2) })
+  let timing = onOneCore {
+    time(repetitions: 5, atLeast: 0.5, on: .processor, { _ = run(0) }, { _ = run(1) }, { _ = run(2) })
+  }
   for form in forms.indices {
     let (peak, output) = MemoryStatistics.peak { run(form) }
     seconds[form].append(timing.minima[form])

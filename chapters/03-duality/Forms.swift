@@ -88,9 +88,11 @@ struct Form {
   }
 }
 
-/// The least seconds of processor time of each form on a layer, in turns.
+/// The least seconds that one core needs for each form on a layer, in turns.
 func seconds(_ forms: [Form], on layer: Layer, atLeast: Double) -> [Double] {
-  time(repetitions: 3, atLeast: atLeast, on: .processor, forms.map { form in { _ = form.run(layer) } }).minima
+  onOneCore {
+    time(repetitions: 3, atLeast: atLeast, on: .processor, forms.map { form in { _ = form.run(layer) } }).minima
+  }
 }
 
 // ## Two forms, and one form over lengths

@@ -1,0 +1,284 @@
+// # bench-cost
+//
+// What a step costs, what it would have to cost, and how that grows. No other program is needed.
+//
+//     1  the step of a teacher and that of a student (stage 3), kernel by kernel, each timed alone
+//     2  time and memory of a step against T, D, L and B
+//     3  the chunked algorithm to 65,536 tokens
+//     4  what the tape adds to an operation
+//     5  a token that is written
+//
+// Two ceilings are measured: arithmetic, by the faster of two products of matrices (512², 1024²), and
+// memory, by the sum of two arrays that no cache holds.
+//
+// Read before: `Parts.swift`, `../exercise/Exercise.swift`.
+
+import Exercise
+import Foundation
+import Gradients
+import Models
+import Notebook
+import Plots
+import Recipes
+import Tensors
+
+let chapter = Chapter(
+  "bench-cost", question: "What does a step cost, and how does it grow?",
+  duration: "1 to 2 minutes; half of that with --quick")
+let repetitions = chapter.isQuick ? 7 : 21
+
+/// The median seconds of some work, after one time for warmth.
+func seconds(_ repetitions: Int, _ body: @escaping () -> Void) -> Double {
+  time(repetitions: repetitions, body).medians[0]
+}
+
+// MARK: - The ceilings
+
+chapter.section("0. The ceilings of this machine")
+let squares = [512, 1024].map { Tensor(repeating: 0.5, shape: [$0, $0]) }
+let long = Tensor(repeating: 0.5, shape: [8_000_000])
+let arithmetic = squares.map { x in 2 * pow(Double(x.shape[0]), 3) / seconds(repetitions) { _ = matmul(x, x) } }
+  .max()!
+let bandwidth = Double(3 * long.count * MemoryLayout<Scalar>.stride) / seconds(repetitions) { _ = long + long }
+show("arithmetic, GFLOP/s", arithmetic / 1e9, digits: 3)
+show("memory, GB/s", bandwidth / 1e9, digits: 3)
+
+// MARK: - Kernel by kernel
+
+/// A step and the kernels that it consists of.
+struct Step {
+  let title: String
+  let kind: Kind
+  let parts: [Part]
+  /// Median seconds of the whole.
+  let seconds: Double
+}
+
+let recipe = Recipe.standard
+let parts = Parts(recipe, V: charactersOfKJV)
+
+func step(_ title: String, _ kind: Kind, _ kernels: ([Part], [Part]) -> [Part]) throws -> Step {
+  let stepper = try Stepper(kind)
+  _ = try stepper.time(5)
+  let all = kernels(parts.teacher(backward: kind == .teacher), kind == .teacher ? [] : parts.student())
+  let optimiser = parts.optimiser(stepper.trained)
+  return Step(
+    title: title, kind: kind, parts: all + [parts.loss(againstTeacher: kind == .stage3), optimiser],
+    seconds: median(try stepper.time(4 * repetitions)) / 1000)
+}
+
+let details = chapter.metrics(
+  "kernels", columns: ["step", "kernel", "calls", "operations", "bytes", "seconds", "floor"])
+
+func report(_ step: Step) {
+  struct Sum { var calls = 0, operations = 0, bytes = 0, seconds = 0.0, floor = 0.0 }
+  var sums: [Part.Family: Sum] = [:]
+  var (atMemoryCeiling, total) = (0.0, Sum())
+  func add(_ part: Part, _ time: Double, _ floor: Double, to sum: inout Sum) {
+    sum.calls += part.count
+    sum.operations += part.count * part.operations
+    sum.bytes += part.count * part.bytes
+    sum.seconds += Double(part.count) * time
+    sum.floor += Double(part.count) * floor
+  }
+  for part in step.parts {
+    let time = seconds(repetitions, part.run)
+    let floor = max(Double(part.operations) / arithmetic, Double(part.bytes) / bandwidth)
+    add(part, time, floor, to: &sums[part.family, default: Sum()])
+    add(part, time, floor, to: &total)
+    if part.family != .product, part.family != .stateSpace, Double(part.bytes) / time >= 0.8 * bandwidth {
+      atMemoryCeiling += Double(part.count) * time
+    }
+    details.add(step.title, part.name, part.count, part.operations, part.bytes, time, floor)
+  }
+  func row(_ name: String, _ sum: Sum) -> [String] {
+    [
+      name, "\(sum.calls)", number(Double(sum.operations) / 1e9, digits: 3),
+      number(Double(sum.bytes) / 1e6, digits: 3),
+      number(1000 * sum.floor, digits: 3), number(1000 * sum.seconds, digits: 3),
+      "\(number(100 * sum.seconds / step.seconds, decimals: 0)) %",
+      number(Double(sum.operations) / sum.seconds / 1e9, digits: 3),
+      number(Double(sum.bytes) / sum.seconds / 1e9, digits: 3),
+    ]
+  }
+  volatileTable(
+    ["\(step.title)", "calls", "GFLOP", "MB", "floor, ms", "ms", "of the step", "GFLOP/s", "GB/s"],
+    rows: Part.Family.allCases.filter { sums[$0] != nil }.map { row($0.rawValue, sums[$0]!) } + [row("all", total)])
+  show("\(step.title): the whole step, ms", 1000 * step.seconds, digits: 3)
+  let speed = Double(sums[.product]!.operations) / sums[.product]!.seconds / arithmetic
+  let busy = sums[.product]!.seconds + (sums[.stateSpace]?.seconds ?? 0) + atMemoryCeiling
+  check("\(step.title): products reach half of the arithmetic ceiling", speed, atLeast: 0.5, digits: 3)
+  check(
+    "\(step.title): part of the step in products, or as fast as memory allows", busy / step.seconds, atLeast: 0.6,
+    digits: 3)
+  check(
+    "\(step.title): its kernels, timed alone, make up the step: relative difference",
+    abs(total.seconds / step.seconds - 1), atMost: 0.25, digits: 2)
+}
+
+chapter.section("1. Kernel by kernel")
+chapter.say(
+  """
+  The sizes are those of the standard recipe. MB and GFLOP are what a kernel has to move and to compute at least, \
+  and the floor is the time that this takes at the ceilings. A kernel whose tensors are still in a cache can be \
+  faster than memory. Each kernel is timed alone, in the step it finds its arguments where others have left them.
+  """)
+report(attempt { try step("teacher", .teacher) { teacher, _ in teacher } })
+report(attempt { try step("stage 3", .stage3) { teacher, student in teacher + student } })
+
+// MARK: - Growth
+
+chapter.section("2. Growth")
+
+/// Seconds and bytes of one step.
+func costs(_ recipe: Recipe, _ kind: Kind) throws -> (seconds: Double, bytes: Double) {
+  let stepper = try Stepper(kind, recipe)
+  _ = try stepper.time(2)
+  let peak = try MemoryStatistics.peak { try stepper.time(1) }.bytes
+  return (try stepper.time(chapter.isQuick ? 3 : 7).min()! / 1000, Double(peak))
+}
+
+struct Scan {
+  let axis: String
+  let values: [Int]
+  let change: (inout Recipe, Int) -> Void
+}
+
+let scans = [
+  Scan(axis: "T", values: [64, 128, 256, 512]) { $0.T = $1 },
+  Scan(axis: "D", values: [48, 96, 192, 384]) { $0.D = $1 },
+  Scan(axis: "L", values: [2, 4, 8, 16]) { $0.L = $1 },
+  Scan(axis: "B", values: [2, 4, 8, 16]) { $0.B = $1 },
+]
+var growth: [String: (time: PowerLaw, memory: PowerLaw)] = [:]
+var growthRows: [[String]] = []
+let scanned = chapter.metrics("growth", columns: ["step", "axis", "value", "seconds", "bytes"])
+for kind in [Kind.teacher, .stage3] {
+  for scan in scans {
+    let measured = scan.values.map { value in
+      attempt {
+        var changed = recipe
+        changed.B = 4
+        scan.change(&changed, value)
+        let cost = try costs(changed, kind)
+        scanned.add(kind.rawValue, scan.axis, value, cost.seconds, cost.bytes)
+        return cost
+      }
+    }
+    let x = scan.values.map { Double($0) }
+    let laws = (PowerLaw(x: x, y: measured.map(\.seconds)), PowerLaw(x: x, y: measured.map(\.bytes)))
+    growth["\(kind.rawValue) \(scan.axis)"] = laws
+    growthRows.append([
+      kind.rawValue, scan.axis, "\(scan.values[0]) to \(scan.values.last!)", laws.0.text, laws.1.text,
+    ])
+  }
+}
+volatileTable(["step", "of", "from", "exponent of time", "exponent of memory"], rows: growthRows)
+for kind in [Kind.teacher, .stage3] {
+  func law(_ axis: String) -> (time: PowerLaw, memory: PowerLaw) { growth["\(kind.rawValue) \(axis)"]! }
+  for axis in ["L", "B"] {
+    check("\(kind.rawValue): time grows no faster than \(axis)", law(axis).time.exponent, atMost: 1.1, digits: 3)
+    check("\(kind.rawValue): so does memory", law(axis).memory.exponent, atMost: 1.05, digits: 3)
+  }
+  check("\(kind.rawValue): time grows slower than D²", law("D").time.exponent, lessThan: 2, digits: 3)
+  check(
+    "\(kind.rawValue): so does memory, of which the parameters have D²", law("D").memory.exponent, lessThan: 2,
+    digits: 3)
+  check("\(kind.rawValue): with T, time grows slower than T²", law("T").time.exponent, lessThan: 2, digits: 3)
+  check("\(kind.rawValue): memory as well", law("T").memory.exponent, lessThan: 2, digits: 3)
+}
+
+MemoryStatistics.releaseFreeBlocks()
+
+// MARK: - The chunked algorithm
+
+chapter.section("3. The chunked algorithm, to 65,536 tokens")
+let (H, P, N, Q) = (8, 64, 64, 64)
+func stateSpace(_ T: Int) -> [Tensor] {
+  var random = SeededGenerator(seed: 3)
+  func draw(_ width: Int) -> Tensor { .normal([1, T, H, width], deviation: 0.1, using: &random) }
+  return [draw(P), -1 * sigmoid(.normal([1, T, H], using: &random)), draw(N), draw(N), .ones([H])]
+}
+let lengths = [256, 1024, 4096, 16_384, 65_536]
+var (chunkTimes, chunkBytes) = ([Double](), [Double]())
+for T in lengths {
+  let x = stateSpace(T)
+  func run() -> SSDSequenceValue { ssdSequence(x[0], logDecay: x[1], b: x[2], c: x[3], d: x[4], Q: Q) }
+  chunkTimes.append(time(repetitions: 5, atLeast: chapter.isQuick ? 0.3 : 1, { _ = run() }).medians[0])
+  chunkBytes.append(Double(MemoryStatistics.peak { _ = run() }.bytes))
+}
+volatileTable(
+  ["T", "ms", "µs a token", "MB beside the inputs"],
+  rows: lengths.indices.map {
+    [
+      "\(lengths[$0])", number(1e3 * chunkTimes[$0], digits: 3),
+      number(1e6 * chunkTimes[$0] / Double(lengths[$0]), digits: 3), number(chunkBytes[$0] / 1e6, digits: 4),
+    ]
+  })
+let line = PowerLaw(x: lengths.map { Double($0) }, y: chunkTimes)
+show("exponent of time", line.text)
+check("time is linear in T: |exponent − 1|", abs(line.exponent - 1), within: 0.1)
+let slope = (chunkBytes.last! - chunkBytes[2]) / Double(lengths.last! - lengths[2])
+let expected = Double((H * P + H * N * P / Q) * MemoryLayout<Scalar>.stride)
+show("bytes a token: output and a state for each chunk", slope, digits: 6)
+check("memory grows by output and entering states: relative difference", slope / expected - 1, within: 0.01)
+chapter.plot(
+  Figure(
+    "The chunked algorithm, forward: H = 8, P = N = Q = 64",
+    panels: [
+      .lines(
+        LineChart(
+          "", x: Axis("T", unit: "token", logarithmic: true), y: Axis("time of a token", unit: "µs"),
+          series: [
+            Series(
+              "measured", x: lengths.map { Double($0) }, y: zip(lengths, chunkTimes).map { 1e6 * $1 / Double($0) },
+              style: .linePoints)
+          ], legend: .bottomRight))
+    ]), "chunked")
+
+// MARK: - The tape
+
+chapter.section("4. What the tape adds")
+let depth = 10_000
+let small = Tensor([1, 2, 3, 4])
+let plain = seconds(repetitions) {
+  var x = small
+  for _ in 0..<depth { x = -1 * x }
+  var back = x
+  for _ in 0..<depth { back = -1 * back }
+}
+let taped = seconds(repetitions) {
+  let leaf = Variable(leaf: small)
+  var x = leaf
+  for _ in 0..<depth { x = -1 * x }
+  _ = cotangents(of: x, seed: small, withRespectTo: [leaf])
+}
+let added = 1e6 * (taped - plain) / Double(depth)
+show("µs that an operation costs more on the tape, there and back", added, digits: 2)
+check("at most 2 µs", added, atMost: 2, digits: 2)
+
+// MARK: - Writing
+
+chapter.section("5. A token that is written")
+let exercise = Exercise()
+var writing: [[String]] = []
+for (name, model) in [("teacher", exercise.teacher), ("student", exercise.student)] {
+  for length in [128, 1024] {
+    let text = Tokens((0..<length).map { $0 * 7 % charactersOfKJV }, B: 1, T: length)
+    var state = model.emptyState()
+    let read = seconds(3) {
+      state = model.emptyState()
+      model.read(text, &state)
+    }
+    let one = Tokens([5], B: 1, T: 1)
+    let write = seconds(200) { model.read(one, &state) }
+    writing.append([
+      name, "\(length)", number(1e6 * read / Double(length), digits: 3), number(1e6 * write, digits: 3),
+      number(1 / write, digits: 3),
+    ])
+  }
+}
+volatileTable(
+  ["model", "tokens before", "reading, µs a token", "writing, µs a token", "tokens a second"], rows: writing)
+
+chapter.finish()
