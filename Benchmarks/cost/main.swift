@@ -229,17 +229,18 @@ let slope = (chunkBytes.last! - chunkBytes[2]) / Double(lengths.last! - lengths[
 let expected = Double((H * P + H * N * P / Q) * MemoryLayout<Scalar>.stride)
 show("bytes a token: output and a state for each chunk", slope, digits: 6)
 check("memory grows by output and entering states: relative difference", slope / expected - 1, within: 0.01)
+let perToken = zip(lengths, chunkTimes).map { 1e6 * $1 / Double($0) }
 chapter.plot(
   Figure(
     "The chunked algorithm, forward: H = 8, P = N = Q = 64",
     panels: [
       .lines(
         LineChart(
-          "", x: Axis("T", unit: "token", logarithmic: true), y: Axis("time of a token", unit: "µs"),
+          "", x: Axis("T", unit: "token", logarithmic: true),
+          y: Axis("time of a token", unit: "µs", range: 0...ceil(1.2 * perToken.max()!)),
           series: [
             Series(
-              "measured", x: lengths.map { Double($0) }, y: zip(lengths, chunkTimes).map { 1e6 * $1 / Double($0) },
-              style: .linePoints)
+              "measured", x: lengths.map { Double($0) }, y: perToken, style: .linePoints)
           ], legend: .bottomRight))
     ]), "chunked")
 
