@@ -118,8 +118,7 @@ let package = Package(
     .executableTarget(
       name: "bench-cost",
       dependencies: [
-        "Exercise", "Tensors", "Gradients", "Layers", "Models", "Training", "Distillation", "Recipes", "Plots",
-        "Notebook",
+        "Exercise", "Tensors", "Gradients", "Models", "Training", "Recipes", "Plots", "Notebook",
       ],
       path: "Benchmarks/cost", swiftSettings: [.defaultIsolation(MainActor.self)]),
     .executableTarget(

@@ -9,10 +9,6 @@
 //
 // Read before: `../exercise/Exercise.swift`. Read next: `main.swift`.
 
-import Exercise
-import Gradients
-import Layers
-import Models
 import Recipes
 import Tensors
 import Training
@@ -215,12 +211,13 @@ struct Parts {
       learningRate: 1e-3, beta1: 0.9, beta2: 0.95, step: 10, epsilon: 1e-8, weightDecay: 0.1, gradientScale: 1)
     let gradients = trained.map { $0.parameter.value }
     var (values, first, second) = (gradients, gradients, gradients.map { $0 * $0 })
-    let count = gradients.reduce(0) { $0 + $1.count }
+    let count = trained.reduce(0) { $0 + $1.count }
     return part("AdamW", .optimiser, 1, operations: 14 * count, numbers: 7 * count) {
-      for i in gradients.indices {
-        step.apply(
-          to: &values[i], gradient: gradients[i], firstMoment: &first[i], secondMoment: &second[i],
-          rows: 0..<(gradients[i].rank == 0 ? 1 : gradients[i].shape[0]))
+      for (i, part) in trained.enumerated() {
+        for rows in part.rows {
+          step.apply(
+            to: &values[i], gradient: gradients[i], firstMoment: &first[i], secondMoment: &second[i], rows: rows)
+        }
       }
     }
   }

@@ -49,7 +49,6 @@ show("memory, GB/s", bandwidth / 1e9, digits: 3)
 /// A step and the kernels that it consists of.
 struct Step {
   let title: String
-  let kind: Kind
   let parts: [Part]
   /// Median seconds of the whole.
   let seconds: Double
@@ -58,13 +57,12 @@ struct Step {
 let recipe = Recipe.standard
 let parts = Parts(recipe, V: charactersOfKJV)
 
-func step(_ title: String, _ kind: Kind, _ kernels: ([Part], [Part]) -> [Part]) throws -> Step {
+func step(_ title: String, _ kind: Kind, _ passes: [Part]) throws -> Step {
   let stepper = try Stepper(kind)
   _ = try stepper.time(5)
-  let all = kernels(parts.teacher(backward: kind == .teacher), kind == .teacher ? [] : parts.student())
-  let optimiser = parts.optimiser(stepper.trained)
   return Step(
-    title: title, kind: kind, parts: all + [parts.loss(againstTeacher: kind == .stage3), optimiser],
+    title: title,
+    parts: passes + [parts.loss(againstTeacher: kind == .stage3), parts.optimiser(stepper.trained)],
     seconds: median(try stepper.time(4 * repetitions)) / 1000)
 }
 
@@ -124,8 +122,8 @@ chapter.say(
   and the floor is the time that this takes at the ceilings. A kernel whose tensors are still in a cache can be \
   faster than memory. Each kernel is timed alone, in the step it finds its arguments where others have left them.
   """)
-report(attempt { try step("teacher", .teacher) { teacher, _ in teacher } })
-report(attempt { try step("stage 3", .stage3) { teacher, student in teacher + student } })
+report(attempt { try step("teacher", .teacher, parts.teacher(backward: true)) })
+report(attempt { try step("stage 3", .stage3, parts.teacher(backward: false) + parts.student()) })
 
 // MARK: - Growth
 
@@ -214,12 +212,13 @@ for T in lengths {
   chunkTimes.append(time(repetitions: 5, atLeast: chapter.isQuick ? 0.3 : 1, { _ = run() }).medians[0])
   chunkBytes.append(Double(MemoryStatistics.peak { _ = run() }.bytes))
 }
+let perToken = zip(lengths, chunkTimes).map { 1e6 * $1 / Double($0) }
 volatileTable(
   ["T", "ms", "µs a token", "MB beside the inputs"],
   rows: lengths.indices.map {
     [
       "\(lengths[$0])", number(1e3 * chunkTimes[$0], digits: 3),
-      number(1e6 * chunkTimes[$0] / Double(lengths[$0]), digits: 3), number(chunkBytes[$0] / 1e6, digits: 4),
+      number(perToken[$0], digits: 3), number(chunkBytes[$0] / 1e6, digits: 4),
     ]
   })
 let line = PowerLaw(x: lengths.map { Double($0) }, y: chunkTimes)
@@ -229,7 +228,6 @@ let slope = (chunkBytes.last! - chunkBytes[2]) / Double(lengths.last! - lengths[
 let expected = Double((H * P + H * N * P / Q) * MemoryLayout<Scalar>.stride)
 show("bytes a token: output and a state for each chunk", slope, digits: 6)
 check("memory grows by output and entering states: relative difference", slope / expected - 1, within: 0.01)
-let perToken = zip(lengths, chunkTimes).map { 1e6 * $1 / Double($0) }
 chapter.plot(
   Figure(
     "The chunked algorithm, forward: H = 8, P = N = Q = 64",
