@@ -32,10 +32,11 @@ public func matmul(_ a: Variable, _ b: Variable) -> Variable {
 public func linear(_ x: Variable, weight: Variable, bias: Variable? = nil) -> Variable {
   let (input, w) = (x.value, weight.value)
   let value = linear(input, weight: w, bias: bias?.value)
-  let ofInput: Input = (x, { matmul($0.asRows, w).reshaped(to: input.shape) })
-  let ofWeight: Input = (weight, { linearWeightPullback($0, x: input) })
-  guard let bias else { return Variable(value, by: .linear, from: ofInput, ofWeight) }
-  return Variable(value, by: .linear, from: ofInput, ofWeight, (bias, { sumOfRows($0) }))
+  var inputs: [AddingInput] = [
+    (x, { .product(rows: $0, matrix: w) }), (weight, { .whole(linearWeightPullback($0, x: input)) }),
+  ]
+  if let bias { inputs.append((bias, { .whole(sumOfRows($0)) })) }
+  return Variable(value, by: .linear, adding: inputs)
 }
 
 /// For each head, the inner products of all rows: q [B, T, H, P], k [B, S, H, P] → [B, H, T, S].

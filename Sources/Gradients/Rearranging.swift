@@ -68,7 +68,7 @@ extension Variable {
     let shape = self.shape
     return Variable(
       value.sliced(range, along: axis), by: .slice,
-      from: (self, { $0.padded(into: shape, at: range.lowerBound, along: axis) }))
+      adding: [(self, { .part($0, start: range.lowerBound, axis: axis, shape: shape) })])
   }
 
   /// Variables one after another along an axis; their other sizes must agree.

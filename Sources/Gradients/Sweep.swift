@@ -46,13 +46,45 @@ public func cotangents(of output: Variable, seed: Tensor, withRespectTo leaves: 
     if wanted.contains(ObjectIdentifier(node)) { found[ObjectIdentifier(node)] = cotangent }
     guard let pullback = node.pullback else { continue }
     for (parent, contribution) in zip(node.parents, pullback(cotangent)) {
-      if parent.cotangent == nil { parent.cotangent = contribution } else { parent.cotangent! += contribution }
+      contribution.add(to: &parent.cotangent)
       parent.pendingUses -= 1
       if parent.pendingUses == 0 { ready.append(parent) }
     }
   }
   return leaves.map { leaf in
     leaf.node.flatMap { found[ObjectIdentifier($0)] } ?? Tensor.zeros(leaf.shape)
+  }
+}
+
+/// What a pullback adds to the cotangent of an input.
+///
+/// The cotangent of what is used often is a sum. Where a use contributes a product or only some rows,
+/// these go straight into the sum, without a tensor of the input's shape for each use.
+enum Contribution {
+  /// A tensor of the input's shape.
+  case whole(Tensor)
+  /// The product of rows [..., k] and a matrix [k, n], for an input of shape [..., n].
+  case product(rows: Tensor, matrix: Tensor)
+  /// Zeros of the input's shape with this in the places from `start` on of an axis.
+  case part(Tensor, start: Int, axis: Int, shape: Shape)
+
+  /// Adds it to a sum; nil stands for zeros.
+  func add(to sum: inout Tensor?) {
+    switch self {
+    case .whole(let tensor):
+      if sum == nil { sum = tensor } else { sum! += tensor }
+    case .product(let rows, let matrix):
+      if sum == nil {
+        let outer = rows.shape.prefix(rows.shape.rank - 1)
+        sum = matmul(rows.asRows, matrix).reshaped(to: outer.appending(matrix.shape[1]))
+      } else {
+        sum!.add(rows, times: matrix)
+      }
+    case .part(let tensor, let start, let axis, let shape):
+      if sum == nil { sum = tensor.padded(into: shape, at: start, along: axis) } else {
+        sum!.add(tensor, at: start, along: axis)
+      }
+    }
   }
 }
 

@@ -79,6 +79,9 @@ public struct Variable {
 /// An input of a primitive with the pullback into it: from the result's cotangent to the input's.
 public typealias Input = (variable: Variable, pullback: (Tensor) -> Tensor)
 
+/// An input with a pullback that says what is to be added to the input's cotangent.
+typealias AddingInput = (variable: Variable, contribution: (Tensor) -> Contribution)
+
 extension Variable {
   /// The result of a primitive whose pullback is given input by input.
   init(_ value: Tensor, by primitive: Primitive, from inputs: Input...) {
@@ -86,12 +89,19 @@ extension Variable {
   }
 
   private init(_ value: Tensor, by primitive: Primitive, from inputs: [Input]) {
+    self.init(
+      value, by: primitive,
+      adding: inputs.map { input in (input.variable, { [pullback = input.pullback] in .whole(pullback($0)) }) })
+  }
+
+  /// The result of a primitive whose pullbacks need not make a tensor of each input's shape.
+  init(_ value: Tensor, by primitive: Primitive, adding inputs: [AddingInput]) {
     let tracked = inputs.filter { !$0.variable.isConstant }
     guard !tracked.isEmpty else {
       self.init(constant: value)
       return
     }
-    let pullbacks = tracked.map(\.pullback)
+    let pullbacks = tracked.map(\.contribution)
     self.init(
       value,
       node: Node(primitive, parents: tracked.map { $0.variable.node! }) { cotangent in
@@ -113,7 +123,7 @@ extension Variable {
       value,
       node: Node(primitive, parents: tracked.map { inputs[$0].node! }) { cotangent in
         let all = pullback(cotangent)
-        return tracked.map { all[$0] }
+        return tracked.map { .whole(all[$0]) }
       })
   }
 }
@@ -159,14 +169,14 @@ extension Variable {
 final class Node {
   let primitive: Primitive
   private(set) var parents: [Node]
-  /// From the cotangent of this node's value to those of its parents, in their order.
-  let pullback: ((Tensor) -> [Tensor])?
+  /// From the cotangent of this node's value to what it adds to those of its parents, in their order.
+  let pullback: ((Tensor) -> [Contribution])?
 
   // The sweep's notes on this node.
   var cotangent: Tensor?
   var pendingUses = 0
 
-  init(_ primitive: Primitive, parents: [Node] = [], pullback: ((Tensor) -> [Tensor])? = nil) {
+  init(_ primitive: Primitive, parents: [Node] = [], pullback: ((Tensor) -> [Contribution])? = nil) {
     self.primitive = primitive
     self.parents = parents
     self.pullback = pullback

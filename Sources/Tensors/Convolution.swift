@@ -73,7 +73,7 @@ public func causalConvolutionPullback(
 ) -> (x: Tensor, weight: Tensor, bias: Tensor) {
   let (B, T, C, K) = convolutionSizes(x, weight)
   let taps = weight.reshaped(to: [C, K]).transposed()
-  let result = Tensor(repeating: 0, shape: x.shape)
+  let result = Tensor(uninitialised: x.shape)
   // Each row of the batch sums its own cotangent of the taps; they are added afterwards in their order.
   let partial = Tensor(repeating: 0, shape: [B, K * C])
   let (flowing, source, w, target, sums) = (cotangent.base, x.base, taps.base, result.fresh, partial.fresh)
@@ -83,10 +83,13 @@ public func causalConvolutionPullback(
       for k in max(0, K - 1 - t)..<K {
         let place = (b * T + t - (K - 1) + k) * C
         let (from, to, tap, tapSum) = (source + place, target + place, w + k * C, sums + (b * K + k) * C)
-        for c in 0..<C {
-          to[c] += tap[c] * g[c]
-          tapSum[c] += g[c] * from[c]
+        // The last tap is the first to reach a place.
+        if k == K - 1 {
+          for c in 0..<C { to[c] = tap[c] * g[c] }
+        } else {
+          for c in 0..<C { to[c] += tap[c] * g[c] }
         }
+        for c in 0..<C { tapSum[c] += g[c] * from[c] }
       }
     }
   }

@@ -37,6 +37,10 @@ extension Tensor {
   /// Adds another tensor of the same shape in place.
   public static func += (a: inout Tensor, b: Tensor) {
     precondition(a.shape == b.shape, "a tensor of shape \(b.shape) cannot be added in place to one of \(a.shape)")
+    guard a.isUnique else {
+      a = a + b
+      return
+    }
     let count = a.count
     let addend = b.base
     a.withMutableElements { target in

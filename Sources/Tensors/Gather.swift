@@ -17,12 +17,12 @@ public func gatherRows(_ table: Tensor, _ tokens: Tokens) -> Tensor {
   let (V, D) = (table.shape[0], table.shape[1])
   let result = Tensor(uninitialised: [tokens.B, tokens.T, D])
   let target = result.fresh
-  table.withElements { source in
-    for (row, id) in tokens.ids.enumerated() {
-      precondition(id >= 0 && id < V, "the token \(id) is not below the vocabulary's size \(V)")
-      (target + row * D).update(from: source + id * D, count: D)
-    }
+  let (source, ids) = (table.base, tokens.ids)
+  for id in ids { precondition(id >= 0 && id < V, "the token \(id) is not below the vocabulary's size \(V)") }
+  Parallel.ranges(ids.count, grain: max(1, Parallel.grain / max(1, D))) { rows in
+    for row in rows { (target + row * D).update(from: source + ids[row] * D, count: D) }
   }
+  withExtendedLifetime(table) {}
   return result
 }
 

@@ -59,10 +59,10 @@ private let smallestPiece = 250_000
 /// they have this many multiplications.
 private let largestOfTwo = 32_000_000
 
-/// result[m, n] = left[m, k] · right[k, n], on all cores; with `start` each row begins as that row of n numbers.
+/// result[m, n] = left[m, k] · right[k, n] + keep · result, on all cores; with `start` each row begins as that row of n numbers.
 func gemm(
   _ m: Int, _ n: Int, _ k: Int, _ left: MatrixOperand, _ right: MatrixOperand,
-  into result: UnsafeMutablePointer<Scalar>, stride: Int, plus start: UnsafePointer<Scalar>? = nil
+  into result: UnsafeMutablePointer<Scalar>, stride: Int, keep: Scalar = 0, plus start: UnsafePointer<Scalar>? = nil
 ) {
   let splitsRows = m >= n
   let length = splitsRows ? m : n
@@ -81,7 +81,7 @@ func gemm(
       start = start.map { $0 + range.lowerBound }
     }
     start.map { fillRows(target, rows, columns, stride: stride, with: $0) }
-    gemmInPiece(rows, columns, k, left, right, into: target, stride: stride, keep: start == nil ? 0 : 1)
+    gemmInPiece(rows, columns, k, left, right, into: target, stride: stride, keep: start == nil ? keep : 1)
   }
 }
 
@@ -127,6 +127,31 @@ public func matmul(_ a: Tensor, _ b: Tensor, transposingA: Bool = false, transpo
   }
   withExtendedLifetime((a, b)) {}
   return result
+}
+
+extension Tensor {
+  /// Adds a product in place: a product and a sum in one pass, without a tensor between them.
+  ///
+  /// - Parameters:
+  ///   - rows: [..., k], the outer axes those of this tensor
+  ///   - matrix: [k, n], n the innermost axis of this tensor
+  ///
+  /// Stops the program if the sizes do not go together, naming the shapes.
+  public mutating func add(_ rows: Tensor, times matrix: Tensor) {
+    precondition(
+      rank >= 1 && rows.shape.prefix(rows.rank - 1) == shape.prefix(rank - 1)
+        && matrix.shape == [rows.shape[-1], shape[-1]],
+      "the product of \(rows.shape) and \(matrix.shape) cannot be added to a tensor of shape \(shape)")
+    guard isUnique else {
+      self = self + matmul(rows.asRows, matrix).reshaped(to: shape)
+      return
+    }
+    let (k, n) = (matrix.shape[0], matrix.shape[1])
+    gemm(
+      rows.shape.prefix(rows.rank - 1).count, n, k, MatrixOperand(start: rows.base, stride: k),
+      MatrixOperand(start: matrix.base, stride: n), into: fresh, stride: n, keep: 1)
+    withExtendedLifetime((self, rows, matrix)) {}
+  }
 }
 
 /// Results up to this size OpenBLAS computes straight from its operands; for larger ones it copies the weights first,

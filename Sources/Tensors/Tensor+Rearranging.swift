@@ -87,6 +87,20 @@ extension Tensor {
 
   /// Writes `part` over the places from `start` on of an axis.
   public mutating func assign(_ part: Tensor, at start: Int, along axis: Int = 0) {
+    combine(part, at: start, along: axis) { to, from, count in to.update(from: from, count: count) }
+  }
+
+  /// Adds `part` to the places from `start` on of an axis.
+  public mutating func add(_ part: Tensor, at start: Int, along axis: Int = 0) {
+    combine(part, at: start, along: axis) { to, from, count in for i in 0..<count { to[i] += from[i] } }
+  }
+
+  /// Calls `body` with each block of the places from `start` on, the same block of `part`, and its length.
+  @inline(__always)
+  private mutating func combine(
+    _ part: Tensor, at start: Int, along axis: Int,
+    _ body: (UnsafeMutablePointer<Scalar>, UnsafePointer<Scalar>, Int) -> Void
+  ) {
     let axis = shape.resolved(axis)
     var fitting = shape
     fitting[axis] = part.shape[axis]
@@ -99,7 +113,7 @@ extension Tensor {
     part.withElements { source in
       withMutableElements { target in
         for block in 0..<blocks {
-          (target + block * step + start * inner).update(from: source + block * length, count: length)
+          body(target + block * step + start * inner, source + block * length, length)
         }
       }
     }

@@ -121,13 +121,19 @@ extension Tensor {
   /// Calls `body` with the elements, which it may change during the call; copies of this tensor keep their values.
   @inline(__always)
   public mutating func withMutableElements<R>(_ body: (UnsafeMutablePointer<Scalar>) throws -> R) rethrows -> R {
-    if !isKnownUniquelyReferenced(&storage) {
+    if !isUnique {
       let copy = Storage(count: count)
       copy.pointer.update(from: storage.pointer, count: count)
       storage = copy
     }
     defer { withExtendedLifetime(storage) {} }
     return try body(storage.pointer)
+  }
+
+  /// Whether no copy shares the elements.
+  @inline(__always)
+  var isUnique: Bool {
+    mutating get { isKnownUniquelyReferenced(&storage) }
   }
 
   /// The elements of a tensor that this kernel has just made and owns.
