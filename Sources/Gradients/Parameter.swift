@@ -17,19 +17,21 @@ public final class Parameter {
   public var value: Tensor {
     didSet {
       precondition(
-        value.shape == oldValue.shape,
-        "the parameter \(name) has the shape \(oldValue.shape) and cannot take a value of shape \(value.shape)")
+        value.shape == shape,
+        "the parameter \(name) has the shape \(shape) and cannot take a value of shape \(value.shape)")
     }
   }
 
   /// Whether it enters the tape as a constant.
   public var isFrozen = false
 
+  private let shape: Shape
   let leaf = Node(.leaf)
 
   public init(_ name: String, _ value: Tensor) {
     self.name = name
     self.value = value
+    shape = value.shape
   }
 
   /// The parameter as it enters the tape: a leaf, or a constant if it is frozen.

@@ -47,7 +47,7 @@ public struct CausalAttention: MatrixMixer {
   /// The attention matrix after the softmax: u [B, T, D] → [B, H, T, T], rows that sum to 1.
   public func matrix(_ u: Variable) -> Variable {
     let (T, P) = (u.shape[1], queries.weight.value.shape[0] / H)
-    let table = RotaryTable(T: T, width: rotaryWidth, base: rotaryBase)
+    let table = RotaryTable.forText(T: T, width: rotaryWidth, base: rotaryBase)
     let scores = headScores(rotary(heads(queries(u)), table), rotary(heads(keys(u)), table))
     return softmax(scores, scale: 1 / Scalar(P).squareRoot(), causal: true)
   }

@@ -40,7 +40,7 @@ public func causalConvolution(_ x: Tensor, weight: Tensor, bias: Tensor, past: T
       let before = past.map { $0.base + (row / T * (K - 1) + t) * C }
       for k in (before == nil ? missing : 0)..<K {
         let (from, tap) = (k < missing ? before! + k * C : source + (row - (K - 1) + k) * C, w + k * C)
-        for c in 0..<C { to[c] += tap[c] * from[c] }
+        add(tap, times: from, to: to, C)
       }
     }
   }
@@ -84,12 +84,8 @@ public func causalConvolutionPullback(
         let place = (b * T + t - (K - 1) + k) * C
         let (from, to, tap, tapSum) = (source + place, target + place, w + k * C, sums + (b * K + k) * C)
         // The last tap is the first to reach a place.
-        if k == K - 1 {
-          for c in 0..<C { to[c] = tap[c] * g[c] }
-        } else {
-          for c in 0..<C { to[c] += tap[c] * g[c] }
-        }
-        for c in 0..<C { tapSum[c] += g[c] * from[c] }
+        if k == K - 1 { write(tap, times: g, to: to, C) } else { add(tap, times: g, to: to, C) }
+        add(g, times: from, to: tapSum, C)
       }
     }
   }

@@ -45,14 +45,14 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Scalar
     for row in rows {
       let (from, toHat, toY) = (source + row * D, hat + row * D, y + row * D)
       let mean = sum(from, D) / Scalar(D)
-      for i in 0..<D { toHat[i] = from[i] - mean }
+      inLanes(D, wide: { store(lanes(from, $0) - mean, toHat, $0) }, narrow: { toHat[$0] = from[$0] - mean })
       let variance = dot(toHat, toHat, D) / Scalar(D)
       let scale = 1 / (variance + epsilon).squareRoot()
       r[row] = scale
-      for i in 0..<D {
-        toHat[i] *= scale
-        toY[i] = toHat[i] * w[i] + b[i]
-      }
+      write(scale, times: toHat, to: toHat, D)
+      inLanes(
+        D, wide: { store(lanes(toHat, $0) * lanes(w, $0) + lanes(b, $0), toY, $0) },
+        narrow: { toY[$0] = toHat[$0] * w[$0] + b[$0] })
     }
   }
   withExtendedLifetime((x, weight, bias)) {}
@@ -75,10 +75,13 @@ public func layerNormPullback(
   Parallel.ranges(value.inverseDeviation.count, grain: max(1, Parallel.grain / (4 * max(1, D)))) { rows in
     for row in rows {
       let (from, fromHat, to) = (g + row * D, hat + row * D, target + row * D)
-      for i in 0..<D { to[i] = from[i] * w[i] }
+      write(from, times: w, to: to, D)
       let mean = sum(UnsafePointer(to), D) / Scalar(D)
       let slope = dot(UnsafePointer(to), fromHat, D) / Scalar(D)
-      for i in 0..<D { to[i] = r[row] * (to[i] - mean - fromHat[i] * slope) }
+      let scale = r[row]
+      inLanes(
+        D, wide: { store(scale * (lanes(to, $0) - mean - lanes(fromHat, $0) * slope), to, $0) },
+        narrow: { to[$0] = scale * (to[$0] - mean - fromHat[$0] * slope) })
     }
   }
   withExtendedLifetime((cotangent, value, weight)) {}

@@ -6,10 +6,7 @@
 //
 // Read before: `Elementwise.swift`. Read next: `Products.swift`.
 
-/// The lanes of one accumulator; four accumulators run side by side.
-private typealias Lanes = SIMD8<Scalar>
-
-/// The sum of f over `count` places; `wide` is f for eight places at once.
+/// The sum of f over `count` places; `wide` is f for eight places at once, and four sums of eight run side by side.
 @inline(__always)
 private func accumulate(
   _ count: Int, wide: (Int) -> Lanes, narrow: (Int) -> Scalar
@@ -33,11 +30,6 @@ private func accumulate(
     index += 1
   }
   return total
-}
-
-@inline(__always)
-private func lanes(_ x: UnsafePointer<Scalar>, _ index: Int) -> Lanes {
-  UnsafeRawPointer(x + index).loadUnaligned(as: Lanes.self)
 }
 
 /// The sum of `count` numbers.
@@ -67,9 +59,12 @@ func squaredDistance(_ x: UnsafePointer<Scalar>, _ y: UnsafePointer<Scalar>, _ c
 /// The largest of `count` numbers, −∞ if there are none.
 @inline(__always)
 func maximum(_ x: UnsafePointer<Scalar>, _ count: Int) -> Scalar {
-  var largest = -Scalar.infinity
-  for index in 0..<count { largest = x[index] > largest ? x[index] : largest }
-  return largest
+  var wide = Lanes(repeating: -.infinity)
+  var narrow = -Scalar.infinity
+  inLanes(
+    count, wide: { wide.replace(with: lanes(x, $0), where: lanes(x, $0) .> wide) },
+    narrow: { narrow = x[$0] > narrow ? x[$0] : narrow })
+  return Swift.max(wide.max(), narrow)
 }
 
 // ## Of whole tensors
@@ -166,11 +161,13 @@ func columnSums(_ x: Tensor, width: Int) -> Tensor {
   let pieces = Parallel.pieces(x.count, grain: 8 * Parallel.grain)
   let partial = Tensor(repeating: 0, shape: [pieces, width])
   let target = partial.fresh
-  Parallel.each(pieces, workPerItem: x.count / pieces) { piece in
-    let sums = target + piece * width
+  // Few pieces are cut once more, into strips of columns; that leaves every sum as it is.
+  let strips = pieces == 1 ? min(Parallel.pieces(x.count, grain: Parallel.grain), (width + 31) / 32) : 1
+  Parallel.each(pieces * strips, workPerItem: x.count / (pieces * strips)) { item in
+    let (piece, strip) = (item / strips, item % strips)
+    let (first, end) = (width * strip / strips, width * (strip + 1) / strips)
     for row in (rows * piece / pieces)..<(rows * (piece + 1) / pieces) {
-      let from = source + row * width
-      for i in 0..<width { sums[i] += from[i] }
+      add(1, times: source + row * width + first, to: target + piece * width + first, end - first)
     }
   }
   withExtendedLifetime(x) {}

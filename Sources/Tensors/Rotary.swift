@@ -14,6 +14,7 @@
 // Slow twin: `Naive.rotary`.
 
 import Foundation
+import Synchronization
 
 /// The cosines and sines of the rotary embedding for T positions.
 public struct RotaryTable: Sendable {
@@ -23,6 +24,24 @@ public struct RotaryTable: Sendable {
   public let T: Int
   fileprivate let cosines: Tensor
   fileprivate let sines: Tensor
+
+  /// The last table that `forText` gave: the layers of a model, and the steps of a training, ask for the same one.
+  private static let last = Mutex<(base: Double, table: RotaryTable)?>(nil)
+
+  /// The table for the positions 0..<T.
+  ///
+  /// - Parameters:
+  ///   - T: the number of positions
+  ///   - width: the number of features that are turned, even
+  ///   - base: the base of the angles' geometric series
+  public static func forText(T: Int, width: Int, base: Double) -> RotaryTable {
+    if let last = last.withLock({ $0 }), last.table.T == T, last.table.width == width, last.base == base {
+      return last.table
+    }
+    let table = RotaryTable(T: T, width: width, base: base)
+    last.withLock { $0 = (base, table) }
+    return table
+  }
 
   /// - Parameters:
   ///   - T: the number of positions
@@ -72,11 +91,18 @@ public func rotary(_ x: Tensor, _ table: RotaryTable, backward: Bool = false) ->
       let (c, s) = (cosines + row % T * half, sines + row % T * half)
       for head in (row * H)..<((row + 1) * H) {
         let (from, to) = (source + head * P, target + head * P)
-        for i in 0..<half {
-          let turn = direction * s[i]
-          to[i] = from[i] * c[i] - from[i + half] * turn
-          to[i + half] = from[i] * turn + from[i + half] * c[i]
-        }
+        inLanes(
+          half,
+          wide: { i in
+            let turn = direction * lanes(s, i)
+            store(lanes(from, i) * lanes(c, i) - lanes(from, i + half) * turn, to, i)
+            store(lanes(from, i) * turn + lanes(from, i + half) * lanes(c, i), to, i + half)
+          },
+          narrow: { i in
+            let turn = direction * s[i]
+            to[i] = from[i] * c[i] - from[i + half] * turn
+            to[i + half] = from[i] * turn + from[i + half] * c[i]
+          })
         for i in (2 * half)..<P { to[i] = from[i] }
       }
     }

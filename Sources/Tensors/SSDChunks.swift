@@ -119,8 +119,7 @@ extension MatrixOperand {
     rows: Int, _ width: Int, by factors: UnsafePointer<Scalar>, into target: UnsafeMutablePointer<Scalar>
   ) {
     for i in 0..<rows {
-      let (from, to, factor) = (start + i * stride, target + i * width, factors[i])
-      for n in 0..<width { to[n] = factor * from[n] }
+      write(factors[i], times: start + i * stride, to: target + i * width, width)
     }
   }
 }
@@ -130,5 +129,5 @@ extension MatrixOperand {
 func scaleRows(
   _ target: UnsafeMutablePointer<Scalar>, _ rows: Int, _ width: Int, stride: Int, by factors: UnsafePointer<Scalar>
 ) {
-  for i in 0..<rows { for n in 0..<width { target[i * stride + n] *= factors[i] } }
+  for i in 0..<rows { write(factors[i], times: target + i * stride, to: target + i * stride, width) }
 }

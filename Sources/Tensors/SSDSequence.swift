@@ -96,10 +96,7 @@ public func ssdSequence(
         q, P, N, MatrixOperand(start: scratch.rows, stride: N), MatrixOperand(start: h, stride: P),
         into: part.target, stride: H * P, keep: 1)
       let skip = d.base[index % H]
-      for i in 0..<q {
-        let (from, to) = (part.x.start + i * H * P, part.target + i * H * P)
-        for p in 0..<P { to[p] += skip * from[p] }
-      }
+      for i in 0..<q { add(skip, times: part.x.start + i * H * P, to: part.target + i * H * P, P) }
       // h = e[last] h + (diag(l) B)ᵀ X
       part.b.scaled(rows: q, N, by: scratch.decay + (q - 1) * q, into: scratch.rows)
       gemmInPiece(
@@ -161,8 +158,8 @@ public func ssdSequencePullback(
         q, P, N, MatrixOperand(start: scratch.rows, stride: N), leaving, into: toPartX, stride: rowP, keep: 1)
       let skip = d.base[head.h]
       for i in 0..<q {
-        let (gRow, xRow, to) = (yBar.start + i * rowP, part.x.start + i * rowP, toPartX + i * rowP)
-        for p in 0..<P { to[p] += skip * gRow[p] }
+        let (gRow, xRow) = (yBar.start + i * rowP, part.x.start + i * rowP)
+        add(skip, times: gRow, to: toPartX + i * rowP, P)
         skipSum += dot(gRow, xRow, P)
       }
       // Ḡ = (Ȳ Xᵀ) ∘ L;  S̄ = Ḡ ∘ (C Bᵀ)

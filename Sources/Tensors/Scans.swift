@@ -68,10 +68,13 @@ func exponentialOfSegmentSums(
   _ x: UnsafePointer<Scalar>, _ count: Int, into decay: UnsafeMutablePointer<Scalar>,
   running: UnsafeMutablePointer<Scalar>
 ) {
+  running.update(repeating: 0, count: count)
   for t in 0..<count {
-    let row = decay + t * count
-    for s in 0..<t { running[s] += x[t] }
-    for s in 0..<t { row[s] = exponential(running[s]) }
+    let (row, step) = (decay + t * count, x[t])
+    let turns = wholeTurns(t, room: count)
+    replace(running, turns) { $0 + step }
+    row.update(from: running, count: turns)
+    replace(row, turns) { exponential($0) }
     running[t] = 0
     row[t] = 1
     for s in (t + 1)..<count { row[s] = 0 }
@@ -86,8 +89,7 @@ func addSegmentSumPullback(
 ) {
   running.update(repeating: 0, count: count)
   for t in stride(from: count - 1, to: 0, by: -1) {
-    let row = cotangent + t * count
-    for s in 0..<t { running[s] += row[s] }
+    add(1, times: cotangent + t * count, to: running, t)
     target[t] += sum(UnsafePointer(running), t)
   }
 }

@@ -24,11 +24,12 @@ public func softmax(_ x: Tensor, scale: Scalar = 1, causal: Bool = false) -> Ten
   let (source, target) = (x.base, result.fresh)
   softmaxRows(of: x, causal: causal) { row, visible in
     let (from, to) = (source + row * S, target + row * S)
-    for i in 0..<visible { to[i] = scale * from[i] }
+    let turns = wholeTurns(visible, room: S)
+    write(scale, times: from, to: to, turns)
     let largest = maximum(UnsafePointer(to), visible)
-    for i in 0..<visible { to[i] = exponential(to[i] - largest) }
+    replace(to, turns) { exponential($0 - largest) }
     let factor = 1 / sum(UnsafePointer(to), visible)
-    for i in 0..<visible { to[i] *= factor }
+    replace(to, turns) { $0 * factor }
     for i in visible..<S { to[i] = 0 }
   }
   withExtendedLifetime(x) {}
@@ -50,7 +51,9 @@ public func softmaxPullback(
   softmaxRows(of: value, causal: causal) { row, visible in
     let (g, m, to) = (flowing + row * S, known + row * S, target + row * S)
     let mean = dot(g, m, visible)
-    for i in 0..<visible { to[i] = scale * m[i] * (g[i] - mean) }
+    inLanes(
+      wholeTurns(visible, room: S), wide: { store(scale * lanes(m, $0) * (lanes(g, $0) - mean), to, $0) },
+      narrow: { to[$0] = scale * m[$0] * (g[$0] - mean) })
     for i in visible..<S { to[i] = 0 }
   }
   withExtendedLifetime((cotangent, value)) {}

@@ -42,6 +42,11 @@ public struct AdamW {
   public internal(set) var steps = 0
 
   public init(_ trained: [Trainable], settings: AdamWSettings = AdamWSettings()) {
+    for (index, entry) in trained.enumerated() {
+      precondition(
+        !trained[..<index].contains { $0.parameter === entry.parameter },
+        "\(entry.parameter.name) is listed twice among what is trained; list all of its rows in one entry")
+    }
     self.trained = trained
     self.settings = settings
     firstMoments = trained.map { Tensor.zeros($0.parameter.value.shape) }
@@ -60,17 +65,26 @@ public struct AdamW {
       "\(trained.count) parameters are trained, but \(gradients.count) gradients came")
     steps += 1
     let scale = settings.clip.map { norm > $0 ? $0 / norm : 1 } ?? 1
-    for (index, entry) in trained.enumerated() {
-      let decays = entry.parameter.value.rank >= 2
-      let step = AdamWStep(
-        learningRate: Scalar(learningRate), beta1: Scalar(settings.beta1), beta2: Scalar(settings.beta2), step: steps,
-        epsilon: Scalar(settings.epsilon), weightDecay: decays ? Scalar(settings.weightDecay) : 0,
-        gradientScale: Scalar(scale))
-      entry.parameter.update { value in
-        for rows in entry.rows {
-          step.apply(
-            to: &value, gradient: gradients[index], firstMoment: &firstMoments[index],
-            secondMoment: &secondMoments[index], rows: rows)
+    var step = AdamWStep(
+      learningRate: Scalar(learningRate), beta1: Scalar(settings.beta1), beta2: Scalar(settings.beta2), step: steps,
+      epsilon: Scalar(settings.epsilon), weightDecay: 0, gradientScale: Scalar(scale))
+    let withoutDecay = step
+    step.weightDecay = Scalar(settings.weightDecay)
+    let withDecay = step
+    firstMoments.withUnsafeMutableBufferPointer { first in
+      secondMoments.withUnsafeMutableBufferPointer { second in
+        // Each item has a parameter and two moments of its own.
+        nonisolated(unsafe) let (first, second, trained) = (first, second, trained)
+        onAllCores(trained.count) { index in
+          let entry = trained[index]
+          let step = entry.parameter.value.rank >= 2 ? withDecay : withoutDecay
+          entry.parameter.update { value in
+            for rows in entry.rows {
+              step.apply(
+                to: &value, gradient: gradients[index], firstMoment: &first[index], secondMoment: &second[index],
+                rows: rows)
+            }
+          }
         }
       }
     }
@@ -79,5 +93,10 @@ public struct AdamW {
 
 /// The Euclidean norm of all gradients together.
 public func gradientNorm(_ gradients: [Tensor]) -> Double {
-  gradients.reduce(0) { $0 + Double(dot($1, $1)) }.squareRoot()
+  var squares = Array(repeating: 0.0, count: gradients.count)
+  squares.withUnsafeMutableBufferPointer { squares in
+    nonisolated(unsafe) let squares = squares
+    onAllCores(gradients.count) { squares[$0] = Double(dot(gradients[$0], gradients[$0])) }
+  }
+  return squares.reduce(0, +).squareRoot()
 }
