@@ -46,7 +46,7 @@ func gemmInPiece(
 
 /// Writes the same numbers to each row of a matrix in memory.
 @inline(__always)
-private func fillRows(
+func fillRows(
   _ target: UnsafeMutablePointer<Scalar>, _ rows: Int, _ columns: Int, stride: Int,
   with numbers: UnsafePointer<Scalar>
 ) {
@@ -80,8 +80,12 @@ func gemm(
       target += range.lowerBound
       start = start.map { $0 + range.lowerBound }
     }
-    start.map { fillRows(target, rows, columns, stride: stride, with: $0) }
-    gemmInPiece(rows, columns, k, left, right, into: target, stride: stride, keep: start == nil ? keep : 1)
+    if Tiles.suit(rows, columns, k, left, right) {
+      Tiles.gemm(rows, columns, k, left, right, into: target, stride: stride, keep: keep, plus: start)
+    } else {
+      start.map { fillRows(target, rows, columns, stride: stride, with: $0) }
+      gemmInPiece(rows, columns, k, left, right, into: target, stride: stride, keep: start == nil ? keep : 1)
+    }
   }
 }
 
