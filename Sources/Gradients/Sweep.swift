@@ -81,7 +81,9 @@ enum Contribution {
         sum!.add(rows, times: matrix)
       }
     case .part(let tensor, let start, let axis, let shape):
-      if sum == nil { sum = tensor.padded(into: shape, at: start, along: axis) } else {
+      if sum == nil {
+        sum = tensor.padded(into: shape, at: start, along: axis)
+      } else {
         sum!.add(tensor, at: start, along: axis)
       }
     }

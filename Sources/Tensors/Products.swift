@@ -20,11 +20,25 @@ struct MatrixOperand {
 
 /// result[m, n] = factor · left[m, k] · right[k, n] + keep · result, on the calling thread alone.
 ///
-/// With `keep` 0 the old result is not read.
+/// With `keep` 0 the old result is not read. With `start` each row begins as that row of n numbers instead.
 @inline(__always)
 func gemmInPiece(
   _ m: Int, _ n: Int, _ k: Int, _ left: MatrixOperand, _ right: MatrixOperand,
-  into result: UnsafeMutablePointer<Scalar>, stride: Int, factor: Scalar = 1, keep: Scalar = 0
+  into result: UnsafeMutablePointer<Scalar>, stride: Int, factor: Scalar = 1, keep: Scalar = 0,
+  plus start: UnsafePointer<Scalar>? = nil
+) {
+  if Tiles.suit(m, n, k, left, right) {
+    Tiles.gemm(m, n, k, left, right, into: result, stride: stride, factor: factor, keep: keep, plus: start)
+  } else {
+    start.map { fillRows(result, m, n, stride: stride, with: $0) }
+    blas(m, n, k, left, right, into: result, stride: stride, factor: factor, keep: start == nil ? keep : 1)
+  }
+}
+
+/// What `gemmInPiece` computes, by a single call.
+func blas(
+  _ m: Int, _ n: Int, _ k: Int, _ left: MatrixOperand, _ right: MatrixOperand,
+  into result: UnsafeMutablePointer<Scalar>, stride: Int, factor: Scalar, keep: Scalar
 ) {
   if m == 0 || n == 0 { return }
   _ = openBLASIsSerial
@@ -50,7 +64,7 @@ func fillRows(
   _ target: UnsafeMutablePointer<Scalar>, _ rows: Int, _ columns: Int, stride: Int,
   with numbers: UnsafePointer<Scalar>
 ) {
-  for row in 0..<rows { (target + row * stride).update(from: numbers, count: columns) }
+  for row in 0..<rows { write(1, times: numbers, to: target + row * stride, columns) }
 }
 
 /// Multiplications in one piece of a product: below it a second core does not pay.
@@ -80,12 +94,7 @@ func gemm(
       target += range.lowerBound
       start = start.map { $0 + range.lowerBound }
     }
-    if Tiles.suit(rows, columns, k, left, right) {
-      Tiles.gemm(rows, columns, k, left, right, into: target, stride: stride, keep: keep, plus: start)
-    } else {
-      start.map { fillRows(target, rows, columns, stride: stride, with: $0) }
-      gemmInPiece(rows, columns, k, left, right, into: target, stride: stride, keep: start == nil ? keep : 1)
-    }
+    gemmInPiece(rows, columns, k, left, right, into: target, stride: stride, keep: keep, plus: start)
   }
 }
 
@@ -158,9 +167,6 @@ extension Tensor {
   }
 }
 
-/// Results up to this size OpenBLAS computes straight from its operands; for larger ones it copies the weights first,
-/// which costs more than the product if there are few rows to multiply with.
-private let smallResult = 1200
 /// Up to so many rows a product is made of small results.
 private let fewRows = 32
 
@@ -185,14 +191,13 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor?) -> Tensor {
   let target = result.fresh
   if rows <= fewRows {
     // A few tokens that are being written.
-    bias.map { fillRows(target, rows, outputs, stride: outputs, with: $0.base) }
-    let width = max(1, smallResult / max(1, rows))
+    let width = max(1, Tiles.smallResult / max(1, rows))
     for first in stride(from: 0, to: outputs, by: width) {
       var some = right
       some.start += first * inputs
       gemmInPiece(
         rows, min(width, outputs - first), inputs, left, some, into: target + first, stride: outputs,
-        keep: bias == nil ? 0 : 1)
+        plus: bias.map { $0.base + first })
     }
   } else {
     gemm(rows, outputs, inputs, left, right, into: target, stride: outputs, plus: bias?.base)

@@ -33,10 +33,13 @@ enum Tiles {
   private static let depth = 320
   /// Products of at most so many multiplications OpenBLAS computes in place.
   private static let inPlace = 1_000_000
+  /// With a right factor that is read transposed, only results up to this size, of at least such a depth.
+  static let smallResult = 1200
+  private static let smallDepth = 32
   /// Rows further apart than this many numbers are not read in place.
   private static let largestStride = 512
-  /// So many rows must share a turned copy.
-  private static let rowsForCopy = 192
+  /// A turned copy pays for results with so many rows and columns.
+  private static let smallestSide = 16
 
   /// Whether OpenBLAS has kernels for this processor that read small factors in place.
   static let areFast: Bool = {
@@ -45,52 +48,50 @@ enum Tiles {
   }()
 
   /// Whether a product is faster in tiles.
+  @inline(__always)
   static func suit(_ m: Int, _ n: Int, _ k: Int, _ left: MatrixOperand, _ right: MatrixOperand) -> Bool {
-    areFast && m * n * k > inPlace && max(left.stride, right.stride) <= largestStride
-      && (!right.isTransposed || m >= rowsForCopy && !left.isTransposed)
+    if !areFast || left.stride > largestStride { return false }
+    if !right.isTransposed { return m * n * k > inPlace && right.stride <= largestStride }
+    return !left.isTransposed && min(m, n) >= smallestSide && (m * n > smallResult || k < smallDepth)
   }
 
-  /// The depths of the tiles behind one another.
-  static func depths(_ k: Int) -> [Int] {
-    var (depths, rest) = ([Int](), k)
-    while rest > 0 {
-      let next = rest >= 2 * depth ? depth : rest > depth ? (rest / 2 + 15) / 16 * 16 : rest
-      depths.append(next)
-      rest -= next
-    }
-    return depths
-  }
-
-  /// What `gemm` computes, on the calling thread alone.
+  /// What `gemmInPiece` computes.
   static func gemm(
     _ m: Int, _ n: Int, _ k: Int, _ left: MatrixOperand, _ right: MatrixOperand,
-    into result: UnsafeMutablePointer<Scalar>, stride: Int, keep: Scalar, plus start: UnsafePointer<Scalar>?
+    into result: UnsafeMutablePointer<Scalar>, stride: Int, factor: Scalar, keep: Scalar,
+    plus start: UnsafePointer<Scalar>?
   ) {
-    let turned = right.isTransposed ? Storage(count: columns * min(k, depth)) : nil
-    defer { withExtendedLifetime(turned) {} }
+    let copy = right.isTransposed ? Storage(count: columns * min(k, depth)) : nil
+    defer { withExtendedLifetime(copy) {} }
     var first = 0
-    for depth in depths(k) {
+    repeat {
+      let depth = depth(of: k - first)
       for column in Swift.stride(from: 0, to: n, by: columns) {
         let width = min(columns, n - column)
-        var factor = right
-        if let turned {
-          turn(right.start + column * right.stride + first, width, depth, stride: right.stride, into: turned.pointer)
-          factor = MatrixOperand(start: turned.pointer, stride: columns)
+        var strip = right
+        if let copy {
+          turn(right.start + column * right.stride + first, width, depth, stride: right.stride, into: copy.pointer)
+          strip = MatrixOperand(start: copy.pointer, stride: columns)
         } else {
-          factor.start += first * right.stride + column
+          strip.start += first * right.stride + column
         }
         for row in Swift.stride(from: 0, to: m, by: rows) {
-          var part = left
-          part.start += left.isTransposed ? first * left.stride + row : row * left.stride + first
+          var band = left
+          band.start += left.isTransposed ? first * left.stride + row : row * left.stride + first
           let (height, target) = (min(rows, m - row), result + row * stride + column)
           if first == 0, let start { fillRows(target, height, width, stride: stride, with: start + column) }
-          gemmInPiece(
-            height, width, depth, part, factor, into: target, stride: stride,
+          blas(
+            height, width, depth, band, strip, into: target, stride: stride, factor: factor,
             keep: first > 0 || start != nil ? 1 : keep)
         }
       }
       first += depth
-    }
+    } while first < k
+  }
+
+  /// The depth of the next tile where so much is left.
+  private static func depth(of rest: Int) -> Int {
+    rest >= 2 * depth ? depth : rest > depth ? (rest / 2 + 15) / 16 * 16 : rest
   }
 
   /// Copies `count` rows of `depth` numbers as columns, `columns` numbers apart.
