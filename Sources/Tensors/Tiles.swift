@@ -61,32 +61,32 @@ enum Tiles {
     into result: UnsafeMutablePointer<Scalar>, stride: Int, factor: Scalar, keep: Scalar,
     plus start: UnsafePointer<Scalar>?
   ) {
-    let copy = right.isTransposed ? Storage(count: columns * min(k, depth)) : nil
-    defer { withExtendedLifetime(copy) {} }
-    var first = 0
-    repeat {
-      let depth = depth(of: k - first)
-      for column in Swift.stride(from: 0, to: n, by: columns) {
-        let width = min(columns, n - column)
-        var strip = right
-        if let copy {
-          turn(right.start + column * right.stride + first, width, depth, stride: right.stride, into: copy.pointer)
-          strip = MatrixOperand(start: copy.pointer, stride: columns)
-        } else {
-          strip.start += first * right.stride + column
+    withUnsafeTemporaryAllocation(of: Scalar.self, capacity: right.isTransposed ? columns * min(k, depth) : 0) { copy in
+      var first = 0
+      repeat {
+        let depth = depth(of: k - first)
+        for column in Swift.stride(from: 0, to: n, by: columns) {
+          let width = min(columns, n - column)
+          var strip = right
+          if right.isTransposed, let copy = copy.baseAddress {
+            turn(right.start + column * right.stride + first, width, depth, stride: right.stride, into: copy)
+            strip = MatrixOperand(start: copy, stride: columns)
+          } else {
+            strip.start += first * right.stride + column
+          }
+          for row in Swift.stride(from: 0, to: m, by: rows) {
+            var band = left
+            band.start += left.isTransposed ? first * left.stride + row : row * left.stride + first
+            let (height, target) = (min(rows, m - row), result + row * stride + column)
+            if first == 0, let start { fillRows(target, height, width, stride: stride, with: start + column) }
+            blas(
+              height, width, depth, band, strip, into: target, stride: stride, factor: factor,
+              keep: first > 0 || start != nil ? 1 : keep)
+          }
         }
-        for row in Swift.stride(from: 0, to: m, by: rows) {
-          var band = left
-          band.start += left.isTransposed ? first * left.stride + row : row * left.stride + first
-          let (height, target) = (min(rows, m - row), result + row * stride + column)
-          if first == 0, let start { fillRows(target, height, width, stride: stride, with: start + column) }
-          blas(
-            height, width, depth, band, strip, into: target, stride: stride, factor: factor,
-            keep: first > 0 || start != nil ? 1 : keep)
-        }
-      }
-      first += depth
-    } while first < k
+        first += depth
+      } while first < k
+    }
   }
 
   /// The depth of the next tile where so much is left.
