@@ -64,7 +64,8 @@ func maximum(_ x: UnsafePointer<Scalar>, _ count: Int) -> Scalar {
   inLanes(
     count, wide: { wide.replace(with: lanes(x, $0), where: lanes(x, $0) .> wide) },
     narrow: { narrow = x[$0] > narrow ? x[$0] : narrow })
-  return Swift.max(wide.max(), narrow)
+  for lane in 0..<8 { narrow = wide[lane] > narrow ? wide[lane] : narrow }
+  return narrow
 }
 
 // ## Of whole tensors

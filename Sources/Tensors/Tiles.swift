@@ -61,7 +61,8 @@ enum Tiles {
     into result: UnsafeMutablePointer<Scalar>, stride: Int, factor: Scalar, keep: Scalar,
     plus start: UnsafePointer<Scalar>?
   ) {
-    withUnsafeTemporaryAllocation(of: Scalar.self, capacity: right.isTransposed ? columns * min(k, depth) : 0) { copy in
+    withUnsafeTemporaryAllocation(of: Scalar.self, capacity: right.isTransposed ? columns * min(k, depth) : 0) {
+      copy in
       var first = 0
       repeat {
         let depth = depth(of: k - first)

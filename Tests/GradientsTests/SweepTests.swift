@@ -34,6 +34,37 @@ import Testing
       }, (exp(x) + 2 * exp(x + x) + .ones([2, 3])) * g)
   }
 
+  /// Products, parts and whole tensors add up in whatever order they come, and change nobody else's cotangent.
+  @Test func contributionsOfEveryKindAddUp() {
+    let (w, v) = (Tensor.random([5, 3], for: "w"), Tensor.random([7, 3], for: "v"))
+    let uses: [(name: String, use: (Variable) -> Variable)] = [
+      ("a product", { linear($0, weight: Variable(constant: w)) }),
+      ("another", { linear($0, weight: Variable(constant: v)) }),
+      ("a column", { $0.sliced(1..<2, along: 1) }), ("a row", { $0.sliced(0..<1) }), ("all of it", { 0.5 * $0 }),
+      ("itself", { $0 + $0 }),
+    ]
+    let alone = uses.map { use in
+      pullOnes { use.use($0) }
+    }
+    for first in uses.indices {
+      for second in uses.indices {
+        for third in uses.indices {
+          let names = [first, second, third].map { uses[$0].name }.joined(separator: ", ")
+          let together = pullOnes { x in
+            [first, second, third].map { sum(uses[$0].use(x)) }.reduce(Variable(constant: Tensor(0))) { $0 + $1 }
+          }
+          expectClose(together, alone[first] + alone[second] + alone[third], names)
+        }
+      }
+    }
+  }
+
+  /// The gradient of the sum of what a function of x gives.
+  private func pullOnes(_ function: (Variable) -> Variable) -> Tensor {
+    let leaf = Variable(leaf: x)
+    return gradients(of: sum(function(leaf)), withRespectTo: [leaf])[0]
+  }
+
   @Test func aDiamondIsSweptOnce() {
     // 2⁶⁰ paths lead from the end to the beginning; each node is visited once.
     expectClose(

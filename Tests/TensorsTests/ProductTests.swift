@@ -30,6 +30,11 @@ struct ProductCase: Sendable, CustomTestStringConvertible {
       // Cut into rows, into columns, and one matrix of the batch a piece.
       ProductCase(outer: [], m: 307, k: 101, n: 149), ProductCase(outer: [], m: 149, k: 101, n: 307),
       ProductCase(outer: [5], m: 61, k: 101, n: 149), ProductCase(outer: [5], m: 61, k: 101, n: 149, isShared: true),
+      // Tiles: edges in each direction, one, two and four of them deep; rows that are too far apart for tiles.
+      ProductCase(outer: [], m: 16, k: 1, n: 16), ProductCase(outer: [], m: 97, k: 319, n: 67),
+      ProductCase(outer: [], m: 97, k: 321, n: 67), ProductCase(outer: [], m: 48, k: 640, n: 64),
+      ProductCase(outer: [], m: 53, k: 997, n: 131), ProductCase(outer: [], m: 491, k: 33, n: 512),
+      ProductCase(outer: [], m: 491, k: 33, n: 513), ProductCase(outer: [2], m: 49, k: 331, n: 65),
     ]
 }
 
@@ -59,7 +64,10 @@ struct ProductCase: Sendable, CustomTestStringConvertible {
     expectIdentical(matmul(a, bᵀ, transposingB: true), expected, name + " Bᵀ")
     expectIdentical(matmul(aᵀ, bᵀ, transposingA: true, transposingB: true), expected, name + " Aᵀ Bᵀ")
     let (x, y) = (Tensor.random(a.shape, for: "x" + name), Tensor.random(b.shape, for: "y" + name))
-    expectClose(matmul(x, y), Self.naive(x, y), name + ", real")
+    // What a sum loses grows with the magnitudes of all its terms.
+    let magnitude = max(1, Scalar(product.k) / 32)
+    expectClose(matmul(x, y), Self.naive(x, y), floor: magnitude, name + ", real")
+    expectClose(matmul(x, y.transposed(), transposingB: true), Self.naive(x, y), floor: magnitude, name + ", real Bᵀ")
   }
 
   @Test(
@@ -78,10 +86,25 @@ struct ProductCase: Sendable, CustomTestStringConvertible {
     expectIdentical(linearWeightPullback(g, x: x), expected, "the weight's cotangent of " + name)
   }
 
+  @Test(arguments: [[7], [3, 7], [2, 3, 7], [0, 7], [29, 7], [1013, 61]] as [Shape], [0, 1, 5, 53])
+  func aProductIsAddedInPlace(_ shape: Shape, outputs: Int) {
+    let name = "\(shape) to \(outputs)"
+    let rows = Tensor.wholeNumbers(shape, for: "rows of " + name)
+    let matrix = Tensor.wholeNumbers([shape[-1], outputs], for: "matrix of " + name)
+    let before = Tensor.wholeNumbers(shape.prefix(shape.rank - 1).appending(outputs), for: "sum of " + name)
+    let expected = before + Naive.matmul(rows.asRows, matrix).reshaped(to: before.shape)
+    var (own, shared) = (Tensor(before.elements, shape: before.shape), before)
+    own.add(rows, times: matrix)
+    shared.add(rows, times: matrix)
+    expectIdentical(own, expected, name)
+    expectIdentical(shared, expected, name + ", of a copy")
+    expectIdentical(before, shared - (expected - before), name + ", what was copied")
+  }
+
   @Test(
     arguments: [
       (2, 5, 7, 3, 11), (1, 1, 1, 1, 1), (2, 1, 7, 3, 5), (1, 5, 2, 3, 1), (2, 3, 3, 0, 5), (2, 3, 5, 7, 0),
-      (2, 64, 48, 17, 32),
+      (2, 64, 48, 17, 32), (1, 67, 131, 2, 24),
     ])
   func headsWithoutMovingThem(_ B: Int, _ T: Int, _ S: Int, _ H: Int, _ P: Int) {
     let name = "B \(B), T \(T), S \(S), H \(H), P \(P)"

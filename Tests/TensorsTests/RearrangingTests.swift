@@ -96,6 +96,9 @@ import Testing
           var overwritten = x
           overwritten.assign(part, at: start, along: axis)
           expectIdentical(overwritten, x, "writing back " + name)
+          var raised = x
+          raised.add(part, at: start, along: axis)
+          expectIdentical(raised, x + padded, "adding " + name)
         }
       }
     }

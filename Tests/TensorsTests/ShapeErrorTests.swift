@@ -27,6 +27,14 @@ struct ShapeError: Sendable, CustomTestStringConvertible {
       var x = zeros(2, 3)
       x += zeros(3)
     },
+    ShapeError("adding a product in place", "[2, 5]", "[5, 3]", "[2, 7]") {
+      var x = zeros(2, 7)
+      x.add(zeros(2, 5), times: zeros(5, 3))
+    },
+    ShapeError("adding a part that does not fit", "[2, 2]", "[2, 3]", "at 2", "axis 1") {
+      var x = zeros(2, 3)
+      x.add(zeros(2, 2), at: 2, along: 1)
+    },
     ShapeError("stretching", "[2]", "[3]") { _ = zeros(2).broadcast(to: [3]) },
     ShapeError("summing to another shape", "[2, 3]", "[5, 1, 3]") { _ = sum(zeros(2, 3), to: [5, 1, 3]) },
     ShapeError("summing to a larger size", "[2, 3]", "[2, 5]") { _ = sum(zeros(2, 3), to: [2, 5]) },

@@ -128,6 +128,15 @@ private struct Twin {
     }
   }
 
+  @Test func aParameterThatIsListedTwiceIsRefused() async throws {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      let parameter = Parameter("twice", .zeros([7, 2]))
+      _ = AdamW([Trainable(parameter, rows: [0..<2]), Trainable(parameter, rows: [5..<7])])
+    }
+    let message = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+    #expect(message.contains("twice is listed twice"), "\(message)")
+  }
+
   @Test func whatIsTrainedIsCounted() {
     let parameter = Parameter("p", .zeros([13, 3, 2]))
     #expect(Trainable(parameter).count == 78 && Trainable(parameter).rows == [0..<13])
