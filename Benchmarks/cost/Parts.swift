@@ -129,7 +129,7 @@ struct Parts {
     parts += linears(D, V, 1, toInput: backward ? 1 : 0, toWeight: backward ? 1 : 0)
     parts.append(elementwise("GELU", L, width: 4 * D, operations: 10, arrays: 2) { _ = gelu($0) })
     parts.append(
-      elementwise("sum of two", (backward ? 4 : 2) * L, width: D, operations: 1, arrays: 3) { _ = $0 + $0 })
+      elementwise("sum of two", (backward ? 3 : 2) * L, width: D, operations: 1, arrays: 3) { _ = $0 + $0 })
     parts += norm(L + 1, backward: backward ? L + 1 : 0)
     if backward {
       parts.append(
@@ -146,8 +146,6 @@ struct Parts {
     var parts = rest(backward: backward) + linears(D, D, 4 * L, toInput: 4 * once, toWeight: 4 * once)
     parts += attention(L, backward: once)
     if backward {
-      // Queries, keys and values come together at the norm, with the MLP.
-      parts.append(elementwise("sum of two", 3 * L, width: D, operations: 1, arrays: 3) { _ = $0 + $0 })
       parts.append(elementwise("bias, back", 4 * L, width: D, operations: 1, arrays: 1) { _ = sumOfRows($0) })
     }
     return parts
@@ -199,8 +197,6 @@ struct Parts {
         _ = ($0 * $0, siluPullback($0 * $0, at: $0))
         _ = sumOfRows($0)
       },
-      // Five parts of the in-projection come together at the norm, with the MLP.
-      elementwise("sum of two", 5 * L, width: D, operations: 1, arrays: 3) { _ = $0 + $0 },
     ]
     return parts
   }

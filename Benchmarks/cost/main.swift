@@ -9,7 +9,7 @@
 //     5  what it costs to share a loop between cores
 //     6  a token that is written
 //
-// Two ceilings are measured: arithmetic, by the faster of two products of matrices (512², 1024²), and
+// Two ceilings are measured: arithmetic, by the fastest of three products of matrices (256², 512², 1024²), and
 // memory, by the sum of two arrays that no cache holds.
 //
 // Read before: `Parts.swift`, `../exercise/Exercise.swift`.
@@ -36,7 +36,7 @@ func seconds(_ repetitions: Int, _ body: @escaping () -> Void) -> Double {
 // MARK: - The ceilings
 
 chapter.section("0. The ceilings of this machine")
-let squares = [512, 1024].map { Tensor(repeating: 0.5, shape: [$0, $0]) }
+let squares = [256, 512, 1024].map { Tensor(repeating: 0.5, shape: [$0, $0]) }
 let long = Tensor(repeating: 0.5, shape: [8_000_000])
 let arithmetic = squares.map { x in 2 * pow(Double(x.shape[0]), 3) / seconds(repetitions) { _ = matmul(x, x) } }
   .max()!

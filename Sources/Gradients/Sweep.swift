@@ -64,9 +64,9 @@ enum Contribution {
   /// A tensor of the input's shape.
   case whole(Tensor)
   /// The product of rows [..., k] and a matrix [k, n], for an input of shape [..., n].
-  case product(rows: Tensor, matrix: Tensor)
+  indirect case product(rows: Tensor, matrix: Tensor)
   /// Zeros of the input's shape with this in the places from `start` on of an axis.
-  case part(Tensor, start: Int, axis: Int, shape: Shape)
+  indirect case part(Tensor, start: Int, axis: Int, shape: Shape)
 
   /// Adds it to a sum; nil stands for zeros.
   func add(to sum: inout Tensor?) {

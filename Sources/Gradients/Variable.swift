@@ -89,24 +89,20 @@ extension Variable {
   }
 
   private init(_ value: Tensor, by primitive: Primitive, from inputs: [Input]) {
-    self.init(
-      value, by: primitive,
-      adding: inputs.map { input in (input.variable, { [pullback = input.pullback] in .whole(pullback($0)) }) })
+    let tracked = inputs.filter { !$0.variable.isConstant }
+    let pullbacks = tracked.map(\.pullback)
+    self.init(value, by: primitive, parents: tracked.map(\.variable)) { cotangent in
+      pullbacks.map { .whole($0(cotangent)) }
+    }
   }
 
   /// The result of a primitive whose pullbacks need not make a tensor of each input's shape.
   init(_ value: Tensor, by primitive: Primitive, adding inputs: [AddingInput]) {
     let tracked = inputs.filter { !$0.variable.isConstant }
-    guard !tracked.isEmpty else {
-      self.init(constant: value)
-      return
-    }
     let pullbacks = tracked.map(\.contribution)
-    self.init(
-      value,
-      node: Node(primitive, parents: tracked.map { $0.variable.node! }) { cotangent in
-        pullbacks.map { $0(cotangent) }
-      })
+    self.init(value, by: primitive, parents: tracked.map(\.variable)) { cotangent in
+      pullbacks.map { $0(cotangent) }
+    }
   }
 
   /// The result of a primitive whose pullback gives the cotangents of all inputs at once, in their order.
@@ -115,16 +111,18 @@ extension Variable {
     jointly pullback: @escaping (Tensor) -> [Tensor]
   ) {
     let tracked = inputs.indices.filter { !inputs[$0].isConstant }
-    guard !tracked.isEmpty else {
-      self.init(constant: value)
-      return
+    self.init(value, by: primitive, parents: tracked.map { inputs[$0] }) { cotangent in
+      let all = pullback(cotangent)
+      return tracked.map { .whole(all[$0]) }
     }
+  }
+
+  /// A node with these parents, none of them constant; without any, a constant.
+  private init(
+    _ value: Tensor, by primitive: Primitive, parents: [Variable], pullback: @escaping (Tensor) -> [Contribution]
+  ) {
     self.init(
-      value,
-      node: Node(primitive, parents: tracked.map { inputs[$0].node! }) { cotangent in
-        let all = pullback(cotangent)
-        return tracked.map { .whole(all[$0]) }
-      })
+      value, node: parents.isEmpty ? nil : Node(primitive, parents: parents.map { $0.node! }, pullback: pullback))
   }
 }
 
