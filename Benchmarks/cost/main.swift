@@ -205,13 +205,13 @@ func stateSpace(_ T: Int) -> [Tensor] {
   return [draw(P), -1 * sigmoid(.normal([1, T, H], using: &random)), draw(N), draw(N), .ones([H])]
 }
 let lengths = [256, 1024, 4096, 16_384, 65_536]
-var (chunkTimes, chunkBytes) = ([Double](), [Double]())
-for T in lengths {
+// The lengths take turns, so that a slow moment meets all of them.
+let runs = lengths.map { T in
   let x = stateSpace(T)
-  func run() -> SSDSequenceValue { ssdSequence(x[0], logDecay: x[1], b: x[2], c: x[3], d: x[4], Q: Q) }
-  chunkTimes.append(time(repetitions: 5, atLeast: chapter.isQuick ? 0.3 : 1, { _ = run() }).medians[0])
-  chunkBytes.append(Double(MemoryStatistics.peak { _ = run() }.bytes))
+  return { _ = ssdSequence(x[0], logDecay: x[1], b: x[2], c: x[3], d: x[4], Q: Q) }
 }
+let chunkBytes = runs.map { run in Double(MemoryStatistics.peak { run() }.bytes) }
+let chunkTimes = time(repetitions: repetitions, runs).medians
 let perToken = zip(lengths, chunkTimes).map { 1e6 * $1 / Double($0) }
 volatileTable(
   ["T", "ms", "µs a token", "MB beside the inputs"],
