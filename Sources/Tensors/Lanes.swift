@@ -38,18 +38,47 @@ func inLanes(_ count: Int, wide: (Int) -> Void, narrow: (Int) -> Void) {
   }
 }
 
+// ## Rows
+//
+// Where a row has sixteen places, they go at once.
+
+@inline(__always)
+private func load<Wide: SIMD>(_ x: UnsafePointer<Scalar>, _ index: Int) -> Wide where Wide.Scalar == Scalar {
+  UnsafeRawPointer(x + index).loadUnaligned(as: Wide.self)
+}
+
+/// target = f, for each place, or target += f; `sixteen`, `eight` and `one` are f for so many places.
+@inline(__always)
+private func write(
+  adding: Bool, to target: UnsafeMutablePointer<Scalar>, _ count: Int, sixteen: (Int) -> SIMD16<Scalar>,
+  eight: (Int) -> Lanes, one: (Int) -> Scalar
+) {
+  let whole = count / 16 * 16
+  for index in Swift.stride(from: 0, to: whole, by: 16) {
+    let value = sixteen(index)
+    UnsafeMutableRawPointer(target + index).storeBytes(
+      of: adding ? load(UnsafePointer(target), index) + value : value, as: SIMD16<Scalar>.self)
+  }
+  inLanes(
+    count - whole,
+    wide: { store(adding ? lanes(target, whole + $0) + eight(whole + $0) : eight(whole + $0), target, whole + $0) },
+    narrow: { target[whole + $0] = adding ? target[whole + $0] + one(whole + $0) : one(whole + $0) })
+}
+
 /// target = factor · x
 @inline(__always)
 func write(_ factor: Scalar, times x: UnsafePointer<Scalar>, to target: UnsafeMutablePointer<Scalar>, _ count: Int) {
-  inLanes(count, wide: { store(factor * lanes(x, $0), target, $0) }, narrow: { target[$0] = factor * x[$0] })
+  write(
+    adding: false, to: target, count, sixteen: { factor * load(x, $0) }, eight: { factor * lanes(x, $0) },
+    one: { factor * x[$0] })
 }
 
 /// target += factor · x
 @inline(__always)
 func add(_ factor: Scalar, times x: UnsafePointer<Scalar>, to target: UnsafeMutablePointer<Scalar>, _ count: Int) {
-  inLanes(
-    count, wide: { store(lanes(target, $0) + factor * lanes(x, $0), target, $0) },
-    narrow: { target[$0] += factor * x[$0] })
+  write(
+    adding: true, to: target, count, sixteen: { factor * load(x, $0) }, eight: { factor * lanes(x, $0) },
+    one: { factor * x[$0] })
 }
 
 /// target = x ⊙ y
@@ -57,7 +86,9 @@ func add(_ factor: Scalar, times x: UnsafePointer<Scalar>, to target: UnsafeMuta
 func write(
   _ x: UnsafePointer<Scalar>, times y: UnsafePointer<Scalar>, to target: UnsafeMutablePointer<Scalar>, _ count: Int
 ) {
-  inLanes(count, wide: { store(lanes(x, $0) * lanes(y, $0), target, $0) }, narrow: { target[$0] = x[$0] * y[$0] })
+  write(
+    adding: false, to: target, count, sixteen: { load(x, $0) * load(y, $0) },
+    eight: { lanes(x, $0) * lanes(y, $0) }, one: { x[$0] * y[$0] })
 }
 
 /// target += x ⊙ y
@@ -65,9 +96,9 @@ func write(
 func add(
   _ x: UnsafePointer<Scalar>, times y: UnsafePointer<Scalar>, to target: UnsafeMutablePointer<Scalar>, _ count: Int
 ) {
-  inLanes(
-    count, wide: { store(lanes(target, $0) + lanes(x, $0) * lanes(y, $0), target, $0) },
-    narrow: { target[$0] += x[$0] * y[$0] })
+  write(
+    adding: true, to: target, count, sixteen: { load(x, $0) * load(y, $0) },
+    eight: { lanes(x, $0) * lanes(y, $0) }, one: { x[$0] * y[$0] })
 }
 
 /// The next multiple of sixteen, or `room` if that is less: up to there a row may be computed where the rest of it is

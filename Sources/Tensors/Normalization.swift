@@ -85,5 +85,5 @@ public func layerNormPullback(
     }
   }
   withExtendedLifetime((cotangent, value, weight)) {}
-  return (result, sumOfRows(cotangent * value.normalised), sumOfRows(cotangent))
+  return (result, columnSums(cotangent, times: value.normalised, width: D), sumOfRows(cotangent))
 }

@@ -152,12 +152,12 @@ public func sum(_ x: Tensor, to shape: Shape) -> Tensor {
   return result
 }
 
-/// The sum over all rows of a tensor that is seen as rows of `width` numbers.
+/// The sum over all rows of a tensor that is seen as rows of `width` numbers, or of its product with one of its shape.
 /// - Returns: [width]
-func columnSums(_ x: Tensor, width: Int) -> Tensor {
+func columnSums(_ x: Tensor, times y: Tensor? = nil, width: Int) -> Tensor {
   if width == 0 { return Tensor.zeros([0]) }
   let rows = x.count / width
-  let source = x.base
+  let (source, factor) = (x.base, y?.base)
   // Each piece sums its own rows; then the pieces are added in their order. Long pieces: each costs a row of sums.
   let pieces = Parallel.pieces(x.count, grain: 8 * Parallel.grain)
   let partial = Tensor(repeating: 0, shape: [pieces, width])
@@ -168,10 +168,15 @@ func columnSums(_ x: Tensor, width: Int) -> Tensor {
     let (piece, strip) = (item / strips, item % strips)
     let (first, end) = (width * strip / strips, width * (strip + 1) / strips)
     for row in (rows * piece / pieces)..<(rows * (piece + 1) / pieces) {
-      add(1, times: source + row * width + first, to: target + piece * width + first, end - first)
+      let (from, to) = (row * width + first, target + piece * width + first)
+      if let factor {
+        add(source + from, times: factor + from, to: to, end - first)
+      } else {
+        add(1, times: source + from, to: to, end - first)
+      }
     }
   }
-  withExtendedLifetime(x) {}
+  withExtendedLifetime((x, y)) {}
   return pieces == 1 ? partial.reshaped(to: [width]) : sum(partial, along: 0)
 }
 
