@@ -60,7 +60,7 @@ func blas(
 
 /// Writes the same numbers to each row of a matrix in memory.
 @inline(__always)
-func fillRows(
+private func fillRows(
   _ target: UnsafeMutablePointer<Scalar>, _ rows: Int, _ columns: Int, stride: Int,
   with numbers: UnsafePointer<Scalar>
 ) {

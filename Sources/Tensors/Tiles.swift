@@ -79,10 +79,13 @@ enum Tiles {
             var band = left
             band.start += left.isTransposed ? first * left.stride + row : row * left.stride + first
             let (height, target) = (min(rows, m - row), result + row * stride + column)
-            if first == 0, let start { fillRows(target, height, width, stride: stride, with: start + column) }
             blas(
               height, width, depth, band, strip, into: target, stride: stride, factor: factor,
-              keep: first > 0 || start != nil ? 1 : keep)
+              keep: first > 0 ? 1 : start == nil ? keep : 0)
+            if first == 0, let start {
+              // While the tile is still in the nearest cache.
+              for i in 0..<height { add(1, times: start + column, to: target + i * stride, width) }
+            }
           }
         }
         first += depth
