@@ -50,8 +50,8 @@ show("memory, GB/s", bandwidth / 1e9, digits: 3)
 struct Step {
   let title: String
   let parts: [Part]
-  /// Median seconds of the whole.
-  let seconds: Double
+  /// Makes some whole steps and gives the seconds of each.
+  let times: (Int) throws -> [Double]
 }
 
 let recipe = Recipe.standard
@@ -63,16 +63,17 @@ func step(_ title: String, _ kind: Kind, _ passes: [Part]) throws -> Step {
   return Step(
     title: title,
     parts: passes + [parts.loss(againstTeacher: kind == .stage3), parts.optimiser(stepper.trained)],
-    seconds: median(try stepper.time(4 * repetitions)) / 1000)
+    times: { count in try stepper.time(count).map { $0 / 1000 } })
 }
 
 let details = chapter.metrics(
   "kernels", columns: ["step", "kernel", "calls", "operations", "bytes", "seconds", "floor"])
 
-func report(_ step: Step) {
+/// Times each kernel, and some whole steps after each, so that a slow moment meets both.
+func report(_ step: Step) throws {
   struct Sum { var calls = 0, operations = 0, bytes = 0, seconds = 0.0, floor = 0.0 }
   var sums: [Part.Family: Sum] = [:]
-  var (atMemoryCeiling, total) = (0.0, Sum())
+  var (atMemoryCeiling, total, wholes) = (0.0, Sum(), [Double]())
   func add(_ part: Part, _ time: Double, _ floor: Double, to sum: inout Sum) {
     sum.calls += part.count
     sum.operations += part.count * part.operations
@@ -82,6 +83,7 @@ func report(_ step: Step) {
   }
   for part in step.parts {
     let time = seconds(repetitions, part.run)
+    wholes += try step.times(5)
     let floor = max(Double(part.operations) / arithmetic, Double(part.bytes) / bandwidth)
     add(part, time, floor, to: &sums[part.family, default: Sum()])
     add(part, time, floor, to: &total)
@@ -90,12 +92,13 @@ func report(_ step: Step) {
     }
     details.add(step.title, part.name, part.count, part.operations, part.bytes, time, floor)
   }
+  let whole = median(wholes)
   func row(_ name: String, _ sum: Sum) -> [String] {
     [
       name, "\(sum.calls)", number(Double(sum.operations) / 1e9, digits: 3),
       number(Double(sum.bytes) / 1e6, digits: 3),
       number(1000 * sum.floor, digits: 3), number(1000 * sum.seconds, digits: 3),
-      "\(number(100 * sum.seconds / step.seconds, decimals: 0)) %",
+      "\(number(100 * sum.seconds / whole, decimals: 0)) %",
       number(Double(sum.operations) / sum.seconds / 1e9, digits: 3),
       number(Double(sum.bytes) / sum.seconds / 1e9, digits: 3),
     ]
@@ -103,16 +106,16 @@ func report(_ step: Step) {
   volatileTable(
     ["\(step.title)", "calls", "GFLOP", "MB", "floor, ms", "ms", "of the step", "GFLOP/s", "GB/s"],
     rows: Part.Family.allCases.filter { sums[$0] != nil }.map { row($0.rawValue, sums[$0]!) } + [row("all", total)])
-  show("\(step.title): the whole step, ms", 1000 * step.seconds, digits: 3)
+  show("\(step.title): the whole step, ms", 1000 * whole, digits: 3)
   let speed = Double(sums[.product]!.operations) / sums[.product]!.seconds / arithmetic
   let busy = sums[.product]!.seconds + (sums[.stateSpace]?.seconds ?? 0) + atMemoryCeiling
   check("\(step.title): products reach half of the arithmetic ceiling", speed, atLeast: 0.5, digits: 3)
   check(
-    "\(step.title): part of the step in products, or as fast as memory allows", busy / step.seconds, atLeast: 0.6,
+    "\(step.title): part of the step in products, or as fast as memory allows", busy / whole, atLeast: 0.6,
     digits: 3)
   check(
     "\(step.title): its kernels, timed alone, make up the step: relative difference",
-    abs(total.seconds / step.seconds - 1), atMost: 0.25, digits: 2)
+    abs(total.seconds / whole - 1), atMost: 1 / 3, digits: 2)
 }
 
 chapter.section("1. Kernel by kernel")
@@ -120,10 +123,11 @@ chapter.say(
   """
   The sizes are those of the standard recipe. MB and GFLOP are what a kernel has to move and to compute at least, \
   and the floor is the time that this takes at the ceilings. A kernel whose tensors are still in a cache can be \
-  faster than memory. Each kernel is timed alone, in the step it finds its arguments where others have left them.
+  faster than memory. Each kernel is timed alone, between some whole steps; in the step it finds its arguments where \
+  others have left them.
   """)
-report(attempt { try step("teacher", .teacher, parts.teacher(backward: true)) })
-report(attempt { try step("stage 3", .stage3, parts.teacher(backward: false) + parts.student()) })
+attempt { try report(step("teacher", .teacher, parts.teacher(backward: true))) }
+attempt { try report(step("stage 3", .stage3, parts.teacher(backward: false) + parts.student())) }
 
 // MARK: - Growth
 
