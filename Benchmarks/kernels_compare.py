@@ -30,7 +30,7 @@ def ssd(T, Q=64):
 
 
 def ssd_with_gradients(T, Q=64):
-    # The formulas of Sources/Tensors/SSDSequence.swift: five products of a triangle and four with a state more.
+    # The formulas of Sources/Tensors/StateSpace/SSDSequence.swift: five products of a triangle and four with a state more.
     return H * T * ((Q + 1) * (4 * N + 3 * P) + 12 * N * P), 2 * ssd(T)[1]
 
 

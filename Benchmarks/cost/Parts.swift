@@ -9,6 +9,7 @@
 //
 // Read before: `../exercise/Exercise.swift`. Read next: `main.swift`.
 
+import Gradients
 import Recipes
 import Tensors
 import Training
@@ -202,7 +203,7 @@ struct Parts {
   }
 
   /// The update of so many numbers.
-  func optimiser(_ trained: [Trainable]) -> Part {
+  func optimiser(_ trained: [ParameterRows]) -> Part {
     let step = AdamWStep(
       learningRate: 1e-3, beta1: 0.9, beta2: 0.95, step: 10, epsilon: 1e-8, weightDecay: 0.1, gradientScale: 1)
     let gradients = trained.map { $0.parameter.value }

@@ -70,7 +70,7 @@ let details = chapter.metrics(
   "kernels", columns: ["step", "kernel", "calls", "operations", "bytes", "seconds", "floor"])
 
 /// Times each kernel, and some whole steps after each, so that a slow moment meets both.
-func report(_ step: Step) throws {
+func tabulate(_ step: Step) throws {
   struct Sum { var calls = 0, operations = 0, bytes = 0, seconds = 0.0, floor = 0.0 }
   var sums: [Part.Family: Sum] = [:]
   var (atMemoryCeiling, total, wholes) = (0.0, Sum(), [Double]())
@@ -126,8 +126,8 @@ chapter.say(
   faster than memory. Each kernel is timed alone, between some whole steps; in the step it finds its arguments where \
   others have left them.
   """)
-attempt { try report(step("teacher", .teacher, parts.teacher(backward: true))) }
-attempt { try report(step("stage 3", .stage3, parts.teacher(backward: false) + parts.student())) }
+exitOnError { try tabulate(step("teacher", .teacher, parts.teacher(backward: true))) }
+exitOnError { try tabulate(step("stage 3", .stage3, parts.teacher(backward: false) + parts.student())) }
 
 // MARK: - Growth
 
@@ -170,7 +170,7 @@ for kind in [Kind.teacher, .stage3] {
       scan.change(&changed, value)
       return changed
     }
-    let measured = attempt { try costs(recipes, kind) }
+    let measured = exitOnError { try costs(recipes, kind) }
     for (value, cost) in zip(scan.values, measured) {
       scanned.add(kind.rawValue, scan.axis, value, cost.seconds, cost.bytes)
     }
@@ -296,7 +296,7 @@ for links in [300, 3000, 10_000] {
   let times = ways.map { 1e6 * seconds(100 * repetitions, $0) }
   sharing.append([number(times[0] / 2, digits: 2)] + times.map { number($0, digits: 3) })
 }
-volatileTable(["two pieces of, µs", "one after the other", "concurrentPerform", "crew"], rows: sharing)
+volatileTable(["two pieces of, µs", "one after the other", "concurrentPerform", "worker pool"], rows: sharing)
 
 // MARK: - Writing
 

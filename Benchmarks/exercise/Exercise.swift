@@ -92,7 +92,7 @@ package struct Exercise {
 
 /// A kind of step, from its first on.
 package final class Stepper {
-  package let trained: [Trainable]
+  package let trained: [ParameterRows]
   package let exercise: Exercise
   private let run: TrainingRun
   private let descend: (TrainingRun, _ inputs: Tokens, _ targets: Tokens) throws -> Void
@@ -101,7 +101,7 @@ package final class Stepper {
     let exercise = Exercise(recipe, V: V)
     let (teacher, student) = (exercise.teacher, exercise.student)
     func begin(_ stage: some DistillationStage) throws -> (
-      [Trainable], (TrainingRun, Tokens, Tokens) throws -> Void
+      [ParameterRows], (TrainingRun, Tokens, Tokens) throws -> Void
     ) {
       teacher.setFrozen(true)
       try stage.begin()
@@ -117,7 +117,7 @@ package final class Stepper {
       switch kind {
       case .teacher:
         (
-          teacher.parameters.map { Trainable($0) },
+          teacher.parameters.map { ParameterRows($0) },
           { run, inputs, targets in try run.descend(mean(crossEntropy(teacher(inputs), targets: targets))) }
         )
       case .stage1: try begin(MatrixOrientation(from: teacher, to: student))

@@ -12,7 +12,7 @@
 //
 // The inputs are the same in both programs: element i of the k-th input is sin(0.7 i + k), scaled.
 //
-// Read before: `Tensors/SSDSequence.swift`. Read next: `../kernels.py`, `../kernels_compare.py`.
+// Read before: `Tensors/StateSpace/SSDSequence.swift`. Read next: `../kernels.py`, `../kernels_compare.py`.
 
 import Foundation
 import Gradients
@@ -101,7 +101,7 @@ func milliseconds(_ body: () -> Void) -> Double { ContinuousClock().measure(body
   case "layer-norm":
     let (x, w, b) = (wave(1, [1024, size]), wave(2, [size]), wave(3, [size]))
     return { [layerNorm(x, weight: w, bias: b, epsilon: 1e-5).output] }
-  default: throw Complaint("bench-kernels knows no '\(name)'")
+  default: throw CommandError("bench-kernels knows no '\(name)'")
   }
 }
 
@@ -114,25 +114,25 @@ struct About: Encodable {
   let words = line.split(separator: " ").map(String.init)
   func number(_ index: Int) throws -> Int {
     guard words.indices.contains(index), let number = Int(words[index]), number > 0 else {
-      throw Complaint("'\(line)' has no number at place \(index)")
+      throw CommandError("'\(line)' has no number at place \(index)")
     }
     return number
   }
   switch words.first {
   case "about": return String(decoding: try JSONEncoder().encode(About()), as: UTF8.self)
   case "value":
-    guard words.count == 3 else { throw Complaint("'\(line)' is not 'value NAME SIZE'") }
+    guard words.count == 3 else { throw CommandError("'\(line)' is not 'value NAME SIZE'") }
     let results = try work(words[1], number(2))()
     let numbers = results.flatMap { $0.elements.map { Double($0) } }
     return "\(numbers.reduce(0, +)) \(numbers.reduce(0) { $0 + $1 * $1 })"
   case let name?:
     let work = try work(name, number(1))
     return (0..<(try number(2))).map { _ in "\(milliseconds { _ = work() })" }.joined(separator: " ")
-  case nil: throw Complaint("an empty line asks nothing")
+  case nil: throw CommandError("an empty line asks nothing")
   }
 }
 
 while let line = readLine(), line != "quit" {
-  print(attempt { try answer(line) })
+  print(exitOnError { try answer(line) })
   fflush(nil)
 }

@@ -44,13 +44,13 @@ struct Bench {
     let words = line.split(separator: " ").map(String.init)
     func kind(_ index: Int) throws -> Kind {
       guard words.indices.contains(index), let kind = Kind(rawValue: words[index]) else {
-        throw Complaint("'\(line)' names none of \(Kind.allCases.map(\.rawValue))")
+        throw CommandError("'\(line)' names none of \(Kind.allCases.map(\.rawValue))")
       }
       return kind
     }
     func count(_ index: Int) throws -> Int {
       guard words.indices.contains(index), let count = Int(words[index]), count > 0 else {
-        throw Complaint("'\(line)' names no number of steps")
+        throw CommandError("'\(line)' names no number of steps")
       }
       return count
     }
@@ -64,7 +64,7 @@ struct Bench {
         teacher: exercise.teacher.parameterCount, student: exercise.student.parameterCount)
       return String(decoding: try JSONEncoder().encode(about), as: UTF8.self)
     case "export":
-      guard words.count == 2 else { throw Complaint("'\(line)' names no folder") }
+      guard words.count == 2 else { throw CommandError("'\(line)' names no folder") }
       try Exercise().export(to: URL(filePath: words[1]))
       return "done"
     case "losses":

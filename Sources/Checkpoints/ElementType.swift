@@ -5,7 +5,7 @@
 // payload of a NaN survives; the others are converted one by one. Bytes are little-endian in the file and on every
 // machine this package is for.
 //
-// Read before: `Tensors/Scalar.swift`. Read next: `SafetensorsHeader.swift`.
+// Read before: `Tensors/Core/Scalar.swift`. Read next: `SafetensorsHeader.swift`.
 
 import Foundation
 import Tensors

@@ -5,7 +5,7 @@
 // anywhere. For judging, they are always the same ones, evenly spread over the held-out part, so that two numbers
 // can be compared.
 //
-// Read before: `Corpus.swift`, `Tensors/Tokens.swift`. Read next: `Gradients/Positions.swift`.
+// Read before: `Corpus.swift`, `Tensors/Core/Tokens.swift`. Read next: `Gradients/Positions.swift`.
 
 import Tensors
 

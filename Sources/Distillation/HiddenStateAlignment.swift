@@ -43,10 +43,10 @@ public struct HiddenStateAlignment: DistillationStage {
   }
 
   /// All of each replaced mixer, and with `blockOutput` the MLP beside it.
-  public var trained: [Trainable] {
+  public var trained: [ParameterRows] {
     replaced.flatMap { layer, mixer in
       let beside = target == .blockOutput ? student.blocks[layer].mlp.parameters : []
-      return (mixer.parameters + beside).map { Trainable($0) }
+      return (mixer.parameters + beside).map { ParameterRows($0) }
     }
   }
 

@@ -41,10 +41,10 @@ public struct KnowledgeDistillation: DistillationStage {
   }
 
   /// Everything, or all of each replaced mixer.
-  public var trained: [Trainable] {
+  public var trained: [ParameterRows] {
     let parameters =
       training == .everything ? student.parameters : replaced.flatMap { $0.mixer.parameters }
-    return parameters.map { Trainable($0) }
+    return parameters.map { ParameterRows($0) }
   }
 
   public func loss(_ tokens: Tokens) -> StageLoss {

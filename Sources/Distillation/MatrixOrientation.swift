@@ -13,7 +13,7 @@
 // For a student that is attention itself (the paper's control) the same loss trains queries and
 // keys.
 //
-// Read before: `Stages.swift`, `Tensors/SSDMatrix.swift`. Chapter: 08-matrix-orientation. Source:
+// Read before: `Stages.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Chapter: 08-matrix-orientation. Source:
 // arXiv 2408.10189, section 4.1.
 
 import Gradients
@@ -34,7 +34,7 @@ public struct MatrixOrientation: DistillationStage {
   }
 
   /// Of each replaced mixer: the rows of B, C and a, the convolution of B and C, and D.
-  public var trained: [Trainable] {
+  public var trained: [ParameterRows] {
     replaced.flatMap { _, mixer in
       switch mixer {
       case let mamba as DiscreteMamba2:
@@ -42,13 +42,13 @@ public struct MatrixOrientation: DistillationStage {
           MambaPart.b.rows(mamba.sizes), MambaPart.c.rows(mamba.sizes), MambaPart.a.rows(mamba.sizes)
         )
         return [
-          Trainable(mamba.inProjection, rows: [b.lowerBound..<c.upperBound, a]),
-          Trainable(mamba.convolutionWeight, rows: [b.lowerBound..<c.upperBound]),
-          Trainable(mamba.convolutionBias, rows: [b.lowerBound..<c.upperBound]),
-          Trainable(mamba.skip),
+          ParameterRows(mamba.inProjection, rows: [b.lowerBound..<c.upperBound, a]),
+          ParameterRows(mamba.convolutionWeight, rows: [b.lowerBound..<c.upperBound]),
+          ParameterRows(mamba.convolutionBias, rows: [b.lowerBound..<c.upperBound]),
+          ParameterRows(mamba.skip),
         ]
       case let attention as CausalAttention:
-        return (attention.queries.parameters + attention.keys.parameters).map { Trainable($0) }
+        return (attention.queries.parameters + attention.keys.parameters).map { ParameterRows($0) }
       default: return []
       }
     }

@@ -34,7 +34,7 @@ public protocol DistillationStage {
   var student: LanguageModel { get }
 
   /// What this stage trains, row by row; all else stays as it is, bit for bit.
-  var trained: [Trainable] { get }
+  var trained: [ParameterRows] { get }
 
   /// The loss of a batch, and its parts for the record.
   func loss(_ tokens: Tokens) -> StageLoss

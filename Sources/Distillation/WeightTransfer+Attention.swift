@@ -12,7 +12,7 @@
 // projection is copied, without its bias, which the mixer has no place for. What is lost is the
 // softmax, the rotation, and the biases of queries and keys.
 //
-// Read before: `WeightTransfer.swift`, `Tensors/SingularValues.swift`. Used in chapter 11.
+// Read before: `WeightTransfer.swift`, `Tensors/Products/SingularValues.swift`. Used in chapter 11.
 
 import Gradients
 import Layers

@@ -13,7 +13,7 @@
 // gelu compute their exponential again rather than keep it: a pass over memory costs more than the
 // polynomial.
 //
-// Read before: `Tensors/Sigmoids.swift`, where the formulas stand, and how exact they are.
+// Read before: `Tensors/Loops/Sigmoids.swift`, where the formulas stand, and how exact they are.
 
 import Tensors
 

@@ -12,7 +12,7 @@
 //
 // Kept: q = softmax(z); both points of the distance.
 //
-// Read before: `Tensors/CrossEntropy.swift`, `Tensors/Distances.swift`.
+// Read before: `Tensors/Loops/CrossEntropy.swift`, `Tensors/Loops/Distances.swift`.
 
 import Tensors
 

@@ -1,7 +1,7 @@
 // # Softmax and layer normalisation
 //
 //     m = softmax(f·x)     x̄ = f · m ⊙ (m̄ − Σ m̄ ⊙ m)            sums along the row
-//     y = layerNorm(x)     see `Tensors/Normalization.swift`
+//     y = layerNorm(x)     see `Tensors/Loops/Normalization.swift`
 //
 // Both forget something: a softmax its rows' common level, a layer norm level and size. What is
 // forgotten gets no gradient, which is why a plain sum of outputs is a bad test of either: it asks

@@ -1,7 +1,7 @@
 // # Positions, convolution, embedding
 //
 //     rotary        the pullback of a rotation is the rotation back
-//     convolution   see `Tensors/Convolution.swift`
+//     convolution   see `Tensors/Loops/Convolution.swift`
 //     embedding     each row's cotangent is added where the row came from
 //
 // Kept: the table of angles; x and the taps; the token numbers.

@@ -8,7 +8,7 @@
 // Kept: both factors. A product's pullback costs twice the product; into a constant factor it costs
 // nothing.
 //
-// Read before: `Tensors/Products.swift`, `Tensors/HeadProducts.swift`.
+// Read before: `Tensors/Products/Products.swift`, `Tensors/Products/HeadProducts.swift`.
 
 import Tensors
 

@@ -3,8 +3,8 @@
 // The same layer as a matrix and as a sequence. The formulas and their derivations stand beside the
 // kernels:
 //
-//     matrix        `Tensors/SSDMatrix.swift`      M = L ∘ (C Bᵀ) + d·I
-//     sequence      `Tensors/SSDSequence.swift`    chunks of Q steps, pullback derived by hand
+//     matrix        `Tensors/StateSpace/SSDMatrix.swift`      M = L ∘ (C Bᵀ) + d·I
+//     sequence      `Tensors/StateSpace/SSDSequence.swift`    chunks of Q steps, pullback derived by hand
 //
 // Both take log α and not α: a decay that underflows has a logarithm, and −∞ is a decay of exactly
 // 0. The third form, the recurrence, is composed of smaller primitives

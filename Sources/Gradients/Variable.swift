@@ -8,7 +8,7 @@
 // A value without a node is a constant. An operation on constants alone makes a constant, so that a
 // teacher's forward pass leaves no tape.
 //
-// Read before: `Tensors/Tensor.swift`. Read next: `Sweep.swift`, then any pullback file,
+// Read before: `Tensors/Core/Tensor.swift`. Read next: `Sweep.swift`, then any pullback file,
 // `Arithmetic.swift` first.
 
 import Tensors

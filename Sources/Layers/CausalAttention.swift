@@ -4,7 +4,7 @@
 //     M        =  softmax( q kᵀ / √P )                                   over the past and the present
 //     output   =  W_o (M v) + b_o                                        heads side by side
 //
-// Read before: `MatrixMixer.swift`, `Tensors/Softmax.swift`. Source: Phi in Hugging Face
+// Read before: `MatrixMixer.swift`, `Tensors/Loops/Softmax.swift`. Source: Phi in Hugging Face
 // transformers; Vaswani et al., arXiv 1706.03762.
 
 import Gradients

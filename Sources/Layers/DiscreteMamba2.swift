@@ -25,7 +25,7 @@
 // where silu is 1). D = 1. Chapter 07-student shows what becomes of the gradient when the gate
 // starts closed.
 //
-// Read before: `MatrixMixer.swift`, `Tensors/SSDMatrix.swift`. Read next:
+// Read before: `MatrixMixer.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Read next:
 // `DiscreteMamba2+Forms.swift`. Source: arXiv 2408.10189; modules/mixers/discrete_mamba2.py in
 // goombalab/phi-mamba.
 

@@ -9,7 +9,7 @@
 // by another way, a whole text at once and with a tape; the tests hold them together for every
 // length and every split.
 //
-// Read before: `MatrixMixer.swift`, `Tensors/KeyValueCache.swift`. Read next:
+// Read before: `MatrixMixer.swift`, `Tensors/Attention/KeyValueCache.swift`. Read next:
 // `Models/DecodingState.swift`.
 
 import Gradients

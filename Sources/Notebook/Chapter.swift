@@ -97,7 +97,7 @@ extension Chapter {
 
   /// Writes a figure as out/NN-name/`file`.gp, with the picture or the drawing that `--plots` asks for.
   public func plot(_ figure: Figure, _ file: String) {
-    let written = attempt { try figure.write(to: directory, named: file, as: plots) }
+    let written = exitOnError { try figure.write(to: directory, named: file, as: plots) }
     page.add(
       .figure(
         title: figure.title,
@@ -120,7 +120,7 @@ extension Chapter {
   /// Writes the report and the CSV files, prints the closing line, and ends the program: with status 0, or with 1 if a
   /// check has failed.
   public func finish() -> Never {
-    exit(attempt { try close() })
+    exit(exitOnError { try close() })
   }
 
   /// Everything that `finish` does before it ends the program; returns the exit status.

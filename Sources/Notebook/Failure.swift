@@ -1,7 +1,7 @@
 // # When something goes wrong
 //
 // An error that leaves the top-level code of a Swift program ends in a trap and a stack trace, which tells the reader of
-// a chapter nothing. So a chapter writes `let teacher = attempt { try Teacher(from: file) }` where a library module
+// a chapter nothing. So a chapter writes `let teacher = exitOnError { try Teacher(from: file) }` where a library module
 // throws: the error becomes one line on standard error and the exit status 1.
 //
 // Read before: `Notebook.swift`. Read next: `Chapter.swift`.
@@ -10,7 +10,7 @@ import Foundation
 
 /// The result of `body`; if it throws, the error is printed as `error: …` and the program ends with exit status 1.
 @MainActor
-public func attempt<Result>(_ body: () throws -> Result) -> Result {
+public func exitOnError<Result>(_ body: () throws -> Result) -> Result {
   do { return try body() } catch { stop(because: error) }
 }
 
@@ -26,7 +26,7 @@ public func stop(because error: any Error) -> Never {
 }
 
 /// A problem that has no error type of its own: what was wrong, where, and what to do, in one sentence.
-public struct Complaint: Error, CustomStringConvertible {
+public struct CommandError: Error, CustomStringConvertible {
   public let description: String
   public init(_ description: String) { self.description = description }
 }

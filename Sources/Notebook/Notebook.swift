@@ -1,12 +1,12 @@
 // # The words of a chapter
 //
-// `show` a value, `check` a claim, `observe` an order, print a `table`, a `sample` or a `volatile` line, `attempt`
+// `show` a value, `check` a claim, `report` an order, print a `table`, a `sample` or a `volatile` line, `exitOnError`
 // what may fail. These are functions rather than methods, because they are read a dozen times a chapter. `show`,
-// `check`, `observe` and `table` record the line that called them, so that the output can be set under that line.
+// `check`, `report` and `table` record the line that called them, so that the output can be set under that line.
 //
 //     show("loss before", loss, unit: "nats")             loss before:          1.234 nats
 //     check("recurrent = quadratic", gap, within: 1e-12)  ✓ recurrent = quadratic: ~3.1e-16 ≤ 1e-12
-//     observe("stage 1 helps", with, lessThan: without)   · stage 1 helps: 1.213 < 1.198, does not hold
+//     report("stage 1 helps", with, lessThan: without)   · stage 1 helps: 1.213 < 1.198, does not hold
 //
 // Read before: `Verdict.swift`, `Page.swift`. Read next: `Chapter.swift`.
 
@@ -92,31 +92,31 @@ public func check(_ claim: String, _ condition: Bool, _ explanation: String = ""
 
 /// Prints whether value < other. Nothing fails if it is not.
 @MainActor @discardableResult
-public func observe(
+public func report(
   _ claim: String, _ value: some Quantity, lessThan other: some Quantity, digits: Int = 4, line: Int = #line
 ) -> Bool { record(Verdict(.observation, claim, value, .less, other, digits: digits), line: line) }
 
 /// Prints whether value > other. Nothing fails if it is not.
 @MainActor @discardableResult
-public func observe(
+public func report(
   _ claim: String, _ value: some Quantity, greaterThan other: some Quantity, digits: Int = 4, line: Int = #line
 ) -> Bool { record(Verdict(.observation, claim, value, .greater, other, digits: digits), line: line) }
 
 /// Prints whether value ≤ other. Nothing fails if it is not.
 @MainActor @discardableResult
-public func observe(
+public func report(
   _ claim: String, _ value: some Quantity, atMost other: some Quantity, digits: Int = 4, line: Int = #line
 ) -> Bool { record(Verdict(.observation, claim, value, .atMost, other, digits: digits), line: line) }
 
 /// Prints whether value ≥ other. Nothing fails if it is not.
 @MainActor @discardableResult
-public func observe(
+public func report(
   _ claim: String, _ value: some Quantity, atLeast other: some Quantity, digits: Int = 4, line: Int = #line
 ) -> Bool { record(Verdict(.observation, claim, value, .atLeast, other, digits: digits), line: line) }
 
 /// Prints whether a condition holds, behind it the numbers that decide it. Nothing fails if it does not.
 @MainActor @discardableResult
-public func observe(_ claim: String, _ condition: Bool, _ explanation: String = "", line: Int = #line) -> Bool {
+public func report(_ claim: String, _ condition: Bool, _ explanation: String = "", line: Int = #line) -> Bool {
   record(Verdict(.observation, claim, evidence: explanation, holds: condition), line: line)
 }
 

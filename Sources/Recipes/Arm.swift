@@ -9,7 +9,7 @@
 //     scratch, soft      nothing of the teacher but its distributions
 //     scratch, hard      nothing of the teacher at all: the tokens that really came
 //
-// Read before: `Recipe.swift`. Read next: `Workshop.swift`.
+// Read before: `Recipe.swift`. Read next: `ModelStore.swift`.
 
 /// A way to spend the students' budget.
 public enum Arm: String, CaseIterable, Codable, Sendable {

@@ -2,7 +2,7 @@
 //
 // What several chapters draw: loss curves over tokens, and matrices as heat maps.
 //
-// Read before: `Plots/Figure.swift`, `Workshop.swift`.
+// Read before: `Plots/Figure.swift`, `ModelStore.swift`.
 
 import Notebook
 import Plots

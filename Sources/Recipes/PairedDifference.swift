@@ -17,7 +17,7 @@ import Notebook
 /// The differences of two arms over seeds.
 public struct PairedDifference: Sendable {
   /// What a claim came to.
-  public enum Verdict: String, Sendable {
+  public enum Conclusion: String, Sendable {
     case holds = "holds"
     case fails = "does not hold"
     case undecided = "undecided"
@@ -37,7 +37,7 @@ public struct PairedDifference: Sendable {
     return (mean - half)...(mean + half)
   }
 
-  public var verdict: Verdict {
+  public var conclusion: Conclusion {
     guard let interval else { return .undecided }
     return interval.lowerBound > 0 ? .holds : interval.upperBound < 0 ? .fails : .undecided
   }

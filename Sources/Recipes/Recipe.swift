@@ -9,7 +9,7 @@
 // beforehand by `10-knowledge-distillation --sweep` (`Arm.swift`), those of stages 1 and 2 by
 // trying a few with seed 0: always on other held-out windows than those that are reported.
 //
-// Read next: `Arm.swift`, `Workshop.swift`.
+// Read next: `Arm.swift`, `ModelStore.swift`.
 
 import Models
 import Training

@@ -13,7 +13,7 @@ import Models
 import Tensors
 import Training
 
-extension Workshop {
+extension ModelStore {
   /// A new student for an arm. Its sizes are the recipe's: a teacher's file does not know N, K and Q.
   func student(for arm: StudyArm, of teacher: LanguageModel) -> LanguageModel {
     var random = SeededGenerator(seed: seed(for: "student's weights"))
@@ -36,7 +36,7 @@ extension Workshop {
 
   /// Steps down a loss, on the batches that belong to a purpose.
   func pass(
-    _ trained: [Trainable], _ purpose: String, _ plan: StudyArm.Stage, _ onStep: @escaping () -> Void,
+    _ trained: [ParameterRows], _ purpose: String, _ plan: StudyArm.Stage, _ onStep: @escaping () -> Void,
     loss: (Batch) -> Variable
   ) throws {
     let run = try TrainingRun(

@@ -5,10 +5,10 @@
 // depends on: arm, seed, recipe, text, number type. A study that is interrupted takes up where it
 // was, less the jobs that were under way; one that is run again only reads.
 //
-// Two students side by side have a core each, so that no step waits for another (`Tensors/Crew.swift`); the
+// Two students side by side have a core each, so that no step waits for another (`Tensors/Cores/WorkerPool.swift`); the
 // numbers are the same, since what a kernel computes does not depend on how many threads there are.
 //
-// Read before: `StudyArm.swift`, `Workshop.swift`. Read next: `RateSweep.swift`.
+// Read before: `StudyArm.swift`, `ModelStore.swift`. Read next: `RateSweep.swift`.
 
 import Checkpoints
 import Corpora
@@ -31,7 +31,7 @@ public struct Study {
     public init(_ arm: StudyArm, seed: UInt64) { (self.arm, self.seed) = (arm, seed) }
   }
 
-  public let workshop: Workshop
+  public let store: ModelStore
   /// The seeds of the study; each has a teacher of its own.
   public let seeds: [UInt64]
   /// The teachers, frozen, by seed.
@@ -40,14 +40,14 @@ public struct Study {
   /// The reported documents with their answers, if the text is a language with recall.
   private let documents: [RecallBatch]?
 
-  /// A study with some seeds, counted from the workshop's; makes the teachers that are not there.
-  public init(in workshop: Workshop, seeds count: Int) throws {
-    self.workshop = workshop
-    seeds = (0..<UInt64(count)).map { workshop.seed + $0 }
+  /// A study with some seeds, counted from the store's; makes the teachers that are not there.
+  public init(in store: ModelStore, seeds count: Int) throws {
+    self.store = store
+    seeds = (0..<UInt64(count)).map { store.seed + $0 }
     teachers = try Dictionary(
-      uniqueKeysWithValues: seeds.map { ($0, try workshop.with(seed: $0).frozenTeacher()) })
-    heldOut = try workshop.heldOut
-    documents = workshop.heldOutDocuments?.reported
+      uniqueKeysWithValues: seeds.map { ($0, try store.with(seed: $0).frozenTeacher()) })
+    heldOut = try store.heldOut
+    documents = store.heldOutDocuments?.reported
   }
 
   /// The cross-entropy of each seed's teacher on the reported windows.
@@ -106,8 +106,8 @@ public struct Study {
   /// Trains and measures one student.
   private func run(_ job: Job, onStep: @escaping () -> Void) throws -> StudyResult {
     let start = ContinuousClock.now
-    let (arm, shop, teacher) = (job.arm, workshop.with(seed: job.seed), teachers[job.seed]!)
-    let student = shop.student(for: arm, of: teacher)
+    let (arm, store, teacher) = (job.arm, self.store.with(seed: job.seed), teachers[job.seed]!)
+    let student = store.student(for: arm, of: teacher)
     var awaitsTransfer = arm.transfersWeights
     func transfer() {
       if awaitsTransfer { transferWeights(from: teacher, to: student) }
@@ -115,17 +115,17 @@ public struct Study {
     }
     for stage in arm.stages {
       switch stage.kind {
-      case .orientation: try shop.pass(MatrixOrientation(from: teacher, to: student), stage, onStep)
-      case .alignment: try shop.pass(HiddenStateAlignment(from: teacher, to: student), stage, onStep)
+      case .orientation: try store.pass(MatrixOrientation(from: teacher, to: student), stage, onStep)
+      case .alignment: try store.pass(HiddenStateAlignment(from: teacher, to: student), stage, onStep)
       case .distillation:
         transfer()
-        try shop.pass(
+        try store.pass(
           KnowledgeDistillation(from: teacher, to: student, training: arm.trainsMixersOnly ? .mixers : .everything),
           stage, onStep)
       case .tokens:
         transfer()
         student.setFrozen(false)
-        try shop.pass(student.parameters.map { Trainable($0) }, KnowledgeDistillation.title, stage, onStep) {
+        try store.pass(student.parameters.map { ParameterRows($0) }, KnowledgeDistillation.title, stage, onStep) {
           mean(crossEntropy(student($0.inputs), targets: $0.targets))
         }
       }
@@ -191,7 +191,7 @@ public struct Study {
   private struct Key: Codable, Equatable {
     var job: StudyArm
     var seed: UInt64
-    var origin: Workshop.Origin
+    var origin: ModelStore.Origin
   }
 
   private struct Kept: Codable {
@@ -203,14 +203,14 @@ public struct Study {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     let text = String(decoding: try encoder.encode(key), as: UTF8.self)
-    return workshop.studyFolder.appending(path: String(checksum(text), radix: 16) + ".json")
+    return store.studyFolder.appending(path: String(checksum(text), radix: 16) + ".json")
   }
 
-  private func key(of job: Job) -> Key { Key(job: job.arm, seed: job.seed, origin: workshop.origin) }
+  private func key(of job: Job) -> Key { Key(job: job.arm, seed: job.seed, origin: store.origin) }
 
   /// The number of results in out/study.
   public var keptCount: Int {
-    get throws { try FileManager.default.contentsOfDirectory(atPath: workshop.studyFolder.path).count }
+    get throws { try FileManager.default.contentsOfDirectory(atPath: store.studyFolder.path).count }
   }
 
   private func keptResult(of job: Job) throws -> StudyResult? {

@@ -38,7 +38,7 @@ extension Chapter {
       rows: claims.map { claim, gain in
         [
           claim, number(gain.mean, decimals: 4), gain.intervalText(decimals: 4),
-          "\(gain.samples.count { $0 > 0 }) of \(gain.samples.count)", gain.verdict.rawValue,
+          "\(gain.samples.count { $0 > 0 }) of \(gain.samples.count)", gain.conclusion.rawValue,
         ]
       }, line: line)
   }

@@ -20,7 +20,7 @@
 // Both have rank 1, since one has a single column and the other a single row: every causal matrix
 // of three tokens is semiseparable of order 1. For T tokens order T/2 is always enough.
 //
-// Read before: `Tensors/SingularValues.swift`. Read next: `BalancedTruncation.swift`.
+// Read before: `Tensors/Products/SingularValues.swift`. Read next: `BalancedTruncation.swift`.
 
 import Tensors
 

@@ -138,7 +138,7 @@ extension StateSpaceFit {
     var settings = TrainingSettings(steps: steps, learningRate: rate, tokensPerUpdate: 0, seed: 0)
     settings.schedule.decay = 0.5
     (settings.optimiser.weightDecay, settings.optimiser.clip) = (0, nil)
-    return try TrainingRun("structured fit", of: trained.map { Trainable($0) }, settings: settings)
+    return try TrainingRun("structured fit", of: trained.map { ParameterRows($0) }, settings: settings)
   }
 }
 

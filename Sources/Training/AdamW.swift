@@ -13,7 +13,7 @@
 //
 // Before the step all gradients together are scaled down if their norm is above a limit (clipping).
 //
-// Read before: `Trainable.swift`. Read next: `Schedule.swift`, `TrainingRun.swift`. Source:
+// Read before: `ParameterRows.swift`. Read next: `Schedule.swift`, `TrainingRun.swift`. Source:
 // arXiv 1711.05101.
 
 import Gradients
@@ -35,13 +35,13 @@ public struct AdamWSettings: Codable, Equatable, Sendable {
 /// AdamW with decoupled weight decay over a list of parameters or rows of them.
 public struct AdamW {
   public let settings: AdamWSettings
-  public let trained: [Trainable]
+  public let trained: [ParameterRows]
   /// m and v of each entry of `trained`, with the parameter's shape.
   public internal(set) var firstMoments, secondMoments: [Tensor]
   /// The number of steps that were made.
   public internal(set) var steps = 0
 
-  public init(_ trained: [Trainable], settings: AdamWSettings = AdamWSettings()) {
+  public init(_ trained: [ParameterRows], settings: AdamWSettings = AdamWSettings()) {
     for (index, entry) in trained.enumerated() {
       precondition(
         !trained[..<index].contains { $0.parameter === entry.parameter },

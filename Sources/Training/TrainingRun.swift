@@ -91,7 +91,7 @@ public final class TrainingRun: Sequence, IteratorProtocol {
   ///   - checkpoint: where the run keeps its state, or nil; throws if there is a file that is no checkpoint of this run
   ///   - interval: after how many steps it is written
   public init(
-    _ name: String, of trained: [Trainable], settings: TrainingSettings, checkpoint: URL? = nil,
+    _ name: String, of trained: [ParameterRows], settings: TrainingSettings, checkpoint: URL? = nil,
     every interval: Int = 200
   ) throws {
     guard trained.contains(where: { $0.count > 0 }) else { throw TrainingError.nothingTrained(run: name) }

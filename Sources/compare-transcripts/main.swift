@@ -6,24 +6,24 @@
 import Foundation
 import Notebook
 
-struct Complaint: Error, CustomStringConvertible {
+struct CommandError: Error, CustomStringConvertible {
   let description: String
 }
 
 func transcript(inFile path: String) throws -> Transcript {
   guard let data = FileManager.default.contents(atPath: path) else {
-    throw Complaint(description: "\(path): no such file, or it can not be read")
+    throw CommandError(description: "\(path): no such file, or it can not be read")
   }
   return Transcript(String(decoding: data, as: UTF8.self))
 }
 
-attempt {
+exitOnError {
   let files = CommandLine.arguments.dropFirst()
   guard files.count == 2, let expected = files.first, let actual = files.last else {
-    throw Complaint(description: "two files are needed: compare-transcripts EXPECTED ACTUAL")
+    throw CommandError(description: "two files are needed: compare-transcripts EXPECTED ACTUAL")
   }
   let differences = try transcript(inFile: actual).differences(fromExpected: transcript(inFile: expected))
   if !differences.isEmpty {
-    throw Complaint(description: "\(actual) is not as expected\n" + differences.joined(separator: "\n"))
+    throw CommandError(description: "\(actual) is not as expected\n" + differences.joined(separator: "\n"))
   }
 }

@@ -123,12 +123,12 @@ private func requirePlace(for file: URL) throws {
   let folder = file.deletingLastPathComponent()
   var isFolder: ObjCBool = false
   if FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder), isFolder.boolValue {
-    throw Complaint("--save \(file.path): this is a folder; give the name of a file")
+    throw CommandError("--save \(file.path): this is a folder; give the name of a file")
   }
   guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), isFolder.boolValue,
     FileManager.default.isWritableFile(atPath: folder.path)
   else {
-    throw Complaint(
+    throw CommandError(
       "--save \(file.path): nothing can be written in \(folder.path); give a file in a folder that is there")
   }
 }

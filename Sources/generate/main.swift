@@ -15,4 +15,4 @@
 import Notebook
 
 let command = Command.parseOrExit()
-attempt { try write(command) }
+exitOnError { try write(command) }

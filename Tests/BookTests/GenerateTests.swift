@@ -82,7 +82,7 @@ private enum Models {
   }
 
   /// Arguments, the status, and words of the complaint.
-  struct Complaint: Sendable, CustomTestStringConvertible {
+  struct CommandError: Sendable, CustomTestStringConvertible {
     let arguments: [String]
     let status: Int32
     let words: [String]
@@ -90,23 +90,23 @@ private enum Models {
   }
 
   @Test(arguments: [
-    Complaint(arguments: [], status: 64, words: ["--prompt", "--resume"]),
-    Complaint(arguments: ["--prompt", ""], status: 64, words: ["empty"]),
-    Complaint(arguments: ["--prompt", "a", "--tokens", "-1"], status: 64, words: ["--tokens -1"]),
-    Complaint(arguments: ["--prompt", "a", "--temperature", "-1"], status: 64, words: ["temperature"]),
-    Complaint(arguments: ["--prompt", "a", "--temperature", "nan"], status: 64, words: ["temperature"]),
-    Complaint(arguments: ["--prompt", "a", "--top-k", "0"], status: 64, words: ["top k"]),
-    Complaint(arguments: ["--prompt", "a", "--top-p", "1.5"], status: 64, words: ["top p"]),
-    Complaint(arguments: ["--prompt", "a", "--repeat", "0"], status: 64, words: ["--repeat 0"]),
-    Complaint(arguments: ["--prompt", "a", "--prompt", "b", "--repeat", "2"], status: 64, words: ["--repeat"]),
-    Complaint(arguments: ["--prompt", "a", "--stop", ""], status: 64, words: ["--stop"]),
-    Complaint(arguments: ["--resume", "x", "--seed", "1"], status: 64, words: ["--seed"]),
-    Complaint(arguments: ["--prompt", "an unknown é"], status: 1, words: ["U+00E9", "offset 11", "abc"]),
-    Complaint(arguments: ["--resume", "missing.state"], status: 1, words: ["missing.state", "no such file"]),
-    Complaint(arguments: ["--prompt", "a", "--save", "no/such/place"], status: 1, words: ["--save", "place"]),
-    Complaint(arguments: ["--prompt", "a", "--save", "."], status: 1, words: ["--save", "folder"]),
+    CommandError(arguments: [], status: 64, words: ["--prompt", "--resume"]),
+    CommandError(arguments: ["--prompt", ""], status: 64, words: ["empty"]),
+    CommandError(arguments: ["--prompt", "a", "--tokens", "-1"], status: 64, words: ["--tokens -1"]),
+    CommandError(arguments: ["--prompt", "a", "--temperature", "-1"], status: 64, words: ["temperature"]),
+    CommandError(arguments: ["--prompt", "a", "--temperature", "nan"], status: 64, words: ["temperature"]),
+    CommandError(arguments: ["--prompt", "a", "--top-k", "0"], status: 64, words: ["top k"]),
+    CommandError(arguments: ["--prompt", "a", "--top-p", "1.5"], status: 64, words: ["top p"]),
+    CommandError(arguments: ["--prompt", "a", "--repeat", "0"], status: 64, words: ["--repeat 0"]),
+    CommandError(arguments: ["--prompt", "a", "--prompt", "b", "--repeat", "2"], status: 64, words: ["--repeat"]),
+    CommandError(arguments: ["--prompt", "a", "--stop", ""], status: 64, words: ["--stop"]),
+    CommandError(arguments: ["--resume", "x", "--seed", "1"], status: 64, words: ["--seed"]),
+    CommandError(arguments: ["--prompt", "an unknown é"], status: 1, words: ["U+00E9", "offset 11", "abc"]),
+    CommandError(arguments: ["--resume", "missing.state"], status: 1, words: ["missing.state", "no such file"]),
+    CommandError(arguments: ["--prompt", "a", "--save", "no/such/place"], status: 1, words: ["--save", "place"]),
+    CommandError(arguments: ["--prompt", "a", "--save", "."], status: 1, words: ["--save", "folder"]),
   ])
-  func `what cannot be meant is named`(_ complaint: Complaint) throws {
+  func `what cannot be meant is named`(_ complaint: CommandError) throws {
     let outcome = try generate("teacher", complaint.arguments)
     #expect(outcome.status == complaint.status)
     #expect(outcome.output.isEmpty)

@@ -53,7 +53,7 @@ import Training
     try stage.begin()
     let mixer = pair.student.blocks[0].mixer as! DiscreteMamba2
     let before = mixer.inProjection.value
-    let run = try TrainingRun("whole", of: [Trainable(mixer.inProjection)], settings: settings(steps: 1))
+    let run = try TrainingRun("whole", of: [ParameterRows(mixer.inProjection)], settings: settings(steps: 1))
     for _ in run { try run.descend(stage.loss(tokens).total) }
     for part in [MambaPart.x, .z] {
       let rows = part.rows(mixer.sizes)

@@ -26,7 +26,7 @@ import Training
       LayerDistance.self, TransferredParameter.self,
     ]
     let found = try gaps(
-      in: LayerCase.stages, ofModule: "Distillation", except: others, list: "var trained: [Trainable]")
+      in: LayerCase.stages, ofModule: "Distillation", except: others, list: "var trained: [ParameterRows]")
     #expect(found.isEmpty)
   }
 }

@@ -3,7 +3,7 @@
 // Some changes can not be seen by any test, because no result depends on them. They are listed in
 // `equivalents.md` with the reason, file by file:
 //
-//     ## Tensors/Softmax.swift
+//     ## Tensors/Loops/Softmax.swift
 //
 //     - `let T = causal ? x.shape[-2] : ⟦1 + 1⟧`
 //       The reason, in a sentence.
@@ -30,7 +30,7 @@ func equivalents(inFile path: String) throws -> [Equivalent] {
   var (file, text, reason): (String, String?, [String]) = ("", nil, [])
   func close() throws {
     guard let entry = text else { return }
-    if reason.isEmpty { throw Complaint(description: "\(path): no reason is given for \(file): \(entry)") }
+    if reason.isEmpty { throw CommandError(description: "\(path): no reason is given for \(file): \(entry)") }
     result.append(Equivalent(file: file, text: entry, reason: reason.joined(separator: " ")))
     (text, reason) = (nil, [])
   }

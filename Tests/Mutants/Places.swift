@@ -10,7 +10,7 @@
 import Foundation
 
 /// A problem that ends the run.
-struct Complaint: Error, CustomStringConvertible {
+struct CommandError: Error, CustomStringConvertible {
   let description: String
 }
 
@@ -127,19 +127,19 @@ private let declarations: [String: [String]] = [
   "Sources/Gradients/Variable.swift": ["init(_ value: Tensor, by primitive"],
   "Sources/Gradients/Rearranging.swift": ["let inverse = ", "kept[axis] = "],
   "Sources/Gradients/Products.swift": ["let ofInput: Input = ", "let ofWeight: Input = "],
-  "Sources/Tensors/ElementwiseFunctions.swift": ["public static func += "],
-  "Sources/Tensors/HeadProducts.swift": ["public func headScores(", "public func headMix("],
-  "Sources/Tensors/Products.swift": ["public func matmul(", "public func sumOfRows("],
-  "Sources/Tensors/Reductions.swift": ["public func sum(_ x: Tensor, to shape", "func columnSums("],
-  "Sources/Tensors/Rotary.swift": ["public func rotary("],
-  "Sources/Tensors/SSDChunks.swift": [
+  "Sources/Tensors/Loops/ElementwiseFunctions.swift": ["public static func += "],
+  "Sources/Tensors/Products/HeadProducts.swift": ["public func headScores(", "public func headMix("],
+  "Sources/Tensors/Products/Products.swift": ["public func matmul(", "public func sumOfRows("],
+  "Sources/Tensors/Loops/Reductions.swift": ["public func sum(_ x: Tensor, to shape", "func columnSums("],
+  "Sources/Tensors/Attention/Rotary.swift": ["public func rotary("],
+  "Sources/Tensors/StateSpace/SSDChunks.swift": [
     "init(x: Tensor", "func head(", "func part(", "init(_ layout", "func fillDecays(", "var transposed",
     "func scaled(", "func scaleRows(",
   ],
-  "Sources/Tensors/Scans.swift": ["func exponentialOfSegmentSums("],
-  "Sources/Tensors/Sigmoids.swift": ["private func slope("],
-  "Sources/Tensors/Softmax.swift": ["private func softmaxRows("],
-  "Sources/Tensors/Tensor+Rearranging.swift": ["public func padded(", "public mutating func assign("],
+  "Sources/Tensors/StateSpace/Scans.swift": ["func exponentialOfSegmentSums("],
+  "Sources/Tensors/Loops/Sigmoids.swift": ["private func slope("],
+  "Sources/Tensors/Loops/Softmax.swift": ["private func softmaxRows("],
+  "Sources/Tensors/Core/Tensor+Rearranging.swift": ["public func padded(", "public mutating func assign("],
 ]
 
 extension Source {
@@ -167,7 +167,7 @@ extension Source {
     }
     for beginning in declarations[path] ?? [] {
       let found = places(of: beginning).filter { isCode[$0] }
-      if found.isEmpty { throw Complaint(description: "\(path): there is no “\(beginning)” to mutate") }
+      if found.isEmpty { throw CommandError(description: "\(path): there is no “\(beginning)” to mutate") }
       for place in found {
         if beginning.contains(" = ") {
           result.append(place..<range(ofLine: line(of: place)).upperBound)
@@ -185,7 +185,7 @@ extension Source {
     var start = place
     if let open = first("({", from: place), text[open] == "(" { start = closing(open) }
     guard let open = first("{", from: start) else {
-      throw Complaint(description: "\(path):\(line(of: place) + 1): a declaration without a body")
+      throw CommandError(description: "\(path):\(line(of: place) + 1): a declaration without a body")
     }
     return open..<closing(open)
   }

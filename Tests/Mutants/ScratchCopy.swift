@@ -30,15 +30,15 @@ struct ScratchCopy {
     let manager = FileManager.default
     var contents = contents
     contents["Package.swift"] = try String(contentsOfFile: "Package.swift", encoding: .utf8) + pruning
-    let storage = "Sources/Tensors/Storage.swift"
+    let storage = "Sources/Tensors/Core/Storage.swift"
     let take = "pointer = BlockPool.shared.take(sizeClass)"
     contents[storage] = try String(contentsOfFile: storage, encoding: .utf8)
       .replacing(take, with: take + "\n    pointer.update(repeating: .nan, count: BlockPool.capacity(of: sizeClass))")
-    guard contents[storage]!.contains(".nan") else { throw Complaint(description: "\(storage): no “\(take)”") }
+    guard contents[storage]!.contains(".nan") else { throw CommandError(description: "\(storage): no “\(take)”") }
 
     for (path, text) in contents { try write(Data(text.utf8), to: path) }
     for root in ["Sources", "Tests"] {
-      guard let files = manager.enumerator(atPath: root) else { throw Complaint(description: "no folder \(root)") }
+      guard let files = manager.enumerator(atPath: root) else { throw CommandError(description: "no folder \(root)") }
       for case let name as String in files {
         let path = root + "/" + name
         if isFolder(path) || contents[path] != nil { continue }
@@ -77,7 +77,9 @@ struct ScratchCopy {
       ["swift", "build"] + flags + ["--package-path", folder, "--scratch-path", build, "--build-tests"]
     try process.run()
     process.waitUntilExit()
-    if process.terminationStatus != 0 { throw Complaint(description: "the scratch copy does not compile; see above") }
+    if process.terminationStatus != 0 {
+      throw CommandError(description: "the scratch copy does not compile; see above")
+    }
   }
 
   /// The program that holds all tests.
@@ -85,7 +87,7 @@ struct ScratchCopy {
     let products = build + "/release"
     let names = try FileManager.default.contentsOfDirectory(atPath: products)
     guard let name = names.first(where: { $0.hasSuffix("PackageTests.xctest") }) else {
-      throw Complaint(description: "there is no test program in \(products)")
+      throw CommandError(description: "there is no test program in \(products)")
     }
     return products + "/" + name
   }

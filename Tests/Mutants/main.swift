@@ -23,7 +23,8 @@ struct Options {
       case "--":
         flags = Array(rest)
         rest = []
-      default: throw Complaint(description: "count-mutants [--only FILE] [-- flags of swift build], not \(argument)")
+      default:
+        throw CommandError(description: "count-mutants [--only FILE] [-- flags of swift build], not \(argument)")
       }
     }
   }
@@ -32,7 +33,7 @@ struct Options {
 /// The files that are mutated.
 func sources() throws -> [Source] {
   try ["Sources/Gradients", "Sources/Tensors"].flatMap { folder in
-    try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".swift") }.sorted().map {
+    try FileManager.default.subpathsOfDirectory(atPath: folder).filter { $0.hasSuffix(".swift") }.sorted().map {
       let path = folder + "/" + $0
       return Source(path: path, text: try String(contentsOfFile: path, encoding: .utf8))
     }
@@ -58,7 +59,7 @@ func run() throws -> Bool {
   func isChosen(_ file: String) -> Bool { options.only.map { file == $0 || file.hasSuffix("/" + $0) } ?? true }
   let names = Set(mutants.map(\.file))
   if let only = options.only, !names.contains(where: isChosen) {
-    throw Complaint(description: "there is nothing to mutate in \(only); there is in \(names.sorted())")
+    throw CommandError(description: "there is nothing to mutate in \(only); there is in \(names.sorted())")
   }
   say("\(mutants.count) mutants at \(sites.count) places of \(contents.count - 1) files")
   for (reason, count) in leftOut.sorted(by: { $0.key < $1.key }) { say("left out \(count): \(reason)") }

@@ -62,7 +62,7 @@ import Testing
   @Test func anErrorEndsTheProgramWithStatus1() async {
     let result = await #expect(processExitsWith: .exitCode(1), observing: [\.standardErrorContent]) {
       await MainActor.run {
-        attempt { throw POSIXError(.ENOSPC) }
+        exitOnError { throw POSIXError(.ENOSPC) }
       }
     }
     let said = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)

@@ -52,7 +52,7 @@ import Testing
     let line = #line + 1
     let holds = check("one is less than two", 1, lessThan: 2)
     #expect(holds)
-    #expect(!observe("and more", 1.0, greaterThan: 2.0))
+    #expect(!report("and more", 1.0, greaterThan: 2.0))
     guard case .verdict(let verdict, let recorded)? = Page.current.entries.dropLast().last else {
       Issue.record("no verdict on the page")
       return

@@ -21,14 +21,14 @@ import Testing
     let interval = difference.interval!
     #expect(difference.mean == 2)
     #expect(abs(interval.lowerBound + 0.4841) < 1e-4 && abs(interval.upperBound - 4.4841) < 1e-4)
-    #expect(difference.verdict == .undecided && difference.intervalText(decimals: 2) == "-0.48 … 4.48")
+    #expect(difference.conclusion == .undecided && difference.intervalText(decimals: 2) == "-0.48 … 4.48")
   }
 
   @Test func verdictsFollowTheInterval() {
-    #expect(PairedDifference([1.0, 1.1, 1.2]).verdict == .holds)
-    #expect(PairedDifference([-1.0, -1.1, -1.2]).verdict == .fails)
-    #expect(PairedDifference([0.1, -0.1, 0.2]).verdict == .undecided)
+    #expect(PairedDifference([1.0, 1.1, 1.2]).conclusion == .holds)
+    #expect(PairedDifference([-1.0, -1.1, -1.2]).conclusion == .fails)
+    #expect(PairedDifference([0.1, -0.1, 0.2]).conclusion == .undecided)
     let single = PairedDifference([5])
-    #expect(single.interval == nil && single.verdict == .undecided && single.intervalText(decimals: 2) == "–")
+    #expect(single.interval == nil && single.conclusion == .undecided && single.intervalText(decimals: 2) == "–")
   }
 }

@@ -10,8 +10,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// A workshop with the quick recipe on a text of its own, in a folder that is removed afterwards.
-private func withWorkshop(_ body: (Workshop) throws -> Void) throws {
+/// A store with the quick recipe on a text of its own, in a folder that is removed afterwards.
+private func withStore(_ body: (ModelStore) throws -> Void) throws {
   let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
   try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
   defer { try? FileManager.default.removeItem(at: folder) }
@@ -21,7 +21,7 @@ private func withWorkshop(_ body: (Workshop) throws -> Void) throws {
   let lines = (0..<3000).map { _ in words[Int.random(in: 0..<words.count, using: &random)] }
   try lines.joined(separator: " ").write(to: text, atomically: true, encoding: .utf8)
   try body(
-    Workshop(WorkshopSettings(isQuick: true, corpus: text, out: folder.appending(path: "out"), teacherSteps: 8)))
+    ModelStore(ModelStoreSettings(isQuick: true, corpus: text, out: folder.appending(path: "out"), teacherSteps: 8)))
 }
 
 @Suite struct StudyTests {
@@ -33,14 +33,14 @@ private func withWorkshop(_ body: (Workshop) throws -> Void) throws {
     ])
 
   @Test func whatWasRunIsReadTheNextTime() throws {
-    try withWorkshop { workshop in
-      let first = try Study(in: workshop, seeds: 2)
+    try withStore { store in
+      let first = try Study(in: store, seeds: 2)
       let results = try first.results("first", of: [Self.arm])
       #expect(results.count == 1 && results[0].count == 2 && results[0][0] != results[0][1])
       #expect(results[0].allSatisfy { $0.loss.isFinite && $0.hiddenDistance == nil })
       #expect(try first.keptCount == 2)
       // The seconds would differ if it were run again.
-      #expect(try Study(in: workshop, seeds: 2).results("again", of: [Self.arm]) == results)
+      #expect(try Study(in: store, seeds: 2).results("again", of: [Self.arm]) == results)
       let other = try first.results("other", of: [Self.arm.with(lastRate: 2e-3)])
       #expect(other[0][0].losses != results[0][0].losses)
       #expect(try first.keptCount == 4)
@@ -48,8 +48,8 @@ private func withWorkshop(_ body: (Workshop) throws -> Void) throws {
   }
 
   @Test func orderAndCompanyChangeNothing() throws {
-    try withWorkshop { workshop in
-      let study = try Study(in: workshop, seeds: 1)
+    try withStore { store in
+      let study = try Study(in: store, seeds: 1)
       let arms = [
         Self.arm, StudyArm(.attention, [.init(.alignment, steps: 2, rate: 1e-2)]),
         StudyArm(.hybrid(attention: [1]), [.init(.distillation, steps: 2, rate: 1e-3)]).with {
@@ -62,7 +62,7 @@ private func withWorkshop(_ body: (Workshop) throws -> Void) throws {
       let together = try study.results("together", of: arms).map { $0[0] }
       #expect(together[1].hiddenDistance != nil && together[1].matrixDistance != nil)
       #expect(Set(together.map(\.losses)).count == arms.count, "two arms gave the same student")
-      try FileManager.default.removeItem(at: workshop.studyFolder)
+      try FileManager.default.removeItem(at: store.studyFolder)
       for (arm, expected) in zip(arms, together).reversed() {
         let alone = try study.results("alone", of: [arm])[0][0]
         #expect(alone.losses == expected.losses && alone.divergence == expected.divergence, "\(arm)")
@@ -71,8 +71,8 @@ private func withWorkshop(_ body: (Workshop) throws -> Void) throws {
   }
 
   @Test func sweepsGoOnAtTheEnds() throws {
-    try withWorkshop { workshop in
-      let study = try Study(in: workshop, seeds: 1)
+    try withStore { store in
+      let study = try Study(in: store, seeds: 1)
       func arm(_ rate: Double) -> StudyArm { Self.arm.with(lastRate: rate) }
       func swept(_ rates: [Double], by score: @escaping (StudyResult) -> Double) throws -> SweptRates {
         try study.sweep("sweep", [RateSweep("it", rates: rates, arm: arm, score: score)])[0]

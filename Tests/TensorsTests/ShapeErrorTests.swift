@@ -2,7 +2,7 @@
 //
 // A mistake in a shape stops the program, with a sentence that names what came and what was
 // expected. Each case runs in a process of its own, whose last words are read. That there are any
-// in an optimised build is what `Sources/Tensors/Preconditions.swift` is for.
+// in an optimised build is what `Sources/Tensors/Core/Preconditions.swift` is for.
 
 import Tensors
 import TestSupport

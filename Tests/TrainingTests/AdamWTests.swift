@@ -11,10 +11,10 @@ import Training
 
 /// A parameter, what is trained of it, and its twin: every number with its moments, in Double.
 private struct Twin {
-  let trained: Trainable
+  let trained: ParameterRows
   var value, first, second: [Double]
 
-  init(_ trained: Trainable) {
+  init(_ trained: ParameterRows) {
     self.trained = trained
     value = trained.parameter.value.elements.map { Double($0) }
     first = value.map { _ in 0 }
@@ -45,13 +45,14 @@ private struct Twin {
 
 @Suite("AdamW", .tallied) struct AdamWTests {
   /// One parameter of each rank that models have, and one of which only some rows are trained.
-  static func trainables(using random: inout SeededGenerator) -> [Trainable] {
+  static func trainables(using random: inout SeededGenerator) -> [ParameterRows] {
     [
-      Trainable(Parameter("number", Tensor(0.7))), Trainable(Parameter("vector", .normal([7], using: &random))),
-      Trainable(Parameter("matrix", .normal([3, 5], using: &random))),
-      Trainable(Parameter("taps", .normal([5, 1, 2], using: &random))),
-      Trainable(Parameter("rows", .normal([11, 2], using: &random)), rows: [1..<3, 7..<11]),
-      Trainable(Parameter("channels", .normal([11], using: &random)), rows: [2..<5]),
+      ParameterRows(Parameter("number", Tensor(0.7))),
+      ParameterRows(Parameter("vector", .normal([7], using: &random))),
+      ParameterRows(Parameter("matrix", .normal([3, 5], using: &random))),
+      ParameterRows(Parameter("taps", .normal([5, 1, 2], using: &random))),
+      ParameterRows(Parameter("rows", .normal([11, 2], using: &random)), rows: [1..<3, 7..<11]),
+      ParameterRows(Parameter("channels", .normal([11], using: &random)), rows: [2..<5]),
     ]
   }
 
@@ -111,7 +112,7 @@ private struct Twin {
   func rowsThatAreNotListedKeepEveryBit(gradient: Double) {
     var random = SeededGenerator(seed: 4)
     let parameter = Parameter("p", .normal([13, 3], using: &random))
-    let trained = Trainable(parameter, rows: [2..<5, 11..<12])
+    let trained = ParameterRows(parameter, rows: [2..<5, 11..<12])
     let before = parameter.value
     var optimiser = AdamW([trained])
     for _ in 0..<5 {
@@ -131,7 +132,7 @@ private struct Twin {
   @Test func aParameterThatIsListedTwiceIsRefused() async throws {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       let parameter = Parameter("twice", .zeros([7, 2]))
-      _ = AdamW([Trainable(parameter, rows: [0..<2]), Trainable(parameter, rows: [5..<7])])
+      _ = AdamW([ParameterRows(parameter, rows: [0..<2]), ParameterRows(parameter, rows: [5..<7])])
     }
     let message = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
     #expect(message.contains("twice is listed twice"), "\(message)")
@@ -139,17 +140,17 @@ private struct Twin {
 
   @Test func whatIsTrainedIsCounted() {
     let parameter = Parameter("p", .zeros([13, 3, 2]))
-    #expect(Trainable(parameter).count == 78 && Trainable(parameter).rows == [0..<13])
-    #expect(Trainable(parameter, rows: [2..<5, 11..<12]).count == 24)
-    #expect(Trainable(parameter, rows: []).count == 0)
-    #expect(Trainable(Parameter("number", Tensor(1))).count == 1)
-    #expect(Trainable(Parameter("vector", .zeros([7]))).count == 7)
+    #expect(ParameterRows(parameter).count == 78 && ParameterRows(parameter).rows == [0..<13])
+    #expect(ParameterRows(parameter, rows: [2..<5, 11..<12]).count == 24)
+    #expect(ParameterRows(parameter, rows: []).count == 0)
+    #expect(ParameterRows(Parameter("number", Tensor(1))).count == 1)
+    #expect(ParameterRows(Parameter("vector", .zeros([7]))).count == 7)
   }
 
   @Test func freezingLeavesTheListedOnesAndNoOthers() {
     let parameters = (0..<5).map { Parameter("\($0)", .zeros([3])) }
     parameters[1].isFrozen = true
-    freeze(parameters, allBut: [Trainable(parameters[1]), Trainable(parameters[4], rows: [0..<1])])
+    freeze(parameters, allBut: [ParameterRows(parameters[1]), ParameterRows(parameters[4], rows: [0..<1])])
     #expect(parameters.map(\.isFrozen) == [true, false, true, true, false])
   }
 }

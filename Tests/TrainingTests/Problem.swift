@@ -24,7 +24,9 @@ final class Problem {
   }
 
   /// The rows 0, 1 and 4 of the matrix, and all of the others.
-  var trained: [Trainable] { [Trainable(weight, rows: [0..<2, 4..<5]), Trainable(bias), Trainable(gain)] }
+  var trained: [ParameterRows] {
+    [ParameterRows(weight, rows: [0..<2, 4..<5]), ParameterRows(bias), ParameterRows(gain)]
+  }
 
   var parameters: [Parameter] { [weight, bias, gain] }
 

@@ -64,7 +64,7 @@ import Training
     let w = problem.parameters
     var settings = Problem.settings(steps: 600)
     settings.optimiser.weightDecay = 0
-    let run = try TrainingRun("bowl", of: w.map { Trainable($0) }, settings: settings)
+    let run = try TrainingRun("bowl", of: w.map { ParameterRows($0) }, settings: settings)
     for _ in run {
       // The distance from 2, squared, with slopes that differ tenfold between the parameters.
       let terms = w.enumerated().map { index, parameter in
@@ -123,7 +123,7 @@ import Training
 
   @Test func aRunThatWouldChangeNothingDoesNotBegin() throws {
     let problem = Problem()
-    for trained in [[], [Trainable(problem.weight, rows: [])], [Trainable(problem.weight, rows: [3..<3])]] {
+    for trained in [[], [ParameterRows(problem.weight, rows: [])], [ParameterRows(problem.weight, rows: [3..<3])]] {
       let error = try #require(throws: TrainingError.self) {
         try TrainingRun("stage 9", of: trained, settings: Problem.settings())
       }
@@ -135,7 +135,7 @@ import Training
   @Test("trap: tokens per update are in the table") func theRecordsBecomeATable() throws {
     let w = Parameter("w", Tensor([2, -4]))
     let settings = TrainingSettings(steps: 2, learningRate: 0.25, tokensPerUpdate: 24, seed: 1)
-    let run = try TrainingRun("t", of: [Trainable(w)], settings: settings)
+    let run = try TrainingRun("t", of: [ParameterRows(w)], settings: settings)
     let names = "step,tokens,loss,learning_rate,gradient_norm"
     #expect(run.csv == names + "\n")
     for _ in run {

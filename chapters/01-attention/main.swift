@@ -211,7 +211,7 @@ for block in [0..<2, 2..<3] {
 }
 check("in two blocks the output is 7 too", sum / total - 7, within: 1e-12)
 
-// `Sources/Tensors/BlockedAttention.swift` does this for blocks of queries and of keys. It is the
+// `Sources/Tensors/Attention/BlockedAttention.swift` does this for blocks of queries and of keys. It is the
 // same function of q, k and v, and only a block of scores ever exists.
 
 let blocked = blockedAttention(queries, keys, values, scale: scale, Q: 4)

@@ -234,7 +234,7 @@ table(
   rows: comparisons.map(\.row))
 let gain = 1 / comparisons[2].inTime
 if !chapter.isQuick {
-  observe("at Mamba-2's sizes chunks are faster, times", gain > 1, "~\(number(gain, digits: 2))")
+  report("at Mamba-2's sizes chunks are faster, times", gain > 1, "~\(number(gain, digits: 2))")
 }
 
 // ## Crossing attention, and memory

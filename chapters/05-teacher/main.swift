@@ -32,10 +32,10 @@ let chapter = Chapter(
 // ever drawn from it.
 
 chapter.section("1. The text")
-let workshop = chapter.openWorkshop()
-let (recipe, corpus) = (workshop.recipe, workshop.corpus)
+let store = chapter.openModelStore()
+let (recipe, corpus) = (store.recipe, store.corpus)
 let (B, T, V) = (recipe.B, recipe.T, corpus.tokenizer.vocabularySize)
-let heldOut = attempt { try workshop.heldOut.reported }
+let heldOut = exitOnError { try store.heldOut.reported }
 
 show("tokens to learn from", corpus.training.count)
 show("tokens held out", corpus.heldOut.count)
@@ -52,8 +52,8 @@ for id in corpus.training { counts[id] += 1 }
 let frequencies = counts.map { $0 / Double(corpus.training.count) }.filter { $0 > 0 }
 let knowingNothing = Foundation.log(Double(V))
 let knowingFrequencies = -frequencies.reduce(0) { $0 + $1 * Foundation.log($1) }
-show("knowing nothing, ln V", knowingNothing, unit: workshop.unit)
-show("knowing frequencies, their entropy", knowingFrequencies, unit: workshop.unit)
+show("knowing nothing, ln V", knowingNothing, unit: store.unit)
+show("knowing frequencies, their entropy", knowingFrequencies, unit: store.unit)
 
 // ## One step by hand
 //
@@ -69,7 +69,7 @@ let batch = corpus.randomBatch(B: B, T: T, using: &random)
 let logits = fresh(batch.inputs).expecting(B, T, V, as: "the logits")
 let loss = mean(crossEntropy(logits, targets: batch.targets))
 show("parameters", fresh.parameterCount)
-show("loss of a fresh model", Double(loss.value.scalar), unit: workshop.unit)
+show("loss of a fresh model", Double(loss.value.scalar), unit: store.unit)
 check("a fresh model knows nothing", abs(Double(loss.value.scalar) - knowingNothing), within: 0.5)
 
 // The backward pass (`Sources/Gradients/Sweep.swift`) gives a gradient for each parameter. One
@@ -92,7 +92,7 @@ check("the gradient points uphill", abs(actual / expected - 1), within: 0.05)
 // ## The whole run
 //
 // Now the same, thousands of times, with AdamW instead of the plain step and a learning rate that
-// warms up, stays and decays. The loop is in `Sources/Recipes/Workshop+Training.swift`; it is the
+// warms up, stays and decays. The loop is in `Sources/Recipes/ModelStore+Training.swift`; it is the
 // loop of this comment and nothing else:
 //
 //     for _ in run {
@@ -106,7 +106,7 @@ check("the gradient points uphill", abs(actual / expected - 1), within: 0.05)
 chapter.section("3. The whole run")
 show("steps", recipe.teacherSteps)
 show("tokens per update", recipe.tokensPerUpdate)
-let teacher = attempt { try workshop.teacher() }
+let teacher = exitOnError { try store.teacher() }
 let model = teacher.model
 model.setFrozen(true)
 let heldOutLoss = crossEntropy(of: model, on: heldOut)
@@ -114,7 +114,7 @@ let heldOutLoss = crossEntropy(of: model, on: heldOut)
 func mean(_ values: some Collection<Double>) -> Double { values.reduce(0, +) / Double(values.count) }
 
 table(
-  ["what", workshop.unit],
+  ["what", store.unit],
   rows: [
     ["knowing nothing", number(knowingNothing, decimals: 3)],
     ["knowing frequencies", number(knowingFrequencies, decimals: 3)],
@@ -126,7 +126,7 @@ table(
     ["standard error of that over windows", number(heldOutLoss.standardError, decimals: 3)],
   ])
 check("the teacher beats frequencies", heldOutLoss.mean, lessThan: knowingFrequencies)
-if workshop.isReference { check("the teacher is well trained", heldOutLoss.mean, atMost: 1.40) }
+if store.isReference { check("the teacher is well trained", heldOutLoss.mean, atMost: 1.40) }
 
 // The training loss is the lower one, though the run is shorter than one pass through the text. In
 // the King James Bible the held-out part is the end, letters and Revelation, while most of what the
@@ -140,7 +140,7 @@ chapter.plot(
       .lines(
         LineChart(
           "cross-entropy, mean of 20 steps", x: Axis("tokens seen", logarithmic: true),
-          y: Axis("loss", unit: workshop.unit),
+          y: Axis("loss", unit: store.unit),
           series: [
             lossCurve(
               "training", teacher.history.losses, tokensPerUpdate: recipe.tokensPerUpdate, smoothing: 20)
@@ -160,7 +160,9 @@ chapter.plot(
 chapter.section("4. What it writes")
 let prompt = "And the LORD said unto "
 let known = Set(corpus.tokenizer.decode(Array(0..<V)))
-let start = attempt { try corpus.tokenizer.encode(prompt.allSatisfy(known.contains) ? prompt : corpus.firstWords) }
+let start = exitOnError {
+  try corpus.tokenizer.encode(prompt.allSatisfy(known.contains) ? prompt : corpus.firstWords)
+}
 var dice = SeededGenerator(seed: chapter.seed)
 let written = model.continuation(
   of: start, count: chapter.isQuick ? 60 : 300, Sampler(temperature: 0.7), using: &dice)

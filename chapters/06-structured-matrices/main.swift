@@ -24,10 +24,10 @@ let chapter = Chapter(
   "06-structured-matrices", question: "Which structure can imitate attention?",
   duration: "5 minutes with a teacher from chapter 05; 5 seconds with --quick")
 
-let workshop = chapter.openWorkshop()
-let (H, L, T) = (workshop.recipe.H, workshop.recipe.L, workshop.recipe.T)
-let teacher = attempt { try workshop.frozenTeacher() }
-let heldOut = attempt { try workshop.heldOut.reported }
+let store = chapter.openModelStore()
+let (H, L, T) = (store.recipe.H, store.recipe.L, store.recipe.T)
+let teacher = exitOnError { try store.frozenTeacher() }
+let heldOut = exitOnError { try store.heldOut.reported }
 let windows = 4
 let orders = chapter.isQuick ? [2, 4, 8, 16] : [2, 4, 8, 16, 32]
 let shown = 8
@@ -143,7 +143,7 @@ let bar = ProgressBar("fits", total: 2 * families.count * (orders.count + 2))
 var done = 0
 func fitted(_ family: StateSpaceFamily, N: Int, times: Int = 1, exactly: Bool) -> StateSpaceFit {
   var fit = StateSpaceFit(family, N: N, to: targets)
-  attempt {
+  exitOnError {
     if exactly { try fit.alternate(steps: times * alternatingSteps, rate: decayRate) }
     if !exactly { try fit.descend(steps: times * descentSteps, rate: descentRate) }
   }

@@ -23,13 +23,13 @@ let chapter = Chapter(
   "07-student", question: "What becomes of each teacher weight?",
   duration: "5 seconds with a teacher from chapter 05; 5 seconds with --quick")
 
-let workshop = chapter.openWorkshop()
-let recipe = workshop.recipe
+let store = chapter.openModelStore()
+let recipe = store.recipe
 let (D, H, T) = (recipe.D, recipe.H, recipe.T)
-let teacher = attempt { try workshop.frozenTeacher() }
-let student = workshop.newStudent()
+let teacher = exitOnError { try store.frozenTeacher() }
+let student = store.newStudent()
 student.setFrozen(true)
-let heldOut = attempt { try workshop.heldOut.reported }
+let heldOut = exitOnError { try store.heldOut.reported }
 
 // ## Two blocks
 //
@@ -174,8 +174,8 @@ chapter.plot(
 // worth no more than silent ones: nearly all of the teacher's knowledge is lost with its mixers.
 
 chapter.section("7. What it is worth before any distillation")
-let random = workshop.newStudent()
-let silent = workshop.newStudent()
+let random = store.newStudent()
+let silent = store.newStudent()
 transferWeights(from: teacher, to: silent)
 for block in silent.blocks {
   let output = (block.mixer as! DiscreteMamba2).output.weight
@@ -187,7 +187,7 @@ let worth = [
   ("the teacher", teacher),
 ].map { (name: $0.0, loss: crossEntropy(of: $0.1, on: heldOut)) }
 table(
-  ["student", "held-out \(workshop.unit)", "standard error"],
+  ["student", "held-out \(store.unit)", "standard error"],
   rows: worth.map { [$0.name, number($0.loss.mean, decimals: 3), number($0.loss.standardError, decimals: 3)] })
 check("without its mixers the teacher's knowledge is lost", worth[2].loss.mean, greaterThan: worth[3].loss.mean)
 check("the teacher's other weights are worth something", worth[2].loss.mean, lessThan: worth[0].loss.mean)
@@ -201,9 +201,9 @@ check("the teacher's other weights are worth something", worth[2].loss.mean, les
 
 chapter.section("8. Breaking it on purpose: a closed gate")
 func gradientNorms(gateBias: Scalar) -> [MambaPart: Double] {
-  let fresh = workshop.newStudent()
+  let fresh = store.newStudent()
   let stage = HiddenStateAlignment(from: teacher, to: fresh)
-  attempt { try stage.begin() }
+  exitOnError { try stage.begin() }
   let mixer = fresh.blocks[0].mixer as! DiscreteMamba2
   mixer.zBias.value = Tensor(repeating: gateBias, shape: [D])
   let slope = gradients(of: stage.loss(heldOut[0].inputs).total, withRespectTo: [mixer.inProjection])[0]
@@ -220,7 +220,7 @@ check("closed: x, B, C and a get none", closed[.b]! + closed[.c]! + closed[.x]! 
 // The student's folder has the names of the authors' Phi-Mamba and a config.json in its words, so
 // that what is distilled here can be read there.
 
-attempt { try student.write(to: chapter.directory.appending(path: "student-before-distillation")) }
+exitOnError { try student.write(to: chapter.directory.appending(path: "student-before-distillation")) }
 
 // ## What we saw
 //

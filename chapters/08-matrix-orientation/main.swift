@@ -30,13 +30,15 @@ let chapter = Chapter(
   "08-matrix-orientation", question: "Can the student's matrix be turned toward the teacher's?",
   duration: "10 seconds with a teacher from chapter 05; 5 seconds with --quick", options: Options.self)
 
-let workshop = chapter.openWorkshop()
-let recipe = workshop.recipe
+let store = chapter.openModelStore()
+let recipe = store.recipe
 let (H, L, T) = (recipe.H, recipe.L, recipe.T)
 let layer = chapter.options.layer
-if !(0..<L).contains(layer) { stop(because: Complaint("--layer \(layer): the model has the layers 0 to \(L - 1)")) }
-let teacher = attempt { try workshop.frozenTeacher() }
-let heldOut = attempt { try workshop.heldOut.reported }
+if !(0..<L).contains(layer) {
+  stop(because: CommandError("--layer \(layer): the model has the layers 0 to \(L - 1)"))
+}
+let teacher = exitOnError { try store.frozenTeacher() }
+let heldOut = exitOnError { try store.heldOut.reported }
 
 // ## Two matrices and their distance
 //
@@ -45,9 +47,9 @@ let heldOut = attempt { try workshop.heldOut.reported }
 // Frobenius norm: the root of the sum of squares, neither squared nor divided by T.
 
 chapter.section("1. Two matrices and their distance")
-let student = workshop.newStudent()
+let student = store.newStudent()
 let stage = MatrixOrientation(from: teacher, to: student)
-attempt { try stage.begin() }
+exitOnError { try stage.begin() }
 
 let batch = heldOut[0]
 let loss = stage.loss(batch.inputs)
@@ -106,7 +108,7 @@ chapter.section("3. The run")
 show("steps", recipe.orientationSteps)
 show("tokens per update", recipe.tokensPerUpdate)
 show("peak learning rate", recipe.orientationRate, digits: 2)
-let oriented = attempt { try workshop.orientedStudent() }
+let oriented = exitOnError { try store.orientedStudent() }
 let history = oriented.history
 
 chapter.record(history)
@@ -129,7 +131,7 @@ chapter.plot(
 // distance.
 
 chapter.section("4. Before and after, on held-out text")
-let beginner = workshop.newStudent()
+let beginner = store.newStudent()
 beginner.setFrozen(true)
 oriented.model.setFrozen(true)
 let before = layerDistances(of: beginner, from: teacher, on: heldOut)
@@ -142,7 +144,7 @@ table(
 for l in 0..<L {
   check("layer \(l): the distance falls", after[l].matrix, lessThan: before[l].matrix)
 }
-if workshop.isReference {
+if store.isReference {
   check("every layer ends nearer than a matrix of zeros", after.allSatisfy { $0.matrix < $0.teacherMatrixNorm })
 }
 
@@ -215,10 +217,10 @@ transferWeights(from: teacher, to: oriented.model)
 let (worthBefore, worthAfter) = (
   crossEntropy(of: beginner, on: heldOut), crossEntropy(of: oriented.model, on: heldOut)
 )
-show("held-out loss with first mixers", worthBefore.mean, unit: workshop.unit)
-show("held-out loss with oriented mixers", worthAfter.mean, unit: workshop.unit)
-show("held-out loss of the teacher", crossEntropy(of: teacher, on: heldOut).mean, unit: workshop.unit)
-observe("oriented matrices alone make a better model", worthAfter.mean, lessThan: worthBefore.mean)
+show("held-out loss with first mixers", worthBefore.mean, unit: store.unit)
+show("held-out loss with oriented mixers", worthAfter.mean, unit: store.unit)
+show("held-out loss of the teacher", crossEntropy(of: teacher, on: heldOut).mean, unit: store.unit)
+report("oriented matrices alone make a better model", worthAfter.mean, lessThan: worthBefore.mean)
 
 // ## Breaking it on purpose: weight decay in rows without a gradient
 //
@@ -229,12 +231,12 @@ observe("oriented matrices alone make a better model", worthAfter.mean, lessThan
 
 chapter.section("7. Breaking it on purpose: decay in rows without a gradient")
 func changeOfX(listingWholeMatrix whole: Bool) -> Double {
-  let fresh = workshop.newStudent()
+  let fresh = store.newStudent()
   let stage = MatrixOrientation(from: teacher, to: fresh)
-  attempt { try stage.begin() }
+  exitOnError { try stage.begin() }
   let mixer = fresh.blocks[0].mixer as! DiscreteMamba2
   var optimiser = AdamW(
-    whole ? [Trainable(mixer.inProjection)] : stage.trained.filter { $0.parameter === mixer.inProjection })
+    whole ? [ParameterRows(mixer.inProjection)] : stage.trained.filter { $0.parameter === mixer.inProjection })
   let x = MambaPart.x.rows(mixer.sizes)
   let start = mixer.inProjection.value.sliced(x)
   for _ in 0..<10 {

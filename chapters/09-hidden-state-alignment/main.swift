@@ -22,11 +22,11 @@ let chapter = Chapter(
   "09-hidden-state-alignment", question: "Can each mixer put out what attention puts out, and does stage 1 help?",
   duration: "half a minute with a teacher from chapter 05; 5 seconds with --quick")
 
-let workshop = chapter.openWorkshop()
-let recipe = workshop.recipe
+let store = chapter.openModelStore()
+let recipe = store.recipe
 let (L, T, D) = (recipe.L, recipe.T, recipe.D)
-let teacher = attempt { try workshop.frozenTeacher() }
-let heldOut = attempt { try workshop.heldOut.reported }
+let teacher = exitOnError { try store.frozenTeacher() }
+let heldOut = exitOnError { try store.heldOut.reported }
 let batch = heldOut[0]
 let B = batch.inputs.B
 
@@ -38,9 +38,9 @@ let B = batch.inputs.B
 // takes part.
 
 chapter.section("1. The loss of one batch")
-let student = workshop.newStudent()
+let student = store.newStudent()
 let stage = HiddenStateAlignment(from: teacher, to: student)
-attempt { try stage.begin() }
+exitOnError { try stage.begin() }
 let loss = stage.loss(batch.inputs)
 let traces = teacher.trace(batch.inputs, keepingMatrices: false)
 table(
@@ -66,7 +66,7 @@ check("the teacher gets none", !teacher.parameters.contains { TapeSummary(of: lo
 // on either side, and drop out of the difference. The two losses are then one number.
 
 chapter.section("2. Mixer or block?")
-let dressed = workshop.newStudent()
+let dressed = store.newStudent()
 transferWeights(from: teacher, to: dressed)
 dressed.setFrozen(true)
 let ofMixers = HiddenStateAlignment(from: teacher, to: dressed).loss(batch.inputs).total.value.scalar
@@ -81,9 +81,9 @@ check("the same, relative", Double((ofMixers - ofBlocks.total.value.scalar) / of
 // takes stage 2 for as long as both together.
 
 chapter.section("3. Two students, one budget")
-let oriented = attempt { try workshop.orientedStudent() }
-let both = attempt { try workshop.alignedStudent(afterOrientation: true) }
-let alone = attempt { try workshop.alignedStudent(afterOrientation: false) }
+let oriented = exitOnError { try store.orientedStudent() }
+let both = exitOnError { try store.alignedStudent(afterOrientation: true) }
+let alone = exitOnError { try store.alignedStudent(afterOrientation: false) }
 table(
   ["student", "steps in stage 1", "steps in stage 2", "tokens in all"],
   rows: [
@@ -119,7 +119,7 @@ chapter.plot(
 // zeros, would be as far away as the teacher's output is long.
 
 chapter.section("4. What they reach, on held-out text")
-let beginner = workshop.newStudent()
+let beginner = store.newStudent()
 let students = [
   ("before", beginner), ("after 1", oriented.model), ("after 1-2", both.model), ("after 2 alone", alone.model),
 ]
@@ -156,9 +156,9 @@ table(
 func total(_ index: Int, _ value: (LayerDistance) -> Double) -> Double {
   distances[index].layers.reduce(0) { $0 + value($1) }
 }
-observe(
+report(
   "outputs, sum over layers: 1-2 is nearer than 2 alone", total(2) { $0.hidden }, lessThan: total(3) { $0.hidden })
-observe(
+report(
   "matrices, sum over layers: 1-2 is nearer than 2 alone", total(2) { $0.matrix }, lessThan: total(3) { $0.matrix })
 
 // ## What they are worth
@@ -178,7 +178,7 @@ table(
 check(
   "stage 2 after 1 makes a better model than 1", worth[2].evaluation.crossEntropy.mean,
   lessThan: worth[1].evaluation.crossEntropy.mean)
-observe(
+report(
   "1-2 makes a better model than 2 alone", worth[2].evaluation.crossEntropy.mean,
   lessThan: worth[3].evaluation.crossEntropy.mean)
 

@@ -39,10 +39,10 @@ let chapter = Chapter(
   "10-knowledge-distillation", question: "What is each stage worth, for the same number of tokens?",
   duration: "2 minutes with a teacher from chapter 05; 5 seconds with --quick", options: Options.self)
 
-let workshop = chapter.openWorkshop()
-let recipe = workshop.recipe
-let teacher = attempt { try workshop.frozenTeacher() }
-let (heldOut, choosing) = attempt { try workshop.heldOut }
+let store = chapter.openModelStore()
+let recipe = store.recipe
+let teacher = exitOnError { try store.frozenTeacher() }
+let (heldOut, choosing) = exitOnError { try store.heldOut }
 
 // ## The loss, and what it cannot change
 //
@@ -51,9 +51,9 @@ let (heldOut, choosing) = attempt { try workshop.heldOut }
 // two losses have the same gradient, and only one of them has a floor that is not zero.
 
 chapter.section("1. The loss, and what it cannot change")
-let newcomer = workshop.newStudent()
+let newcomer = store.newStudent()
 let stage = KnowledgeDistillation(from: teacher, to: newcomer)
-attempt { try stage.begin() }
+exitOnError { try stage.begin() }
 let batch = heldOut[0]
 let loss = stage.loss(batch.inputs).total
 let teacherLogits = teacher(batch.inputs).value
@@ -99,9 +99,9 @@ table(
 // on the text, KL from the teacher, and how often both hold the same character most probable.
 
 chapter.section("3. The runs")
-let results = attempt {
+let results = exitOnError {
   try Arm.allCases.map { arm in
-    let made = try workshop.student(of: arm)
+    let made = try store.student(of: arm)
     made.model.setFrozen(true)
     return (arm: arm, made: made, evaluation: evaluate(made.model, against: teacher, on: heldOut))
   }
@@ -127,7 +127,7 @@ chapter.plot(
     panels: [
       .dots(
         DotPlot(
-          "bars: standard error over windows", value: Axis("held-out cross-entropy", unit: workshop.unit),
+          "bars: standard error over windows", value: Axis("held-out cross-entropy", unit: store.unit),
           rows: results.map {
             DotPlot.Row(
               name: $0.arm.rawValue, value: $0.evaluation.crossEntropy.mean,
@@ -145,7 +145,7 @@ chapter.plot(
       .lines(
         LineChart(
           "mean of 5 steps", x: Axis("tokens seen, all stages"),
-          y: Axis("KL divergence", unit: workshop.unit, logarithmic: true),
+          y: Axis("KL divergence", unit: store.unit, logarithmic: true),
           series: results.filter { $0.arm != .scratchHard }.map {
             lossCurve(
               $0.arm.rawValue, $0.made.history.detail("KL"), tokensPerUpdate: recipe.tokensPerUpdate,
@@ -170,16 +170,16 @@ let claims: [(String, Arm, Arm)] = [
   ("1-2-3 beats scratch with hard labels", .allStages, .scratchHard),
 ]
 table(
-  ["better by, in \(workshop.unit)", "mean", "± s.e. over windows"],
+  ["better by, in \(store.unit)", "mean", "± s.e. over windows"],
   rows: claims.map { claim, a, b in
     let gain = difference(a, b)
     return [claim, number(gain.mean, decimals: 4), number(gain.standardError, decimals: 4)]
   })
-for (claim, a, b) in claims { observe(claim, heldOutLoss(a), lessThan: heldOutLoss(b)) }
+for (claim, a, b) in claims { report(claim, heldOutLoss(a), lessThan: heldOutLoss(b)) }
 let closed =
   (heldOutLoss(.scratchHard) - heldOutLoss(.allStages)) / (heldOutLoss(.scratchHard) - teacherLoss.mean)
 show("part of the way from scratch (hard labels) to the teacher", closed, digits: 3)
-if workshop.isReference { check("1-2-3 goes at least 60 % of that way", closed, atLeast: 0.6, digits: 3) }
+if store.isReference { check("1-2-3 goes at least 60 % of that way", closed, atLeast: 0.6, digits: 3) }
 
 // ## Layer by layer, at the end
 //
@@ -191,7 +191,7 @@ if workshop.isReference { check("1-2-3 goes at least 60 % of that way", closed, 
 
 chapter.section("5. Layer by layer, at the end")
 let students: [(String, LanguageModel)] = [
-  ("after 1-2", attempt { try workshop.alignedStudent(afterOrientation: true).model }),
+  ("after 1-2", exitOnError { try store.alignedStudent(afterOrientation: true).model }),
   ("after 1-2-3", results.last!.made.model),
   ("transfer + 3", results.first { $0.arm == .transferAndDistil }!.made.model),
 ]
@@ -211,12 +211,12 @@ table(
 // The same prompt and the same random numbers for each.
 
 chapter.section("6. What they write")
-let prompt = Array(workshop.corpus.heldOut.prefix(24))
+let prompt = Array(store.corpus.heldOut.prefix(24))
 for (name, model) in [("teacher", teacher)] + results.map({ ($0.arm.rawValue, $0.made.model) }) {
   var dice = SeededGenerator(seed: chapter.seed)
   let text = model.continuation(
     of: prompt, count: chapter.isQuick ? 40 : 160, Sampler(temperature: 0.7), using: &dice)
-  sample(name, workshop.corpus.tokenizer.decode(prompt + text))
+  sample(name, store.corpus.tokenizer.decode(prompt + text))
 }
 
 // ## Breaking it on purpose: a teacher that learns
@@ -242,7 +242,7 @@ check("the stage refuses a teacher that is not frozen", refusal != nil, refusal?
 
 if chapter.options.sweep || chapter.options.seeds > 1 {
   chapter.section("8. Over seeds and learning rates")
-  attempt { try runSweep() }
+  exitOnError { try runSweep() }
 }
 
 /// The standard error over seeds; a single seed has none.
@@ -255,13 +255,13 @@ func runSweep() throws {
   var (rows, best): ([[String]], [Arm: [Double]]) = ([], [:])
   var teachers: [Double] = []
   for seed in seeds {
-    let shop = workshop.with(seed: seed)
-    let teacher = try shop.frozenTeacher()
+    let seeded = store.with(seed: seed)
+    let teacher = try seeded.frozenTeacher()
     teachers.append(crossEntropy(of: teacher, on: heldOut).mean)
     for arm in Arm.allCases {
       let rates = chapter.options.sweep ? Arm.sweptRates : [arm.rate]
       let tried = try rates.map { rate in
-        let model = try shop.student(of: arm, rate: rate).model
+        let model = try seeded.student(of: arm, rate: rate).model
         model.setFrozen(true)
         return (
           rate: rate, chosenBy: crossEntropy(of: model, on: choosing).mean,
@@ -298,7 +298,7 @@ func runSweep() throws {
     let gain = Estimate(gains)
     let gained = "\(number(gain.mean, decimals: 4)) ± \(spread(gain, decimals: 4)) nats"
     let wins = gains.filter { $0 > 0 }.count
-    observe(claim, gain.mean > 0, "\(gained), in \(wins) of \(gains.count) seeds")
+    report(claim, gain.mean > 0, "\(gained), in \(wins) of \(gains.count) seeds")
   }
 }
 

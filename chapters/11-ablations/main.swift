@@ -20,12 +20,12 @@ let chapter = Chapter(
   "11-ablations", question: "Which stages matter, and for which student?",
   duration: "28 minutes the first time, seconds from then on; 20 seconds with --quick", options: StudyOptions.self)
 
-let workshop = chapter.openWorkshop()
-let recipe = workshop.recipe
+let store = chapter.openModelStore()
+let recipe = store.recipe
 let (options, seedCount) = (chapter.options, chapter.options.seedCount(isQuick: chapter.isQuick))
 let all = options.scaled(recipe.studentSteps)
 let (first, early) = (options.scaled(recipe.orientationSteps), options.scaled(recipe.alignmentEnd))
-let study = attempt { try Study(in: workshop, seeds: seedCount) }
+let study = exitOnError { try Study(in: store, seeds: seedCount) }
 
 // ## The students and the ways
 //
@@ -103,10 +103,10 @@ func tuned(
       }
     })
 }
-let orientation = attempt {
+let orientation = exitOnError {
   try tuned("stage 1", .orientation, steps: first, rates: [1e-2, 2e-2, 4e-2], by: \.matrixDistance)
 }
-let alignment = attempt {
+let alignment = exitOnError {
   try tuned("stage 2", .alignment, steps: early, rates: [1.2e-2, 2.4e-2, 4.8e-2], by: \.hiddenDistance)
 }
 for (student, (one, two)) in zip(students, zip(orientation, alignment)) {
@@ -123,7 +123,7 @@ func candidates(_ student: String, _ way: Way) -> [Double] {
   }
 }
 let grid = students.flatMap { student in Way.allCases.map { (student: student, way: $0) } }
-let lastRates = attempt {
+let lastRates = exitOnError {
   try study.sweep(
     "last stages, rates",
     grid.map { cell in
@@ -142,7 +142,7 @@ chapter.tabulate("last-rates", sweeps: lastRates)
 chapter.section("3. The table")
 let arms = zip(grid, lastRates).map { arm($0.student, $0.way, rate: $1.best) }
 check("every arm has the same budget", Set(arms.map(\.steps)) == [all], "\(all) steps")
-let outcomes = attempt { try study.results("all arms", of: arms) }
+let outcomes = exitOnError { try study.results("all arms", of: arms) }
 func outcome(_ student: String, _ way: Way) -> [StudyResult] {
   outcomes[grid.firstIndex { $0.student.name == student && $0.way == way }!]
 }
@@ -155,7 +155,7 @@ let paper: [String: [Way: Double]] = [
   "control": [.two: 63.1, .three: 59.9, .twoThree: 64.3, .all: 64.9],
 ]
 chapter.tabulate(
-  "table", ["held-out loss, \(workshop.unit)"] + Way.allCases.map(\.rawValue),
+  "table", ["held-out loss, \(store.unit)"] + Way.allCases.map(\.rawValue),
   rows: students.map { student in [student.name] + Way.allCases.map { spread(losses(student.name, $0)) } })
 show("teacher", spread(teachers))
 chapter.tabulate(
@@ -176,7 +176,7 @@ chapter.plot(
       .dots(
         DotPlot(
           "bars: standard error over \(study.seeds.count) seeds",
-          value: Axis("held-out cross-entropy", unit: workshop.unit),
+          value: Axis("held-out cross-entropy", unit: store.unit),
           rows: grid.map { cell in
             let estimate = Estimate(losses(cell.student.name, cell.way))
             return DotPlot.Row(
@@ -212,7 +212,7 @@ compare(
   than: losses("Phi-Mamba", .all))
 compare("the control ends nearest", better: losses("control", .all), than: losses("hybrid", .all))
 chapter.tabulate("claims", claims: claims)
-if workshop.isReference && chapter.options.budget == 1 && seedCount >= 3 {
+if store.isReference && chapter.options.budget == 1 && seedCount >= 3 {
   for (claim, gain) in claims where claim.hasPrefix("Phi-Mamba") {
     check("\(claim): in the mean", gain.mean, greaterThan: 0.0)
   }
@@ -248,7 +248,7 @@ func arm(_ variant: Variant, rate: Double) -> StudyArm {
   arm(variant.of, variant.way, rate: rate).with(variant.change)
 }
 func base(of variant: Variant) -> [Double] { losses(variant.of.name, variant.way) }
-let variantRates = attempt {
+let variantRates = exitOnError {
   try study.sweep(
     "variants, rates",
     variants.map { variant in
@@ -256,7 +256,7 @@ let variantRates = attempt {
     })
 }
 chapter.tabulate("variant-rates", sweeps: variantRates)
-let variantOutcomes = attempt {
+let variantOutcomes = exitOnError {
   try study.results("variants", of: zip(variants, variantRates).map { arm($0, rate: $1.best) })
 }
 chapter.tabulate(
@@ -288,7 +288,7 @@ chapter.record(
 
 chapter.section("6. Breaking it on purpose: one rate for all")
 let shared = lastRates[grid.firstIndex { $0.student.name == pure.name && $0.way == .all }!].best
-let sharedResults = attempt {
+let sharedResults = exitOnError {
   try study.results(
     "one rate for all", of: Way.allCases.map { Study.Job(arm(pure, $0, rate: shared), seed: study.seeds[0]) })
 }
@@ -302,8 +302,8 @@ chapter.tabulate(
     ]
   })
 let flattered = sharedResults[0].loss - sharedResults[4].loss
-observe("the gain over scratch looks larger with one rate for all", flattered, greaterThan: own[0] - own[4])
-volatile("\(attempt { try study.keptCount }) results in out/study")
+report("the gain over scratch looks larger with one rate for all", flattered, greaterThan: own[0] - own[4])
+volatile("\(exitOnError { try study.keptCount }) results in out/study")
 
 // ## What we saw
 //

@@ -19,9 +19,9 @@ let chapter = Chapter(
   "12-training-laws", question: "How should a budget be split between an early stage and a late one?",
   duration: "20 minutes the first time, seconds from then on; 5 seconds with --quick", options: StudyOptions.self)
 
-let workshop = chapter.openWorkshop()
-let recipe = workshop.recipe
-let study = attempt { try Study(in: workshop, seeds: chapter.options.seedCount(isQuick: chapter.isQuick)) }
+let store = chapter.openModelStore()
+let recipe = store.recipe
+let study = exitOnError { try Study(in: store, seeds: chapter.options.seedCount(isQuick: chapter.isQuick)) }
 func scaled(_ steps: [Int]) -> [Int] { steps.map(chapter.options.scaled) }
 
 // ## A law
@@ -95,7 +95,7 @@ func run(_ law: Law) throws -> Outcome {
 // starts later, for it needs a longer total; if it ends lower, the early stage has paid. The second
 // chart cuts at each total.
 
-func report(_ outcome: Outcome, _ file: String) {
+func present(_ outcome: Outcome, _ file: String) {
   let law = outcome.law
   chapter.tabulate(
     "\(file)-table", ["total", "tokens"] + law.amounts.map { "\(law.early): \($0)" },
@@ -174,13 +174,13 @@ func judge(_ outcome: Outcome, _ file: String) -> (best: Int, overNone: PairedDi
 
 chapter.section("1. From stage 1 to stage 2")
 show("seeds", study.seeds.count)
-let orientation = attempt { try run(orientationLaw) }
-report(orientation, "stage-1-to-2")
+let orientation = exitOnError { try run(orientationLaw) }
+present(orientation, "stage-1-to-2")
 let first = judge(orientation, "stage-1-to-2")
 
 chapter.section("2. From stage 2 to stage 3")
-let alignment = attempt { try run(alignmentLaw) }
-report(alignment, "stage-2-to-3")
+let alignment = exitOnError { try run(alignmentLaw) }
+present(alignment, "stage-2-to-3")
 let second = judge(alignment, "stage-2-to-3")
 
 // ## Beside the paper
@@ -211,13 +211,13 @@ chapter.tabulate(
       "\(number(100 * (theirs.values[0] - theirs.values[best]) / theirs.values[0], decimals: 1)) %",
     ]
   })
-observe(
+report(
   "1 to 2: the best amount lies inside", first.best > 0 && first.best < orientationLaw.amounts.last!,
   "\(first.best) of \(orientationLaw.totals.last!) steps")
-observe(
+report(
   "2 to 3: the best amount lies inside", second.best > 0 && second.best < alignmentLaw.amounts.last!,
   "\(second.best) of \(alignmentLaw.totals.last!) steps")
-if workshop.isReference && chapter.options.budget == 1 {
+if store.isReference && chapter.options.budget == 1 {
   check("2 to 3: some of stage 2 is better than none, in the mean", second.overNone.mean, greaterThan: 0.0)
 }
 
@@ -233,7 +233,7 @@ let inFront = long - short
 let free = alignmentLaw.arm(inFront, long, alignmentLaw.rates[1])
 let without = alignmentLaw.arm(0, short, alignmentLaw.rates[1])
 let equal = alignmentLaw.arm(0, long, alignmentLaw.rates[1])
-let three = attempt {
+let three = exitOnError {
   try study.results("for free", of: [free, without, equal].map { Study.Job($0, seed: study.seeds[0]) })
 }
 chapter.tabulate(

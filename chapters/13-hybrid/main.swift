@@ -31,10 +31,10 @@ let chapter = Chapter(
   "13-hybrid", question: "What do a few attention layers buy?",
   duration: "12 minutes the first time, seconds from then on; 6 seconds with --quick", options: Options.self)
 
-let workshop = chapter.openWorkshop()
+let store = chapter.openModelStore()
 let (options, seedCount) = (chapter.options.study, chapter.options.study.seedCount(isQuick: chapter.isQuick))
 let grammarFile = URL(filePath: chapter.options.grammar)
-let grammar = attempt { try Grammar(contentsOf: grammarFile) }
+let grammar = exitOnError { try Grammar(contentsOf: grammarFile) }
 
 // ## Every placement
 //
@@ -43,8 +43,8 @@ let grammar = attempt { try Grammar(contentsOf: grammarFile) }
 // stage 1 or 2. To keep all is the teacher itself.
 
 chapter.section("1. Every placement")
-let recipe = workshop.recipe
-let study = attempt { try Study(in: workshop, seeds: seedCount) }
+let recipe = store.recipe
+let study = exitOnError { try Study(in: store, seeds: seedCount) }
 func arm(keeping kept: [Int], _ recipe: Recipe, rate: Double) -> StudyArm {
   let (first, early) = (options.scaled(recipe.orientationSteps), options.scaled(recipe.alignmentEnd))
   return StudyArm(
@@ -58,7 +58,7 @@ func arm(keeping kept: [Int], _ recipe: Recipe, rate: Double) -> StudyArm {
 func subsets(of L: Int) -> [[Int]] { (0..<(1 << L)).map { bits in (0..<L).filter { (bits >> $0) & 1 == 1 } } }
 let placements: [[Int]] = (0...recipe.L).flatMap { count in subsets(of: recipe.L).filter { $0.count == count } }
 let mixed = placements.filter { $0.count < recipe.L }
-let outcomes = attempt {
+let outcomes = exitOnError {
   try study.results("placements", of: mixed.map { arm(keeping: $0, recipe, rate: Arm.allStages.rate) })
 }
 let teachers = study.teacherLosses
@@ -70,7 +70,7 @@ func divergence(_ kept: [Int]) -> Double {
 }
 func drawn(_ kept: [Int], L: Int) -> String { (0..<L).map { kept.contains($0) ? "A" : "·" }.joined() }
 chapter.tabulate(
-  "placements-table", ["attention in", "layers", "held-out loss, \(workshop.unit)", "KL"],
+  "placements-table", ["attention in", "layers", "held-out loss, \(store.unit)", "KL"],
   rows: placements.map { kept in
     [
       drawn(kept, L: recipe.L), "\(kept.count)", spread(losses(kept)), number(divergence(kept), decimals: 3),
@@ -87,7 +87,7 @@ chapter.plot(
       .dots(
         DotPlot(
           "from the first layer (left) to the last, A: attention kept; bars: standard error over \(study.seeds.count) seeds",
-          value: Axis("held-out cross-entropy", unit: workshop.unit),
+          value: Axis("held-out cross-entropy", unit: store.unit),
           rows: placements.map { kept in
             let estimate = Estimate(losses(kept))
             return DotPlot.Row(
@@ -123,9 +123,9 @@ let worth = (0..<recipe.L).map { layer in
 }
 chapter.tabulate(
   "layers", claims: worth.enumerated().map { ("\($0)", $1) }, as: "layer", gain: "mean gain of adding it, nats")
-if workshop.isReference {
+if store.isReference {
   let one = placements.filter { $0.count == 1 }.map(closed).reduce(0, +) / Double(recipe.L)
-  observe("one layer closes more than its share of the gap", one, greaterThan: 1 / Double(recipe.L), digits: 2)
+  report("one layer closes more than its share of the gap", one, greaterThan: 1 / Double(recipe.L), digits: 2)
   check("each layer is worth something, in the mean", worth.map(\.mean).min()!, greaterThan: 0.0, digits: 2)
 }
 
@@ -134,7 +134,7 @@ if workshop.isReference {
 // A document says who put what where, and asks:
 
 chapter.section("3. A language in which recall can be measured")
-let language = attempt { try workshop.speaking(grammar, from: grammarFile) }
+let language = exitOnError { try store.speaking(grammar, from: grammarFile) }
 var dice = SeededGenerator(seed: chapter.seed)
 let example = grammar.document(using: &dice)
 show("the beginning of a document", grammar.tokenizer.decode(Array(example.tokens.prefix(22))))
@@ -147,8 +147,8 @@ show("the beginning of a document", grammar.tokenizer.decode(Array(example.token
 show("entropy, the floor of any loss", grammar.lossFloor, unit: "nats per token")
 show("the loss of guessing the places", grammar.lossOfGuessing, unit: "nats per token")
 show("part of the tokens that are answers", grammar.answerShare, digits: 3)
-let recall = attempt { try Study(in: language, seeds: seedCount) }
-let histories = attempt { try recall.seeds.map { try language.with(seed: $0).teacher().history } }
+let recall = exitOnError { try Study(in: language, seeds: seedCount) }
+let histories = exitOnError { try recall.seeds.map { try language.with(seed: $0).teacher().history } }
 chapter.plot(
   Figure(
     "The teacher learns the language, and then to recall",
@@ -179,7 +179,7 @@ let distances = ofTeachers[0].map { "\($0.distances.lowerBound)–\($0.distances
 chapter.tabulate(
   "teachers-recall", ["teacher's recall at distance"] + distances,
   rows: zip(recall.seeds, ofTeachers).map { ["seed \($0)"] + $1.map(text) })
-let isReference = workshop.isReference && chapter.options.grammar == Options.standardGrammar
+let isReference = store.isReference && chapter.options.grammar == Options.standardGrammar
 if isReference {
   check(
     "each teacher recalls at the shortest distances", ofTeachers.map { $0[0].accuracy }.min()!, atLeast: 0.95,
@@ -210,11 +210,11 @@ kinds.append(
       }
     }
   ))
-let rates = attempt {
+let rates = exitOnError {
   try recall.sweep(
     "recall, rates", kinds.map { RateSweep($0.name, rates: [1.5e-3, 3e-3, 6e-3], arm: $0.arm) }, extensions: 1)
 }
-let students = attempt { try recall.results("recall", of: zip(kinds, rates).map { $0.arm($1.best) }) }
+let students = exitOnError { try recall.results("recall", of: zip(kinds, rates).map { $0.arm($1.best) }) }
 chapter.tabulate("recall-rates", sweeps: rates)
 
 /// The answers of several seeds, class by class.
@@ -259,9 +259,9 @@ check(
   "no loss lies below the entropy, but for the draw of the documents", least, greaterThan: grammar.lossFloor - 0.02)
 if isReference {
   let (far, last) = (lines.map { line in line.recall.last { $0.count >= 100 }!.accuracy }, small.L - 1)
-  observe("without attention, recall falls with distance", far[1], lessThan: near[1], digits: 3)
-  observe("attention in the last layer keeps it", far[1 + (1 << last)], atLeast: 0.95, digits: 3)
-  observe("attention in the first does not", far[2], lessThan: far[1], digits: 3)
+  report("without attention, recall falls with distance", far[1], lessThan: near[1], digits: 3)
+  report("attention in the last layer keeps it", far[1 + (1 << last)], atLeast: 0.95, digits: 3)
+  report("attention in the first does not", far[2], lessThan: far[1], digits: 3)
 }
 
 // ## Breaking it on purpose: distance from the wrong place

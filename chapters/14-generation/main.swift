@@ -24,13 +24,13 @@ let chapter = Chapter(
   "14-generation", question: "What did we gain?",
   duration: "2 minutes with the models of the main job; 10 seconds with --quick")
 
-let workshop = chapter.openWorkshop()
-let recipe = workshop.recipe
-let tokenizer = workshop.corpus.tokenizer
-let heldOut = workshop.corpus.heldOut
-let teacher = attempt { try workshop.frozenTeacher() }
-let student = attempt { try workshop.student(of: .allStages).model }
-let hybrid = attempt { try workshop.hybrid(keepingAttentionIn: recipe.L - 1).model }
+let store = chapter.openModelStore()
+let recipe = store.recipe
+let tokenizer = store.corpus.tokenizer
+let heldOut = store.corpus.heldOut
+let teacher = exitOnError { try store.frozenTeacher() }
+let student = exitOnError { try store.student(of: .allStages).model }
+let hybrid = exitOnError { try store.hybrid(keepingAttentionIn: recipe.L - 1).model }
 let models: [Named] = [("teacher", teacher), ("student", student), ("hybrid", hybrid)]
 let isDouble = MemoryLayout<Scalar>.size == 8
 for (_, model) in models { model.setFrozen(true) }
@@ -248,8 +248,8 @@ chapter.timed(
 // teacher is surest.
 
 chapter.section("7. What is lost, by position")
-let windows = attempt {
-  try workshop.corpus.heldOutBatches(count: recipe.windows, B: recipe.B, T: 4 * recipe.T)
+let windows = exitOnError {
+  try store.corpus.heldOutBatches(count: recipe.windows, B: recipe.B, T: 4 * recipe.T)
 }.map { batch in
   Tokens(
     (0..<batch.inputs.B).flatMap { Array(batch.inputs.row($0)) + [batch.targets.row($0).last!] }, B: batch.inputs.B,
@@ -282,7 +282,7 @@ show("and on what the teacher has written", onOwn.mean(\.same, trained), digits:
 show(
   "what the student loses there", onText.mean(\.student, trained) - onText.mean(\.teacher, trained), unit: "nats",
   digits: 2, about: chapter.isQuick)
-if workshop.isReference {
+if store.isReference {
   check("within it they agree on four of five tokens", onText.mean(\.same, trained), atLeast: 0.8, digits: 3)
 }
 chapter.record(onText, ofHybrid)
@@ -307,7 +307,7 @@ chapter.plot(
     ],
     [
       curve("teacher", onText, \.teacher), curve("student", onText, \.student), curve("hybrid", ofHybrid, \.student),
-    ], T: recipe.T, unit: workshop.unit), "positions")
+    ], T: recipe.T, unit: store.unit), "positions")
 let (late, beyond) = ((recipe.T / 2)..<recipe.T, (2 * recipe.T)..<(4 * recipe.T))
 for (name, values, sums) in [
   ("teacher", onText, \ByPosition.teacher), ("student", onText, \.student), ("hybrid", ofHybrid, \.student),
@@ -316,7 +316,7 @@ for (name, values, sums) in [
     "\(name): loss at \(beyond.lowerBound + 1)–\(beyond.upperBound) − at \(late.lowerBound + 1)–\(late.upperBound)",
     values.mean(sums, beyond) - values.mean(sums, late), unit: "nats", digits: 3, about: chapter.isQuick)
 }
-if workshop.isReference {
+if store.isReference {
   check(
     "beyond the length of training the student is better than its teacher", onText.mean(\.student, beyond),
     lessThan: onText.mean(\.teacher, beyond))

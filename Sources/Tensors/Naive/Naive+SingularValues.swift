@@ -9,7 +9,7 @@
 //
 // Slow, and more exact than any other way (Demmel and Veselić, 1992): a good witness.
 //
-// Read before: `Tensors/SingularValues.swift`.
+// Read before: `Tensors/Products/SingularValues.swift`.
 
 extension Naive {
   /// A = U diag(σ) Vᵀ of one matrix [m, n] with m ≥ n; columns of U whose σ is 0 stay 0.

@@ -13,7 +13,7 @@ import Models
 import Tensors
 import Training
 
-extension Workshop {
+extension ModelStore {
   /// The settings of a run of this recipe.
   func settings(_ purpose: String, steps: Int, rate: Double) -> TrainingSettings {
     TrainingSettings(
@@ -24,7 +24,7 @@ extension Workshop {
   /// Trains a student through one stage.
   func train(
     _ stage: some DistillationStage, _ name: String, steps: Int, rate: Double, checkpoint: URL
-  ) throws -> Made {
+  ) throws -> TrainedModel {
     try stage.begin()
     let run = try TrainingRun(
       name, of: stage.trained, settings: settings(type(of: stage).title, steps: steps, rate: rate),
@@ -34,22 +34,22 @@ extension Workshop {
       let loss = stage.loss(batch.inputs)
       try run.descend(loss.total, details: loss.parts)
     }
-    return Made(model: stage.student, history: history)
+    return TrainedModel(model: stage.student, history: history)
   }
 
   /// Trains a model on the tokens that really came, with no teacher.
   func trainOnTokens(
     _ model: LanguageModel, _ name: String, batches purpose: String, steps: Int, rate: Double, checkpoint: URL
-  ) throws -> Made {
+  ) throws -> TrainedModel {
     model.setFrozen(false)
     let run = try TrainingRun(
-      name, of: model.parameters.map { Trainable($0) },
+      name, of: model.parameters.map { ParameterRows($0) },
       settings: settings(purpose, steps: steps, rate: rate), checkpoint: checkpoint,
       every: recipe.checkpointInterval)
     let history = try complete(run) { run in
       let batch = draw(using: &run.random)
       try run.descend(mean(crossEntropy(model(batch.inputs), targets: batch.targets)))
     }
-    return Made(model: model, history: history)
+    return TrainedModel(model: model, history: history)
   }
 }

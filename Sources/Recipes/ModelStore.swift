@@ -1,13 +1,13 @@
-// # The workshop
+// # The store
 //
 // Chapters build on one another: stage 2 needs the student of stage 1, and all need the teacher.
-// Whoever needs a model asks the workshop. It takes the model from the results folder, or makes it
+// Whoever needs a model asks the store. It takes the model from the results folder, or makes it
 // first, so that any chapter can be run before any other.
 //
 // Beside each model lies a note of what it was made from: recipe, seed, text, number type. A model
 // whose note differs from what is asked for is neither used nor overwritten.
 //
-// Read before: `Arm.swift`. Read next: `Workshop+Models.swift`.
+// Read before: `Arm.swift`. Read next: `ModelStore+Models.swift`.
 
 import Checkpoints
 import Corpora
@@ -18,13 +18,13 @@ import Tensors
 import Training
 
 /// A model, and how it was trained.
-public struct Made {
+public struct TrainedModel {
   public let model: LanguageModel
   public let history: History
 }
 
 /// What a chapter may ask for in place of the main job.
-public struct WorkshopSettings: Sendable {
+public struct ModelStoreSettings: Sendable {
   /// Takes the quick recipe.
   public var isQuick: Bool
   public var seed: UInt64
@@ -49,16 +49,16 @@ public struct WorkshopSettings: Sendable {
 }
 
 extension Chapter {
-  /// The workshop that the chapter's options ask for.
-  public func openWorkshop() -> Workshop {
-    attempt {
-      try Workshop(WorkshopSettings(isQuick: isQuick, seed: seed, corpus: corpus, bytePairs: bytePairs, out: out))
+  /// The store that the chapter's options ask for.
+  public func openModelStore() -> ModelStore {
+    exitOnError {
+      try ModelStore(ModelStoreSettings(isQuick: isQuick, seed: seed, corpus: corpus, bytePairs: bytePairs, out: out))
     }
   }
 }
 
 /// Where models are made once and found again.
-public struct Workshop {
+public struct ModelStore {
   public private(set) var recipe: Recipe
   public let corpus: Corpus
   /// The language whose documents are read in place of the corpus, if there is one.
@@ -68,12 +68,12 @@ public struct Workshop {
   public let unit: String
   /// Whether this is the experiment that the book reports: only then do its figures have to come out.
   public let isReference: Bool
-  private let settings: WorkshopSettings
+  private let settings: ModelStoreSettings
   private var tokenizer: AnyTokenizer
   private var corpusName: String
 
   /// Throws if the text can not be read or is shorter than the recipe needs.
-  public init(_ settings: WorkshopSettings) throws {
+  public init(_ settings: ModelStoreSettings) throws {
     recipe = settings.isQuick ? .quick : .standard
     recipe.teacherSteps = settings.teacherSteps ?? recipe.teacherSteps
     (self.settings, seed, isReference) = (settings, settings.seed, settings.isReference)
@@ -91,17 +91,17 @@ public struct Workshop {
     _ = try heldOut
   }
 
-  /// The same workshop for another seed.
-  public func with(seed: UInt64) -> Workshop {
+  /// The same store for another seed.
+  public func with(seed: UInt64) -> ModelStore {
     var copy = self
     copy.seed = seed
     return copy
   }
 
-  /// The same workshop for a language: its documents are the text, in training and held out.
+  /// The same store for a language: its documents are the text, in training and held out.
   ///
   /// - Parameter file: its name, and where it stands
-  public func speaking(_ grammar: Grammar, from file: URL) throws -> Workshop {
+  public func speaking(_ grammar: Grammar, from file: URL) throws -> ModelStore {
     var copy = self
     copy.grammar = grammar
     copy.recipe = settings.isQuick ? .quickRecall : .recall
@@ -163,7 +163,7 @@ public struct Workshop {
 
 // ## Made once
 
-extension Workshop {
+extension ModelStore {
   /// What a model was made from.
   private struct Note: Codable, Equatable {
     var recipe: Recipe
@@ -181,8 +181,8 @@ extension Workshop {
   ///
   /// Throws if the model that is there was made from something else.
   func made(
-    _ name: String, in chapter: String, details: String = "", _ make: (_ checkpoint: URL) throws -> Made
-  ) throws -> Made {
+    _ name: String, in chapter: String, details: String = "", _ make: (_ checkpoint: URL) throws -> TrainedModel
+  ) throws -> TrainedModel {
     let folder = settings.out.appending(path: chapter).appending(
       path: "\(name)-\(settings.isQuick ? "quick-" : "")seed\(seed)")
     let (noteFile, historyFile) = (folder.appending(path: "made-from.json"), folder.appending(path: "history.json"))
@@ -193,7 +193,7 @@ extension Workshop {
           file: folder.path, problem: "the model there was made from another recipe, text or number type",
           remedy: "remove the folder, or choose another --out")
       }
-      return Made(
+      return TrainedModel(
         model: try LanguageModel(contentsOf: folder), history: try readJSON(History.self, from: historyFile))
     }
     let checkpoint = folder.appending(path: "training.safetensors")

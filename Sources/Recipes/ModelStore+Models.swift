@@ -9,7 +9,7 @@
 //
 // Students of one seed begin with the same weights in all arms.
 //
-// Read before: `Workshop.swift`.
+// Read before: `ModelStore.swift`.
 
 import Corpora
 import Distillation
@@ -18,9 +18,9 @@ import Models
 import Tensors
 import Training
 
-extension Workshop {
+extension ModelStore {
   /// The teacher: a small Transformer trained on the text, or on documents of the language.
-  public func teacher() throws -> Made {
+  public func teacher() throws -> TrainedModel {
     try made("teacher", in: grammar == nil ? "05-teacher" : "13-hybrid") { checkpoint in
       var random = SeededGenerator(seed: seed(for: "teacher's weights"))
       let model = LanguageModel(recipe.teacher(V: V), using: &random)
@@ -44,7 +44,7 @@ extension Workshop {
   }
 
   /// The student after stage 1 alone.
-  public func orientedStudent() throws -> Made {
+  public func orientedStudent() throws -> TrainedModel {
     try made("student", in: "08-matrix-orientation") { checkpoint in
       let student = newStudent()
       return try train(
@@ -54,7 +54,7 @@ extension Workshop {
   }
 
   /// The student after stage 2, with stage 1 before it or with stage 2 for the time of both.
-  public func alignedStudent(afterOrientation: Bool) throws -> Made {
+  public func alignedStudent(afterOrientation: Bool) throws -> TrainedModel {
     try made(afterOrientation ? "student-1-2" : "student-2", in: "09-hidden-state-alignment") { checkpoint in
       let student = afterOrientation ? try orientedStudent().model : newStudent()
       let steps = recipe.alignmentEnd - (afterOrientation ? recipe.orientationSteps : 0)
@@ -68,7 +68,7 @@ extension Workshop {
   /// The student of an arm.
   ///
   /// - Parameter rate: the learning rate of the last stage; nil for the one that was chosen beforehand
-  public func student(of arm: Arm, rate: Double? = nil) throws -> Made {
+  public func student(of arm: Arm, rate: Double? = nil) throws -> TrainedModel {
     let rate = rate ?? arm.rate
     return try made("\(arm.slug)-rate-\(rate)", in: "10-knowledge-distillation") { checkpoint in
       let teacher = try frozenTeacher()

@@ -11,7 +11,7 @@ import Gradients
 import Tensors
 
 /// A parameter, or some rows of it, that training may change.
-public struct Trainable {
+public struct ParameterRows {
   public let parameter: Parameter
   /// Ranges of the first axis.
   public let rows: [Range<Int>]
@@ -39,7 +39,7 @@ public struct Trainable {
 }
 
 /// Makes the listed parameters leaves of the tape and all others of `parameters` constants.
-public func freeze(_ parameters: [Parameter], allBut trained: [Trainable]) {
+public func freeze(_ parameters: [Parameter], allBut trained: [ParameterRows]) {
   for parameter in parameters { parameter.isFrozen = true }
   for entry in trained { entry.parameter.isFrozen = false }
 }

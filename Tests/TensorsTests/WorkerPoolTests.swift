@@ -4,33 +4,33 @@ import Synchronization
 import Tensors
 import Testing
 
-@Suite("crew")
+@Suite("pool")
 struct CrewTests {
   /// How often each of `count` items was done.
-  private func uses(_ crew: Crew, _ count: Int, before: @escaping @Sendable (Int) -> Void = { _ in }) -> [Int] {
+  private func uses(_ pool: WorkerPool, _ count: Int, before: @escaping @Sendable (Int) -> Void = { _ in }) -> [Int] {
     let uses = Mutex(Array(repeating: 0, count: count))
-    crew.perform(count) { index in
+    pool.perform(count) { index in
       before(index)
       uses.withLock { $0[index] += 1 }
     }
     return uses.withLock { $0 }
   }
 
-  private static let crews = [1, 2, 5].map { Crew(threads: $0) }
+  private static let pools = [1, 2, 5].map { WorkerPool(threads: $0) }
 
   @Test(arguments: [0, 1, 2, 3, 4, 17, 1000])
   func everyItemIsDoneOnce(count: Int) {
-    for crew in CrewTests.crews {
-      for _ in 0..<50 { #expect(uses(crew, count) == Array(repeating: 1, count: count), "\(crew.threads) threads") }
+    for pool in CrewTests.pools {
+      for _ in 0..<50 { #expect(uses(pool, count) == Array(repeating: 1, count: count), "\(pool.threads) threads") }
     }
   }
 
   @Test func itemsAreDoneByAll() {
     // Two items that wait for one another can only end if two threads have them.
-    let crew = Crew(threads: 2)
+    let pool = WorkerPool(threads: 2)
     for _ in 0..<20 {
       let arrived = Atomic(0)
-      crew.perform(2) { _ in
+      pool.perform(2) { _ in
         arrived.add(1, ordering: .sequentiallyConsistent)
         while arrived.load(ordering: .sequentiallyConsistent) < 2 { sched_yield() }
       }
@@ -39,11 +39,11 @@ struct CrewTests {
   }
 
   @Test func thoseWhoSleepAreCalled() {
-    let crew = Crew(threads: 3)
+    let pool = WorkerPool(threads: 3)
     for _ in 0..<5 {
       usleep(20_000)  // Long enough for all to sleep, on a machine that is not too busy.
       let arrived = Atomic(0)
-      crew.perform(3) { _ in
+      pool.perform(3) { _ in
         arrived.add(1, ordering: .sequentiallyConsistent)
         while arrived.load(ordering: .sequentiallyConsistent) < 3 { sched_yield() }
       }
@@ -51,13 +51,13 @@ struct CrewTests {
   }
 
   @Test func aLoopInALoopStaysOnItsThread() {
-    let crew = Crew(threads: 4)
+    let pool = WorkerPool(threads: 4)
     let strangers = Atomic(0)
     let total = Atomic(0)
-    crew.perform(8) { _ in
+    pool.perform(8) { _ in
       let thread = pthread_self()
       var order: [Int] = []
-      crew.perform(10) { index in
+      pool.perform(10) { index in
         if pthread_equal(thread, pthread_self()) == 0 { strangers.add(1, ordering: .relaxed) }
         order.append(index)
         total.add(1, ordering: .relaxed)
@@ -69,11 +69,11 @@ struct CrewTests {
   }
 
   @Test func manyMayAskAtOnce() {
-    let crew = Crew(threads: 3)
+    let pool = WorkerPool(threads: 3)
     let total = Atomic(0)
     DispatchQueue.concurrentPerform(iterations: 8) { asker in
       for round in 0..<300 {
-        crew.perform(1 + (asker + round) % 7) { _ in total.add(1, ordering: .relaxed) }
+        pool.perform(1 + (asker + round) % 7) { _ in total.add(1, ordering: .relaxed) }
       }
     }
     let expected = (0..<8).flatMap { asker in (0..<300).map { 1 + (asker + $0) % 7 } }.reduce(0, +)
@@ -82,13 +82,13 @@ struct CrewTests {
 
   @Test func whatWasWrittenIsSeen() {
     // The numbers that others wrote without a lock are there when the job has ended.
-    let crew = Crew(threads: 4)
+    let pool = WorkerPool(threads: 4)
     let count = 64
     let numbers = UnsafeMutablePointer<Int>.allocate(capacity: count)
     defer { numbers.deallocate() }
     for round in 0..<2000 {
       nonisolated(unsafe) let numbers = numbers
-      crew.perform(count) { numbers[$0] = round + $0 }
+      pool.perform(count) { numbers[$0] = round + $0 }
       #expect((0..<count).allSatisfy { numbers[$0] == round + $0 })
     }
   }

@@ -6,9 +6,9 @@
 // the parallelism, and two levels of it would get into each other's way.
 //
 // A loop is worth it from about three microseconds on, since the threads that help are awake
-// (`Crew.swift`).
+// (`WorkerPool.swift`).
 //
-// Read before: `Tensor.swift`. Read next: `Crew.swift`. Used by every kernel.
+// Read before: `Tensor.swift`. Read next: `WorkerPool.swift`. Used by every kernel.
 
 /// How loops are cut.
 enum Parallel {
@@ -35,7 +35,7 @@ enum Parallel {
     if pieces == 1 { return body(0..<count) }
     withoutActuallyEscaping(body) { escaping in
       nonisolated(unsafe) let body = escaping  // Each piece writes to places of its own.
-      Crew.shared.perform(pieces) { piece in
+      WorkerPool.shared.perform(pieces) { piece in
         body((count * piece / pieces)..<(count * (piece + 1) / pieces))
       }
     }
@@ -47,7 +47,7 @@ enum Parallel {
     if count * workPerItem < 2 * grain || count == 1 { return (0..<count).forEach(body) }
     withoutActuallyEscaping(body) { escaping in
       nonisolated(unsafe) let body = escaping  // Each piece writes to places of its own.
-      Crew.shared.perform(count) { body($0) }
+      WorkerPool.shared.perform(count) { body($0) }
     }
   }
 }
@@ -55,9 +55,9 @@ enum Parallel {
 /// Calls `body` with each index in 0..<count, on all cores and in any order; the loops inside `body` stay on its core.
 ///
 /// For work that comes in large parts with nothing to do with one another, such as the training of several models.
-public func onAllCores(_ count: Int, _ body: @Sendable (Int) -> Void) { Crew.shared.perform(count, body) }
+public func onAllCores(_ count: Int, _ body: @Sendable (Int) -> Void) { WorkerPool.shared.perform(count, body) }
 
 /// Calls `body` while every loop stays on the thread it is in: where the work of one core is to be measured.
 public func onOneCore<Result>(_ body: () throws -> Result) rethrows -> Result {
-  try Crew.shared.resting(body)
+  try WorkerPool.shared.resting(body)
 }

@@ -4,7 +4,7 @@
 // finds one here: all but one of the teacher's attentions replaced, through the three stages of the
 // arm 1-2-3 with its steps and rates.
 //
-// Read before: `Workshop+Models.swift`, `Study.swift`.
+// Read before: `ModelStore+Models.swift`, `Study.swift`.
 
 import Distillation
 import Foundation
@@ -12,11 +12,11 @@ import Models
 import Tensors
 import Training
 
-extension Workshop {
+extension ModelStore {
   /// A student that keeps the teacher's attention in one layer, through all three stages.
   ///
   /// - Parameter layer: 0 ..< L
-  public func hybrid(keepingAttentionIn layer: Int) throws -> Made {
+  public func hybrid(keepingAttentionIn layer: Int) throws -> TrainedModel {
     precondition((0..<recipe.L).contains(layer), "there is no layer \(layer) among \(recipe.L)")
     return try made("hybrid-\(layer)", in: "14-generation") { checkpoint in
       let teacher = try frozenTeacher()

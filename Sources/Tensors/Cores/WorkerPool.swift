@@ -1,9 +1,9 @@
-// # The crew
+// # The worker pool
 //
 // A step of training is some hundred loops of ten to a thousand microseconds, one after the other. To
 // be worth sharing, such a loop must find its helpers awake: to wake a sleeping thread took 30 to 50
 // microseconds here, so that Dispatch's `concurrentPerform`, which wakes them for each loop, made two
-// pieces of 15 microseconds slower than one after the other. So the crew's threads stay awake for a
+// pieces of 15 microseconds slower than one after the other. So the pool's threads stay awake for a
 // little after each job (0.2 milliseconds) and look for the next; only then do they sleep.
 //
 // They look without offering their core to others. That is impolite, and has a reason: a helper that
@@ -12,14 +12,14 @@
 // that keeps its core for its 0.2 milliseconds finds nothing to do, sleeps, and is woken on a core
 // that is free.
 //
-//     two pieces of    one after the other    concurrentPerform    crew
+//     two pieces of    one after the other    concurrentPerform    pool
 //          1.4 µs            2.8 µs                2.9 µs         1.8 µs
 //         14.4 µs           28.7 µs               36.6 µs        14.6 µs
 //         48.0 µs           96.0 µs              102.9 µs        48.2 µs      (`make cost`)
 //
 // A job is a number of items and what to do with each. What has been taken is one number in one
 // place: the items in its upper half, the next of them in its lower. Whoever raises it has taken an
-// item, be it the thread that asked or one of the crew. The job ends when every item is done, not when
+// item, be it the thread that asked or one of the pool. The job ends when every item is done, not when
 // every thread has been there: one that sleeps too long is not waited for.
 //
 // There is one job at a time. Who asks while there is one (a loop in a loop, a test beside a test) does
@@ -32,9 +32,9 @@ import Foundation
 import Synchronization
 
 /// Threads that share loops with whoever asks.
-package final class Crew: @unchecked Sendable {
+package final class WorkerPool: @unchecked Sendable {
   /// As many threads as there are cores, counting the one that asks.
-  package static let shared = Crew(threads: ProcessInfo.processInfo.activeProcessorCount)
+  package static let shared = WorkerPool(threads: ProcessInfo.processInfo.activeProcessorCount)
 
   /// The number of threads that can work on a job, counting the one that asks.
   package let threads: Int
@@ -51,12 +51,12 @@ package final class Crew: @unchecked Sendable {
   /// How long a thread looks for the next job before it sleeps.
   private static let patience = Duration.microseconds(200)
 
-  /// A crew for the rest of the program's life.
+  /// A pool for the rest of the program's life.
   package init(threads: Int) {
     self.threads = max(1, threads)
     for _ in 1..<max(1, threads) {
       let thread = Thread { [self] in help() }
-      thread.name = "crew"
+      thread.name = "pool"
       // A study trains whole models here.
       thread.stackSize = 8 << 20
       thread.start()
@@ -121,7 +121,7 @@ package final class Crew: @unchecked Sendable {
   private func help() {
     while true {
       work()
-      let end = ContinuousClock.now + Crew.patience
+      let end = ContinuousClock.now + WorkerPool.patience
       while !isWorkOpen, ContinuousClock.now < end {
         for _ in 0..<16 where isWorkOpen { break }
       }
