@@ -10,13 +10,13 @@
 
 import Checkpoints
 import Corpora
+import Experiments
 import Foundation
 import Models
 import Notebook
-import Recipes
 import Tensors
 
-/// Prompts are read in pieces of so many tokens, which bounds the memory on the way (`LanguageModel.read`).
+/// Prompts are read in pieces of so many tokens, which bounds the memory on the way (`FrozenModel.read`).
 private let pieceLength = 1024
 
 /// What of a character is still to come, kept beside the state: bytes of each text, in hexadecimal.

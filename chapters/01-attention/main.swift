@@ -9,10 +9,10 @@
 // You will see a matrix that can be checked by hand, what positions do to it, two heads that learn
 // from a text while they read it, and time and memory against length, in a quarter of a minute.
 
+import Book
 import Foundation
 import Notebook
 import Plots
-import Recipes
 import Tensors
 
 let chapter = Chapter(

@@ -8,10 +8,11 @@
 // multiplications counted and times measured, and a chunk length that the count gets wrong: a
 // minute.
 
+import Book
+import Experiments
 import Foundation
 import Notebook
 import Plots
-import Recipes
 import Tensors
 
 let chapter = Chapter(
