@@ -79,16 +79,16 @@ public func gelu(_ x: Variable) -> Variable {
 // ## For tensors and variables alike
 
 /// exp x, elementwise.
-public func exp<A: Activation>(_ x: A) -> A { .either({ exp(x.tensor) }, { exp(x.variable) }) }
+@inlinable public func exp<A: Activation>(_ x: A) -> A { .either({ exp(x.tensor) }, { exp(x.variable) }) }
 
 /// 1 / (1 + exp(−x)), elementwise.
-public func sigmoid<A: Activation>(_ x: A) -> A { .either({ sigmoid(x.tensor) }, { sigmoid(x.variable) }) }
+@inlinable public func sigmoid<A: Activation>(_ x: A) -> A { .either({ sigmoid(x.tensor) }, { sigmoid(x.variable) }) }
 
 /// log(1 + exp x), elementwise.
-public func softplus<A: Activation>(_ x: A) -> A { .either({ softplus(x.tensor) }, { softplus(x.variable) }) }
+@inlinable public func softplus<A: Activation>(_ x: A) -> A { .either({ softplus(x.tensor) }, { softplus(x.variable) }) }
 
 /// x · sigmoid(x), elementwise.
-public func silu<A: Activation>(_ x: A) -> A { .either({ silu(x.tensor) }, { silu(x.variable) }) }
+@inlinable public func silu<A: Activation>(_ x: A) -> A { .either({ silu(x.tensor) }, { silu(x.variable) }) }
 
 /// GELU in its tanh form, elementwise.
-public func gelu<A: Activation>(_ x: A) -> A { .either({ gelu(x.tensor) }, { gelu(x.variable) }) }
+@inlinable public func gelu<A: Activation>(_ x: A) -> A { .either({ gelu(x.tensor) }, { gelu(x.variable) }) }

@@ -59,23 +59,23 @@ extension Variable {
 // ## For tensors and variables alike
 
 extension Activation {
-  public static func + (a: Self, b: Self) -> Self {
+  @inlinable public static func + (a: Self, b: Self) -> Self {
     .either({ a.tensor + b.tensor }, { a.variable + b.variable })
   }
 
-  public static func - (a: Self, b: Self) -> Self {
+  @inlinable public static func - (a: Self, b: Self) -> Self {
     .either({ a.tensor - b.tensor }, { a.variable - b.variable })
   }
 
   /// The elementwise (Hadamard) product.
-  public static func * (a: Self, b: Self) -> Self {
+  @inlinable public static func * (a: Self, b: Self) -> Self {
     .either({ a.tensor * b.tensor }, { a.variable * b.variable })
   }
 
-  public static prefix func - (a: Self) -> Self { .either({ -a.tensor }, { -a.variable }) }
+  @inlinable public static prefix func - (a: Self) -> Self { .either({ -a.tensor }, { -a.variable }) }
 
   /// A number times an activation.
-  public static func * (number: Scalar, a: Self) -> Self {
+  @inlinable public static func * (number: Scalar, a: Self) -> Self {
     .either({ number * a.tensor }, { number * a.variable })
   }
 }

@@ -39,13 +39,13 @@ public func layerNorm(_ x: Variable, weight: Variable, bias: Variable, epsilon: 
 // ## For tensors and variables alike
 
 /// The softmax of `scale` · x along the innermost axis; with `causal` as above.
-public func softmax<A: Activation>(_ x: A, scale: Scalar = 1, causal: Bool = false) -> A {
+@inlinable public func softmax<A: Activation>(_ x: A, scale: Scalar = 1, causal: Bool = false) -> A {
   .either(
     { softmax(x.tensor, scale: scale, causal: causal) }, { softmax(x.variable, scale: scale, causal: causal) })
 }
 
 /// Layer normalisation over the innermost axis: x [..., D], weight [D], bias [D] → [..., D].
-public func layerNorm<A: Activation>(_ x: A, weight: A, bias: A, epsilon: Scalar) -> A {
+@inlinable public func layerNorm<A: Activation>(_ x: A, weight: A, bias: A, epsilon: Scalar) -> A {
   .either(
     { layerNorm(x.tensor, weight: weight.tensor, bias: bias.tensor, epsilon: epsilon).output },
     { layerNorm(x.variable, weight: weight.variable, bias: bias.variable, epsilon: epsilon) })

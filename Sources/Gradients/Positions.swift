@@ -40,18 +40,18 @@ public func embedding(_ tokens: Tokens, table: Variable) -> Variable {
 // ## For tensors and variables alike
 
 /// The rotary embedding of each head: x [B, T, H, P] → [B, T, H, P].
-public func rotary<A: Activation>(_ x: A, _ table: RotaryTable) -> A {
+@inlinable public func rotary<A: Activation>(_ x: A, _ table: RotaryTable) -> A {
   .either({ rotary(x.tensor, table) }, { rotary(x.variable, table) })
 }
 
 /// The causal depthwise convolution over time: x [B, T, C], weight [C, 1, K], bias [C] → [B, T, C].
-public func causalConvolution<A: Activation>(_ x: A, weight: A, bias: A) -> A {
+@inlinable public func causalConvolution<A: Activation>(_ x: A, weight: A, bias: A) -> A {
   .either(
     { causalConvolution(x.tensor, weight: weight.tensor, bias: bias.tensor) },
     { causalConvolution(x.variable, weight: weight.variable, bias: bias.variable) })
 }
 
 /// The rows of a table, one for each token: table [V, D] → [B, T, D].
-public func embedding<A: Activation>(_ tokens: Tokens, table: A) -> A {
+@inlinable public func embedding<A: Activation>(_ tokens: Tokens, table: A) -> A {
   .either({ gatherRows(table.tensor, tokens) }, { embedding(tokens, table: table.variable) })
 }

@@ -100,22 +100,22 @@ extension Variable {
 
 extension Activation {
   /// This activation repeated along the axes where `shape` is larger.
-  public func broadcast(to shape: Shape) -> Self {
+  @inlinable public func broadcast(to shape: Shape) -> Self {
     .either({ tensor.broadcast(to: shape) }, { variable.broadcast(to: shape) })
   }
 
   /// The same numbers under another shape; one size may be −1, to be computed.
-  public func reshaped(to shape: [Int]) -> Self {
+  @inlinable public func reshaped(to shape: [Int]) -> Self {
     .either({ tensor.reshaped(to: shape) }, { variable.reshaped(to: shape) })
   }
 
   /// The part of an axis that lies in a range.
-  public func sliced(_ range: Range<Int>, along axis: Int = 0) -> Self {
+  @inlinable public func sliced(_ range: Range<Int>, along axis: Int = 0) -> Self {
     .either({ tensor.sliced(range, along: axis) }, { variable.sliced(range, along: axis) })
   }
 
   /// Activations one after another along an axis; their other sizes must agree.
-  public static func concatenated(_ parts: [Self], along axis: Int = 0) -> Self {
+  @inlinable public static func concatenated(_ parts: [Self], along axis: Int = 0) -> Self {
     .either(
       { Tensor.concatenated(parts.map(\.tensor), along: axis) },
       { Variable.concatenated(parts.map(\.variable), along: axis) })
@@ -123,6 +123,6 @@ extension Activation {
 }
 
 /// The sum along an axis, which disappears.
-public func sum<A: Activation>(_ x: A, along axis: Int) -> A {
+@inlinable public func sum<A: Activation>(_ x: A, along axis: Int) -> A {
   .either({ sum(x.tensor, along: axis) }, { sum(x.variable, along: axis) })
 }

@@ -51,14 +51,14 @@ public func ssdSequence(
 // ## For tensors and variables alike
 
 /// The matrix of each head: log α [B, T, H], b and c [B, T, H, N], d [H] → [B, H, T, T].
-public func ssdMatrix<A: Activation>(logDecay: A, b: A, c: A, d: A) -> A {
+@inlinable public func ssdMatrix<A: Activation>(logDecay: A, b: A, c: A, d: A) -> A {
   .either(
     { ssdMatrix(logDecay: logDecay.tensor, b: b.tensor, c: c.tensor, d: d.tensor) },
     { ssdMatrix(logDecay: logDecay.variable, b: b.variable, c: c.variable, d: d.variable) })
 }
 
 /// The output by the chunked algorithm: x [B, T, H, P], the rest as in `ssdMatrix` → [B, T, H, P].
-public func ssdSequence<A: Activation>(_ x: A, logDecay: A, b: A, c: A, d: A, Q: Int) -> A {
+@inlinable public func ssdSequence<A: Activation>(_ x: A, logDecay: A, b: A, c: A, d: A, Q: Int) -> A {
   .either(
     {
       ssdSequence(x.tensor, logDecay: logDecay.tensor, b: b.tensor, c: c.tensor, d: d.tensor, Q: Q).output

@@ -27,6 +27,7 @@ public struct LayerNorm: Layer {
   }
 
   /// x [..., D] → [..., D]
+  @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func callAsFunction<A: Activation>(_ x: A) -> A {
     layerNorm(x, weight: A(weight), bias: A(bias), epsilon: LayerNorm.epsilon)
   }

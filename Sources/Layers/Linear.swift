@@ -31,6 +31,7 @@ public struct Linear: Layer {
   public init(sharing weight: Parameter) { (self.weight, bias) = (weight, nil) }
 
   /// x [..., in] → [..., out]
+  @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func callAsFunction<A: Activation>(_ x: A) -> A { linear(x, weight: A(weight), bias: bias.map { A($0) }) }
 
   public var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) }

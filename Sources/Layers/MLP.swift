@@ -25,6 +25,7 @@ public struct MLP: Layer {
   }
 
   /// x [..., D] → [..., D]
+  @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func callAsFunction<A: Activation>(_ x: A) -> A { fc2(gelu(fc1(x))) }
 
   public var parameters: [Parameter] { fc1.parameters + fc2.parameters }

@@ -47,7 +47,7 @@ public final class BlockTrace<A: Activation> {
   }
 
   /// u[l + 1], the state that left the block, before any final norm, [B, T, D].
-  public private(set) lazy var output = block.output(input, mixerInput: mixerInput, mixed: mixerOutput)
+  public private(set) lazy var output = block.output(input, mixerInput: mixerInput) { mixerOutput }
 }
 
 extension Block {

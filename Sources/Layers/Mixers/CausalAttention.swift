@@ -60,6 +60,7 @@ public struct CausalAttention: MatrixMixer {
   public func callAsFunction<A: Activation>(_ u: A) -> A { outputAndMatrix(u).output }
 
   /// The attention matrix after the softmax: u [B, T, D] → [B, H, T, T], rows that sum to 1.
+  @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func matrix<A: Activation>(_ u: A) -> A {
     let (T, P) = (u.shape[1], sizes.D / H)
     let table = RotaryTable.forText(T: T, width: rotaryWidth, base: sizes.rotaryBase)
@@ -67,6 +68,7 @@ public struct CausalAttention: MatrixMixer {
     return softmax(scores, scale: 1 / Scalar(P).squareRoot(), causal: true)
   }
 
+  @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func outputAndMatrix<A: Activation>(_ u: A) -> (output: A, matrix: A) {
     let matrix = matrix(u)
     let mixed = headMix(matrix, heads(values(u)))

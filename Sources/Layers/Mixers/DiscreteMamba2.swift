@@ -71,11 +71,13 @@ public struct DiscreteMamba2: MatrixMixer {
   }
 
   /// u [B, T, D] → [B, T, D], by the chunked algorithm.
+  @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func callAsFunction<A: Activation>(_ u: A) -> A { output(u, form: .chunked(Q: sizes.Q)) }
 
   /// The matrix of each head, with D on its diagonal: u [B, T, D] → [B, H, T, T].
   ///
   /// Depends on the rows of B, C and a of the in-projection, on their convolution, and on D; on nothing else.
+  @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func matrix<A: Activation>(_ u: A) -> A {
     ssdMatrix(logDecay: logDecay(u), b: heads(.b, u), c: heads(.c, u), d: A(skip))
   }

@@ -41,19 +41,21 @@ extension MixerMemory {
 // ## Memories whose kind nobody knows
 //
 // A model keeps a memory for each block, of whatever types they are, and gives each back to the
-// mixer that it came from. Whoever takes a value out of its box while the box still holds it has
-// two owners of it, and the first change would copy it: the whole cache, at each token. So the box
-// gives its value away first.
+// mixer that it came from. Taken out of its box and put back, a memory would have two owners for a
+// moment, and the first change would copy it: the whole cache, at each token. So it is changed where
+// it lies.
 
 extension MatrixMixer {
   /// `advance` for a memory whose type is not known; stops the program if it is another mixer's.
   public func advance(_ u: Tensor, memory: inout any MixerMemory) -> Tensor {
-    guard var own = memory as? Memory else {
-      preconditionFailure("a mixer with the memory \(Memory.self) was given a \(type(of: memory))")
+    func inPlace<M: MixerMemory>(_ memory: inout M) -> Tensor {
+      precondition(M.self == Memory.self, "a mixer with the memory \(Memory.self) was given a \(M.self)")
+      // The two types are one, which the compiler cannot know: hence a pointer of the other name.
+      return withUnsafeMutablePointer(to: &memory) { pointer in
+        pointer.withMemoryRebound(to: Memory.self, capacity: 1) { advance(u, &$0.pointee) }
+      }
     }
-    memory = NoMemory()
-    defer { memory = own }
-    return advance(u, &own)
+    return inPlace(&memory)
   }
 
   /// The memory that a file holds.
@@ -71,13 +73,4 @@ public func joined(_ memories: [any MixerMemory]) -> any MixerMemory {
   }
   precondition(!memories.isEmpty, "there is no memory to join")
   return joined(like: memories[0])
-}
-
-/// What stands in a box whose memory is being changed.
-private struct NoMemory: MixerMemory {
-  var tensors: [String: Tensor] { [:] }
-  init() {}
-  init(_ tensors: [String: Tensor], lengths: [Int]) {}
-  static func joined(_ memories: [NoMemory]) -> NoMemory { NoMemory() }
-  func keeping(_ rows: [Int]) -> NoMemory { self }
 }

@@ -4,7 +4,7 @@
 // functions, before and after the mixing:
 //
 //     u  =  mixerInput(x)                       what the mixer reads
-//     y  =  output(x, u, mixed)                 what leaves the block, given what the mixer made of u
+//     y  =  output(x, u, mixed)                 what leaves the block, given what the mixer makes of u
 //
 // That is all a block has to say, and everything that is done with one is made of these two: a pass
 // puts the mixer's output in the middle, writing puts what the mixer makes with its memory there,
@@ -32,9 +32,9 @@ public protocol Block {
   /// - Parameters:
   ///   - x: what entered it, [B, T, D]
   ///   - u: what its mixer read, `mixerInput(x)`
-  ///   - mixed: what the mixer gave, [B, T, D]
+  ///   - mixed: what the mixer gives, [B, T, D]; to be asked once, and let go of when it has been added
   /// - Returns: [B, T, D]
-  func output<A: Activation>(_ x: A, mixerInput u: A, mixed: A) -> A
+  func output<A: Activation>(_ x: A, mixerInput u: A, mixed: () -> A) -> A
 
   /// All parts with parameters, in the order of the checkpoint.
   var parts: [BlockPart] { get }
@@ -58,7 +58,7 @@ extension Block {
   /// The same with something else in the mixer's place: from what it reads to what it gives, [B, T, D] both.
   public func callAsFunction<A: Activation>(_ x: A, mixing: (A) -> A) -> A {
     let u = mixerInput(x)
-    return output(x, mixerInput: u, mixed: mixing(u))
+    return output(x, mixerInput: u) { mixing(u) }
   }
 
   /// The parameters in the order of the checkpoint.

@@ -23,9 +23,11 @@ public struct ParallelBlock: Block {
     (self.norm, self.mixer, self.feedForward) = (norm, mixer, feedForward)
   }
 
+  @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func mixerInput<A: Activation>(_ x: A) -> A { norm(x) }
 
-  public func output<A: Activation>(_ x: A, mixerInput u: A, mixed: A) -> A { x + mixed + feedForward(u) }
+  @_specialize(where A == Tensor) @_specialize(where A == Variable)
+  public func output<A: Activation>(_ x: A, mixerInput u: A, mixed: () -> A) -> A { x + mixed() + feedForward(u) }
 
   public var parts: [BlockPart] {
     [

@@ -66,15 +66,17 @@ extension ModelConfiguration {
   ///
   /// Throws `CheckpointError`, naming file and key, if it is of no known layout, or of sizes that no model has.
   public init(contentsOf file: URL, parts: ModelParts = .standard) throws {
-    guard let found = try ModelLayout.all.lazy.compactMap({ try $0.read(file, parts) }).first else {
-      throw CheckpointError(
-        file: file.path, problem: "it is of no layout that is known here",
-        remedy: "give one in the words of \(ModelLayout.all.map(\.name).joined(separator: " or "))")
+    for layout in ModelLayout.all {
+      guard let found = try layout.read(file, parts) else { continue }
+      if let problem = found.problem {
+        throw CheckpointError(
+          file: file.path, problem: problem, remedy: "give the file that was written with the model")
+      }
+      self = found
+      return
     }
-    self = found
-    if let problem {
-      throw CheckpointError(
-        file: file.path, problem: problem, remedy: "give the file that was written with the model")
-    }
+    throw CheckpointError(
+      file: file.path, problem: "it is of no layout that is known here",
+      remedy: "give one in the words of \(ModelLayout.all.map(\.name).joined(separator: " or "))")
   }
 }
