@@ -2,7 +2,7 @@
 //
 // Not against malice: against mistaking one text or one model for another.
 //
-// Used by: `Models/Generation+Files.swift`, `Recipes/ModelStore.swift`.
+// Used by: `Models/Writing/Generation+Files.swift`, `Experiments/Experiment.swift`.
 
 /// FNV-1a over whole numbers: each is mixed in by exclusive or, and spread by a multiplication with a prime.
 ///

@@ -8,6 +8,7 @@ import Distillation
 import Foundation
 import Gradients
 import Models
+import Statistics
 import Tensors
 import TestSupport
 import Testing
@@ -26,15 +27,6 @@ private struct LetterTokenizer: Tokenizer {
     let text = LetterTokenizer().decode((0..<200).map { _ in Int.random(in: 0..<11, using: &random) })
     return try Corpus(text: text, tokenizer: LetterTokenizer(), heldOutFraction: 0.5)
       .heldOutBatches(count: 5, B: B, T: 7)
-  }
-
-  @Test func anEstimateIsMeanAndItsStandardError() {
-    let estimate = Estimate([1, 2, 3, 4, 10])
-    #expect(estimate.mean == 4)
-    // Squares of the deviations: 9 + 4 + 1 + 0 + 36 = 50; variance 50/4; of the mean 50/20.
-    #expect(abs(estimate.standardError - 2.5.squareRoot()) < 1e-15)
-    #expect(Estimate([7]) == Estimate([7]) && Estimate([7]).mean == 7 && Estimate([7]).standardError == 0)
-    #expect(Estimate([3, 3, 3]).standardError == 0)
   }
 
   @Test(arguments: Student.allCases) func theNumbersAreThoseOfPlainLoops(student: Student) throws {
@@ -65,7 +57,7 @@ private struct LetterTokenizer: Tokenizer {
         agreements.append(same)
       }
     }
-    let found = try evaluate(pair.student, against: pair.teacher, on: EvaluationTests.batches())
+    let found = try evaluate(pair.student.frozen, against: pair.teacher.frozen, on: EvaluationTests.batches())
     #expect(found.windows == 5)
     for (name, estimate, samples) in [
       ("cross-entropy", found.crossEntropy, own), ("teacher's", found.teacherCrossEntropy, teachers),
@@ -86,11 +78,11 @@ private struct LetterTokenizer: Tokenizer {
     let pair = Pair(.control)
     pair.makeEqual()
     let batches = try EvaluationTests.batches()
-    let found = evaluate(pair.student, against: pair.teacher, on: batches)
+    let found = evaluate(pair.student.frozen, against: pair.teacher.frozen, on: batches)
     #expect(found.divergence == Estimate([0, 0, 0, 0, 0]))
     #expect(abs(found.agreement.mean - 1) < 1e-6 && found.agreement.standardError < 1e-6)
     #expect(found.crossEntropy == found.teacherCrossEntropy)
-    for distance in layerDistances(of: pair.student, from: pair.teacher, on: batches) {
+    for distance in layerDistances(of: pair.student.frozen, from: pair.teacher.frozen, on: batches) {
       #expect(distance.matrix == 0 && distance.hidden == 0 && distance.teacherNorm > 0.1, "layer \(distance.layer)")
     }
   }
@@ -100,15 +92,15 @@ private struct LetterTokenizer: Tokenizer {
     #expect(try batches == EvaluationTests.batches())
     let found = Student.allCases.map { kind -> Evaluation in
       let pair = Pair(kind)
-      return evaluate(pair.student, against: pair.teacher, on: batches)
+      return evaluate(pair.student.frozen, against: pair.teacher.frozen, on: batches)
     }
     #expect(found.allSatisfy { $0.teacherCrossEntropy == found[0].teacherCrossEntropy })
     let pair = Pair(.mamba)
-    #expect(crossEntropy(of: pair.student, on: batches) == found[0].crossEntropy)
-    #expect(crossEntropy(of: pair.teacher, on: batches) == found[0].teacherCrossEntropy)
+    #expect(crossEntropy(of: pair.student.frozen, on: batches) == found[0].crossEntropy)
+    #expect(crossEntropy(of: pair.teacher.frozen, on: batches) == found[0].teacherCrossEntropy)
     // Measuring changes nothing: the second time gives the same.
-    let again = evaluate(pair.student, against: pair.teacher, on: batches)
-    #expect(again.losses == evaluate(pair.student, against: pair.teacher, on: batches).losses)
+    let again = evaluate(pair.student.frozen, against: pair.teacher.frozen, on: batches)
+    #expect(again.losses == evaluate(pair.student.frozen, against: pair.teacher.frozen, on: batches).losses)
   }
 
   // The last batch may have fewer windows than the others; a window counts the same in each.
@@ -116,9 +108,9 @@ private struct LetterTokenizer: Tokenizer {
     let pair = Pair(.hybrid)
     func numbers(B: Int) throws -> Tensor {
       let batches = try EvaluationTests.batches(B: B)
-      let found = evaluate(pair.student, against: pair.teacher, on: batches)
+      let found = evaluate(pair.student.frozen, against: pair.teacher.frozen, on: batches)
       let estimates = [found.crossEntropy, found.teacherCrossEntropy, found.divergence, found.agreement]
-      let distances = layerDistances(of: pair.student, from: pair.teacher, on: batches)
+      let distances = layerDistances(of: pair.student.frozen, from: pair.teacher.frozen, on: batches)
       return Tensor(
         (estimates.flatMap { [$0.mean, $0.standardError] }
           + distances.flatMap { [Double($0.layer), $0.matrix, $0.hidden, $0.teacherNorm] }).map { Scalar($0) })
@@ -132,10 +124,10 @@ private struct LetterTokenizer: Tokenizer {
     let pair = Pair(student)
     // One batch with all windows, so that the means are over the same.
     let batches = try EvaluationTests.batches(B: 5)
-    let distances = layerDistances(of: pair.student, from: pair.teacher, on: batches)
+    let distances = layerDistances(of: pair.student.frozen, from: pair.teacher.frozen, on: batches)
     #expect(distances.map(\.layer) == [0, 1, 2])
-    for (stage, number) in [(Stage.matrices, \LayerDistance.matrix), (.mixerOutputs, \.hidden)] {
-      let parts = stage.between(pair).loss(batches[0].inputs).parts
+    for (stage, number) in [(StageForm.matrices, \LayerDistance.matrix), (.mixerOutputs, \.hidden)] {
+      let parts = stage.between(pair).loss(batches[0]).parts
       for (layer, part) in zip(student.replaced, parts) {
         expectClose(
           Tensor(Scalar(distances[layer][keyPath: number])), Tensor(Scalar(part.1)), within: Tolerance.loss,

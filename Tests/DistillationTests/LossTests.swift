@@ -34,7 +34,7 @@ import Testing
     }
   }
 
-  @Test(arguments: Student.allCases, Stage.layerwise) func aLayersLossIsTheNaiveOne(student: Student, stage: Stage) {
+  @Test(arguments: Student.allCases, StageForm.layerwise) func aLayersLossIsTheNaiveOne(student: Student, stage: StageForm) {
     let pair = Pair(student)
     let traces = pair.teacher.trace(tokens)
     let compared = student.replaced.map { layer -> (Tensor, Tensor) in
@@ -62,7 +62,7 @@ import Testing
     let q = Naive.softmax(pair.student(tokens).value)
     // −Σ p log q, the mean over the fourteen tokens.
     let expected = -zip(p.elements, q.elements).reduce(0.0) { $0 + Double($1.0) * Foundation.log(Double($1.1)) } / 14
-    let loss = KnowledgeDistillation(from: pair.teacher, to: pair.student).loss(tokens)
+    let loss = KnowledgeDistillation(from: pair.teacher.frozen, to: pair.student).loss(tokens)
     expectClose(loss.total.value, Tensor(Scalar(expected)), within: Tolerance.loss, "\(student)")
     // Its parts: the teacher's entropy −Σ p log p, and what is left, the divergence.
     let entropy = -p.elements.reduce(0.0) { $0 + Double($1) * Foundation.log(Double($1)) } / 14
@@ -75,7 +75,7 @@ import Testing
   @Test(arguments: Student.allCases) func theLastStagesGradientIsThatOfTheDivergence(student: Student) {
     let pair = Pair(student)
     let p = softmax(pair.teacher(tokens).value)
-    let loss = KnowledgeDistillation(from: pair.teacher, to: pair.student).loss(tokens).total
+    let loss = KnowledgeDistillation(from: pair.teacher.frozen, to: pair.student).loss(tokens).total
     // KL(p ‖ q) = Σ p (log p − log q), from elementary primitives.
     let logRatio = log(Variable(constant: p)) - log(softmax(pair.student(tokens)))
     let divergence = (1 / 14) * sum(Variable(constant: p) * logRatio)
@@ -90,7 +90,7 @@ import Testing
   }
 
   // The control with the teacher's own weights.
-  @Test(arguments: Stage.layerwise) func aPerfectStudentHasLossAndGradientZero(stage: Stage) throws {
+  @Test(arguments: StageForm.layerwise) func aPerfectStudentHasLossAndGradientZero(stage: StageForm) throws {
     let pair = Pair(.control)
     pair.makeEqual()
     let begun = stage.between(pair)
@@ -107,7 +107,7 @@ import Testing
   @Test func aPerfectStudentsLastStageIsTheTeachersEntropyWithoutGradient() throws {
     let pair = Pair(.control)
     pair.makeEqual()
-    let stage = KnowledgeDistillation(from: pair.teacher, to: pair.student)
+    let stage = KnowledgeDistillation(from: pair.teacher.frozen, to: pair.student)
     try stage.begin()
     let loss = stage.loss(tokens).total
     let p = Naive.softmax(pair.teacher(tokens).value).elements.map { Double($0) }
@@ -125,13 +125,13 @@ import Testing
   @Test func aStateSpaceMixerCanBePerfectToo() throws {
     let pair = Pair(.mamba)
     for block in pair.student.blocks {
-      let mixer = block.mixer as! DiscreteMamba2
+      let mixer = try #require(block.mixer as? DiscreteMamba2)
       let rows = MambaPart.b.rows(mixer.sizes)
       mixer.inProjection.update { $0.assign(.zeros([rows.count, 10]), at: rows.lowerBound) }
       mixer.convolutionBias.update { $0.assign(.zeros([rows.count]), at: rows.lowerBound) }
       mixer.skip.value = .ones([2])
     }
-    let stage = MatrixOrientation(from: pair.teacher, to: pair.student)
+    let stage = MatrixOrientation(from: pair.teacher.frozen, to: pair.student)
     try stage.begin()
     let loss = stage.loss(Tokens([4, 9, 1], B: 3, T: 1)).total
     #expect(loss.value.scalar == 0)
@@ -140,9 +140,9 @@ import Testing
 
   @Test("trap: D belongs to the matrix in stage 1") func dBelongsToTheMatrix() throws {
     let pair = Pair(.mamba)
-    let stage = MatrixOrientation(from: pair.teacher, to: pair.student)
+    let stage = MatrixOrientation(from: pair.teacher.frozen, to: pair.student)
     for (layer, block) in pair.student.blocks.enumerated() {
-      let mixer = block.mixer as! DiscreteMamba2
+      let mixer = try #require(block.mixer as? DiscreteMamba2)
       let slope = gradients(of: stage.loss(tokens).total, withRespectTo: [mixer.skip])[0]
       #expect(slope.elements.allSatisfy { abs($0) > 1e-3 }, "layer \(layer): \(slope)")
       // Without C, D is all there is of the matrix: ‖A − d·I‖, the norm by loops.
@@ -161,9 +161,9 @@ import Testing
   // cancel.
   @Test(arguments: Student.allCases) func afterTheTransferBothFormsOfStageTwoGiveOneNumber(student: Student) {
     let pair = Pair(student)
-    func numbers(_ stage: Stage) -> Tensor { Tensor(stage.between(pair).loss(tokens).parts.map { Scalar($0.1) }) }
+    func numbers(_ stage: StageForm) -> Tensor { Tensor(stage.between(pair).loss(tokens).parts.map { Scalar($0.1) }) }
     #expect(largestMagnitude(numbers(.mixerOutputs) - numbers(.blockOutputs)) > 0.1, "equal before the transfer")
-    transferWeights(from: pair.teacher, to: pair.student)
+    transferWeights(from: pair.teacher.frozen, to: pair.student, replacing: pair.replaced)
     expectClose(numbers(.blockOutputs), numbers(.mixerOutputs), within: Tolerance.loss, "\(student)")
   }
 }

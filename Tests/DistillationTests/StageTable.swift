@@ -12,14 +12,16 @@
 //
 // Read before: `TestSupport/LayerCase.swift`, `Support.swift`. Read next: `StageTableTests.swift`.
 
+import Corpora
 import Distillation
 import Gradients
+import Layers
 import Models
 import Tensors
 import TestSupport
 
 extension LayerCase {
-  static let stages = Stage.allCases.flatMap { stage in
+  static let stages = [labels] + StageForm.allCases.flatMap { stage in
     Student.allCases.map { student in
       LayerCase(stage.type, "\(stage), \(student)") { _ in
         let begun = stage.between(tiny(student))
@@ -29,11 +31,22 @@ extension LayerCase {
     }
   }
 
-  /// A frozen teacher of two blocks and a student; the hybrid keeps the attention of the second.
+  /// The stage without a teacher; the tokens that came are not those that were read.
+  private static let labels = LayerCase(TokenPrediction.self, "a hybrid") { _ in
+    let begun = TokenPrediction(of: tiny(.hybrid).student)
+    try begun.begin()
+    let targets = Tokens(tinyTokens.ids.reversed(), B: 2, T: 5)
+    return Subject(begun.trained.map(\.parameter)) { _ in
+      10 * begun.loss(Batch(inputs: tinyTokens, targets: targets)).total
+    }
+  }
+
+  /// A teacher of two blocks and a student; the hybrid keeps the attention of the second.
   static func tiny(_ student: Student) -> Pair {
     let configuration = ModelConfiguration(
-      V: 7, D: 6, H: 2, feedForward: 8, mixers: [.attention, .attention], T: 5, rotaryFraction: 0.7, N: 4, K: 3, Q: 2)
-    let pair = Pair(student, configuration)
+      V: 7, D: 6, T: 5, block: ParallelBlockSizes(feedForward: 8),
+      mixers: Array(repeating: CausalAttentionSizes(D: 6, H: 2, rotaryFraction: 0.7), count: 2), layout: .phi)
+    let pair = Pair(student, configuration, mixer: DiscreteMamba2Sizes(D: 6, H: 2, N: 4, K: 3, Q: 2))
     // Where a row is nearly level, a norm bends too sharply for any difference.
     var random = SeededGenerator(for: "\(student)")
     for model in [pair.teacher, pair.student] {
@@ -46,7 +59,7 @@ extension LayerCase {
   static let tinyTokens = Tokens([3, 6, 0, 1, 5, 2, 4, 4, 0, 3], B: 2, T: 5)
 }
 
-extension Stage {
+extension StageForm {
   /// The type that computes its loss.
   var type: any DistillationStage.Type {
     switch self {

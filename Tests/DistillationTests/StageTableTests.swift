@@ -22,7 +22,7 @@ import Training
   @Test func everyStageHasARow() throws {
     let others: [Any.Type] = [
       HiddenStateAlignment.Target.self, KnowledgeDistillation.Training.self, StageLoss.self, StageError.self,
-      Evaluation.self, Estimate.self,
+      Evaluation.self,
       LayerDistance.self, TransferredParameter.self,
     ]
     let found = try gaps(
@@ -37,19 +37,22 @@ extension LayerMutant {
   static let stages = [
     LayerMutant(
       stage(MatrixOrientation.self, "a teacher that is not frozen", .matrices) { pair in
-        pair.teacher.setFrozen(false)
-        return MatrixOrientation(from: pair.teacher, to: pair.student).loss(LayerCase.tinyTokens).total
+        let traces = pair.teacher.trace(LayerCase.tinyTokens)
+        let losses = zip(pair.student.blocks, traces).map {
+          mean(distance($0.mixer.matrix($1.mixerInput), $1.matrix!, over: 2))
+        }
+        return losses[0] + losses[1]
       }, caughtBy: [.leaves, .freezing]),
     LayerMutant(
       stage(HiddenStateAlignment.self, "a student that was not begun", .blockOutputs) { pair in
-        pair.student.setFrozen(false)
-        return Stage.blockOutputs.between(pair).loss(LayerCase.tinyTokens).total
+        for parameter in pair.student.parameters { parameter.isFrozen = false }
+        return StageForm.blockOutputs.between(pair).loss(LayerCase.tinyTokens).total
       }, caughtBy: [.leaves, .freezing]),
     LayerMutant(
       stage(HiddenStateAlignment.self, "a layer whose loss is only looked at", .mixerOutputs) { pair in
-        let traces = pair.teacher.trace(LayerCase.tinyTokens)
+        let traces = pair.teacher.frozen.trace(LayerCase.tinyTokens)
         let losses = zip(pair.student.blocks, traces).map {
-          mean(distance($0.mixer($1.mixerInput), $1.mixerOutput, over: 1))
+          mean(distance($0.mixer($1.mixerInput.variable), $1.mixerOutput.variable, over: 1))
         }
         return losses[0] + losses[1].detached
       }, caughtBy: [.derivatives, .leaves]),
@@ -64,7 +67,7 @@ extension LayerMutant {
 
   /// A loss between a teacher and a student of state space mixers, in place of that of a stage.
   private static func stage(
-    _ type: any DistillationStage.Type, _ mistake: String, _ stage: Stage,
+    _ type: any DistillationStage.Type, _ mistake: String, _ stage: StageForm,
     _ loss: @escaping @Sendable (Pair) -> Variable
   ) -> LayerCase {
     LayerCase(type, mistake) { _ in

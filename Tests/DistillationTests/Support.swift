@@ -4,6 +4,7 @@
 // numbers in every parameter. And what each stage trains, row by row, written out once more from
 // the paper's facts instead of taken from the stages.
 
+import Corpora
 import Distillation
 import Gradients
 import Layers
@@ -31,36 +32,47 @@ enum Student: String, CaseIterable, Sendable {
 }
 
 /// One of the stages, with stage 2 in both its forms.
-enum Stage: String, CaseIterable, Sendable {
+enum StageForm: String, CaseIterable, Sendable {
   case matrices, mixerOutputs, blockOutputs, distributions
 
-  static let layerwise: [Stage] = [.matrices, .mixerOutputs, .blockOutputs]
+  static let layerwise: [StageForm] = [.matrices, .mixerOutputs, .blockOutputs]
 
   func between(_ pair: Pair) -> any DistillationStage {
-    switch self {
-    case .matrices: MatrixOrientation(from: pair.teacher, to: pair.student)
-    case .mixerOutputs: HiddenStateAlignment(from: pair.teacher, to: pair.student)
-    case .blockOutputs: HiddenStateAlignment(from: pair.teacher, to: pair.student, comparing: .blockOutput)
-    case .distributions: KnowledgeDistillation(from: pair.teacher, to: pair.student)
+    let (teacher, student, layers) = (pair.teacher.frozen, pair.student, pair.replaced)
+    return switch self {
+    case .matrices: MatrixOrientation(from: teacher, to: student, replacing: layers)
+    case .mixerOutputs: HiddenStateAlignment(from: teacher, to: student, replacing: layers)
+    case .blockOutputs: HiddenStateAlignment(from: teacher, to: student, comparing: .blockOutput, replacing: layers)
+    case .distributions: KnowledgeDistillation(from: teacher, to: student, replacing: layers)
     }
   }
 }
 
-/// A frozen teacher and a student.
+/// A teacher and a student.
 struct Pair {
   static let configuration = ModelConfiguration(
-    V: 11, D: 10, H: 2, feedForward: 13, mixers: [.attention, .attention, .attention], T: 7, N: 3, Q: 5)
+    V: 11, D: 10, T: 7, block: ParallelBlockSizes(feedForward: 13),
+    mixers: Array(repeating: CausalAttentionSizes(D: 10, H: 2), count: 3), layout: .phi)
+  /// The student's mixer.
+  static let mamba = DiscreteMamba2Sizes(D: 10, H: 2, N: 3, Q: 5)
 
   let teacher, student: LanguageModel
+  /// The layers whose mixers are the student's own; nil where the kinds of mixers say it.
+  let replaced: [Int]?
 
-  init(_ kind: Student, _ c: ModelConfiguration = Pair.configuration, seed: UInt64 = 1) {
+  init(
+    _ kind: Student, _ c: ModelConfiguration = Pair.configuration, mixer: any MixerSizes = Pair.mamba,
+    seed: UInt64 = 1
+  ) {
     teacher = Pair.model(c, seed: seed)
-    teacher.setFrozen(true)
     student = Pair.model(
-      kind == .control ? c : c.student(keepingAttentionIn: kind == .hybrid ? [1] : []), seed: seed + 100)
+      kind == .control ? c : c.student(mixer, keeping: kind == .hybrid ? [1] : []), seed: seed + 100)
+    replaced = kind == .control ? Array(0..<c.L) : nil
   }
 
-  init(teacher: LanguageModel, student: LanguageModel) { (self.teacher, self.student) = (teacher, student) }
+  init(teacher: LanguageModel, student: LanguageModel) {
+    (self.teacher, self.student, replaced) = (teacher, student, nil)
+  }
 
   /// The teacher of a pair with another student.
   init(_ kind: Student, student: LanguageModel) { self.init(teacher: Pair(kind).teacher, student: student) }
@@ -80,6 +92,11 @@ struct Pair {
   }
 }
 
+extension Stage {
+  /// The loss of a text, for a stage that does not ask which tokens come next.
+  func loss(_ tokens: Tokens) -> StageLoss { loss(Batch(inputs: tokens, targets: tokens)) }
+}
+
 /// Two rows of seven tokens, among which all eleven occur.
 let tokens = Tokens([3, 7, 0, 10, 5, 1, 8, 9, 2, 6, 4, 3, 0, 7], B: 2, T: 7)
 
@@ -89,7 +106,7 @@ func settings(steps: Int) -> TrainingSettings {
 }
 
 /// What the method trains: the rows of each parameter, by the parameter's name.
-func trainedRows(_ student: Student, _ stage: Stage) -> [String: Set<Int>] {
+func trainedRows(_ student: Student, _ stage: StageForm) -> [String: Set<Int>] {
   let (V, D, H, F, N) = (11, 10, 2, 13, 3)
   let (state, mixer) = (H * N, student == .control ? "self_attn" : "mixer")
   let prefix = student == .control ? "model" : "backbone"

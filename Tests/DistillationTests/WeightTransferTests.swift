@@ -40,7 +40,7 @@ import Testing
 
   @Test(arguments: Student.allCases) func theTableNamesEachTeacherWeightAndItsPlace(student: Student) {
     let pair = Pair(student)
-    let table = transferTable(from: pair.teacher, to: pair.student)
+    let table = transferTable(from: pair.teacher.frozen, to: pair.student, replacing: pair.replaced)
     #expect(table.map(\.teacher.name).sorted() == pair.teacher.parameters.map(\.name).sorted())
     let places = WeightTransferTests.places(student)
     for row in table { #expect(row.student?.name == places[row.teacher.name], "\(row.teacher.name)") }
@@ -50,7 +50,7 @@ import Testing
     let pair = Pair(student)
     let before = Dictionary(uniqueKeysWithValues: pair.student.parameters.map { ($0.name, $0.value) })
     let teachers = Dictionary(uniqueKeysWithValues: pair.teacher.parameters.map { ($0.name, $0.value) })
-    let copied = transferWeights(from: pair.teacher, to: pair.student)
+    let copied = transferWeights(from: pair.teacher.frozen, to: pair.student, replacing: pair.replaced)
     let sources = Dictionary(
       uniqueKeysWithValues: WeightTransferTests.places(student).map { ($0.value, $0.key) })
     for parameter in pair.student.parameters {
@@ -74,7 +74,7 @@ import Testing
   // After the transfer only the mixers stand between student and teacher.
   @Test func aControlWithTheTeachersMixersTooIsTheTeacher() {
     let pair = Pair(.control)
-    transferWeights(from: pair.teacher, to: pair.student)
+    transferWeights(from: pair.teacher.frozen, to: pair.student, replacing: pair.replaced)
     #expect(pair.student(tokens).value != pair.teacher(tokens).value)
     for (mine, theirs) in zip(pair.student.blocks, pair.teacher.blocks) {
       for (parameter, source) in zip(mine.mixer.parameters, theirs.mixer.parameters) {
@@ -86,7 +86,7 @@ import Testing
 
   @Test func theKeptAttentionOfAHybridDoesWhatTheTeachersDoes() {
     let pair = Pair(.hybrid)
-    transferWeights(from: pair.teacher, to: pair.student)
+    transferWeights(from: pair.teacher.frozen, to: pair.student, replacing: pair.replaced)
     let trace = pair.teacher.trace(tokens)[1]
     expectIdentical(
       pair.student.blocks[1](trace.input).value, trace.output.value, "block 1 on the teacher's state")
@@ -103,10 +103,11 @@ import Testing
   private func scores(_ random: inout SeededGenerator, N: Int) -> (attention: Tensor, mixer: Tensor, parts: [Tensor])
   {
     let (D, H, P, T) = (15, 3, 5, 7)
-    let attention = CausalAttention("a", D: D, H: H, rotaryFraction: 0, using: &random)
+    let attention = CausalAttention(
+      "a", sizes: CausalAttentionSizes(D: D, H: H, rotaryFraction: 0), using: &random)
     let mixer = DiscreteMamba2("m", sizes: DiscreteMamba2Sizes(D: D, H: H, N: N), using: &random)
     attention.values.bias!.value = .normal([D], using: &random)
-    copyAttention(attention, to: mixer)
+    #expect(mixer.begin(with: attention.projections!))
     let u = Tensor.normal([1, T, D], using: &random)
     func heads(_ weight: Tensor, _ width: Int) -> Tensor {
       linear(u, weight: weight, bias: nil).reshaped(to: [1, T, H, width])
@@ -126,6 +127,22 @@ import Testing
         mixer.output.weight.value - attention.output.weight.value,
       ]
     )
+  }
+
+  // What has no place for the projections says so and keeps every bit.
+  @Test func otherSizesTakeNothing() {
+    var random = SeededGenerator(for: "misfits")
+    let attention = CausalAttention("a", sizes: CausalAttentionSizes(D: 12, H: 3), using: &random).projections!
+    for sizes in [
+      DiscreteMamba2Sizes(D: 12, H: 2, N: 3), DiscreteMamba2Sizes(D: 6, H: 3, N: 3),
+      DiscreteMamba2Sizes(D: 12, H: 3, N: 3, G: 1),
+    ] {
+      let mixer = DiscreteMamba2("m", sizes: sizes, using: &random)
+      let before = mixer.parameters.map(\.value)
+      #expect(!mixer.begin(with: attention) && mixer.parameters.map(\.value) == before)
+    }
+    let other = CausalAttention("b", sizes: CausalAttentionSizes(D: 12, H: 3), using: &random)
+    #expect(!other.begin(with: attention))
   }
 
   @Test func aStateAsWideAsAHeadHoldsTheScores() {

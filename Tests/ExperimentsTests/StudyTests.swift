@@ -4,8 +4,8 @@
 // time, other descriptions are other results, the order of jobs and the number of threads change
 // nothing, and arms that can not be compared are refused.
 
+import Experiments
 import Foundation
-import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -21,15 +21,16 @@ private func withStore(_ body: (ModelStore) throws -> Void) throws {
   let lines = (0..<3000).map { _ in words[Int.random(in: 0..<words.count, using: &random)] }
   try lines.joined(separator: " ").write(to: text, atomically: true, encoding: .utf8)
   try body(
-    ModelStore(ModelStoreSettings(isQuick: true, corpus: text, out: folder.appending(path: "out"), teacherSteps: 8)))
+    ModelStore(
+      Experiment(ExperimentSettings(isQuick: true, corpus: text, teacherSteps: 8)), in: folder.appending(path: "out")))
 }
 
 @Suite struct StudyTests {
-  private static let arm = StudyArm(
+  private static let arm = Arm(
     .phiMamba,
     [
-      .init(.orientation, steps: 2, rate: 1e-2), .init(.alignment, steps: 2, rate: 1e-2),
-      .init(.distillation, steps: 3, rate: 1e-3),
+      StagePlan(.orientation, steps: 2, rate: 1e-2), StagePlan(.alignment, steps: 2, rate: 1e-2),
+      StagePlan(.distillation, steps: 3, rate: 1e-3),
     ])
 
   @Test func whatWasRunIsReadTheNextTime() throws {
@@ -51,13 +52,13 @@ private func withStore(_ body: (ModelStore) throws -> Void) throws {
     try withStore { store in
       let study = try Study(in: store, seeds: 1)
       let arms = [
-        Self.arm, StudyArm(.attention, [.init(.alignment, steps: 2, rate: 1e-2)]),
-        StudyArm(.hybrid(attention: [1]), [.init(.distillation, steps: 2, rate: 1e-3)]).with {
+        Self.arm, Arm(.attention, [StagePlan(.alignment, steps: 2, rate: 1e-2)]),
+        Arm(.hybrid(attention: [1]), [StagePlan(.distillation, steps: 2, rate: 1e-3)]).with {
           $0.trainsMixersOnly = true
         },
         Self.arm.with { $0.isMultiValue = true }, Self.arm.with { $0.copiesAttention = true },
         Self.arm.with { ($0.beginsWithIdentity, $0.beginsWithOpenGate) = (false, false) },
-        StudyArm(.phiMamba, [.init(.tokens, steps: 2, rate: 1e-3)]).with { $0.transfersWeights = false },
+        Arm(.phiMamba, [StagePlan(.tokens, steps: 2, rate: 1e-3)]).with { $0.transfersWeights = false },
       ]
       let together = try study.results("together", of: arms).map { $0[0] }
       #expect(together[1].hiddenDistance != nil && together[1].matrixDistance != nil)
@@ -73,7 +74,7 @@ private func withStore(_ body: (ModelStore) throws -> Void) throws {
   @Test func sweepsGoOnAtTheEnds() throws {
     try withStore { store in
       let study = try Study(in: store, seeds: 1)
-      func arm(_ rate: Double) -> StudyArm { Self.arm.with(lastRate: rate) }
+      func arm(_ rate: Double) -> Arm { Self.arm.with(lastRate: rate) }
       func swept(_ rates: [Double], by score: @escaping (StudyResult) -> Double) throws -> SweptRates {
         try study.sweep("sweep", [RateSweep("it", rates: rates, arm: arm, score: score)])[0]
       }
@@ -91,11 +92,11 @@ private func withStore(_ body: (ModelStore) throws -> Void) throws {
   }
 
   @Test func unequalBudgetsAreRefused() throws {
-    let short = StudyArm(.phiMamba, [.init(.distillation, steps: 3, rate: 1e-3)])
+    let short = Arm(.phiMamba, [StagePlan(.distillation, steps: 3, rate: 1e-3)])
     try requireEqualBudgets([Self.arm, Self.arm])
     #expect(throws: UnequalBudgets(steps: [7, 3])) { try requireEqualBudgets([Self.arm, short]) }
     #expect(UnequalBudgets(steps: [7, 3]).description.contains("7 and 3 steps"))
     // A stage of no steps is no stage.
-    #expect(StudyArm(.phiMamba, [.init(.orientation, steps: 0, rate: 1), short.stages[0]]) == short)
+    #expect(Arm(.phiMamba, [StagePlan(.orientation, steps: 0, rate: 1), short.stages[0]]) == short)
   }
 }

@@ -53,7 +53,7 @@ import Testing
     #expect(whole > 0, "\(operation.name) has no row that is small enough for a whole Jacobian")
   }
 
-  @Test func everyPrimitiveOccursInTheTable() {
+  @Test func everyPrimitiveOccursInTheTable() throws {
     var seen: Set<Primitive> = []
     var (rows, leaves) = (0, 0)
     for operation in Operation.all {
@@ -61,14 +61,27 @@ import Testing
         let output = row.function(row.inputs.map { Variable(leaf: $0) })
         let tape = TapeSummary(of: output)
         seen.formUnion(tape.counts.keys)
-        #expect(tape.counts.keys.contains { $0.rawValue == operation.name }, "\(row.name) is not \(operation.name)")
+        #expect(tape.counts.keys.contains { $0.name == operation.name }, "\(row.name) is not \(operation.name)")
         #expect(tape.leafCount == row.arguments.count, "\(row.name)")
         (rows, leaves) = (rows + 1, leaves + row.arguments.count)
       }
     }
-    #expect(seen == Set(Primitive.allCases), "missing: \(Set(Primitive.allCases).subtracting(seen))")
+    let declared = try declaredPrimitives()
+    #expect(seen == declared, "missing: \(declared.symmetricDifference(seen).map(\.name).sorted())")
     #expect(Set(Operation.all.map(\.name)).count == Operation.all.count)
     #expect(Set(Operation.all.flatMap { $0.rows.map(\.name) }).count == rows, "two rows have one name")
     print("  \(Operation.all.count) operations, \(rows) rows, \(leaves) inputs")
   }
+}
+
+/// All primitives that the sources declare, each beside its rule: `static let name = Primitive("name")`.
+func declaredPrimitives() throws -> Set<Primitive> {
+  let names = try sources(of: "Gradients").flatMap { source in
+    source.matches(of: /static let (\w+) = Primitive\("(\w+)"\)/).map { match in
+      #expect(match.1 == match.2, "\(match.1) is called \(match.2)")
+      return String(match.2)
+    }
+  }
+  #expect(Set(names).count == names.count, "two primitives have one name")
+  return Set(names.map { Primitive($0) })
 }

@@ -64,7 +64,7 @@ struct Operation: Sendable, CustomTestStringConvertible {
   var testDescription: String { "\(name): \(rows.count) rows" }
 
   init(_ primitive: Primitive, _ rows: [OperationCase]) {
-    (name, self.rows) = (primitive.rawValue, rows)
+    (name, self.rows) = (primitive.name, rows)
   }
 
   static let all = elementwise + rearranging + products + normalizing + positions + losses + stateSpaces

@@ -29,7 +29,7 @@ extension Operation {
       primitive,
       pairs.map { a, b in
         OperationCase(
-          primitive.rawValue, [argument(a), argument(b, second)], twin: { Naive.elementwise($0[0], $0[1], numbers) }
+          primitive.name, [argument(a), argument(b, second)], twin: { Naive.elementwise($0[0], $0[1], numbers) }
         ) { function($0[0], $0[1]) }
       })
   }
@@ -42,7 +42,7 @@ extension Operation {
       primitive,
       domains.flatMap { domain in
         ([[], [1], [7], [2, 3], [2, 1, 5, 3], [3, 0]] as [Shape]).map { shape in
-          OperationCase("\(primitive.rawValue) \(domain)", [argument(shape, domain)], twin: { $0[0].each(formula) }) {
+          OperationCase("\(primitive.name) \(domain)", [argument(shape, domain)], twin: { $0[0].each(formula) }) {
             function($0[0])
           }
         }

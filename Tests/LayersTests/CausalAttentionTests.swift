@@ -68,7 +68,7 @@ struct RotaryCase: Sendable, CustomTestStringConvertible {
 
   @Test func aNewAttentionHasBiasesOfZeroAndTheNamesOfPhi() {
     var random = SeededGenerator(seed: 4)
-    let mixer = CausalAttention("a", D: 15, H: 3, using: &random)
+    let mixer = CausalAttention("a", sizes: CausalAttentionSizes(D: 15, H: 3), using: &random)
     let names = ["q_proj", "k_proj", "v_proj", "dense"].flatMap { ["a.\($0).weight", "a.\($0).bias"] }
     #expect(mixer.parameters.map(\.name) == names)
     for parameter in mixer.parameters {

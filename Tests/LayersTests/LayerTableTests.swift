@@ -22,7 +22,8 @@ import Testing
 
   /// The public types of the module that are no layers.
   static let others: [Any.Type] = [
-    DiscreteMamba2Sizes.self, MambaPart.self, MixerState.self, MambaState.self, MambaForm.self,
+    CausalAttentionSizes.self, DiscreteMamba2Sizes.self, MambaPart.self, DiscreteMamba2.Memory.self,
+    MixerProjections.self, MambaForm.self,
   ]
 
   @Test func everyLayerHasARow() throws {

@@ -32,7 +32,8 @@ func randomMamba(H: Int = 3, P: Int = 5, N: Int = 7, Q: Int = 4, using random: i
 func randomAttention(
   H: Int = 3, P: Int = 5, rotaryFraction: Double = 0.5, using random: inout SeededGenerator
 ) -> CausalAttention {
-  let mixer = CausalAttention("m", D: H * P, H: H, rotaryFraction: rotaryFraction, using: &random)
+  let mixer = CausalAttention(
+    "m", sizes: CausalAttentionSizes(D: H * P, H: H, rotaryFraction: rotaryFraction), using: &random)
   randomise(mixer.parameters, using: &random)
   return mixer
 }

@@ -30,7 +30,7 @@ private func heads(_ x: Tensor, _ H: Int) -> Tensor { x.reshaped(to: [x.shape[0]
 func naiveAttention(_ mixer: CausalAttention, _ u: Tensor) -> Mixed {
   func projected(_ layer: Linear) -> Tensor { naiveLinear(u, layer.weight.value, layer.bias?.value) }
   func turned(_ x: Tensor) -> Tensor {
-    Naive.rotary(heads(x, mixer.H), width: mixer.rotaryWidth, base: mixer.rotaryBase)
+    Naive.rotary(heads(x, mixer.H), width: mixer.rotaryWidth, base: mixer.sizes.rotaryBase)
   }
   let P = Scalar(u.shape[2] / mixer.H)
   let scores = Naive.headScores(turned(projected(mixer.queries)), turned(projected(mixer.keys)))

@@ -5,7 +5,9 @@
 
 import Checkpoints
 import Foundation
+import Layers
 import Models
+import Tensors
 import Testing
 
 /// The paths of all keys in a JSON object, with their values as text.
@@ -23,8 +25,9 @@ private func flattened(_ file: URL) throws -> [String: String] {
 }
 
 @Suite struct ConfigurationTests {
+  static let attention = CausalAttentionSizes(D: 30, H: 5, rotaryFraction: 1, rotaryBase: 500)
   static let teacher = ModelConfiguration(
-    V: 73, D: 30, H: 5, feedForward: 77, mixers: [.attention, .attention], T: 129, rotaryFraction: 1, rotaryBase: 500)
+    V: 73, D: 30, T: 129, block: ParallelBlockSizes(feedForward: 77), mixers: [attention, attention], layout: .phi)
 
   @Test func aTeachersIsInTheWordsOfPhi() throws {
     try withTemporaryDirectory { directory in
@@ -59,8 +62,8 @@ private func flattened(_ file: URL) throws -> [String: String] {
 
   @Test func aStudentsAndAHybridsAreInTheWordsOfPhiMamba() throws {
     var base = ConfigurationTests.teacher
-    (base.N, base.K, base.Q) = (7, 3, 16)
-    base.mixers = Array(repeating: .attention, count: 6)
+    base.mixers = Array(repeating: ConfigurationTests.attention, count: 6)
+    let student = DiscreteMamba2Sizes(D: 30, H: 5, N: 7, K: 3, Q: 16)
     let (mamba, attention) = ("modules.mixers.discrete_mamba2", "modules.mixers.phi_attention")
     let kept = ["num_attention_heads": "5", "partial_rotary_factor": "1", "rope_theta": "500"]
     let cases: [(Set<Int>, [(Int, Bool)])] = [
@@ -71,7 +74,7 @@ private func flattened(_ file: URL) throws -> [String: String] {
     for (layers, groups) in cases {
       try withTemporaryDirectory { directory in
         let file = directory.appendingPathComponent("config.json")
-        let configuration = base.student(keepingAttentionIn: layers)
+        let configuration = base.student(student, keeping: layers)
         try configuration.write(to: file)
         var expected = [
           "LanguageModel.input.vocab_size": "73", "LanguageModel.input.pad_vocab_size_multiple": "1",
@@ -87,13 +90,7 @@ private func flattened(_ file: URL) throws -> [String: String] {
         }
         let found = try flattened(file)
         for key in Set(expected.keys).union(found.keys) { #expect(found[key] == expected[key], "\(layers): \(key)") }
-        var read = try ModelConfiguration(contentsOf: file)
-        if layers.isEmpty {
-          // Of a model without attention the layout does not say how attention would turn its heads.
-          #expect(read.rotaryFraction == 0.5 && read.rotaryBase == 10_000)
-          (read.rotaryFraction, read.rotaryBase) = (1, 500)
-        }
-        #expect(read == configuration, "\(layers)")
+        #expect(try ModelConfiguration(contentsOf: file) == configuration, "\(layers)")
       }
     }
   }
@@ -107,15 +104,21 @@ private func flattened(_ file: URL) throws -> [String: String] {
       #"{"LanguageModel":{"input":{"vocab_size":7,"pad_vocab_size_multiple":1}}}"#, ["MixerModel"]
     ),
     (mambaFile(type: "modules.mixers.hyena", core: #"{"d_state":3}"#), ["no kind", "CoreType", "discrete_mamba2"]),
-    (mambaFile(type: "modules.mixers.phi_attention", core: #"{"num_attention_heads":2}"#), ["no kind"]),
+    (mambaFile(type: "modules.mixers.phi_attention", core: #"{"num_attention_heads":2}"#), ["partial_rotary_factor"]),
+    (mambaFile(type: "modules.mixers.discrete_mamba2", core: coreJSON, block: "modules.llama_block"), ["no kind", "BlockType"]),
+    (mambaFile(type: "modules.mixers.discrete_mamba2", core: coreJSON, groups: 0), ["layers"]),
     (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"d_state":"many"}"#), ["d_state", "Int"]),
-    (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"n_v_heads":2}"#), ["no kind"]),
+    (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"n_v_heads":2}"#), ["d_state", "missing"]),
   ]
 
-  static func mambaFile(type: String, core: String) -> String {
+  private static let coreJSON = #"{"d_state":3,"n_v_heads":2,"d_conv":4,"chunk_size":5}"#
+
+  static func mambaFile(
+    type: String, core: String, block: String = "modules.phi_block", groups: Int = 1
+  ) -> String {
     #"{"LanguageModel":{"input":{"vocab_size":7,"pad_vocab_size_multiple":1}},"#
       + #""MixerModel":{"input":{"d_model":6,"n_layer":1,"lm_head_prenorm":"layer","d_intermediate":24,"#
-      + #""max_position_embeddings":9}},"Block1":{"n_layers":1,"BlockType":"modules.phi_block","#
+      + #""max_position_embeddings":9}},"Block1":{"n_layers":\#(groups),"BlockType":"\#(block)","#
       + "\"block_input\":{\"resid_dropout\":0.0},\"CoreType\":\"\(type)\",\"core_input\":\(core)}}"
   }
 
@@ -131,11 +134,55 @@ private func flattened(_ file: URL) throws -> [String: String] {
 
   @Test func aStudentIsTheTeacherWithOtherMixers() {
     let teacher = Kind.teacher.configuration
-    #expect(teacher.isPhi && teacher.L == 3)
-    #expect(teacher.student().mixers == [.mamba, .mamba, .mamba] && !teacher.student().isPhi)
-    let hybrid = teacher.student(keepingAttentionIn: [0, 2])
-    #expect(hybrid.mixers == [.attention, .mamba, .attention] && !hybrid.isPhi)
-    #expect(hybrid.with(mixers: teacher.mixers) == teacher)
-    #expect(ModelConfiguration(V: 7, D: 6, H: 2, mixers: [], T: 5).feedForward == 24)
+    func kinds(_ c: ModelConfiguration) -> [Bool] { c.mixers.map { $0 is DiscreteMamba2Sizes } }
+    #expect(teacher.layout == .phi && teacher.L == 3 && kinds(teacher) == [false, false, false])
+    let student = teacher.student(Kind.mamba)
+    #expect(kinds(student) == [true, true, true] && student.layout == .phiMamba && student != teacher)
+    #expect(student.layersUnlike(teacher) == [0, 1, 2] && teacher.layersUnlike(teacher).isEmpty)
+    var hybrid = teacher.student(Kind.mamba, keeping: [0, 2, 7])
+    #expect(kinds(hybrid) == [false, true, false] && hybrid.layersUnlike(teacher) == [1])
+    (hybrid.mixers, hybrid.layout) = (teacher.mixers, .phi)
+    #expect(hybrid == teacher)
+    #expect(ModelConfiguration(V: 7, D: 6, T: 5, mixers: [], layout: .phi).block.feedForward == 24)
+  }
+
+  // The layout is what the model says, whatever its mixers are.
+  @Test func attentionThroughoutCanHaveEitherLayout() throws {
+    try withTemporaryDirectory { directory in
+      var configuration = Kind.teacher.configuration
+      configuration.layout = .phiMamba
+      var random = SeededGenerator(seed: 1)
+      let model = LanguageModel(configuration, using: &random)
+      #expect(model.parameters.contains { $0.name == "backbone.layers.0.mixer.self_attn.q_proj.weight" })
+      try model.write(to: directory)
+      #expect(try LanguageModel(contentsOf: directory).configuration == configuration)
+    }
+  }
+
+  @Test func whatALayoutCannotSayIsNotWritten() throws {
+    var configuration = Kind.student.configuration
+    configuration.layout = .phi
+    try withTemporaryDirectory { directory in
+      let file = directory.appendingPathComponent("config.json")
+      let error = try #require(throws: CheckpointError.self) { try configuration.write(to: file) }
+      #expect(error.description.contains("Phi") && !FileManager.default.fileExists(atPath: file.path), "\(error)")
+    }
+  }
+
+  @Test func sizesThatNoModelHasAreNamed() {
+    func problem(_ change: (inout ModelConfiguration) -> Void) -> String {
+      var configuration = Kind.student.configuration
+      change(&configuration)
+      return configuration.problem ?? "none"
+    }
+    #expect(problem { _ in } == "none")
+    #expect(problem { $0.V = 0 }.contains("vocabulary has a size of 0"))
+    #expect(problem { $0.mixers = [] }.contains("layers"))
+    #expect(problem { $0.D = 12 }.contains("made for a width of 10"))
+    #expect(problem { $0.mixers[1] = DiscreteMamba2Sizes(D: 10, H: 3, N: 3) }.contains("cut into 3 heads"))
+    #expect(problem { $0.mixers[1] = DiscreteMamba2Sizes(D: 10, H: 2, N: 0) }.contains("state size"))
+    #expect(problem { $0.mixers[1] = DiscreteMamba2Sizes(D: 10, H: 5, N: 3, G: 2) }.contains("shared evenly"))
+    #expect(problem { $0.mixers[1] = CausalAttentionSizes(D: 10, H: 2, rotaryFraction: 2) }.contains("rotary part"))
+    #expect(problem { $0.mixers[1] = CausalAttentionSizes(D: 10, H: 2, rotaryBase: 0) }.contains("rotary angles"))
   }
 }

@@ -10,16 +10,9 @@ import Tensors
 import TestSupport
 import Testing
 
-import Layers
-
 /// The numbers of a state, in an order.
 private func numbers(_ state: DecodingState) -> [Tensor] {
-  state.mixers.flatMap { mixer -> [Tensor] in
-    switch mixer {
-    case .attention(let cache): [cache.contents.keys, cache.contents.values]
-    case .mamba(let state): [state.past, state.state]
-    }
-  } + [state.logits!]
+  state.mixers.flatMap { $0.tensors.sorted { $0.key < $1.key }.map(\.value) } + [state.logits!]
 }
 
 private func expectClose(_ a: DecodingState, _ b: DecodingState, _ name: String) {
@@ -34,10 +27,10 @@ extension Tolerance {
 }
 
 /// The last place's logits of a whole pass with each row for itself, [B, V].
-private func logitsOfWholePass(_ model: LanguageModel, _ texts: [[Int]]) -> Tensor {
+private func logitsOfWholePass(_ model: FrozenModel, _ texts: [[Int]]) -> Tensor {
   .concatenated(
     texts.map { text in
-      model(Tokens(text)).value.sliced((text.count - 1)..<text.count, along: 1).reshaped(to: [1, 11])
+      model(Tokens(text)).sliced((text.count - 1)..<text.count, along: 1).reshaped(to: [1, 11])
     })
 }
 
@@ -45,7 +38,7 @@ private func logitsOfWholePass(_ model: LanguageModel, _ texts: [[Int]]) -> Tens
   static let text = [3, 1, 4, 1, 5, 9, 2, 6, 10, 3, 5, 8, 0, 7, 7, 2, 4]
 
   @Test(arguments: Kind.allCases) func everySplitOfEveryLengthGivesTheSame(kind: Kind) {
-    let model = kind.model()
+    let model = kind.model().frozen
     for T in 1...12 {
       let text = Array(Self.text.prefix(T))
       let whole = model.read(texts: [text])
@@ -67,7 +60,7 @@ private func logitsOfWholePass(_ model: LanguageModel, _ texts: [[Int]]) -> Tens
   }
 
   @Test(arguments: Kind.allCases) func aStateGoesOnBeyondTheLengthOfTraining(kind: Kind) {
-    let model = kind.model()
+    let model = kind.model().frozen
     let text = (0..<40).map { ($0 * $0 + 3) % 11 }  // T is 17
     var state = model.emptyState()
     model.read(Tokens(text), &state, inPiecesOf: 7)
@@ -76,7 +69,7 @@ private func logitsOfWholePass(_ model: LanguageModel, _ texts: [[Int]]) -> Tens
   }
 
   @Test(arguments: Kind.allCases) func textsOfDifferentLengthsAreReadAsEachAlone(kind: Kind) {
-    let model = kind.model()
+    let model = kind.model().frozen
     let texts = [[5], Array(Self.text.prefix(7)), [2, 2], Array(Self.text.suffix(12))]
     var state = model.read(texts: texts)
     expectClose(state.logits!, logitsOfWholePass(model, texts), within: Tolerance.decoding, "\(kind), prompts")
@@ -95,10 +88,10 @@ private func logitsOfWholePass(_ model: LanguageModel, _ texts: [[Int]]) -> Tens
   }
 
   @Test func headsMayShareBAndC() {
-    var configuration = Kind.student.configuration
-    configuration.G = 1
+    var mamba = Kind.mamba
+    mamba.G = 1
     var random = SeededGenerator(seed: 3)
-    let model = LanguageModel(configuration, using: &random)
+    let model = LanguageModel(Kind.teacher.configuration.student(mamba), using: &random).frozen
     var state = model.emptyState()
     for token in Self.text { model.read(Tokens([token]), &state) }
     expectClose(state.logits!, logitsOfWholePass(model, [Self.text]), within: Tolerance.decoding, "one B and one C")
@@ -106,7 +99,7 @@ private func logitsOfWholePass(_ model: LanguageModel, _ texts: [[Int]]) -> Tens
 
   @Test func aCopyOfAStateIsAStateOfItsOwn() {
     for kind in Kind.allCases {
-      let model = kind.model()
+      let model = kind.model().frozen
       let first = model.read(texts: [[1, 2, 3]])
       var (a, b) = (first, first)
       model.read(Tokens([4]), &a)
@@ -121,7 +114,7 @@ private func logitsOfWholePass(_ model: LanguageModel, _ texts: [[Int]]) -> Tens
   // The student's state has one size; the teacher's grows by 2 · L · D numbers a token.
   @Test func bytesOfAState() {
     let size = MemoryLayout<Scalar>.size
-    func bytes(_ kind: Kind, _ T: Int) -> Int { kind.model().read(texts: [Array(Self.text.prefix(T))]).bytes }
+    func bytes(_ kind: Kind, _ T: Int) -> Int { kind.model().frozen.read(texts: [Array(Self.text.prefix(T))]).bytes }
     for T in [1, 2, 5, 17] {
       #expect(bytes(.teacher, T) == size * 2 * 3 * 10 * T)
       // A mamba: 3 inputs of D + 2 H N channels, and H N P = D N numbers.

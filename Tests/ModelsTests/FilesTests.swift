@@ -23,7 +23,7 @@ import Testing
           "config.json", "model.safetensors",
         ])
       let read = try LanguageModel(contentsOf: folder)
-      #expect(read.configuration.mixers == model.configuration.mixers)
+      #expect(read.configuration == model.configuration)
       let tokens = randomTokens(using: &random)
       expectIdentical(read(tokens).value, model(tokens).value, "\(kind), logits")
       for (mine, theirs) in zip(read.parameters, model.parameters) {

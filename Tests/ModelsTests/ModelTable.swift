@@ -23,12 +23,12 @@ extension LayerCase {
 
   static let blocks = [(0, "mamba"), (1, "attention")].flatMap { index, kind in
     [
-      LayerCase(Block.self, "\(kind)") { random in
+      LayerCase(ParallelBlock.self, "\(kind)") { random in
         let block = tiny(.hybrid, using: &random).blocks[index]
         return Subject(block.parameters, at: [state(using: &random)]) { block($0[0]) }
       },
       // All that a trace keeps.
-      LayerCase(Block.self, "\(kind), trace") { random in
+      LayerCase(ParallelBlock.self, "\(kind), trace") { random in
         let block = tiny(.hybrid, using: &random).blocks[index]
         return Subject(block.parameters, at: [state(using: &random)]) {
           let trace = block.trace($0[0])
@@ -67,13 +67,15 @@ extension LayerCase {
 
   /// A model of two blocks with random numbers in every parameter; the hybrid has its attention in the second.
   static func tiny(_ kind: Kind, using random: inout SeededGenerator) -> LanguageModel {
+    let attention = CausalAttentionSizes(D: 6, H: 2, rotaryFraction: 0.7)
+    let mamba = DiscreteMamba2Sizes(D: 6, H: 2, N: 4, K: 3, Q: 2)
     let teacher = ModelConfiguration(
-      V: 7, D: 6, H: 2, feedForward: 8, mixers: [.attention, .attention], T: 5, rotaryFraction: 0.7, N: 4, K: 3, Q: 2)
+      V: 7, D: 6, T: 5, block: ParallelBlockSizes(feedForward: 8), mixers: [attention, attention], layout: .phi)
     let configuration =
       switch kind {
       case .teacher: teacher
-      case .student: teacher.student()
-      case .hybrid: teacher.student(keepingAttentionIn: [1])
+      case .student: teacher.student(mamba)
+      case .hybrid: teacher.student(mamba, keeping: [1])
       }
     let model = LanguageModel(configuration, using: &random)
     randomise(model.parameters, deviation: 0.3, using: &random)

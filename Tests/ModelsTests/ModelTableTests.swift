@@ -21,7 +21,9 @@ import Testing
     let found = try gaps(
       in: LayerCase.all, ofModule: "Models",
       except: [
-        MixerKind.self, BlockTrace.self, ModelConfiguration.self, DecodingState.self, Generation.self, Sampler.self,
+        ParallelBlockSizes.self, BlockPart.self, BlockPart.Role.self, ModelParts.self, ModelLayout.self,
+        ModelConfiguration.self, FrozenModel.self, BlockTrace<Tensor>.self, DecodingState.self, Generation.self,
+        Sampler.self,
       ])
     #expect(found.isEmpty)
   }
@@ -31,10 +33,10 @@ import Testing
 
 extension LayerMutant {
   static let models = [
-    block("a branch that is detached") { $0 + $1.mixer($1.inputNorm($0)) + $1.mlp($1.inputNorm($0)).detached },
+    block("a branch that is detached") { $0 + $1.mixer($1.norm($0)) + $1.feedForward($1.norm($0)).detached },
     block("a norm that one branch takes for a constant", caughtBy: [.derivatives]) { x, block in
-      let u = block.inputNorm(x)
-      return x + block.mixer(u) + block.mlp(u.detached)
+      let u = block.norm(x)
+      return x + block.mixer(u) + block.feedForward(u.detached)
     },
     block("the way past the branches forgotten", caughtBy: [.derivatives]) { x, block in
       mutated(block(x), pulledBackAs: block(x) - x)
@@ -51,8 +53,8 @@ extension LayerMutant {
         let model = LayerCase.tiny(.student, using: &random)
         let (tokens, targets) = (LayerCase.tokens(using: &random), LayerCase.tokens(using: &random))
         return Subject(model.parameters) { _ in
-          let first = model.embedding(tokens).detached
-          let last = model.blocks.reduce(first) { u, block in block(u) }
+          let first: Variable = model.embedding(tokens)
+          let last = model.blocks.reduce(first.detached) { u, block in block(u) }
           return crossEntropy(model.logits(fromLastState: last), targets: targets)
         }
       }, caughtBy: [.derivatives, .leaves]),
@@ -71,11 +73,11 @@ extension LayerMutant {
   /// The block with the state space mixer, computed as a mistake has it.
   private static func block(
     _ mistake: String, caughtBy broken: Set<LayerPromise> = [.derivatives, .leaves],
-    _ wrong: @escaping @Sendable (Variable, Block) -> Variable
+    _ wrong: @escaping @Sendable (Variable, ParallelBlock) -> Variable
   ) -> LayerMutant {
     LayerMutant(
-      LayerCase(Block.self, mistake) { random in
-        let block = LayerCase.tiny(.hybrid, using: &random).blocks[0]
+      LayerCase(ParallelBlock.self, mistake) { random in
+        let block = try #require(LayerCase.tiny(.hybrid, using: &random).blocks[0] as? ParallelBlock)
         return Subject(block.parameters, at: [LayerCase.state(using: &random)]) { wrong($0[0], block) }
       }, caughtBy: broken)
   }

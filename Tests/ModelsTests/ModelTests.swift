@@ -11,24 +11,24 @@ import TestSupport
 import Testing
 
 @Suite("whole models", .tallied) struct ModelTests {
-  @Test(arguments: Kind.allCases) func aBlockAddsBothBranchesOfOneNorm(kind: Kind) {
+  @Test(arguments: Kind.allCases) func aBlockAddsBothBranchesOfOneNorm(kind: Kind) throws {
     var random = SeededGenerator(seed: 6)
     for (layer, block) in kind.model().blocks.enumerated() {
       let x = Tensor.normal([2, 7, 10], using: &random)
-      let norm = block.inputNorm
-      let u = Variable(
-        constant: Naive.layerNorm(x, weight: norm.weight.value, bias: norm.bias.value, epsilon: 1e-5))
-      let expected = x + block.mixer(u).value + block.mlp(u).value
+      let block = try #require(block as? ParallelBlock)
+      let norm = try #require(block.norm as? LayerNorm)
+      let u = Naive.layerNorm(x, weight: norm.weight.value, bias: norm.bias.value, epsilon: 1e-5)
+      let expected = x + block.mixer(u) + block.feedForward(u)
       expectClose(block(Variable(constant: x)).value, expected, within: Tolerance.model, "\(kind), block \(layer)")
     }
   }
 
-  @Test(arguments: Kind.allCases) func theLogitsAreEmbeddingBlocksNormAndHead(kind: Kind) {
+  @Test(arguments: Kind.allCases) func theLogitsAreEmbeddingBlocksNormAndHead(kind: Kind) throws {
     var random = SeededGenerator(seed: 7)
     let (model, tokens) = (kind.model(), randomTokens(using: &random))
     var u = Variable(constant: Naive.gathered(model.embedding.weight.value, tokens))
     for block in model.blocks { u = block(u) }
-    let norm = model.finalNorm
+    let norm = try #require(model.finalNorm as? LayerNorm)
     let last = Naive.layerNorm(u.value, weight: norm.weight.value, bias: norm.bias.value, epsilon: 1e-5)
     let rows = Naive.matmul(last.asRows, model.head.weight.value.transposed())
     let logits = Naive.elementwise(rows, model.head.bias!.value) { $0 + $1 }.reshaped(to: [2, 7, 11])
@@ -40,15 +40,21 @@ import Testing
     let (model, tokens) = (kind.model(), randomTokens(using: &random))
     let traces = model.trace(tokens)
     #expect(traces.count == 3)
-    expectIdentical(traces[0].input.value, model.embedding(tokens).value, "the first state")
+    expectIdentical(traces[0].input.value, model.embedding(tokens), "the first state")
     for (layer, (trace, block)) in zip(traces, model.blocks).enumerated() {
       let name = "\(kind), block \(layer)"
       if layer > 0 { expectIdentical(trace.input.value, traces[layer - 1].output.value, "\(name), input") }
-      expectIdentical(trace.mixerInput.value, block.inputNorm(trace.input).value, "\(name), LN")
+      expectIdentical(trace.mixerInput.value, block.mixerInput(trace.input).value, "\(name), LN")
       expectIdentical(trace.mixerOutput.value, block.mixer(trace.mixerInput).value, "\(name), mixer")
       expectIdentical(trace.matrix!.value, block.mixer.matrix(trace.mixerInput).value, "\(name), matrix")
       expectIdentical(trace.output.value, block(trace.input).value, "\(name), output")
     }
+    // A frozen model computes the same numbers.
+    for (mine, theirs) in zip(model.frozen.trace(tokens), traces) {
+      expectIdentical(mine.matrix!, theirs.matrix!.value, "matrix, frozen")
+      expectIdentical(mine.output, theirs.output.value, "output, frozen")
+    }
+    expectIdentical(model.frozen(tokens), model(tokens).value, "logits, frozen")
     // Without matrices, all else is the same.
     for (mine, theirs) in zip(model.trace(tokens, keepingMatrices: false), traces) {
       #expect(mine.matrix == nil)

@@ -5,6 +5,7 @@
 
 import Foundation
 import Gradients
+import Layers
 import Models
 import Tensors
 import TestSupport
@@ -18,13 +19,18 @@ extension Tolerance {
 enum Kind: String, CaseIterable, Sendable {
   case teacher, student, hybrid
 
+  /// The mixer of the student.
+  static let mamba = DiscreteMamba2Sizes(D: 10, H: 2, N: 3, Q: 5)
+
   var configuration: ModelConfiguration {
+    let attention = CausalAttentionSizes(D: 10, H: 2)
     let teacher = ModelConfiguration(
-      V: 11, D: 10, H: 2, feedForward: 13, mixers: [.attention, .attention, .attention], T: 17, N: 3, Q: 5)
+      V: 11, D: 10, T: 17, block: ParallelBlockSizes(feedForward: 13), mixers: [attention, attention, attention],
+      layout: .phi)
     return switch self {
     case .teacher: teacher
-    case .student: teacher.student()
-    case .hybrid: teacher.student(keepingAttentionIn: [1])
+    case .student: teacher.student(Kind.mamba)
+    case .hybrid: teacher.student(Kind.mamba, keeping: [1])
     }
   }
 

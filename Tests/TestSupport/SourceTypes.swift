@@ -8,7 +8,7 @@
 import Foundation
 
 /// The source files of a module, in Sources/MODULE and below.
-private func sources(of module: String) throws -> [String] {
+public func sources(of module: String) throws -> [String] {
   let root = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
   let folder = root.appendingPathComponent("Sources").appendingPathComponent(module)
