@@ -125,14 +125,13 @@ chapter.plot(
   Figure(
     "Held-out loss of five ways to spend one budget",
     panels: [
-      .dots(
-        DotPlot(
-          "bars: standard error over windows", value: Axis("held-out cross-entropy", unit: store.unit),
-          rows: results.map {
-            DotPlot.Row(
-              name: $0.arm.rawValue, value: $0.evaluation.crossEntropy.mean,
-              error: $0.evaluation.crossEntropy.standardError)
-          } + [DotPlot.Row(name: "teacher", value: teacherLoss.mean, error: teacherLoss.standardError)]))
+      DotPlot(
+        "bars: standard error over windows", value: Axis("held-out cross-entropy", unit: store.unit),
+        rows: results.map {
+          DotPlot.Row(
+            name: $0.arm.rawValue, value: $0.evaluation.crossEntropy.mean,
+            error: $0.evaluation.crossEntropy.standardError)
+        } + [DotPlot.Row(name: "teacher", value: teacherLoss.mean, error: teacherLoss.standardError)])
     ]), "arms")
 
 // The last stage of each arm that learns from the teacher: the KL part of its loss over the tokens
@@ -142,15 +141,14 @@ chapter.plot(
   Figure(
     "Stage 3: what is left of the teacher's distribution to learn",
     panels: [
-      .lines(
-        LineChart(
-          "mean of 5 steps", x: Axis("tokens seen, all stages"),
-          y: Axis("KL divergence", unit: store.unit, logarithmic: true),
-          series: results.filter { $0.arm != .scratchHard }.map {
-            lossCurve(
-              $0.arm.rawValue, $0.made.history.detail("KL"), tokensPerUpdate: recipe.tokensPerUpdate,
-              from: $0.arm.stepsBefore(recipe) * recipe.tokensPerUpdate, smoothing: 5)
-          }))
+      LineChart(
+        "mean of 5 steps", x: Axis("tokens seen, all stages"),
+        y: Axis("KL divergence", unit: store.unit, logarithmic: true),
+        series: results.filter { $0.arm != .scratchHard }.map {
+          lossCurve(
+            $0.arm.rawValue, $0.made.history.detail("KL"), tokensPerUpdate: recipe.tokensPerUpdate,
+            from: $0.arm.stepsBefore(recipe) * recipe.tokensPerUpdate, smoothing: 5)
+        })
     ]), "loss")
 
 // ## The order
