@@ -134,4 +134,13 @@ private struct StepHistogram: Panel {
     let order = ["step", "3.0 ##########", "length / tokens"].map { drawing.range(of: $0)?.lowerBound }
     #expect(order.allSatisfy { $0 != nil } && order.compactMap(\.self) == order.compactMap(\.self).sorted())
   }
+
+  /// A comment that ended in a backslash would swallow the data below it.
+  @Test(.enabled(if: hasGnuplot, "gnuplot is not installed"))
+  func commentsAreNotContinued() throws {
+    let backslash = StepHistogram(title: #"T\"#, value: Axis(#"length \"#), edges: [0, 1], counts: [2], name: #"n\"#)
+    let chart = lines([simple], y: Axis(#"loss \"#))
+    let result = try written([backslash, chart], as: .svg, with: Gnuplot())
+    #expect(result.figure.picture != nil && result.figure.note == nil, "\(result.figure.note ?? "")")
+  }
 }

@@ -35,7 +35,7 @@ public struct PanelScript {
   public mutating func line(_ text: String = "") { parts.append(.line(text)) }
 
   /// A comment of one line.
-  public mutating func comment(_ text: String) { line("# " + plain(text)) }
+  public mutating func comment(_ text: String) { line("# " + closed(text)) }
 
   /// What the reader of the picture should know, such as points that were left out; the panel's title is put before it.
   public mutating func note(_ text: String) { notes.append(title.isEmpty ? text : "\(title): \(text)") }
@@ -50,7 +50,7 @@ public struct PanelScript {
   public mutating func data(_ name: String, _ comment: String, _ blocks: [[[Double]]]) -> String? {
     guard blocks.contains(where: { !$0.isEmpty }) else { return nil }
     let name = name.isEmpty ? id : "\(id)_\(name)"
-    parts.append(.data(name: name, comment: plain(comment), blocks: blocks))
+    parts.append(.data(name: name, comment: closed(comment), blocks: blocks))
     return "$" + name
   }
 
@@ -77,6 +77,9 @@ public struct PanelScript {
 
   /// A number as gnuplot reads it, with ten digits.
   public func number(_ value: Double) -> String { Plots.number(value) }
+
+  /// One line that does not end in a backslash, which would continue it.
+  private func closed(_ text: String) -> String { plain(text) + (text.hasSuffix("\\") ? " ." : "") }
 }
 
 // # Title, margins, axes
