@@ -236,14 +236,13 @@ chapter.plot(
   Figure(
     "The chunked algorithm, forward: H = 8, P = N = Q = 64",
     panels: [
-      .lines(
-        LineChart(
-          "", x: Axis("T", unit: "token", logarithmic: true),
-          y: Axis("time of a token", unit: "µs", range: 0...ceil(1.2 * perToken.max()!)),
-          series: [
-            Series(
-              "measured", x: lengths.map { Double($0) }, y: perToken, style: .linePoints)
-          ], legend: .bottomRight))
+      LineChart(
+        "", x: Axis("T", unit: "token", logarithmic: true),
+        y: Axis("time of a token", unit: "µs", range: 0...ceil(1.2 * perToken.max()!)),
+        series: [
+          Series(
+            "measured", x: lengths.map { Double($0) }, y: perToken, style: .linePoints)
+        ], legend: .bottomRight)
     ]), "chunked")
 
 // MARK: - The tape

@@ -29,14 +29,13 @@ public func head(_ h: Int, of matrices: Tensor, window b: Int = 0) -> Tensor {
 ///   - limit: the magnitude at which the colours end
 public func causalMap(
   _ title: String, _ matrices: Tensor, _ index: Int, tokens: Range<Int>, limit: Double
-) -> Panel {
+) -> HeatMap {
   let matrix = matrices.sliced(index..<(index + 1)).reshaped(to: [matrices.shape[1], matrices.shape[2]])
   let seen = Double(tokens.lowerBound)...Double(tokens.upperBound - 1)
-  return .heatMap(
-    HeatMap(
-      title, values: rows(of: matrix.sliced(tokens).sliced(tokens, along: 1)),
-      x: Axis("source s", unit: "token", range: seen), y: Axis("target t", unit: "token", range: seen),
-      colourLabel: "weight", scale: .diverging, range: -limit...limit))
+  return HeatMap(
+    title, values: rows(of: matrix.sliced(tokens).sliced(tokens, along: 1)),
+    x: Axis("source s", unit: "token", range: seen), y: Axis("target t", unit: "token", range: seen),
+    colourLabel: "weight", scale: .diverging, range: -limit...limit)
 }
 
 /// The mean of the last `window` values at each place, of fewer at the beginning.

@@ -53,6 +53,9 @@ public struct Arm: Encodable, Hashable, Sendable {
   /// The steps of all stages.
   public var steps: Int { stages.reduce(0) { $0 + $1.steps } }
 
+  /// The steps of all stages but the last.
+  public var stepsBeforeTheLast: Int { stages.dropLast().reduce(0) { $0 + $1.steps } }
+
   /// The same arm with another rate in its last stage.
   public func with(lastRate rate: Double) -> Arm { with { $0.stages[$0.stages.count - 1].rate = rate } }
 

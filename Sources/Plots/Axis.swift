@@ -1,7 +1,7 @@
 // # Axes, references and the legend's place
 //
 // The small types that the charts share. An axis names its quantity and unit, so that a reader of the picture alone
-// knows what is drawn. Read before: PlotError.swift. Read after: LineChart.swift, HeatMap.swift, DotPlot.swift.
+// knows what is drawn. Read before: PlotError.swift. Read after: Panel.swift.
 
 /// What one direction of a chart means.
 public struct Axis: Sendable, Equatable {
@@ -32,8 +32,13 @@ public struct Axis: Sendable, Equatable {
     return "\(label) / \(unit)"
   }
 
-  /// Throws when the asked range cannot be shown.
-  func check(at place: Place) throws {
+  /// Whether the axis has a place for `value`: finite, and positive if the axis is logarithmic.
+  ///
+  /// Beyond ±1e250, and below 1e-250 on a logarithmic axis, there is no place either.
+  public func shows(_ value: Double) -> Bool { hasPlace(value, log: logarithmic) }
+
+  /// Throws a `PlotError` when the asked range cannot be shown.
+  public func check(at place: Place) throws {
     guard let range else { return }
     let place = place.inside("axis '\(label)'")
     try place.require(
@@ -60,6 +65,12 @@ public struct Reference: Sendable, Equatable {
   public init(_ name: String, y: Double) {
     self.name = name
     self.y = y
+  }
+
+  /// Throws a `PlotError` when the level is not finite.
+  public func check(at place: Place) throws {
+    try place.inside("reference '\(name)'").require(
+      isDrawable(y), "its level is \(y)", remedy: "give a finite level or leave it out")
   }
 }
 

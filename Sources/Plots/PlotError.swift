@@ -29,13 +29,14 @@ public struct PlotError: Error, Sendable, Equatable, CustomStringConvertible, Lo
 }
 
 /// Where we are in a figure, for the error that may come of it.
-struct Place {
+public struct Place: Sendable {
   let text: String
 
-  func inside(_ part: String) -> Place { Place(text: "\(text), \(part)") }
+  /// The place of a part, which is named as the error should name it: "series 'student'".
+  public func inside(_ part: String) -> Place { Place(text: "\(text), \(part)") }
 
-  /// Throws unless `holds`.
-  func require(_ holds: Bool, _ problem: @autoclosure () -> String, remedy: @autoclosure () -> String) throws {
+  /// Throws a `PlotError` unless `holds`: what is wrong, and what to do about it.
+  public func require(_ holds: Bool, _ problem: @autoclosure () -> String, remedy: @autoclosure () -> String) throws {
     if !holds { throw PlotError(problem(), at: text, remedy: remedy()) }
   }
 }

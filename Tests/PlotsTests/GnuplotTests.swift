@@ -44,7 +44,7 @@ import Testing
     let mixed = Figure("F", panels: [map([[0, 1], [2, 3]]), lines([simple])])
     let half = try mixed.write(to: folder.url, named: "f", as: .ascii, with: absent)
     #expect(half.ascii == written.ascii)
-    #expect(half.note?.contains("only the heat maps are drawn") == true)
+    #expect(half.note?.contains("only panels that need no gnuplot are drawn") == true)
   }
 
   @Test func largeHeatMapsAreAveragedInCharacters() throws {

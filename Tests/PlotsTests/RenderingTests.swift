@@ -67,7 +67,7 @@ struct RenderingTests {
         lines(
           [Series(t + "2", x: [1, 2], y: [1, 2])], x: Axis(t + "3", unit: t + "4"), title: t + "5",
           references: [Reference(t + "6", y: 1.5)]),
-        .heatMap(HeatMap(t + "7", values: [[1, 2]], x: Axis(t + "8"), y: Axis("y"), colourLabel: t + "9")),
+        HeatMap(t + "7", values: [[1, 2]], x: Axis(t + "8"), y: Axis("y"), colourLabel: t + "9"),
         dots(
           [.init(name: t + "10", value: 1, error: nil, group: t + "11"), .init(name: "5 %d %", value: 1, error: 0)],
           title: "\u{7}two\nlines\t\u{2028}"),
@@ -108,7 +108,7 @@ struct RenderingTests {
   }
 
   /// Figures at the edge of what can be drawn: gnuplot must not stop, and neither may we.
-  static let edges: [(String, Panel)] = [
+  static let edges: [(String, any Panel)] = [
     ("one point", lines([Series("a", x: [1], y: [1])])),
     ("constant", lines([Series("a", x: [1, 2], y: [0.7, 0.7])])),
     ("zeros", lines([Series("a", x: [0, 0], y: [0, 0])])),
@@ -139,7 +139,7 @@ struct RenderingTests {
   ]
 
   @Test(arguments: edges)
-  func edge(name: String, panel: Panel) throws {
+  func edge(name: String, panel: any Panel) throws {
     let folder = try Folder()
     for format in [PlotFormat.svg, .ascii] {
       let written = try Figure(name, panels: [panel]).write(to: folder.url, named: "f", as: format)

@@ -48,22 +48,22 @@ let troublesome = #"a_b ^ {c @d } "q" 's' \ `touch PWNED` $x 100 %d % & <tag> #5
 func lines(
   _ series: [Series], x: Axis = Axis("step"), y: Axis = Axis("loss", unit: "nats"), title: String = "Loss",
   references: [Reference] = [], legend: LegendPlace = .topRight
-) -> Panel {
-  .lines(LineChart(title, x: x, y: y, series: series, references: references, legend: legend))
+) -> LineChart {
+  LineChart(title, x: x, y: y, series: series, references: references, legend: legend)
 }
 
 func map(
   _ values: [[Double]], title: String = "Map", x: Axis = Axis("column"), y: Axis = Axis("row"),
   scale: ColourScale = .sequential, range: ClosedRange<Double>? = nil
-) -> Panel {
-  .heatMap(HeatMap(title, values: values, x: x, y: y, colourLabel: "weight", scale: scale, range: range))
+) -> HeatMap {
+  HeatMap(title, values: values, x: x, y: y, colourLabel: "weight", scale: scale, range: range)
 }
 
 func dots(
   _ rows: [DotPlot.Row], value: Axis = Axis("loss", unit: "nats"), references: [Reference] = [],
   title: String = "Arms"
-) -> Panel {
-  .dots(DotPlot(title, value: value, rows: rows, references: references))
+) -> DotPlot {
+  DotPlot(title, value: value, rows: rows, references: references)
 }
 
 let simple = Series("a", x: [1, 2, 3], y: [3, 2, 2.5])

@@ -132,11 +132,10 @@ check("absolute: moving it changes them, in parts of the largest", change(absolu
 // Look along the diagonals of the picture. Rotary scores are constant there: "three back" is the
 // same on every page. With absolute positions the two pages differ.
 
-func map(_ title: String, _ matrix: Tensor, _ label: String, _ range: ClosedRange<Double>) -> Panel {
-  .heatMap(
-    HeatMap(
-      title, values: rows(of: head(0, of: matrix)), x: mixerAxes.x, y: mixerAxes.y, colourLabel: label,
-      scale: range.lowerBound < 0 ? .diverging : .sequential, range: range))
+func map(_ title: String, _ matrix: Tensor, _ label: String, _ range: ClosedRange<Double>) -> HeatMap {
+  HeatMap(
+    title, values: rows(of: head(0, of: matrix)), x: mixerAxes.x, y: mixerAxes.y, colourLabel: label,
+    scale: range.lowerBound < 0 ? .diverging : .sequential, range: range)
 }
 let pages = [("absolute", absolute), ("rotary", turned)].flatMap { name, scores in
   [0, shift].map { map("\(name), text begins at \($0)", scores($0), "score", -15...15) }
@@ -271,12 +270,12 @@ show("two matrices for 131072 tokens", bytes(Int(1e6 * laws[1][1](131_072))))
 // too, twice the work of the loops, and is several times faster. And to keep less is faster still:
 // the blocks leave the future out, and never send a matrix to memory and back.
 
-func chart(_ y: Axis, _ values: [[Double]], _ laws: [PowerLaw]) -> Panel {
+func chart(_ y: Axis, _ values: [[Double]], _ laws: [PowerLaw]) -> LineChart {
   let series = zip(forms, zip(values, laws)).map { form, fit in
     Series("\(form.name): slope \(fit.1.text)", x: lengths.map(Double.init), y: fit.0, style: .linePoints)
   }
   let x = Axis("length T", unit: "tokens", logarithmic: true)
-  return .lines(LineChart(y.label, x: x, y: y, series: series, legend: .topLeft))
+  return LineChart(y.label, x: x, y: y, series: series, legend: .topLeft)
 }
 let panels = [
   chart(Axis("time", unit: "s", logarithmic: true, range: 1e-5...10), seconds, laws[0]),

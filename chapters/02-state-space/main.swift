@@ -65,7 +65,7 @@ let memories = LineChart(
     curve("α = 0.9, but 0 at step \(wipe)", 0..<T, wiped, .line), curve("α = 0.9", 0..<T, steady, .dashed),
     curve("input", pulses, pulses.map { _ in 1 }, .points),
   ])
-chapter.plot(Figure("One input, three memories", panels: [.lines(memories)]), "memory")
+chapter.plot(Figure("One input, three memories", panels: [memories]), "memory")
 check("α = 0.9: eight steps after the spike of 1, 0.9⁸ is left", steady[11] - pow(0.9, 8), within: 1e-12)
 check("wiped: at step \(wipe) nothing is left", wiped[wipe], within: 0.0)
 
@@ -165,10 +165,9 @@ check("the matrix times x = the scan", gap(times(M, x), y), within: 1e-12)
 let maps = [
   ("L: what is left of s at t", L, 1.0), ("C Bᵀ: what t asks of s", head.scores, 4), ("M = L ∘ (C Bᵀ)", M, 4),
 ].map { title, values, limit in
-  Panel.heatMap(
-    HeatMap(
-      title, values: values, x: mixerAxes.x, y: mixerAxes.y, colourLabel: "entry", scale: .diverging,
-      range: -limit...limit))
+  HeatMap(
+    title, values: values, x: mixerAxes.x, y: mixerAxes.y, colourLabel: "entry", scale: .diverging,
+    range: -limit...limit)
 }
 chapter.plot(Figure("What is left, what is asked, and their product", panels: maps), "matrices")
 
@@ -247,7 +246,7 @@ let cliffs = LineChart(
   y: Axis("σₖ / σ₁", logarithmic: true, range: (negligible / 1e3)...1),
   series: examined.map { curve($0.0, 1...cut, spectrum($0.1, from: cut)) },
   references: [Reference("counted as zero", y: negligible)])
-chapter.plot(Figure("Blocks below the diagonal", panels: [.lines(plateau), .lines(cliffs)]), "blocks")
+chapter.plot(Figure("Blocks below the diagonal", panels: [plateau, cliffs]), "blocks")
 
 // ## The surprise: full rank, and yet nearly thin
 //
@@ -293,7 +292,7 @@ let growing = LineChart(
     curve("attention: all", lengths, ranks[2], .dashed), curve("state space, N = \(N): all", lengths, ranks[0]),
     curve("P = \(P): within a tenth", lengths, held[2]), curve("P = 4: within a tenth", lengths, held[1]),
   ], legend: .topLeft)
-chapter.plot(Figure("Directions of a block, as the text grows", panels: [.lines(growing)]), "growth")
+chapter.plot(Figure("Directions of a block, as the text grows", panels: [growing]), "growth")
 
 // ## Breaking it on purpose: two faults, two checks
 //

@@ -15,7 +15,7 @@ func whoComputes(T: Int, Q: Int) -> Figure {
   let map = HeatMap(
     "T = \(T), Q = \(Q)", values: (0..<T).map { t in (0..<T).map { s in role(t, s) } }, x: Axis("source s"),
     y: Axis("target t"), colourLabel: "who computes it; grey: nobody", scale: .categories(names))
-  return Figure("Who computes which entry of M", panels: [.heatMap(map)])
+  return Figure("Who computes which entry of M", panels: [map])
 }
 
 /// M, its diagonal blocks and the three factors of the rest, in common colours.
@@ -29,10 +29,9 @@ func factorisation(of m: Rows, _ factors: Head.Factors) -> Figure {
     "M = diagonal blocks + C̃ A B̃",
     panels: parts.enumerated().map { index, part in
       let (title, values, x, y) = part
-      return .heatMap(
-        HeatMap(
-          "\(title), \(values.count) × \(values[0].count)", values: values, x: x, y: y, colourLabel: "value",
-          scale: .diverging, range: -2...2, showsColourBar: index == parts.count - 1))
+      return HeatMap(
+        "\(title), \(values.count) × \(values[0].count)", values: values, x: x, y: y, colourLabel: "value",
+        scale: .diverging, range: -2...2, showsColourBar: index == parts.count - 1)
     }, columns: parts.count)
 }
 
@@ -43,7 +42,7 @@ func logarithmic(
 ) -> Figure {
   let (x, y) = (Axis(x, unit: unit, logarithmic: true), Axis(y, unit: yUnit, logarithmic: true))
   return Figure(
-    title, panels: [.lines(LineChart(subtitle, x: x, y: y, series: series, references: references, legend: .outside))]
+    title, panels: [LineChart(subtitle, x: x, y: y, series: series, references: references, legend: .outside)]
   )
 }
 
@@ -91,9 +90,8 @@ func underflow(_ single: Neighbours<Float>, _ double: Neighbours<Double>, segmen
   return Figure(
     "The neighbour's weight L[t, t − 1] = α[t], by four ways to compute it",
     panels: [
-      .lines(
-        LineChart(
-          "largest relative error of 16 steps; the ratios end where P[t] is 0", x: Axis("t", unit: "steps"),
-          y: Axis("relative error", logarithmic: true), series: series, legend: .outside))
+      LineChart(
+        "largest relative error of 16 steps; the ratios end where P[t] is 0", x: Axis("t", unit: "steps"),
+        y: Axis("relative error", logarithmic: true), series: series, legend: .outside)
     ])
 }

@@ -242,7 +242,7 @@ let theory = [
 let chart = LineChart(
   "sin, root mean square over 64 places", x: Axis("step h", logarithmic: true),
   y: Axis("error of the slope", logarithmic: true, range: 1e-15...10), series: measured + theory, legend: .outside)
-chapter.plot(Figure("The error of a measured slope", panels: [.lines(chart)]), "steps")
+chapter.plot(Figure("The error of a measured slope", panels: [chart]), "steps")
 table(
   ["stencil", "numbers", "exponent, right flank", "best h, about", "least error, about"],
   rows: curves.map { curve in
@@ -334,11 +334,10 @@ chapter.plot(
   Figure(
     "The Jacobian of a softmax of seven numbers",
     panels: zip(titles, jacobians + [jacobians[1] - jacobians[0]]).map { title, matrix in
-      .heatMap(
-        HeatMap(
-          title, values: (0..<7).map { i in (0..<7).map { j in Double(matrix[i, j]) } }, x: Axis("input j"),
-          y: Axis("output i"), colourLabel: "∂y[i] / ∂x[j]", scale: .diverging, range: -0.35...0.35,
-          showsColourBar: title == titles[2]))
+      HeatMap(
+        title, values: (0..<7).map { i in (0..<7).map { j in Double(matrix[i, j]) } }, x: Axis("input j"),
+        y: Axis("output i"), colourLabel: "∂y[i] / ∂x[j]", scale: .diverging, range: -0.35...0.35,
+        showsColourBar: title == titles[2])
     }, columns: 3), "jacobian")
 
 // ## What it costs, and a whole model

@@ -136,19 +136,18 @@ chapter.plot(
   Figure(
     "The teacher learns",
     panels: [
-      .lines(
-        LineChart(
-          "cross-entropy, mean of 20 steps", x: Axis("tokens seen", logarithmic: true),
-          y: Axis("loss", unit: store.unit),
-          series: [
-            lossCurve(
-              "training", teacher.history.losses, tokensPerUpdate: recipe.tokensPerUpdate, smoothing: 20)
-          ],
-          references: [
-            Reference("knowing nothing", y: knowingNothing),
-            Reference("knowing frequencies", y: knowingFrequencies),
-            Reference("held-out text, at the end", y: heldOutLoss.mean),
-          ]))
+      LineChart(
+        "cross-entropy, mean of 20 steps", x: Axis("tokens seen", logarithmic: true),
+        y: Axis("loss", unit: store.unit),
+        series: [
+          lossCurve(
+            "training", teacher.history.losses, tokensPerUpdate: recipe.tokensPerUpdate, smoothing: 20)
+        ],
+        references: [
+          Reference("knowing nothing", y: knowingNothing),
+          Reference("knowing frequencies", y: knowingFrequencies),
+          Reference("held-out text, at the end", y: heldOutLoss.mean),
+        ])
     ]), "loss")
 
 // ## What it writes
@@ -183,15 +182,14 @@ chapter.section("5. Its heads")
 let window = Tokens(Array(heldOut[0].inputs.row(0)))
 let traces = model.trace(window)
 let (H, L) = (recipe.H, recipe.L)
-var panels: [Panel] = []
+var panels: [any Panel] = []
 for layer in 0..<L {
   let matrices = traces[layer].matrix!.expecting(1, H, T, T, as: "the matrices of layer \(layer)")
   for h in 0..<H {
     panels.append(
-      .heatMap(
-        HeatMap(
-          "layer \(layer), head \(h)", values: rows(of: head(h, of: matrices)), x: mixerAxes.x, y: mixerAxes.y,
-          colourLabel: "weight", scale: .logarithmic(floor: 1e-3), range: 1e-3...1, showsColourBar: h == H - 1)))
+      HeatMap(
+        "layer \(layer), head \(h)", values: rows(of: head(h, of: matrices)), x: mixerAxes.x, y: mixerAxes.y,
+        colourLabel: "weight", scale: .logarithmic(floor: 1e-3), range: 1e-3...1, showsColourBar: h == H - 1))
   }
 }
 chapter.plot(Figure("The teacher's attention on one held-out window", panels: panels, columns: H), "heads")

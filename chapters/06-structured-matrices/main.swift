@@ -284,19 +284,18 @@ chapter.plot(
   Figure(
     "How near each family comes to the teacher's matrices",
     panels: [
-      .lines(
-        LineChart(
-          "mean over \(count) matrices, band: standard error",
-          x: Axis("state size N", logarithmic: true), y: Axis("distance", unit: "Frobenius", logarithmic: true),
-          series: [
-            line("low rank"), line("SSD"), line(solvedLowRank), line(solvedSSD),
-            line("semiseparable"),
-            Series(
-              "bound", x: orders.map { Double($0) }, y: bounds.map { Estimate($0).mean }, style: .dashed),
-          ],
-          references: [
-            Reference("zeros", y: Estimate(zeros).mean), Reference("Toeplitz", y: Estimate(toeplitzDistances).mean),
-          ], legend: .outside))
+      LineChart(
+        "mean over \(count) matrices, band: standard error",
+        x: Axis("state size N", logarithmic: true), y: Axis("distance", unit: "Frobenius", logarithmic: true),
+        series: [
+          line("low rank"), line("SSD"), line(solvedLowRank), line(solvedSSD),
+          line("semiseparable"),
+          Series(
+            "bound", x: orders.map { Double($0) }, y: bounds.map { Estimate($0).mean }, style: .dashed),
+        ],
+        references: [
+          Reference("zeros", y: Estimate(zeros).mean), Reference("Toeplitz", y: Estimate(toeplitzDistances).mean),
+        ], legend: .outside)
     ]), "distance")
 
 // ## Which heads are hard?

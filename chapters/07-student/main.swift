@@ -163,10 +163,9 @@ chapter.plot(
   Figure(
     "One head of layer 0 on held-out text, before any distillation",
     panels: [("teacher: attention", target), ("student: SSD matrix", beginning)].enumerated().map { index, panel in
-      .heatMap(
-        HeatMap(
-          panel.0, values: rows(of: head(0, of: panel.1)), x: mixerAxes.x, y: mixerAxes.y, colourLabel: "weight",
-          scale: .diverging, range: -1...1, showsColourBar: index == 1))
+      HeatMap(
+        panel.0, values: rows(of: head(0, of: panel.1)), x: mixerAxes.x, y: mixerAxes.y, colourLabel: "weight",
+        scale: .diverging, range: -1...1, showsColourBar: index == 1)
     }), "matrices")
 
 // ## What it is worth

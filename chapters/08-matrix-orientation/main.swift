@@ -119,12 +119,11 @@ chapter.plot(
   Figure(
     "Stage 1: the distance of the matrices falls",
     panels: [
-      .lines(
-        LineChart(
-          "mean of 5 steps", x: Axis("tokens seen"), y: Axis("distance", unit: "Frobenius, mean over heads"),
-          series: history.detailNames.map {
-            lossCurve($0, history.detail($0), tokensPerUpdate: recipe.tokensPerUpdate, smoothing: 5)
-          }))
+      LineChart(
+        "mean of 5 steps", x: Axis("tokens seen"), y: Axis("distance", unit: "Frobenius, mean over heads"),
+        series: history.detailNames.map {
+          lossCurve($0, history.detail($0), tokensPerUpdate: recipe.tokensPerUpdate, smoothing: 5)
+        })
     ]), "loss")
 
 // ## Before and after, on held-out text
@@ -174,11 +173,10 @@ chapter.plot(
     "Attention, SSD matrix and residual in layer \(layer), before and after stage 1",
     panels: (0..<H).flatMap { h in
       columns.enumerated().map { column, entry in
-        .heatMap(
-          HeatMap(
-            "head \(h): \(entry.0)", values: rows(of: head(h, of: entry.1).sliced(zoom).sliced(zoom, along: 1)),
-            x: Axis("source s", unit: "token", range: seen), y: Axis("target t", unit: "token", range: seen),
-            colourLabel: "weight", scale: .diverging, range: -0.5...0.5, showsColourBar: column == columns.count - 1))
+        HeatMap(
+          "head \(h): \(entry.0)", values: rows(of: head(h, of: entry.1).sliced(zoom).sliced(zoom, along: 1)),
+          x: Axis("source s", unit: "token", range: seen), y: Axis("target t", unit: "token", range: seen),
+          colourLabel: "weight", scale: .diverging, range: -0.5...0.5, showsColourBar: column == columns.count - 1)
       }
     }, columns: columns.count), "heads")
 

@@ -104,17 +104,16 @@ chapter.plot(
   Figure(
     "Stage 2 with and without stage 1 before it",
     panels: both.history.detailNames.map { name in
-      .lines(
-        LineChart(
-          "\(name), mean of 5 steps", x: Axis("tokens seen, both stages"), y: Axis("distance", unit: "L2 per token"),
-          series: [
-            lossCurve(
-              "2 alone", alone.history.detail(name), tokensPerUpdate: recipe.tokensPerUpdate, smoothing: 5,
-              style: .dashed),
-            lossCurve(
-              "2 after 1", both.history.detail(name), tokensPerUpdate: recipe.tokensPerUpdate, from: offset,
-              smoothing: 5),
-          ]))
+      LineChart(
+        "\(name), mean of 5 steps", x: Axis("tokens seen, both stages"), y: Axis("distance", unit: "L2 per token"),
+        series: [
+          lossCurve(
+            "2 alone", alone.history.detail(name), tokensPerUpdate: recipe.tokensPerUpdate, smoothing: 5,
+            style: .dashed),
+          lossCurve(
+            "2 after 1", both.history.detail(name), tokensPerUpdate: recipe.tokensPerUpdate, from: offset,
+            smoothing: 5),
+        ])
     }, columns: 2), "loss")
 
 // ## What they reach, on held-out text
@@ -137,12 +136,11 @@ chapter.plot(
   Figure(
     "Distance of the outputs from the teacher's",
     panels: [
-      .dots(
-        DotPlot(
-          "held-out text", value: Axis("distance", unit: "L2 per token"),
-          rows: (0..<L).flatMap { l in
-            distances.map { DotPlot.Row(name: "layer \(l)", value: $0.layers[l].hidden, error: nil, group: $0.name) }
-          }))
+      DotPlot(
+        "held-out text", value: Axis("distance", unit: "L2 per token"),
+        rows: (0..<L).flatMap { l in
+          distances.map { DotPlot.Row(name: "layer \(l)", value: $0.layers[l].hidden, error: nil, group: $0.name) }
+        })
     ]), "distances")
 for l in 0..<L {
   let (start, end) = (distances[1].layers[l].hidden, distances[2].layers[l].hidden)

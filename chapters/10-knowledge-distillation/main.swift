@@ -128,14 +128,13 @@ chapter.plot(
   Figure(
     "Held-out loss of five ways to spend one budget",
     panels: [
-      .dots(
-        DotPlot(
-          "bars: standard error over windows", value: Axis("held-out cross-entropy", unit: store.unit),
-          rows: results.map {
-            DotPlot.Row(
-              name: $0.way.rawValue, value: $0.evaluation.crossEntropy.mean,
-              error: $0.evaluation.crossEntropy.standardError)
-          } + [DotPlot.Row(name: "teacher", value: teacherLoss.mean, error: teacherLoss.standardError)]))
+      DotPlot(
+        "bars: standard error over windows", value: Axis("held-out cross-entropy", unit: store.unit),
+        rows: results.map {
+          DotPlot.Row(
+            name: $0.way.rawValue, value: $0.evaluation.crossEntropy.mean,
+            error: $0.evaluation.crossEntropy.standardError)
+        } + [DotPlot.Row(name: "teacher", value: teacherLoss.mean, error: teacherLoss.standardError)])
     ]), "arms")
 
 // The last stage of each arm that learns from the teacher: the KL part of its loss over the tokens
@@ -145,15 +144,14 @@ chapter.plot(
   Figure(
     "Stage 3: what is left of the teacher's distribution to learn",
     panels: [
-      .lines(
-        LineChart(
-          "mean of 5 steps", x: Axis("tokens seen, all stages"),
-          y: Axis("KL divergence", unit: store.unit, logarithmic: true),
-          series: results.filter { $0.way != .scratchHard }.map {
-            lossCurve(
-              $0.way.rawValue, $0.made.history.detail("KL"), tokensPerUpdate: recipe.tokensPerUpdate,
-              from: recipe.arm($0.way).stages.dropLast().reduce(0) { $0 + $1.steps } * recipe.tokensPerUpdate, smoothing: 5)
-          }))
+      LineChart(
+        "mean of 5 steps", x: Axis("tokens seen, all stages"),
+        y: Axis("KL divergence", unit: store.unit, logarithmic: true),
+        series: results.filter { $0.way != .scratchHard }.map {
+          lossCurve(
+            $0.way.rawValue, $0.made.history.detail("KL"), tokensPerUpdate: recipe.tokensPerUpdate,
+            from: recipe.arm($0.way).stepsBeforeTheLast * recipe.tokensPerUpdate, smoothing: 5)
+        })
     ]), "loss")
 
 // ## The order

@@ -158,15 +158,14 @@ chapter.plot(
   Figure(
     "Held-out loss by student and way",
     panels: [
-      .dots(
-        DotPlot(
-          "bars: standard error over \(study.seeds.count) seeds",
-          value: Axis("held-out cross-entropy", unit: store.unit),
-          rows: grid.map { cell in
-            let estimate = Estimate(losses(cell.student.name, cell.way))
-            return DotPlot.Row(
-              name: cell.name, value: estimate.mean, error: estimate.standardError, group: cell.student.name)
-          }, references: [Reference("teacher", y: Estimate(teachers).mean)]))
+      DotPlot(
+        "bars: standard error over \(study.seeds.count) seeds",
+        value: Axis("held-out cross-entropy", unit: store.unit),
+        rows: grid.map { cell in
+          let estimate = Estimate(losses(cell.student.name, cell.way))
+          return DotPlot.Row(
+            name: cell.name, value: estimate.mean, error: estimate.standardError, group: cell.student.name)
+        }, references: [Reference("teacher", y: Estimate(teachers).mean)])
     ]), "stages")
 
 // ## Claims and verdicts

@@ -126,16 +126,14 @@ func present(_ outcome: Outcome, _ file: String) {
     Figure(
       "From stage \(law.name): bands are standard errors over \(study.seeds.count) seeds",
       panels: [
-        .lines(
-          LineChart(
-            "a curve for each amount of \(law.early), in steps",
-            x: Axis("tokens in all", unit: "thousand", logarithmic: true),
-            y: Axis(law.unit, logarithmic: true), series: overTokens)),
-        .lines(
-          LineChart(
-            "a curve for each total, in steps", x: Axis("share of \(law.early)"),
-            y: Axis(law.unit, logarithmic: true),
-            series: overShares)),
+        LineChart(
+          "a curve for each amount of \(law.early), in steps",
+          x: Axis("tokens in all", unit: "thousand", logarithmic: true),
+          y: Axis(law.unit, logarithmic: true), series: overTokens),
+        LineChart(
+          "a curve for each total, in steps", x: Axis("share of \(law.early)"),
+          y: Axis(law.unit, logarithmic: true),
+          series: overShares),
       ], columns: 2), file)
   let csv = chapter.metrics(file, columns: ["total", "early", "rate", "seed", "value"])
   for (index, place) in law.places.enumerated() {

@@ -79,16 +79,15 @@ chapter.plot(
   Figure(
     "Held-out loss of every placement of attention",
     panels: [
-      .dots(
-        DotPlot(
-          "from the first layer (left) to the last, A: attention kept; bars: standard error over \(study.seeds.count) seeds",
-          value: Axis("held-out cross-entropy", unit: store.unit),
-          rows: placements.map { kept in
-            let estimate = Estimate(losses(kept))
-            return DotPlot.Row(
-              name: drawn(kept, L: recipe.L), value: estimate.mean, error: estimate.standardError,
-              group: "\(kept.count) kept")
-          }))
+      DotPlot(
+        "from the first layer (left) to the last, A: attention kept; bars: standard error over \(study.seeds.count) seeds",
+        value: Axis("held-out cross-entropy", unit: store.unit),
+        rows: placements.map { kept in
+          let estimate = Estimate(losses(kept))
+          return DotPlot.Row(
+            name: drawn(kept, L: recipe.L), value: estimate.mean, error: estimate.standardError,
+            group: "\(kept.count) kept")
+        })
     ]), "placements")
 
 // ## Number and place
@@ -148,17 +147,16 @@ chapter.plot(
   Figure(
     "The teacher learns the language, and then to recall",
     panels: [
-      .lines(
-        LineChart(
-          "mean of 20 steps", x: Axis("steps of \(language.recipe.tokensPerUpdate) tokens"),
-          y: Axis("loss", unit: "nats per token", range: 0.7...2),
-          series: zip(recall.seeds, histories).map { seed, history in
-            lossCurve("seed \(seed)", history.records.map(\.loss), tokensPerUpdate: 1, smoothing: 20)
-          },
-          references: [
-            Reference("floor: the entropy", y: grammar.lossFloor),
-            Reference("places guessed", y: grammar.lossOfGuessing),
-          ]))
+      LineChart(
+        "mean of 20 steps", x: Axis("steps of \(language.recipe.tokensPerUpdate) tokens"),
+        y: Axis("loss", unit: "nats per token", range: 0.7...2),
+        series: zip(recall.seeds, histories).map { seed, history in
+          lossCurve("seed \(seed)", history.records.map(\.loss), tokensPerUpdate: 1, smoothing: 20)
+        },
+        references: [
+          Reference("floor: the entropy", y: grammar.lossFloor),
+          Reference("places guessed", y: grammar.lossOfGuessing),
+        ])
     ]), "teacher")
 
 // The curves rest a little below the line of guessing, and then fall within a hundred steps. So it
@@ -231,15 +229,14 @@ chapter.plot(
   Figure(
     "Recall against the distance to the last mention",
     panels: [
-      .lines(
-        LineChart(
-          "all seeds together", x: Axis("distance, at most", unit: "tokens", logarithmic: true),
-          y: Axis("part of the answers that are right", range: 0...1.02),
-          series: lines.map { line in
-            let bins = line.recall.filter { $0.count > 0 }
-            return Series(
-              line.name, x: bins.map { Double($0.distances.upperBound) }, y: bins.map(\.accuracy), style: .linePoints)
-          }, references: [Reference("guessing", y: 1 / Double(grammar.places.count))], legend: .outside))
+      LineChart(
+        "all seeds together", x: Axis("distance, at most", unit: "tokens", logarithmic: true),
+        y: Axis("part of the answers that are right", range: 0...1.02),
+        series: lines.map { line in
+          let bins = line.recall.filter { $0.count > 0 }
+          return Series(
+            line.name, x: bins.map { Double($0.distances.upperBound) }, y: bins.map(\.accuracy), style: .linePoints)
+        }, references: [Reference("guessing", y: 1 / Double(grammar.places.count))], legend: .outside)
     ]), "recall")
 let near = lines.map { $0.recall[0].accuracy }
 let least = lossesOfLines.joined().min()!

@@ -9,11 +9,10 @@ import Plots
 /// A chart over two logarithmic axes.
 func logarithmic(
   _ subtitle: String, x: String, xUnit: String? = "tokens", y: String, unit: String? = nil, _ series: [Series]
-) -> Panel {
-  .lines(
-    LineChart(
-      subtitle, x: Axis(x, unit: xUnit, logarithmic: true), y: Axis(y, unit: unit, logarithmic: true), series: series,
-      legend: .outside))
+) -> LineChart {
+  LineChart(
+    subtitle, x: Axis(x, unit: xUnit, logarithmic: true), y: Axis(y, unit: unit, logarithmic: true), series: series,
+    legend: .outside)
 }
 
 /// Time and memory of a token against context.
@@ -54,12 +53,11 @@ func readingTimes(_ names: [String], _ lengths: [Int], _ seconds: [[Double]]) ->
 
 /// Agreement and cross-entropy against the position in a window; a line stands where training ended.
 func positions(_ agreement: [Series], _ losses: [Series], T: Int, unit: String) -> Figure {
-  func panel(_ title: String, _ y: Axis, _ series: [Series], _ ends: [Double]) -> Panel {
-    .lines(
-      LineChart(
-        title, x: Axis("position, at most", unit: "tokens", logarithmic: true), y: y,
-        series: series + [Series("length of training", x: [Double(T), Double(T)], y: ends, style: .dashed)],
-        legend: .outside))
+  func panel(_ title: String, _ y: Axis, _ series: [Series], _ ends: [Double]) -> LineChart {
+    LineChart(
+      title, x: Axis("position, at most", unit: "tokens", logarithmic: true), y: y,
+      series: series + [Series("length of training", x: [Double(T), Double(T)], y: ends, style: .dashed)],
+      legend: .outside)
   }
   let all = losses.flatMap(\.y)
   return Figure(

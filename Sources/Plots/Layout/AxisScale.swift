@@ -7,8 +7,8 @@
 import Foundation
 
 /// The range of an axis and its ticks. Where values run downwards, `lower` is the larger end.
-struct AxisScale {
-  enum Ticks {
+public struct AxisScale: Sendable {
+  public enum Ticks: Sendable {
     /// At the multiples of a step.
     case every(Double)
     /// At the powers of a factor, with gnuplot's small ticks between.
@@ -19,15 +19,25 @@ struct AxisScale {
     case named([(String, Double)])
   }
 
-  var lower: Double
-  var upper: Double
-  var logarithmic = false
-  var ticks: Ticks
+  /// What stands at the left or lower end, in the axis' unit.
+  public let lower: Double
+
+  /// What stands at the right or upper end.
+  public let upper: Double
+
+  /// Whether equal distances are equal ratios; both ends are positive then.
+  public let logarithmic: Bool
+
+  /// Where the ticks are, and how they are labelled.
+  public private(set) var ticks: Ticks
 
   /// How far `value` lies along the axis: 0 at the lower end, 1 at the upper.
-  func fraction(of value: Double) -> Double {
+  public func fraction(of value: Double) -> Double {
     logarithmic ? (log(value) - log(lower)) / (log(upper) - log(lower)) : (value - lower) / (upper - lower)
   }
+
+  /// The same scale the other way round.
+  public var reversed: AxisScale { AxisScale(lower: upper, upper: lower, logarithmic: logarithmic, ticks: ticks) }
 
   /// The labels at the ticks, as gnuplot's %g prints them.
   var labels: [String] {
@@ -48,7 +58,7 @@ struct AxisScale {
   // MARK: - Fitting
 
   /// How a range that is fitted to the data goes beyond them.
-  enum Room {
+  public enum Room: Sendable {
     /// Not at all, unless zero is near: for the x of a curve.
     case none
     /// A share of the span on either side: for dots, which need room for themselves.
@@ -58,7 +68,9 @@ struct AxisScale {
   }
 
   /// Fits an axis to `values`, unless it brings its own range. `count` is how many ticks there may be.
-  init(_ axis: Axis, fitting values: some Sequence<Double>, room: Room, ticks count: Int) {
+  ///
+  /// Values that the axis does not show (`Axis.shows`) are passed over; without any other the range is 0...1, or 1...10.
+  public init(_ axis: Axis, fitting values: some Sequence<Double>, room: Room, ticks count: Int) {
     let log = axis.logarithmic
     var (low, high) = (Double.infinity, -Double.infinity)
     for value in values where hasPlace(value, log: log) {
@@ -76,8 +88,8 @@ struct AxisScale {
     self.init(lower: low, upper: high, logarithmic: log, count: count)
   }
 
-  /// A scale over a given range with at most `count` ticks or so.
-  init(lower: Double, upper: Double, logarithmic: Bool = false, integral: Bool = false, count: Int) {
+  /// A scale over a given range with at most `count` ticks or so; an integral one has none between whole numbers.
+  public init(lower: Double, upper: Double, logarithmic: Bool = false, integral: Bool = false, count: Int) {
     let step = Self.step(over: upper - lower, atMost: count, integral: integral)
     self.init(lower: lower, upper: upper, logarithmic: logarithmic, ticks: .every(step))
     guard logarithmic else { return }
@@ -98,7 +110,8 @@ struct AxisScale {
     }
   }
 
-  init(lower: Double, upper: Double, logarithmic: Bool = false, ticks: Ticks) {
+  /// A scale over a given range with the given ticks.
+  public init(lower: Double, upper: Double, logarithmic: Bool = false, ticks: Ticks) {
     (self.lower, self.upper, self.logarithmic, self.ticks) = (lower, upper, logarithmic, ticks)
   }
 

@@ -3,7 +3,7 @@
 // A grid. All plots of a column have the same left edge and all plots of a row the same bottom, so that what is to be
 // compared lies side by side; the margins are as wide as the widest labels in them; the figure grows with the number
 // of panels. Panels that repeat the axes of their neighbour do not write them again.
-// Read before: PanelPlan.swift. Read after: Script.swift.
+// Read before: PanelPlan.swift, Grid.swift. Read after: Script/Script.swift.
 
 /// A figure with all its measures in pixels.
 struct Layout {
@@ -34,11 +34,10 @@ struct Layout {
 
 extension Layout {
   private static func arranged(
-    _ plans: [PanelPlan], _ wishes: [(width: Double, height: Double, aspect: Double?)], _ figure: Figure,
-    _ grid: Grid, _ place: Place
+    _ plans: [PanelPlan], _ wishes: [PanelSize], _ figure: Figure, _ grid: Grid, _ place: Place
   ) throws -> Layout {
     var plans = plans
-    grid.hideRepeatedAxes(of: figure.panels, in: &plans)
+    grid.hideRepeatedAxes(in: &plans)
 
     // Widths.
     let left = grid.inColumns(plans.map(\.leftMargin))
@@ -60,7 +59,7 @@ extension Layout {
     let total = (margins + sum(widths)).rounded(.up)
 
     // Heights.
-    for (index, panel) in plans.enumerated() {
+    for (index, panel) in figure.panels.enumerated() {
       let column = grid.column(of: index)
       plans[index].titleLines = wrapped(panel.title, to: widths[column] + min(left[column], 40), size: FontSize.title)
     }
@@ -85,9 +84,10 @@ extension Layout {
         left: sum(left[...column]) + sum(right[..<column]) + sum(widths[..<column]),
         top: header + sum(top[...row]) + sum(bottom[..<row]) + sum(heights[..<row]), width: widths[column],
         height: heights[row])
-      if case .dots = figure.panels[index] { box.height = min(box.height, wishes[index].height * stretchY) }
-      if let aspect = wishes[index].aspect { box.keep(aspect) }
-      if case .heatMap(let map) = figure.panels[index] { box.snap(columns: map.columns, rows: map.rows) }
+      let wish = wishes[index]
+      if wish.keepsHeight { box.height = min(box.height, wish.height * stretchY) }
+      if let aspect = wish.aspect { box.keep(aspect) }
+      if let cells = wish.cells { box.snap(columns: cells.columns, rows: cells.rows) }
       plans[index].box = box
     }
     let height = header + sum(top) + sum(bottom) + sum(heights)
@@ -117,73 +117,5 @@ extension Rectangle {
     let (oldWidth, oldHeight) = (width, height)
     (width, height) = (snapped(width, columns), snapped(height, rows))
     (left, top) = ((left + (oldWidth - width) / 2).rounded(), (top + oldHeight - height).rounded())
-  }
-}
-
-// # Margins: the room that labels take
-
-extension PanelPlan {
-  var leftMargin: Double {
-    let labels = showsYLabels ? y.labels.map { textWidth(of: $0) }.max() ?? 0 : 0
-    return labels + 16 + (yCaption.isEmpty || sharesYCaption ? 0 : 28)
-  }
-
-  var rightMargin: Double {
-    var margin = max(18, (x.labels.last.map { textWidth(of: $0) } ?? 0) / 2 + 8)
-    if let bar {
-      margin += 32 + (bar.labels.map { textWidth(of: $0) }.max() ?? 0) + (barCaption.isEmpty ? 0 : 26)
-    }
-    if legend.place == .outside { margin += Legend.size(of: legend.names).width }
-    return margin
-  }
-
-  var topMargin: Double { titleLines.isEmpty ? 12 : Double(titleLines.count) * 18 + 12 }
-
-  var bottomMargin: Double { 12 + (showsXLabels ? 22 : 0) + (xCaption.isEmpty ? 0 : 22) }
-}
-
-// # The grid
-
-struct Grid {
-  let columns: Int
-  let rows: Int
-
-  init(_ figure: Figure) {
-    columns = max(1, min(figure.columns ?? 4, figure.panels.count))
-    rows = (figure.panels.count + columns - 1) / columns
-  }
-
-  func column(of panel: Int) -> Int { panel % columns }
-  func row(of panel: Int) -> Int { panel / columns }
-
-  /// The largest of the panels' values in each column.
-  func inColumns(_ values: [Double]) -> [Double] { largest(of: values, count: columns, key: column) }
-
-  /// The largest of the panels' values in each row.
-  func inRows(_ values: [Double]) -> [Double] { largest(of: values, count: rows, key: row) }
-
-  private func largest(of values: [Double], count: Int, key: (Int) -> Int) -> [Double] {
-    var result = [Double](repeating: 0, count: count)
-    for (index, value) in values.enumerated() { result[key(index)] = max(result[key(index)], value) }
-    return result
-  }
-
-  /// In a grid of heat maps, axes are written on the left and at the bottom only, where the neighbour has the same
-  /// ones.
-  func hideRepeatedAxes(of panels: [Panel], in plans: inout [PanelPlan]) {
-    for (index, panel) in panels.enumerated() {
-      if column(of: index) > 0, case .lines(let chart) = panel, case .lines(let left) = panels[index - 1] {
-        plans[index].sharesYCaption = left.y == chart.y
-      }
-      guard case .heatMap(let map) = panel else { continue }
-      if column(of: index) > 0, case .heatMap(let left) = panels[index - 1], left.y == map.y, left.rows == map.rows {
-        (plans[index].yCaption, plans[index].showsYLabels) = ("", false)
-      }
-      if index + columns < panels.count, case .heatMap(let below) = panels[index + columns], below.x == map.x,
-        below.columns == map.columns
-      {
-        (plans[index].xCaption, plans[index].showsXLabels) = ("", false)
-      }
-    }
   }
 }

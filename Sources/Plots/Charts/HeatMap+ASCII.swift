@@ -2,22 +2,13 @@
 //
 // gnuplot's ASCII terminal cannot draw images, so we draw heat maps ourselves: darker characters for more, two
 // characters a cell because characters are twice as tall as wide, and neighbouring cells averaged when the matrix is
-// larger than a terminal. Read before: HeatMap.swift. Read after: Figure.swift.
+// larger than a terminal. Read before: HeatMap.swift. Read after: Figure+Pictures.swift.
 
 extension HeatMap {
-  /// The characters from the lower to the upper end of the scale.
-  private var ramp: [Character] {
-    switch scale {
-    case .sequential, .logarithmic: Array(" .:-=+*#%@")
-    case .diverging: Array("NMoc~ .:+#@")
-    case .categories(let names): Array("12345678".prefix(names.count))
-    }
-  }
-
   /// A drawing of at most 64 × 32 characters, with title, frame and scale.
-  var ascii: String {
-    let range = colourRange
-    let ramp = ramp
+  public var ascii: String? {
+    let ends = ends
+    let ramp = scale.ramp
     let limit = 32
     let (tall, wide) = ((rows + limit - 1) / limit, (columns + limit - 1) / limit)
     var lines = [plain(title), ""]
@@ -29,8 +20,8 @@ extension HeatMap {
       for left in stride(from: 0, to: columns, by: wide) {
         var cells = (top..<min(top + tall, rows)).flatMap { values[$0][left..<min(left + wide, columns)] }
         // Categories have no mean: the first cell stands for its neighbours.
-        if case .categories = scale { cells = [cells[0]] }
-        let shades = cells.compactMap { shade(of: $0, in: range) }
+        if scale.names != nil { cells = [cells[0]] }
+        let shades = cells.compactMap { scale.shade(of: $0, in: ends) }
         let mean = shades.reduce(0, +) / Double(shades.count)
         let character: Character = shades.isEmpty ? "/" : ramp[min(Int(mean * Double(ramp.count)), ramp.count - 1)]
         line += String(repeating: character, count: 2)
@@ -41,10 +32,9 @@ extension HeatMap {
 
     lines.append("  right: \(plain(x.caption)), \(columns) cells; down: \(plain(y.caption)), \(rows) cells")
     let unit = wide * tall > 1 ? "; a pair of characters is the mean of \(tall) × \(wide) cells" : ""
-    let (low, high) = (AxisScale.label(range.lowerBound), AxisScale.label(range.upperBound))
-    var kind = ""
-    if case .logarithmic = scale { kind = ", logarithmic" }
-    if case .categories(let names) = scale {
+    let (low, high) = (AxisScale.label(ends.lowerBound), AxisScale.label(ends.upperBound))
+    let kind = scale.floor == nil ? "" : ", logarithmic"
+    if let names = scale.names {
       let key = zip(ramp, names).map { "\($0) \(plain($1))" }.joined(separator: ", ")
       let first = wide * tall > 1 ? "; a pair of characters is the first of \(tall) × \(wide) cells" : ""
       lines.append("  \(plain(colourLabel)): \(key)\(first)")

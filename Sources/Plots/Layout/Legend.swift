@@ -5,15 +5,18 @@
 // stands outside. Read before: Axis.swift, Text.swift. Read after: Layout.swift.
 
 /// A legend with its names, placed.
-struct Legend: Equatable {
+public struct Legend: Sendable, Equatable {
   enum Place: Equatable {
     case corner(LegendPlace)
     case outside
     case none
   }
 
-  var names: [String]
-  var place: Place
+  let names: [String]
+  private(set) var place: Place
+
+  /// No legend.
+  public static let none = Legend([], wish: .none, width: 1, height: 1, obstacles: [])
 
   /// Width and height of the legend in pixels: a sample of the line, then the name.
   static func size(of names: [String]) -> (width: Double, height: Double) {
@@ -23,9 +26,11 @@ struct Legend: Equatable {
 
   /// Places the legend of `names` in a plot of the given size in pixels.
   ///
-  /// - Parameter obstacles: what must not be covered, as segments in shares of the plot's width and height from the
-  ///   lower left corner.
-  init(_ names: [String], wish: LegendPlace, width: Double, height: Double, obstacles: [Segment]) {
+  /// - Parameters:
+  ///   - names: from the top down, as `PanelScript.named` gives them to the elements of the plot; empty ones take no
+  ///     room.
+  ///   - obstacles: what must not be covered.
+  public init(_ names: [String], wish: LegendPlace, width: Double, height: Double, obstacles: [Segment]) {
     self.names = names.filter { !$0.isEmpty }
     guard !self.names.isEmpty, wish != .none else {
       self.place = .none
@@ -67,9 +72,14 @@ struct Legend: Equatable {
     let left, right, bottom, top: Double
   }
 
-  /// A straight piece of what is drawn.
-  struct Segment {
+  /// A straight piece of what is drawn, in shares of the plot's width and height from the lower left corner:
+  /// `AxisScale.fraction(of:)`.
+  public struct Segment: Sendable {
     let x0, y0, x1, y1: Double
+
+    public init(x0: Double, y0: Double, x1: Double, y1: Double) {
+      (self.x0, self.y0, self.x1, self.y1) = (x0, y0, x1, y1)
+    }
 
     /// Whether any point of the segment lies in `box`: the line x0 + t·dx is clipped to each side in turn.
     func meets(_ box: Box) -> Bool {

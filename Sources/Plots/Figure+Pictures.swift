@@ -1,0 +1,90 @@
+// # From the script to a picture
+//
+// gnuplot draws into a file beside the final one, which takes its name when it is whole. A picture that cannot be drawn
+// is a note and no error. In characters each panel is a drawing of its own, one below the other.
+// Read before: Figure.swift, Gnuplot.swift.
+
+import Foundation
+
+extension Figure {
+  /// NAME.svg or NAME.png; nil, with a note, when there is none.
+  func draw(
+    _ name: String, in directory: URL, as format: PlotFormat, with gnuplot: Gnuplot, notes: inout [String]
+  ) throws -> URL? {
+    let file = "\(name).\(format.rawValue)"
+    let target = directory.appendingPathComponent(file)
+    do {
+      try WholeFile.write(file, in: directory) { partial in
+        if let problem = gnuplot.draw(name + ".gp", in: directory, format: format, to: partial.lastPathComponent) {
+          throw NoPicture(reason: problem)
+        }
+        guard FileManager.default.fileExists(atPath: partial.path) else {
+          throw NoPicture(reason: "gnuplot ended without an error and without a picture")
+        }
+        if format == .svg { try SVG.sharpen(partial) }
+      }
+      return target
+    } catch let error as NoPicture {
+      let isOld = FileManager.default.fileExists(atPath: target.path)
+      notes.append(error.reason + (isOld ? " (\(file) is from an earlier run)" : ""))
+      return nil
+    }
+  }
+
+  /// The panels' own drawings, and for the other panels the pages of gnuplot's ASCII terminal, separated by form feeds.
+  func drawInCharacters(
+    _ name: String, in directory: URL, _ drawings: [String?], with gnuplot: Gnuplot, notes: inout [String]
+  ) throws -> String? {
+    var pages: [String] = []
+    let own = drawings.count { $0 != nil }
+    if gnuplot.executable == nil, 0 < own, own < panels.count {
+      notes.append(Gnuplot.absence("the script was written, but only panels that need no gnuplot are drawn"))
+    } else if own < panels.count {
+      let partial = directory.appendingPathComponent(".plot-\(UUID().uuidString).partial")
+      defer { unlink(partial.path) }
+      let problem = gnuplot.draw(name + ".gp", in: directory, format: .ascii, to: partial.lastPathComponent)
+      if let problem { notes.append(problem) }
+      if problem == nil, let data = try? Data(contentsOf: partial) {
+        pages = String(decoding: data, as: UTF8.self).split(separator: "\u{0C}").map(Self.trimmed)
+          .filter { !$0.isEmpty }
+      }
+    }
+
+    var shown: [String] = []
+    for drawing in drawings {
+      if let drawing {
+        shown.append(drawing)
+      } else if !pages.isEmpty {
+        shown.append(pages.removeFirst())
+      }
+    }
+    guard !shown.isEmpty else { return nil }
+    return ([plain(title)] + shown).filter { !$0.isEmpty }.joined(separator: "\n\n") + "\n"
+  }
+
+  /// A page without the empty lines around it and the blanks at the ends of its lines.
+  private static func trimmed(_ page: some StringProtocol) -> String {
+    var lines = page.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+      String(line[..<(line.lastIndex { $0 != " " }.map { line.index(after: $0) } ?? line.startIndex)])
+    }
+    while lines.last?.isEmpty == true { lines.removeLast() }
+    return lines.drop { $0.isEmpty }.joined(separator: "\n")
+  }
+}
+
+/// Why there is no picture: a note, no failure.
+private struct NoPicture: Error {
+  let reason: String
+}
+
+/// What we change in gnuplot's SVG.
+enum SVG {
+  /// Asks viewers to draw the cells of images as squares without blur, and opaque areas without seams between them.
+  static func sharpen(_ file: URL) throws {
+    let text = try String(contentsOf: file, encoding: .utf8)
+    let sharp = text.replacingOccurrences(
+      of: "<image ", with: "<image image-rendering='optimizeSpeed' style='image-rendering:pixelated' "
+    ).replacingOccurrences(of: ")' points = '", with: ")' shape-rendering='crispEdges' points = '")
+    if sharp != text { try sharp.write(to: file, atomically: false, encoding: .utf8) }
+  }
+}
