@@ -152,6 +152,8 @@ let package = Package(
     tests(of: "Plots"),
     tests(of: "Notebook", with: ["Plots", argumentParser]),
     .testTarget(
+      name: "DocumentationTests", dependencies: ["TestSupport"], path: "Tests/DocumentationTests"),
+    .testTarget(
       name: "BookTests",
       dependencies: [
         "TestSupport", "generate", "05-teacher", "10-knowledge-distillation", "11-ablations", "12-training-laws",
