@@ -97,11 +97,12 @@ check("50 added to every score changes nothing", largest(raised - m), within: 10
 
 // ## Where am I?
 //
-// Nothing so far knows the order of the past. Exchange two pieces of it, and the last token gets
-// the same mean. So positions have to be put in. Absolute ones: a vector of sines and cosines of t
+// Nothing so far depends on the order of the past. Exchange two pieces of it, and the last token
+// gets the same mean. So positions must be added. Absolute ones: a vector of sines and cosines of t
 // is added to u[t], before W_q and W_k. Rotary ones: the numbers of q[t] and k[t] are taken in
-// pairs, points in a plane, and each is turned by t times an angle of its own. Two vectors keep
-// their inner product when both are turned alike; so it depends on t − s alone.
+// pairs, points in a plane, and each is turned by t times an angle of its own. The inner product of
+// two vectors does not change when both are turned by the same angle; so scores depend on t − s
+// alone.
 
 chapter.section("3. Where am I?")
 func lastToken(_ x: Tensor) -> Tensor { x.sliced((T - 1)..<T, along: 1) }
