@@ -4,7 +4,7 @@
 //
 // Used by: `Models/Generation+Files.swift`, `Recipes/ModelStore.swift`.
 
-/// FNV-1a over 64-bit numbers: each is combined by exclusive or, then the sum is multiplied by a prime.
+/// FNV-1a over 64-bit numbers: each is combined by exclusive or, then the result is multiplied by a prime.
 ///
 /// Source: Fowler, Noll and Vo, whose version takes bytes.
 package func checksum(_ numbers: some Sequence<UInt64>) -> UInt64 {

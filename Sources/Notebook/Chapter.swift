@@ -92,7 +92,7 @@ extension Chapter {
   /// Begins a section: a heading in the transcript and in the report.
   public func section(_ title: String) { page.add(.heading(title)) }
 
-  /// Prints prose, wrapped; a blank line separates paragraphs. Measured numbers belong into `show` or `check`, not
+  /// Prints prose, wrapped; a blank line separates paragraphs. Measured numbers belong in `show` or `check`, not
   /// here: a longer number would wrap the paragraph elsewhere, and the transcripts would differ.
   public func say(_ text: String) { page.add(.prose(text)) }
 
