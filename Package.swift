@@ -17,8 +17,8 @@ func floor(_ name: String, on dependencies: [Target.Dependency], exclude: [Strin
 
 /// What other packages can depend on, one product a module, and what `make api` describes (Sources/NAME/NAME.docc).
 let library = [
-  "Tensors", "Checkpoints", "Gradients", "Corpora", "Layers", "Training", "Structures", "Models", "Distillation",
-  "Plots", "Notebook", "GradientChecking",
+  "Tensors", "Checkpoints", "Statistics", "Gradients", "Corpora", "Layers", "Training", "Structures", "Models",
+  "Distillation", "Plots", "Notebook", "GradientChecking",
 ]
 
 /// A chapter of the book: top-level code in chapters/NAME/main.swift, run by `swift run NAME`.
@@ -27,11 +27,11 @@ func chapter(_ name: String) -> Target {
     name: name,
     dependencies: [
       "Tensors", "Gradients", "GradientChecking", "Layers", "Models", "Training", "Corpora", "Checkpoints",
-      "Distillation", "Structures", "Recipes", "Plots", "Notebook", argumentParser,
+      "Distillation", "Structures", "Statistics", "Experiments", "Book", "Plots", "Notebook", argumentParser,
     ],
     path: "chapters/\(name)",
     exclude: ["expected.txt"],
-    swiftSettings: [.defaultIsolation(MainActor.self)])
+    swiftSettings: [.defaultIsolation(MainActor.self), .enableUpcomingFeature("MemberImportVisibility")])
 }
 
 /// The tests of one module, in Tests/NAMETests.
@@ -63,6 +63,8 @@ let package = Package(
     floor("Tensors", on: ["COpenBLAS"]),
     floor("Checkpoints", on: ["Tensors"]),
 
+    floor("Statistics", on: []),
+
     // MARK: - 3  Derivatives and text
     floor("Gradients", on: ["Tensors"]),
     floor("Corpora", on: ["Tensors"]),
@@ -76,18 +78,19 @@ let package = Package(
     floor("Models", on: ["Layers", "Gradients", "Tensors", "Checkpoints"]),
 
     // MARK: - 6  The method
-    floor("Distillation", on: ["Models", "Layers", "Training", "Gradients", "Tensors", "Corpora"]),
+    floor("Distillation", on: ["Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Statistics"]),
 
     // MARK: - Beside the floors: pictures, the notebook, the check of every derivative
     floor("Plots", on: ["CGnuplot"]),
     floor("Notebook", on: ["Plots", argumentParser]),
     floor("GradientChecking", on: ["Gradients", "Tensors"]),
     floor(
-      "Recipes",
+      "Experiments",
       on: [
         "Distillation", "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints",
-        "Notebook", "Plots", argumentParser,
+        "Statistics",
       ]),
+    floor("Book", on: ["Experiments", "Training", "Statistics", "Tensors", "Notebook", "Plots", argumentParser]),
 
     // MARK: - 7  The book
     chapter("01-attention"),
@@ -111,21 +114,23 @@ let package = Package(
 
     .executableTarget(
       name: "generate",
-      dependencies: ["Models", "Corpora", "Checkpoints", "Recipes", "Tensors", "Notebook", argumentParser],
+      dependencies: ["Models", "Corpora", "Checkpoints", "Experiments", "Tensors", "Notebook", argumentParser],
       swiftSettings: [.defaultIsolation(MainActor.self)]),
 
     .executableTarget(name: "count-mutants", path: "Tests/Mutants", exclude: ["equivalents.md"]),
 
     .target(
       name: "Exercise",
-      dependencies: ["Tensors", "Gradients", "Models", "Training", "Distillation", "Recipes", "Checkpoints"],
+      dependencies: [
+        "Tensors", "Gradients", "Models", "Training", "Corpora", "Distillation", "Experiments", "Checkpoints",
+      ],
       path: "Benchmarks/exercise"),
     .executableTarget(
       name: "bench-steps", dependencies: ["Exercise", "Tensors", "Notebook"], path: "Benchmarks/steps"),
     .executableTarget(
       name: "bench-cost",
       dependencies: [
-        "Exercise", "Tensors", "Gradients", "Models", "Training", "Recipes", "Plots", "Notebook",
+        "Exercise", "Tensors", "Gradients", "Models", "Training", "Experiments", "Plots", "Notebook",
       ],
       path: "Benchmarks/cost", swiftSettings: [.defaultIsolation(MainActor.self)]),
     .executableTarget(
@@ -145,21 +150,23 @@ let package = Package(
     tests(
       of: "Distillation",
       with: [
-        "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints",
+        "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints", "Statistics",
       ],
       exclude: ["Golden"]),
-    tests(of: "Recipes", with: ["Tensors"]),
+    tests(of: "Statistics"),
+    tests(of: "Experiments", with: ["Tensors"]),
+    tests(of: "Book", with: ["Statistics"]),
     tests(of: "Plots"),
     tests(of: "Notebook", with: ["Plots", argumentParser]),
     .testTarget(
       name: "DocumentationTests", dependencies: ["TestSupport"], path: "Tests/DocumentationTests"),
     .testTarget(
-      name: "BookTests",
+      name: "CommandsTests",
       dependencies: [
         "TestSupport", "generate", "05-teacher", "10-knowledge-distillation", "11-ablations", "12-training-laws",
         "13-hybrid",
       ],
-      path: "Tests/BookTests"),
+      path: "Tests/CommandsTests"),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

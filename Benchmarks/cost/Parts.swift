@@ -9,8 +9,8 @@
 //
 // Read before: `../exercise/Exercise.swift`. Read next: `main.swift`.
 
+import Experiments
 import Gradients
-import Recipes
 import Tensors
 import Training
 

@@ -15,12 +15,12 @@
 // Read before: `Parts.swift`, `../exercise/Exercise.swift`.
 
 import Exercise
+import Experiments
 import Foundation
 import Gradients
 import Models
 import Notebook
 import Plots
-import Recipes
 import Tensors
 
 let chapter = Chapter(
@@ -303,7 +303,7 @@ volatileTable(["two pieces of, µs", "one after the other", "concurrentPerform",
 chapter.section("6. A token that is written")
 let exercise = Exercise()
 var writing: [[String]] = []
-for (name, model) in [("teacher", exercise.teacher), ("student", exercise.student)] {
+for (name, model) in [("teacher", exercise.teacher.frozen), ("student", exercise.student.frozen)] {
   for length in [128, 1024] {
     let text = Tokens((0..<length).map { $0 * 7 % charactersOfKJV }, B: 1, T: length)
     var state = model.emptyState()

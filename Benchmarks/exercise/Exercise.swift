@@ -7,14 +7,15 @@
 // Every kind begins with the same two models and goes through the same batches. Fresh weights would
 // hide mistakes (an identity convolution, a gate whose rows are zero), so all of them are shaken.
 //
-// Read before: `Recipes/Recipe.swift`. Read next: `../steps/main.swift`, `../cost/main.swift`.
+// Read before: `Experiments/Recipe.swift`. Read next: `../steps/main.swift`, `../cost/main.swift`.
 
 import Checkpoints
+import Corpora
 import Distillation
+import Experiments
 import Foundation
 import Gradients
 import Models
-import Recipes
 import Tensors
 import Training
 
@@ -38,24 +39,24 @@ package struct Exercise {
     self.recipe = recipe
     var random = SeededGenerator(seed: 1)
     teacher = LanguageModel(recipe.teacher(V: V), using: &random)
-    student = LanguageModel(recipe.teacher(V: V).student(), using: &random)
+    student = LanguageModel(recipe.teacher(V: V).student(recipe.studentMixer), using: &random)
     for parameter in teacher.parameters + student.parameters {
       parameter.value = parameter.value + Tensor.normal(parameter.value.shape, deviation: 0.05, using: &random)
     }
-    transferWeights(from: teacher, to: student)
+    transferWeights(from: teacher.frozen, to: student)
     let ids = (0..<(8 * recipe.B * (recipe.T + 1))).map { _ in Scalar(Int.random(in: 0..<V, using: &random)) }
     tokens = Tensor(ids, shape: [8, recipe.B, recipe.T + 1])
   }
 
   /// The tokens of a step, and those that follow them.
-  package func batch(_ step: Int) -> (inputs: Tokens, targets: Tokens) {
+  package func batch(_ step: Int) -> Batch {
     let (B, T) = (recipe.B, recipe.T)
     let number = step % tokens.shape[0]
     let window = tokens.sliced(number..<(number + 1)).reshaped(to: [B, T + 1])
     func part(_ range: Range<Int>) -> Tokens {
       Tokens(window.sliced(range, along: 1).elements.map { Int($0) }, B: B, T: T)
     }
-    return (part(0..<T), part(1..<(T + 1)))
+    return Batch(inputs: part(0..<T), targets: part(1..<(T + 1)))
   }
 
   /// What is trained in a kind of step, and at which rate.
@@ -65,7 +66,7 @@ package struct Exercise {
       case .teacher: recipe.teacherRate
       case .stage1: recipe.orientationRate
       case .stage2: recipe.alignmentRate
-      case .stage3: Arm.allStages.rate
+      case .stage3: Way.all.lastRate(recipe)
       }
     var settings = TrainingSettings(
       steps: 1_000_000, learningRate: rate, tokensPerUpdate: recipe.tokensPerUpdate, seed: 0)
@@ -90,49 +91,39 @@ package struct Exercise {
   }
 }
 
+extension Exercise {
+  /// The stage of a kind of step.
+  package func stage(_ kind: Kind) -> any Stage {
+    switch kind {
+    case .teacher: TokenPrediction(of: teacher)
+    case .stage1: MatrixOrientation(from: teacher.frozen, to: student)
+    case .stage2: HiddenStateAlignment(from: teacher.frozen, to: student)
+    case .stage3: KnowledgeDistillation(from: teacher.frozen, to: student)
+    }
+  }
+}
+
 /// A kind of step, from its first on.
 package final class Stepper {
-  package let trained: [ParameterRows]
   package let exercise: Exercise
+  private let stage: any Stage
   private let run: TrainingRun
-  private let descend: (TrainingRun, _ inputs: Tokens, _ targets: Tokens) throws -> Void
+
+  /// What a step changes.
+  package var trained: [ParameterRows] { stage.trained }
 
   package init(_ kind: Kind, _ recipe: Recipe = .standard, V: Int = charactersOfKJV) throws {
-    let exercise = Exercise(recipe, V: V)
-    let (teacher, student) = (exercise.teacher, exercise.student)
-    func begin(_ stage: some DistillationStage) throws -> (
-      [ParameterRows], (TrainingRun, Tokens, Tokens) throws -> Void
-    ) {
-      teacher.setFrozen(true)
-      try stage.begin()
-      return (
-        stage.trained,
-        { run, inputs, _ in
-          let loss = stage.loss(inputs)
-          try run.descend(loss.total, details: loss.parts)
-        }
-      )
-    }
-    (trained, descend) =
-      switch kind {
-      case .teacher:
-        (
-          teacher.parameters.map { ParameterRows($0) },
-          { run, inputs, targets in try run.descend(mean(crossEntropy(teacher(inputs), targets: targets))) }
-        )
-      case .stage1: try begin(MatrixOrientation(from: teacher, to: student))
-      case .stage2: try begin(HiddenStateAlignment(from: teacher, to: student))
-      case .stage3: try begin(KnowledgeDistillation(from: teacher, to: student))
-      }
-    self.exercise = exercise
-    run = try TrainingRun(kind.rawValue, of: trained, settings: exercise.settings(kind))
+    exercise = Exercise(recipe, V: V)
+    stage = exercise.stage(kind)
+    try stage.begin()
+    run = try TrainingRun(kind.rawValue, of: stage.trained, settings: exercise.settings(kind))
   }
 
   /// Makes some steps and gives the milliseconds of each; drawing the batch is not timed.
   package func time(_ count: Int) throws -> [Double] {
     try (0..<count).map { _ in
       let batch = exercise.batch(run.records.count)
-      let duration = try ContinuousClock().measure { try descend(run, batch.inputs, batch.targets) }
+      let duration = try ContinuousClock().measure { try run.step(stage, on: batch) }
       return duration / .milliseconds(1)
     }
   }

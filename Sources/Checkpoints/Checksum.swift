@@ -2,7 +2,7 @@
 //
 // It guards against mistaking one text or one model for another, not against malice.
 //
-// Used by: `Models/Generation+Files.swift`, `Recipes/ModelStore.swift`.
+// Used by: `Models/Writing/Generation+Files.swift`, `Experiments/ModelStore.swift`.
 
 /// FNV-1a over 64-bit numbers: each is combined by exclusive or, then the result is multiplied by a prime.
 ///

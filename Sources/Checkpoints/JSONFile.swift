@@ -31,11 +31,17 @@ public func writeJSON(_ value: some Encodable, to url: URL) throws {
 
 /// Reads a value from a JSON file.
 ///
+/// - Parameter userInfo: what the value's `init(from:)` has to know beside the file
+///
 /// Throws `CheckpointError` with the file and the path of the key that is missing or has a wrong value.
-public func readJSON<Value: Decodable>(_ type: Value.Type = Value.self, from url: URL) throws -> Value {
+public func readJSON<Value: Decodable>(
+  _ type: Value.Type = Value.self, from url: URL, userInfo: [CodingUserInfoKey: any Sendable] = [:]
+) throws -> Value {
   let data = try mappedContents(of: url)
   do {
-    return try JSONDecoder().decode(Value.self, from: data)
+    let decoder = JSONDecoder()
+    decoder.userInfo = userInfo
+    return try decoder.decode(Value.self, from: data)
   } catch let error as DecodingError {
     throw CheckpointError(
       file: url.path, problem: explanation(of: error, in: data),

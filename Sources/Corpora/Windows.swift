@@ -16,6 +16,16 @@ public struct Batch: Sendable, Equatable {
   /// The token that follows each of them. [B, T]
   public let targets: Tokens
 
+  /// Rows of tokens, and for each of them the token that follows.
+  ///
+  /// Stops the program if the two are not of one shape.
+  public init(inputs: Tokens, targets: Tokens) {
+    precondition(
+      inputs.B == targets.B && inputs.T == targets.T,
+      "\(inputs.B) × \(inputs.T) tokens cannot have \(targets.B) × \(targets.T) that follow them")
+    (self.inputs, self.targets) = (inputs, targets)
+  }
+
   /// The windows of T + 1 tokens that begin at the given places.
   init(_ tokens: [Int], starts: some Collection<Int>, T: Int) {
     inputs = Tokens(starts.flatMap { tokens[$0..<($0 + T)] }, B: starts.count, T: T)

@@ -13,25 +13,10 @@
 // Read before: `Stages.swift`.
 
 import Corpora
-import Gradients
 import Layers
 import Models
+import Statistics
 import Tensors
-
-/// A mean over windows of text.
-public struct Estimate: Sendable, Equatable {
-  public let mean: Double
-  /// The standard error of the mean: the windows' deviation over √(their number).
-  public let standardError: Double
-
-  public init(_ samples: [Double]) {
-    let count = Double(samples.count)
-    let mean = samples.reduce(0, +) / count
-    let variance = samples.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(1, count - 1)
-    self.mean = mean
-    standardError = (variance / count).squareRoot()
-  }
-}
 
 /// What a student is worth beside its teacher.
 public struct Evaluation: Sendable {
@@ -52,10 +37,10 @@ public struct Evaluation: Sendable {
 /// Measures a student against its teacher on held-out windows.
 ///
 /// - Parameter batches: as `Corpus.heldOutBatches` gives them
-public func evaluate(_ student: LanguageModel, against teacher: LanguageModel, on batches: [Batch]) -> Evaluation {
+public func evaluate(_ student: FrozenModel, against teacher: FrozenModel, on batches: [Batch]) -> Evaluation {
   var (own, teachers, divergences, agreements) = ([Double](), [Double](), [Double](), [Double]())
   for batch in batches {
-    let (q, p) = (student(batch.inputs).value, teacher(batch.inputs).value)
+    let (q, p) = (student(batch.inputs), teacher(batch.inputs))
     let (ofStudent, ofTeacher) = (
       crossEntropy(q, targets: batch.targets), crossEntropy(p, targets: batch.targets)
     )
@@ -74,10 +59,10 @@ public func evaluate(_ student: LanguageModel, against teacher: LanguageModel, o
 }
 
 /// The cross-entropy of a model on windows of text, in nats per token.
-public func crossEntropy(of model: LanguageModel, on batches: [Batch]) -> Estimate {
+public func crossEntropy(of model: FrozenModel, on batches: [Batch]) -> Estimate {
   Estimate(
     batches.flatMap { batch in
-      meansOfWindows(crossEntropy(model(batch.inputs).value, targets: batch.targets).losses)
+      meansOfWindows(crossEntropy(model(batch.inputs), targets: batch.targets).losses)
     })
 }
 
@@ -107,19 +92,18 @@ public struct LayerDistance: Sendable {
 
 /// Measures matrices and mixer outputs of each layer against the teacher's, on the teacher's states.
 public func layerDistances(
-  of student: LanguageModel, from teacher: LanguageModel, on batches: [Batch]
+  of student: FrozenModel, from teacher: FrozenModel, on batches: [Batch]
 ) -> [LayerDistance] {
   let windows = batches.reduce(0) { $0 + $1.inputs.B }
   let perBatch = batches.map { batch -> [[Double]] in
     zip(teacher.trace(batch.inputs), student.blocks).map { trace, block in
-      let u = trace.mixerInput.detached
-      let mine = block.mixer.outputAndMatrix(u)
-      let output = trace.mixerOutput.value
+      let mine = block.mixer.outputAndMatrix(trace.mixerInput)
+      let (matrix, output) = (trace.matrix!, trace.mixerOutput)
       return [
-        Double(mean(distance(mine.matrix.value, trace.matrix!.value, over: 2)).scalar),
-        Double(mean(distance(mine.output.value, output, over: 1)).scalar),
+        Double(mean(distance(mine.matrix, matrix, over: 2)).scalar),
+        Double(mean(distance(mine.output, output, over: 1)).scalar),
         Double(mean(distance(output, .zeros(output.shape), over: 1)).scalar),
-        Double(mean(distance(trace.matrix!.value, .zeros(trace.matrix!.shape), over: 2)).scalar),
+        Double(mean(distance(matrix, .zeros(matrix.shape), over: 2)).scalar),
       ]
     }
   }

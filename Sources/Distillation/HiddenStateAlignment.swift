@@ -15,6 +15,7 @@
 // Read before: `MatrixOrientation.swift`. Chapter: 09-hidden-state-alignment. Source:
 // arXiv 2408.10189, section 4.2.
 
+import Corpora
 import Gradients
 import Layers
 import Models
@@ -31,36 +32,41 @@ public struct HiddenStateAlignment: DistillationStage {
     case blockOutput
   }
 
-  public static let title = "hidden-state alignment"
-  public let teacher: LanguageModel
+  public let title = "hidden-state alignment"
+  public let teacher: FrozenModel
   public let student: LanguageModel
   public let target: Target
+  public let replaced: [Int]
 
-  public init(from teacher: LanguageModel, to student: LanguageModel, comparing target: Target = .mixerOutput) {
-    self.teacher = teacher
-    self.student = student
-    self.target = target
+  /// - Parameter layers: whose mixers are the student's own; nil for those that are unlike the teacher's
+  public init(
+    from teacher: FrozenModel, to student: LanguageModel, comparing target: Target = .mixerOutput,
+    replacing layers: [Int]? = nil
+  ) {
+    (self.teacher, self.student, self.target) = (teacher, student, target)
+    replaced = layers ?? student.configuration.layersUnlike(teacher.configuration)
   }
 
   /// All of each replaced mixer, and with `blockOutput` the MLP beside it.
   public var trained: [ParameterRows] {
-    replaced.flatMap { layer, mixer in
-      let beside = target == .blockOutput ? student.blocks[layer].mlp.parameters : []
-      return (mixer.parameters + beside).map { ParameterRows($0) }
+    replaced.flatMap { layer in
+      let block = student.blocks[layer]
+      let beside = target == .blockOutput ? block.parameters(of: .feedForward) : []
+      return (block.mixer.parameters + beside).map { ParameterRows($0) }
     }
   }
 
-  public func loss(_ tokens: Tokens) -> StageLoss {
-    let traces = teacher.trace(tokens, keepingMatrices: false)
+  public func loss(_ batch: Batch) -> StageLoss {
+    let traces = teacher.trace(batch.inputs, keepingMatrices: false)
     return total(
-      replaced.map { layer, mixer in
+      replacedMixers.map { layer, mixer in
         let trace = traces[layer]
-        let distances =
+        let (mine, theirs) =
           switch target {
-          case .mixerOutput: distance(mixer(trace.mixerInput), trace.mixerOutput, over: 1)
-          case .blockOutput: distance(student.blocks[layer](trace.input), trace.output, over: 1)
+          case .mixerOutput: (mixer(Variable(constant: trace.mixerInput)), trace.mixerOutput)
+          case .blockOutput: (student.blocks[layer](Variable(constant: trace.input)), trace.output)
           }
-        return (layer, mean(distances))
+        return (layer, mean(distance(mine, Variable(constant: theirs), over: 1)))
       })
   }
 }

@@ -15,6 +15,7 @@
 // Read before: `HiddenStateAlignment.swift`. Chapter: 10-knowledge-distillation. Source:
 // arXiv 2408.10189, section 4.3.
 
+import Corpora
 import Gradients
 import Models
 import Tensors
@@ -29,30 +30,33 @@ public struct KnowledgeDistillation: DistillationStage {
     case mixers
   }
 
-  public static let title = "knowledge distillation"
-  public let teacher: LanguageModel
+  public let title = "knowledge distillation"
+  public let teacher: FrozenModel
   public let student: LanguageModel
   public let training: Training
+  public let replaced: [Int]
 
-  public init(from teacher: LanguageModel, to student: LanguageModel, training: Training = .everything) {
-    self.teacher = teacher
-    self.student = student
-    self.training = training
+  /// - Parameter layers: whose mixers are the student's own; nil for those that are unlike the teacher's
+  public init(
+    from teacher: FrozenModel, to student: LanguageModel, training: Training = .everything,
+    replacing layers: [Int]? = nil
+  ) {
+    (self.teacher, self.student, self.training) = (teacher, student, training)
+    replaced = layers ?? student.configuration.layersUnlike(teacher.configuration)
   }
 
   /// Everything, or all of each replaced mixer.
   public var trained: [ParameterRows] {
     let parameters =
-      training == .everything ? student.parameters : replaced.flatMap { $0.mixer.parameters }
+      training == .everything ? student.parameters : replacedMixers.flatMap { $0.mixer.parameters }
     return parameters.map { ParameterRows($0) }
   }
 
-  public func loss(_ tokens: Tokens) -> StageLoss {
-    let teacherLogits = teacher(tokens).value
+  public func loss(_ batch: Batch) -> StageLoss {
+    let teacherLogits = teacher(batch.inputs)
     let distributions = softmax(teacherLogits)
-    let loss = mean(crossEntropy(student(tokens), distributions: distributions))
+    let loss = mean(crossEntropy(student(batch.inputs), distributions: distributions))
     let entropy = Double(mean(crossEntropy(teacherLogits, distributions: distributions).losses).scalar)
-    return StageLoss(
-      total: loss, parts: [("entropy of the teacher", entropy), ("KL", Double(loss.value.scalar) - entropy)])
+    return StageLoss(loss, parts: [("entropy of the teacher", entropy), ("KL", Double(loss.value.scalar) - entropy)])
   }
 }

@@ -6,16 +6,17 @@
 //
 // The norm is not squared and not divided by T. M has D on its diagonal.
 //
-// What the matrix does not depend on stays: the rows of x and z in the in-projection, the
-// convolution of x, z_bias, W_o. They get no gradient here, and the list below keeps weight decay
-// away from them as well.
+// What the matrix does not depend on stays: in a Discrete-Mamba-2 mixer the rows of x and z in the
+// in-projection, the convolution of x, z_bias, W_o. They get no gradient here, and the mixer's list
+// of what makes its matrix keeps weight decay away from them as well.
 //
 // For a student that is attention itself (the paper's control) the same loss trains queries and
 // keys.
 //
-// Read before: `Stages.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Chapter: 08-matrix-orientation. Source:
+// Read before: `DistillationStage.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Chapter: 08-matrix-orientation. Source:
 // arXiv 2408.10189, section 4.1.
 
+import Corpora
 import Gradients
 import Layers
 import Models
@@ -24,42 +25,27 @@ import Training
 
 /// Stage 1: the distance between attention matrices and SSD matrices.
 public struct MatrixOrientation: DistillationStage {
-  public static let title = "matrix orientation"
-  public let teacher: LanguageModel
+  public let title = "matrix orientation"
+  public let teacher: FrozenModel
   public let student: LanguageModel
+  public let replaced: [Int]
 
-  public init(from teacher: LanguageModel, to student: LanguageModel) {
-    self.teacher = teacher
-    self.student = student
+  /// - Parameter layers: whose mixers are the student's own; nil for those that are unlike the teacher's
+  public init(from teacher: FrozenModel, to student: LanguageModel, replacing layers: [Int]? = nil) {
+    (self.teacher, self.student) = (teacher, student)
+    replaced = layers ?? student.configuration.layersUnlike(teacher.configuration)
   }
 
-  /// Of each replaced mixer: the rows of B, C and a, the convolution of B and C, and D.
-  public var trained: [ParameterRows] {
-    replaced.flatMap { _, mixer in
-      switch mixer {
-      case let mamba as DiscreteMamba2:
-        let (b, c, a) = (
-          MambaPart.b.rows(mamba.sizes), MambaPart.c.rows(mamba.sizes), MambaPart.a.rows(mamba.sizes)
-        )
-        return [
-          ParameterRows(mamba.inProjection, rows: [b.lowerBound..<c.upperBound, a]),
-          ParameterRows(mamba.convolutionWeight, rows: [b.lowerBound..<c.upperBound]),
-          ParameterRows(mamba.convolutionBias, rows: [b.lowerBound..<c.upperBound]),
-          ParameterRows(mamba.skip),
-        ]
-      case let attention as CausalAttention:
-        return (attention.queries.parameters + attention.keys.parameters).map { ParameterRows($0) }
-      default: return []
-      }
-    }
-  }
+  /// Of each replaced mixer, what its matrix depends on.
+  public var trained: [ParameterRows] { replacedMixers.flatMap(\.mixer.matrixRows) }
 
-  public func loss(_ tokens: Tokens) -> StageLoss {
-    let traces = teacher.trace(tokens)
+  public func loss(_ batch: Batch) -> StageLoss {
+    let traces = teacher.trace(batch.inputs)
     return total(
-      replaced.map { layer, mixer in
+      replacedMixers.map { layer, mixer in
         guard let target = traces[layer].matrix else { preconditionFailure("the trace kept no matrix") }
-        return (layer, mean(distance(mixer.matrix(traces[layer].mixerInput), target, over: 2)))
+        let matrix = mixer.matrix(Variable(constant: traces[layer].mixerInput))
+        return (layer, mean(distance(matrix, Variable(constant: target), over: 2)))
       })
   }
 }

@@ -2,10 +2,14 @@
 //
 // What the teacher has and the student needs unchanged: embedding, norms, MLPs, head, and the
 // attention of blocks that keep theirs. Their places and shapes are the same in both, so that
-// transfer is copying. What a state space mixer needs has no counterpart in the teacher; the first
-// two stages are there for it.
+// transfer is copying. What a new mixer needs has no counterpart in the teacher; the first two
+// stages are there for it.
 //
-// Read before: `Models/LanguageModel.swift`. Read next: `Stages.swift`.
+// Which layers have new mixers is plain where the student's are of another kind. A student that is
+// attention throughout is the paper's control: its mixers are of the teacher's kind and new all the
+// same, and whoever makes one says so.
+//
+// Read before: `Models/LanguageModel.swift`. Read next: `DistillationStage.swift`.
 
 import Gradients
 import Layers
@@ -21,45 +25,45 @@ public struct TransferredParameter {
 
 /// What becomes of each teacher parameter in a student, in the teacher's order.
 ///
-/// Stops the program if the two have different sizes or depths.
-public func transferTable(from teacher: LanguageModel, to student: LanguageModel) -> [TransferredParameter] {
+/// - Parameter layers: whose mixers are the student's own; nil for those that are unlike the teacher's
+///
+/// Stops the program if the two have different depths, or their blocks different parts.
+public func transferTable(
+  from teacher: FrozenModel, to student: LanguageModel, replacing layers: [Int]? = nil
+) -> [TransferredParameter] {
+  let mine = teacher.model
   precondition(
-    teacher.blocks.count == student.blocks.count,
-    "a teacher of \(teacher.blocks.count) blocks cannot hand its weights to a student of \(student.blocks.count)")
+    mine.blocks.count == student.blocks.count,
+    "a teacher of \(mine.blocks.count) blocks cannot hand its weights to a student of \(student.blocks.count)")
+  let replaced = Set(layers ?? student.configuration.layersUnlike(teacher.configuration))
   func pairs(_ from: [Parameter], _ to: [Parameter]) -> [TransferredParameter] {
     zip(from, to).map { TransferredParameter(teacher: $0, student: $1) }
   }
-  var table = pairs(teacher.embedding.parameters, student.embedding.parameters)
-  for (layer, (mine, theirs)) in zip(teacher.blocks, student.blocks).enumerated() {
-    if student.keepsTeachersAttention(in: layer) {
-      table += pairs(mine.mixer.parameters, theirs.mixer.parameters)
-    } else {
-      table += mine.mixer.parameters.map { TransferredParameter(teacher: $0, student: nil) }
+  var table = pairs(mine.embedding.parameters, student.embedding.parameters)
+  for (layer, (from, to)) in zip(mine.blocks, student.blocks).enumerated() {
+    let (parts, own) = (from.parts, to.parts)
+    precondition(parts.map(\.role) == own.map(\.role), "the blocks of layer \(layer) have different parts")
+    for (part, counterpart) in zip(parts, own) {
+      if part.role == .mixer && replaced.contains(layer) {
+        table += part.parameters.map { TransferredParameter(teacher: $0, student: nil) }
+      } else {
+        table += pairs(part.parameters, counterpart.parameters)
+      }
     }
-    table += pairs(mine.mlp.parameters, theirs.mlp.parameters)
-    table += pairs(mine.inputNorm.parameters, theirs.inputNorm.parameters)
   }
-  return table + pairs(teacher.finalNorm.parameters, student.finalNorm.parameters)
-    + pairs(teacher.head.parameters, student.head.parameters)
-}
-
-extension LanguageModel {
-  /// Whether a student keeps the teacher's attention in a layer: a hybrid does in some.
-  ///
-  /// A student that is attention throughout is the control: its mixers are new, and every layer is replaced.
-  func keepsTeachersAttention(in layer: Int) -> Bool { !configuration.replacedLayers.contains(layer) }
-}
-
-extension ModelConfiguration {
-  /// The layers of a student whose mixers are its own: all of a control's, a hybrid's but for its attention.
-  public var replacedLayers: [Int] { (0..<L).filter { isPhi || mixers[$0] != .attention } }
+  table += pairs(mine.finalNorm.parameters, student.finalNorm.parameters)
+  return mine.configuration.hasTiedHead ? table : table + pairs(mine.head.parameters, student.head.parameters)
 }
 
 /// Copies every teacher weight that has a place in the student.
+///
+/// - Parameter layers: whose mixers are the student's own; nil for those that are unlike the teacher's
 /// - Returns: the number of numbers that were copied
 @discardableResult
-public func transferWeights(from teacher: LanguageModel, to student: LanguageModel) -> Int {
-  transferTable(from: teacher, to: student).reduce(0) { count, row in
+public func transferWeights(
+  from teacher: FrozenModel, to student: LanguageModel, replacing layers: [Int]? = nil
+) -> Int {
+  transferTable(from: teacher, to: student, replacing: layers).reduce(0) { count, row in
     guard let target = row.student else { return count }
     target.value = row.teacher.value
     return count + target.value.count

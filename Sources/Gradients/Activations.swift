@@ -17,6 +17,17 @@
 
 import Tensors
 
+extension Primitive {
+  public static let exp = Primitive("exp")
+  public static let log = Primitive("log")
+  public static let tanh = Primitive("tanh")
+  public static let sqrt = Primitive("sqrt")
+  public static let sigmoid = Primitive("sigmoid")
+  public static let softplus = Primitive("softplus")
+  public static let silu = Primitive("silu")
+  public static let gelu = Primitive("gelu")
+}
+
 /// exp x, elementwise.
 public func exp(_ x: Variable) -> Variable {
   let y = exp(x.value)
@@ -64,3 +75,20 @@ public func gelu(_ x: Variable) -> Variable {
   let input = x.value
   return Variable(gelu(input), by: .gelu, from: (x, { geluPullback($0, at: input) }))
 }
+
+// ## For tensors and variables alike
+
+/// exp x, elementwise.
+@inlinable public func exp<A: Activation>(_ x: A) -> A { .either({ exp(x.tensor) }, { exp(x.variable) }) }
+
+/// 1 / (1 + exp(−x)), elementwise.
+@inlinable public func sigmoid<A: Activation>(_ x: A) -> A { .either({ sigmoid(x.tensor) }, { sigmoid(x.variable) }) }
+
+/// log(1 + exp x), elementwise.
+@inlinable public func softplus<A: Activation>(_ x: A) -> A { .either({ softplus(x.tensor) }, { softplus(x.variable) }) }
+
+/// x · sigmoid(x), elementwise.
+@inlinable public func silu<A: Activation>(_ x: A) -> A { .either({ silu(x.tensor) }, { silu(x.variable) }) }
+
+/// GELU in its tanh form, elementwise.
+@inlinable public func gelu<A: Activation>(_ x: A) -> A { .either({ gelu(x.tensor) }, { gelu(x.variable) }) }

@@ -13,6 +13,15 @@
 
 import Tensors
 
+extension Primitive {
+  public static let add = Primitive("add")
+  public static let subtract = Primitive("subtract")
+  public static let multiply = Primitive("multiply")
+  public static let divide = Primitive("divide")
+  public static let negate = Primitive("negate")
+  public static let scale = Primitive("scale")
+}
+
 extension Variable {
   public static func + (a: Variable, b: Variable) -> Variable {
     let (shapeA, shapeB) = (a.shape, b.shape)
@@ -44,5 +53,29 @@ extension Variable {
   /// A number times a variable.
   public static func * (number: Scalar, a: Variable) -> Variable {
     Variable(number * a.value, by: .scale, from: (a, { number * $0 }))
+  }
+}
+
+// ## For tensors and variables alike
+
+extension Activation {
+  @inlinable public static func + (a: Self, b: Self) -> Self {
+    .either({ a.tensor + b.tensor }, { a.variable + b.variable })
+  }
+
+  @inlinable public static func - (a: Self, b: Self) -> Self {
+    .either({ a.tensor - b.tensor }, { a.variable - b.variable })
+  }
+
+  /// The elementwise (Hadamard) product.
+  @inlinable public static func * (a: Self, b: Self) -> Self {
+    .either({ a.tensor * b.tensor }, { a.variable * b.variable })
+  }
+
+  @inlinable public static prefix func - (a: Self) -> Self { .either({ -a.tensor }, { -a.variable }) }
+
+  /// A number times an activation.
+  @inlinable public static func * (number: Scalar, a: Self) -> Self {
+    .either({ number * a.tensor }, { number * a.variable })
   }
 }

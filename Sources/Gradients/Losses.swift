@@ -16,6 +16,12 @@
 
 import Tensors
 
+extension Primitive {
+  public static let crossEntropyTokens = Primitive("crossEntropyTokens")
+  public static let crossEntropyDistributions = Primitive("crossEntropyDistributions")
+  public static let distance = Primitive("distance")
+}
+
 /// The cross-entropy of each token in nats: logits [B, T, V] → [B, T].
 public func crossEntropy(_ logits: Variable, targets: Tokens) -> Variable {
   let value = crossEntropy(logits.value, targets: targets)

@@ -12,6 +12,11 @@
 
 import Tensors
 
+extension Primitive {
+  public static let softmax = Primitive("softmax")
+  public static let layerNorm = Primitive("layerNorm")
+}
+
 /// The softmax of `scale` · x along the innermost axis; with `causal`, row t of [..., T, S] sees its first S − T + t + 1 places.
 public func softmax(_ x: Variable, scale: Scalar = 1, causal: Bool = false) -> Variable {
   let value = softmax(x.value, scale: scale, causal: causal)
@@ -29,4 +34,19 @@ public func layerNorm(_ x: Variable, weight: Variable, bias: Variable, epsilon: 
       let all = layerNormPullback(cotangent, value: value, weight: w)
       return [all.x, all.weight, all.bias]
     })
+}
+
+// ## For tensors and variables alike
+
+/// The softmax of `scale` · x along the innermost axis; with `causal` as above.
+@inlinable public func softmax<A: Activation>(_ x: A, scale: Scalar = 1, causal: Bool = false) -> A {
+  .either(
+    { softmax(x.tensor, scale: scale, causal: causal) }, { softmax(x.variable, scale: scale, causal: causal) })
+}
+
+/// Layer normalisation over the innermost axis: x [..., D], weight [D], bias [D] → [..., D].
+@inlinable public func layerNorm<A: Activation>(_ x: A, weight: A, bias: A, epsilon: Scalar) -> A {
+  .either(
+    { layerNorm(x.tensor, weight: weight.tensor, bias: bias.tensor, epsilon: epsilon).output },
+    { layerNorm(x.variable, weight: weight.variable, bias: bias.variable, epsilon: epsilon) })
 }

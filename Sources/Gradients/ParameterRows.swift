@@ -7,7 +7,6 @@
 //
 // Read before: `Gradients/Parameter.swift`. Read next: `AdamW.swift`.
 
-import Gradients
 import Tensors
 
 /// A parameter, or some rows of it, that training may change.

@@ -8,6 +8,12 @@
 
 import Tensors
 
+extension Primitive {
+  public static let rotary = Primitive("rotary")
+  public static let causalConvolution = Primitive("causalConvolution")
+  public static let embedding = Primitive("embedding")
+}
+
 /// The rotary embedding of each head: x [B, T, H, P] → [B, T, H, P].
 public func rotary(_ x: Variable, _ table: RotaryTable) -> Variable {
   Variable(rotary(x.value, table), by: .rotary, from: (x, { rotary($0, table, backward: true) }))
@@ -29,4 +35,23 @@ public func embedding(_ tokens: Tokens, table: Variable) -> Variable {
   let V = table.shape[0]
   return Variable(
     gatherRows(table.value, tokens), by: .embedding, from: (table, { gatherRowsPullback($0, tokens, V: V) }))
+}
+
+// ## For tensors and variables alike
+
+/// The rotary embedding of each head: x [B, T, H, P] → [B, T, H, P].
+@inlinable public func rotary<A: Activation>(_ x: A, _ table: RotaryTable) -> A {
+  .either({ rotary(x.tensor, table) }, { rotary(x.variable, table) })
+}
+
+/// The causal depthwise convolution over time: x [B, T, C], weight [C, 1, K], bias [C] → [B, T, C].
+@inlinable public func causalConvolution<A: Activation>(_ x: A, weight: A, bias: A) -> A {
+  .either(
+    { causalConvolution(x.tensor, weight: weight.tensor, bias: bias.tensor) },
+    { causalConvolution(x.variable, weight: weight.variable, bias: bias.variable) })
+}
+
+/// The rows of a table, one for each token: table [V, D] → [B, T, D].
+@inlinable public func embedding<A: Activation>(_ tokens: Tokens, table: A) -> A {
+  .either({ gatherRows(table.tensor, tokens) }, { embedding(tokens, table: table.variable) })
 }

@@ -12,6 +12,13 @@
 
 import Tensors
 
+extension Primitive {
+  public static let matmul = Primitive("matmul")
+  public static let linear = Primitive("linear")
+  public static let headScores = Primitive("headScores")
+  public static let headMix = Primitive("headMix")
+}
+
 /// The matrix product over the two innermost axes: [..., m, k], [..., k, n] or [k, n] → [..., m, n].
 public func matmul(_ a: Variable, _ b: Variable) -> Variable {
   let (x, y) = (a.value, b.value)
@@ -53,4 +60,28 @@ public func headMix(_ m: Variable, _ v: Variable) -> Variable {
   return Variable(
     headMix(matrix, rows), by: .headMix,
     from: (m, { headScores($0, rows) }), (v, { headMix(matrix, $0, transposing: true) }))
+}
+
+// ## For tensors and variables alike
+
+/// The matrix product over the two innermost axes: [..., m, k], [..., k, n] or [k, n] → [..., m, n].
+@inlinable public func matmul<A: Activation>(_ a: A, _ b: A) -> A {
+  .either({ matmul(a.tensor, b.tensor) }, { matmul(a.variable, b.variable) })
+}
+
+/// x Wᵀ + bias over the innermost axis: x [..., in], weight [out, in], bias [out] or nil → [..., out].
+@inlinable public func linear<A: Activation>(_ x: A, weight: A, bias: A? = nil) -> A {
+  .either(
+    { linear(x.tensor, weight: weight.tensor, bias: bias?.tensor) },
+    { linear(x.variable, weight: weight.variable, bias: bias?.variable) })
+}
+
+/// For each head, the inner products of all rows: q [B, T, H, P], k [B, S, H, P] → [B, H, T, S].
+@inlinable public func headScores<A: Activation>(_ q: A, _ k: A) -> A {
+  .either({ headScores(q.tensor, k.tensor) }, { headScores(q.variable, k.variable) })
+}
+
+/// For each head, a matrix times the rows: m [B, H, T, S], v [B, S, H, P] → [B, T, H, P].
+@inlinable public func headMix<A: Activation>(_ m: A, _ v: A) -> A {
+  .either({ headMix(m.tensor, v.tensor) }, { headMix(m.variable, v.variable) })
 }

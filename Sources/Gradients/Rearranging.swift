@@ -14,6 +14,16 @@
 
 import Tensors
 
+extension Primitive {
+  public static let sum = Primitive("sum")
+  public static let sumAlong = Primitive("sumAlong")
+  public static let broadcast = Primitive("broadcast")
+  public static let reshape = Primitive("reshape")
+  public static let permute = Primitive("permute")
+  public static let slice = Primitive("slice")
+  public static let concatenate = Primitive("concatenate")
+}
+
 /// The sum of all elements.
 /// - Returns: a variable without axes
 public func sum(_ x: Variable) -> Variable {
@@ -84,4 +94,35 @@ extension Variable {
         }
       })
   }
+}
+
+// ## For tensors and variables alike
+
+extension Activation {
+  /// This activation repeated along the axes where `shape` is larger.
+  @inlinable public func broadcast(to shape: Shape) -> Self {
+    .either({ tensor.broadcast(to: shape) }, { variable.broadcast(to: shape) })
+  }
+
+  /// The same numbers under another shape; one size may be −1, to be computed.
+  @inlinable public func reshaped(to shape: [Int]) -> Self {
+    .either({ tensor.reshaped(to: shape) }, { variable.reshaped(to: shape) })
+  }
+
+  /// The part of an axis that lies in a range.
+  @inlinable public func sliced(_ range: Range<Int>, along axis: Int = 0) -> Self {
+    .either({ tensor.sliced(range, along: axis) }, { variable.sliced(range, along: axis) })
+  }
+
+  /// Activations one after another along an axis; their other sizes must agree.
+  @inlinable public static func concatenated(_ parts: [Self], along axis: Int = 0) -> Self {
+    .either(
+      { Tensor.concatenated(parts.map(\.tensor), along: axis) },
+      { Variable.concatenated(parts.map(\.variable), along: axis) })
+  }
+}
+
+/// The sum along an axis, which disappears.
+@inlinable public func sum<A: Activation>(_ x: A, along axis: Int) -> A {
+  .either({ sum(x.tensor, along: axis) }, { sum(x.variable, along: axis) })
 }

@@ -15,6 +15,11 @@
 
 import Tensors
 
+extension Primitive {
+  public static let ssdMatrix = Primitive("ssdMatrix")
+  public static let ssdSequence = Primitive("ssdSequence")
+}
+
 /// The matrix of each head: log α [B, T, H], b and c [B, T, H, N], d [H] → [B, H, T, T].
 public func ssdMatrix(logDecay: Variable, b: Variable, c: Variable, d: Variable) -> Variable {
   let (log, bValue, cValue, dValue) = (logDecay.value, b.value, c.value, d.value)
@@ -40,5 +45,26 @@ public func ssdSequence(
       let all = ssdSequencePullback(
         cotangent, value: value, input, logDecay: log, b: bValue, c: cValue, d: dValue, Q: Q)
       return [all.x, all.logDecay, all.b, all.c, all.d]
+    })
+}
+
+// ## For tensors and variables alike
+
+/// The matrix of each head: log α [B, T, H], b and c [B, T, H, N], d [H] → [B, H, T, T].
+@inlinable public func ssdMatrix<A: Activation>(logDecay: A, b: A, c: A, d: A) -> A {
+  .either(
+    { ssdMatrix(logDecay: logDecay.tensor, b: b.tensor, c: c.tensor, d: d.tensor) },
+    { ssdMatrix(logDecay: logDecay.variable, b: b.variable, c: c.variable, d: d.variable) })
+}
+
+/// The output by the chunked algorithm: x [B, T, H, P], the rest as in `ssdMatrix` → [B, T, H, P].
+@inlinable public func ssdSequence<A: Activation>(_ x: A, logDecay: A, b: A, c: A, d: A, Q: Int) -> A {
+  .either(
+    {
+      ssdSequence(x.tensor, logDecay: logDecay.tensor, b: b.tensor, c: c.tensor, d: d.tensor, Q: Q).output
+    },
+    {
+      ssdSequence(
+        x.variable, logDecay: logDecay.variable, b: b.variable, c: c.variable, d: d.variable, Q: Q)
     })
 }

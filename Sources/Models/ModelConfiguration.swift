@@ -1,72 +1,77 @@
 // # The sizes of a model
 //
 // Teacher, student and hybrid differ in one thing: which mixer each block has. So one configuration
-// describes them all.
+// describes them all. What a mixer needs to know of itself stands in its own sizes; the model knows
+// what is common to all blocks.
 //
-// Read next: `LanguageModel.swift`, `ConfigurationFiles.swift`.
+// The names of a model's tensors and the words of its config.json are its layout. It is said here
+// and not guessed from the mixers: a student that is attention throughout can have either.
+//
+// Read before: `ModelParts.swift`. Read next: `LanguageModel.swift`, `Files/ModelLayout.swift`.
 
 import Layers
 
 /// The sizes of a language model, and the mixer of each of its blocks.
-public struct ModelConfiguration: Equatable, Sendable {
+public struct ModelConfiguration: Sendable {
   /// The size of the vocabulary.
   public var V: Int
   /// The width of the model.
   public var D: Int
-  /// The number of heads, of attention and of state space mixers alike.
-  public var H: Int
-  /// The hidden width of the MLPs.
-  public var feedForward: Int
-  /// The mixer of each block, from the first to the last.
-  public var mixers: [MixerKind]
   /// The longest text that the model is trained on.
   public var T: Int
-  /// The part of a head of attention that carries its position.
-  public var rotaryFraction: Double
-  /// The base of the rotary angles.
-  public var rotaryBase: Double
-  /// The state size of a head of a state space mixer.
-  public var N: Int
-  /// The width of the convolution.
-  public var K: Int
-  /// The length of a chunk; it changes the cost, not the result.
-  public var Q: Int
-  /// Pairs of B and C of a state space mixer: as many as heads, or fewer that are shared.
-  public var G: Int {
-    get { shared ?? H }
-    set { shared = newValue == H ? nil : newValue }
-  }
-  private var shared: Int?
+  /// What stands around each mixer.
+  public var block: any BlockSizes
+  /// The mixer of each block, from the first to the last.
+  public var mixers: [any MixerSizes]
+  /// Whether the head is the embedding, read the other way, and has no bias.
+  public var hasTiedHead: Bool
+  /// The names of the tensors and the words of the config.json.
+  public var layout: ModelLayout
 
+  /// - Parameter block: nil for Phi's parallel block with an MLP of 4 D
   public init(
-    V: Int, D: Int, H: Int, feedForward: Int? = nil, mixers: [MixerKind], T: Int, rotaryFraction: Double = 0.5,
-    rotaryBase: Double = 10_000, N: Int = 16, K: Int = 4, Q: Int = 64, G: Int? = nil
+    V: Int, D: Int, T: Int, block: (any BlockSizes)? = nil, mixers: [any MixerSizes], hasTiedHead: Bool = false,
+    layout: ModelLayout
   ) {
-    (self.V, self.D, self.H, self.mixers, self.T) = (V, D, H, mixers, T)
-    self.feedForward = feedForward ?? 4 * D
-    (self.rotaryFraction, self.rotaryBase) = (rotaryFraction, rotaryBase)
-    (self.N, self.K, self.Q) = (N, K, Q)
-    self.G = G ?? H
+    (self.V, self.D, self.T, self.mixers) = (V, D, T, mixers)
+    self.block = block ?? ParallelBlockSizes(feedForward: 4 * D)
+    (self.hasTiedHead, self.layout) = (hasTiedHead, layout)
   }
 
   /// The number of blocks.
   public var L: Int { mixers.count }
 
-  /// The sizes of a state space mixer in this model.
-  public var mambaSizes: DiscreteMamba2Sizes { DiscreteMamba2Sizes(D: D, H: H, N: N, K: K, Q: Q, G: G) }
-
-  /// The same model with other mixers.
-  public func with(mixers: [MixerKind]) -> ModelConfiguration {
+  /// A student of this model: another mixer in each block, but for the blocks that keep theirs.
+  ///
+  /// - Parameter kept: layers, from 0; those that the model does not have are passed over
+  public func student(_ mixer: any MixerSizes, keeping kept: Set<Int> = []) -> ModelConfiguration {
     var copy = self
-    copy.mixers = mixers
+    copy.mixers = mixers.enumerated().map { kept.contains($0) ? $1 : mixer }
+    copy.layout = .phiMamba
     return copy
   }
 
-  /// The student: each attention replaced by a state space mixer, but for the blocks that keep theirs.
-  public func student(keepingAttentionIn kept: Set<Int> = []) -> ModelConfiguration {
-    with(mixers: (0..<L).map { kept.contains($0) ? .attention : .mamba })
+  /// The layers whose mixers have other sizes, or are of another kind, than those of a model with as many layers.
+  public func layersUnlike(_ other: ModelConfiguration) -> [Int] {
+    zip(mixers, other.mixers).enumerated().filter { !$0.element.0.isEqual(to: $0.element.1) }.map(\.offset)
   }
 
-  /// Whether all mixers are attention: then checkpoints have the names of Hugging Face's Phi, else those of Phi-Mamba.
-  public var isPhi: Bool { mixers.allSatisfy { $0 == .attention } }
+  /// Why no model has these sizes, in a sentence that goes on "its …"; nil if one can.
+  public var problem: String? {
+    let sizes = [("vocabulary", V), ("width", D), ("hidden width", block.feedForward), ("layers", L), ("length", T)]
+    if let (name, size) = sizes.first(where: { $0.1 < 1 }) {
+      return "its \(name) has a size of \(size), where at least 1 is needed"
+    }
+    if let other = mixers.first(where: { $0.D != D }) {
+      return "its mixers are made for a width of \(other.D), the model has one of \(D)"
+    }
+    return mixers.lazy.compactMap(\.problem).first ?? layout.problem(self)
+  }
+}
+
+extension ModelConfiguration: Equatable {
+  public static func == (a: ModelConfiguration, b: ModelConfiguration) -> Bool {
+    (a.V, a.D, a.T, a.hasTiedHead, a.layout) == (b.V, b.D, b.T, b.hasTiedHead, b.layout)
+      && a.block.isEqual(to: b.block) && a.L == b.L && a.layersUnlike(b).isEmpty
+  }
 }

@@ -7,64 +7,73 @@
 // The last state is u[L] BEFORE the final norm. Libraries often return it after the norm, and a
 // stage 2 that takes it from there aligns its last block with the wrong thing.
 //
-// Read before: `LanguageModel.swift`. Read next: `Distillation/MatrixOrientation.swift`.
+// Read before: `FrozenModel.swift`. Read next: `Distillation/MatrixOrientation.swift`.
 
 import Gradients
 import Layers
 import Tensors
 
-/// What a block did with one batch.
+/// What a block did with one batch: of a frozen model tensors, of another variables.
 ///
 /// Each part is computed when it is first asked for, and kept: nobody pays for the output of the last block who only
 /// wants its matrix. The parameters are those of that moment.
-public final class BlockTrace {
+public final class BlockTrace<A: Activation> {
   /// u[l], the state that entered the block, [B, T, D].
-  public let input: Variable
-  /// LN u[l], what mixer and MLP read, [B, T, D].
-  public let mixerInput: Variable
-  private let block: Block
+  public let input: A
+  /// What the mixer reads, LN u[l] in a block that begins with a norm, [B, T, D].
+  public let mixerInput: A
+  private let block: any Block
   private let keepsMatrix: Bool
-  private var mixed: (output: Variable, matrix: Variable?)?
+  private var mixed: (output: A, matrix: A?)?
   private lazy var matrixAlone = block.mixer.matrix(mixerInput)
 
-  fileprivate init(_ block: Block, _ x: Variable, keepingMatrix: Bool) {
-    (self.block, input, mixerInput, keepsMatrix) = (block, x, block.inputNorm(x), keepingMatrix)
+  fileprivate init(_ block: any Block, _ x: A, keepingMatrix: Bool) {
+    (self.block, input, mixerInput, keepsMatrix) = (block, x, block.mixerInput(x), keepingMatrix)
   }
 
   /// The matrix of each head, [B, H, T, T]; nil if it was not asked for.
-  public var matrix: Variable? {
+  public var matrix: A? {
     if !keepsMatrix { return nil }
     return mixed?.matrix ?? matrixAlone
   }
 
   /// The mixer's output after its output projection, [B, T, D].
-  public var mixerOutput: Variable {
+  public var mixerOutput: A {
     if let mixed { return mixed.output }
-    let now = keepsMatrix ? block.mixer.outputAndMatrix(mixerInput) : (output: block.mixer(mixerInput), matrix: nil)
+    let now: (output: A, matrix: A?) =
+      keepsMatrix ? block.mixer.outputAndMatrix(mixerInput) : (block.mixer(mixerInput), nil)
     mixed = now
     return now.output
   }
 
   /// u[l + 1], the state that left the block, before any final norm, [B, T, D].
-  public private(set) lazy var output = input + mixerOutput + block.mlp(mixerInput)
+  public private(set) lazy var output = block.output(input, mixerInput: mixerInput) { mixerOutput }
 }
 
 extension Block {
   /// A pass that keeps what happens on the way.
-  public func trace(_ x: Variable, keepingMatrix: Bool = true) -> BlockTrace {
+  public func trace<A: Activation>(_ x: A, keepingMatrix: Bool = true) -> BlockTrace<A> {
     BlockTrace(self, x, keepingMatrix: keepingMatrix)
   }
 }
 
 extension LanguageModel {
   /// A pass through all blocks that keeps what happens in each: B rows of T tokens → a trace for each block.
-  public func trace(_ tokens: Tokens, keepingMatrices: Bool = true) -> [BlockTrace] {
+  public func trace(_ tokens: Tokens, keepingMatrices: Bool = true) -> [BlockTrace<Variable>] {
+    traces(tokens, keepingMatrices: keepingMatrices)
+  }
+
+  fileprivate func traces<A: Activation>(_ tokens: Tokens, keepingMatrices: Bool) -> [BlockTrace<A>] {
     blocks.reduce(into: []) { traces, block in
       let u = traces.last?.output ?? embedding(tokens)
       traces.append(block.trace(u, keepingMatrix: keepingMatrices))
     }
   }
+}
 
-  /// The logits from the state that left the last block: [B, T, D] → [B, T, V].
-  public func logits(fromLastState u: Variable) -> Variable { head(finalNorm(u)) }
+extension FrozenModel {
+  /// A pass through all blocks that keeps what happens in each: B rows of T tokens → a trace for each block.
+  public func trace(_ tokens: Tokens, keepingMatrices: Bool = true) -> [BlockTrace<Tensor>] {
+    model.traces(tokens, keepingMatrices: keepingMatrices)
+  }
 }

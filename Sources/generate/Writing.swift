@@ -10,13 +10,13 @@
 
 import Checkpoints
 import Corpora
+import Experiments
 import Foundation
 import Models
 import Notebook
-import Recipes
 import Tensors
 
-/// Prompts are read in pieces of this many tokens, which bounds the memory needed (`LanguageModel.read`).
+/// Prompts are read in pieces of this many tokens, which bounds the memory needed (`FrozenModel.read`).
 private let pieceLength = 1024
 
 /// The key for incomplete characters, kept beside the state: the bytes of each text, in hexadecimal.

@@ -10,10 +10,10 @@
 // from a text while reading it, and time and memory against length. A run takes a quarter of a
 // minute.
 
+import Book
 import Foundation
 import Notebook
 import Plots
-import Recipes
 import Tensors
 
 let chapter = Chapter(

@@ -9,12 +9,12 @@
 // takes seconds. The code of this chapter computes in Double, the library in Scalar, the number
 // type of the build (Float under make).
 
+import Book
 import Foundation
 import Gradients
 import Layers
 import Notebook
 import Plots
-import Recipes
 import Tensors
 
 let chapter = Chapter(

@@ -8,10 +8,11 @@
 // computed, multiplications counted and times measured, and a chunk length that the count gets
 // wrong. A run takes a minute.
 
+import Book
+import Experiments
 import Foundation
 import Notebook
 import Plots
-import Recipes
 import Tensors
 
 let chapter = Chapter(

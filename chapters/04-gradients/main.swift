@@ -12,10 +12,10 @@
 import Foundation
 import GradientChecking
 import Gradients
+import Layers
 import Models
 import Notebook
 import Plots
-import Recipes
 import Tensors
 
 let chapter = Chapter(
@@ -350,8 +350,9 @@ chapter.plot(
 // next chapters explain.
 
 chapter.section("7. What it costs, and a whole model")
+let mixers: [any MixerSizes] = [CausalAttentionSizes(D: 12, H: 3), DiscreteMamba2Sizes(D: 12, H: 3, N: 5)]
 let model = LanguageModel(
-  ModelConfiguration(V: 11, D: 12, H: 3, mixers: [.attention, .mamba], T: 13, N: 5), using: &random)
+  ModelConfiguration(V: 11, D: 12, T: 13, mixers: mixers, layout: .phiMamba), using: &random)
 func randomTokens() -> Tokens { Tokens((0..<26).map { _ in Int.random(in: 0..<11, using: &random) }, B: 2, T: 13) }
 let (text, next) = (randomTokens(), randomTokens())
 func modelLoss() -> Variable { mean(crossEntropy(model(text), targets: next)) }

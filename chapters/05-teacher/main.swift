@@ -9,15 +9,17 @@
 // pictures. The default run takes about three minutes on two cores, `--quick` some seconds with a
 // much smaller model.
 
+import Book
 import Corpora
 import Distillation
+import Experiments
 import Foundation
 import Gradients
 import Layers
 import Models
 import Notebook
 import Plots
-import Recipes
+import Statistics
 import Tensors
 import Training
 
@@ -35,7 +37,7 @@ chapter.section("1. The text")
 let store = chapter.openModelStore()
 let (recipe, corpus) = (store.recipe, store.corpus)
 let (B, T, V) = (recipe.B, recipe.T, corpus.tokenizer.vocabularySize)
-let heldOut = exitOnError { try store.heldOut.reported }
+let heldOut = store.heldOut.reported
 
 show("tokens to learn from", corpus.training.count)
 show("tokens held out", corpus.heldOut.count)
@@ -92,13 +94,11 @@ check("the gradient points uphill", abs(actual / expected - 1), within: 0.05)
 // ## The whole run
 //
 // Now the same, thousands of times, with AdamW instead of the plain step and a learning rate that
-// warms up, stays and decays. The loop is in `Sources/Recipes/ModelStore+Training.swift`; it is the
-// loop of this comment and nothing else:
+// warms up, stays and decays. What is trained, and the loss of a batch, is a stage
+// (`Sources/Distillation/TokenPrediction.swift`); the loop around it is in `Stage.swift` beside it,
+// and all training of this book goes through it:
 //
-//     for _ in run {
-//       let batch = corpus.randomBatch(B: recipe.B, T: recipe.T, using: &run.random)
-//       try run.descend(mean(crossEntropy(model(batch.inputs), targets: batch.targets)))
-//     }
+//     for _ in run { try run.step(stage, on: draw(&run.random)) }
 //
 // A run keeps its state every so often. Stop this chapter with Ctrl-C and start it again: it goes
 // on where it was, and ends with the same weights to the last bit.
@@ -107,8 +107,7 @@ chapter.section("3. The whole run")
 show("steps", recipe.teacherSteps)
 show("tokens per update", recipe.tokensPerUpdate)
 let teacher = exitOnError { try store.teacher() }
-let model = teacher.model
-model.setFrozen(true)
+let model = teacher.frozen
 let heldOutLoss = crossEntropy(of: model, on: heldOut)
 
 func mean(_ values: some Collection<Double>) -> Double { values.reduce(0, +) / Double(values.count) }
@@ -186,7 +185,7 @@ let traces = model.trace(window)
 let (H, L) = (recipe.H, recipe.L)
 var panels: [Panel] = []
 for layer in 0..<L {
-  let matrices = traces[layer].matrix!.value.expecting(1, H, T, T, as: "the matrices of layer \(layer)")
+  let matrices = traces[layer].matrix!.expecting(1, H, T, T, as: "the matrices of layer \(layer)")
   for h in 0..<H {
     panels.append(
       .heatMap(
@@ -202,7 +201,7 @@ chapter.plot(Figure("The teacher's attention on one held-out window", panels: pa
 
 let reach = (0..<L).map { layer in
   (0..<H).map { h -> String in
-    let matrix = rows(of: head(h, of: traces[layer].matrix!.value))
+    let matrix = rows(of: head(h, of: traces[layer].matrix!))
     let distances = ((T / 2)..<T).map { t in (0...t).reduce(0) { $0 + matrix[t][$1] * Double(t - $1) } }
     return number(mean(distances), decimals: 1)
   }
@@ -211,7 +210,7 @@ table(
   ["mean distance, tokens"] + (0..<H).map { "head \($0)" },
   rows: (0..<L).map { ["layer \($0)"] + reach[$0] })
 
-let rowSums = traces.map { Double(largestMagnitude(sum($0.matrix!.value, along: -1) + -Tensor.ones([1, H, T]))) }
+let rowSums = traces.map { Double(largestMagnitude(sum($0.matrix!, along: -1) + -Tensor.ones([1, H, T]))) }
 check("the rows of every matrix sum to 1", rowSums.max()!, within: 1e-5)
 
 // ## Breaking it on purpose: a peek at the future
@@ -227,15 +226,15 @@ ids[T - 1] = (ids[T - 1] + 1) % V
 let changed = Tokens(ids)
 
 func early(_ x: Tensor) -> Tensor { x.sliced(0..<(T - 1), along: 1) }
-let leak = largestMagnitude(early(model(window).value) - early(model(changed).value))
+let leak = largestMagnitude(early(model(window)) - early(model(changed)))
 check("with its masks, the model's past does not see the change", Double(leak), within: 0.0)
 
-let attention = model.blocks[0].mixer as! CausalAttention
+let attention = model.blocks[0].mixer.projections!
 func unmasked(_ tokens: Tokens) -> Tensor {
   let u = model.trace(tokens, keepingMatrices: false)[0].mixerInput
-  func heads(_ x: Variable) -> Variable { x.reshaped(to: [1, T, H, recipe.D / H]) }
+  func heads(_ x: Tensor) -> Tensor { x.reshaped(to: [1, T, H, recipe.D / H]) }
   let scores = headScores(heads(attention.queries(u)), heads(attention.keys(u)))
-  return headMix(softmax(scores), heads(attention.values(u))).value
+  return headMix(softmax(scores), heads(attention.values(u)))
 }
 let caught = largestMagnitude(early(unmasked(window)) - early(unmasked(changed)))
 check("without a mask, the test catches the leak", Double(caught), greaterThan: 1e-6, digits: 2)
@@ -248,7 +247,7 @@ check("without a mask, the test catches the leak", Double(caught), greaterThan: 
 // names of Hugging Face's Phi, with a config.json beside them.
 //
 // Exercises. 1: Run with `--seed 1` and compare the heads: which patterns come back, in which
-// layers? 2: Double `teacherSteps` in `Sources/Recipes/Recipe.swift`. Does the held-out loss still
+// layers? 2: Double `teacherSteps` in `Sources/Experiments/Recipe.swift`. Does the held-out loss still
 // fall, and does the training loss run away from it? 3: Bring a text of your own with `--corpus`,
 // and see where its two landmarks lie.
 //

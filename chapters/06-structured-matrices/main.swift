@@ -11,12 +11,14 @@
 // for Toeplitz may cost, and a surprise about low rank and SSD. The run takes a few minutes once
 // the teacher exists.
 
-import Distillation
+import Book
+import Corpora
+import Experiments
 import Foundation
 import Models
 import Notebook
 import Plots
-import Recipes
+import Statistics
 import Structures
 import Tensors
 
@@ -26,8 +28,8 @@ let chapter = Chapter(
 
 let store = chapter.openModelStore()
 let (H, L, T) = (store.recipe.H, store.recipe.L, store.recipe.T)
-let teacher = exitOnError { try store.frozenTeacher() }
-let heldOut = exitOnError { try store.heldOut.reported }
+let teacher = exitOnError { try store.teacher().frozen }
+let heldOut = store.heldOut.reported
 let windows = 4
 let orders = chapter.isQuick ? [2, 4, 8, 16] : [2, 4, 8, 16, 32]
 let shown = 8
@@ -46,7 +48,7 @@ chapter.section("1. The matrices")
 let targets = Tensor.concatenated(
   (0..<windows).flatMap { w in
     teacher.trace(heldOut[w * heldOut.count / windows].inputs).flatMap { trace in
-      (0..<H).map { head($0, of: trace.matrix!.value).reshaped(to: [1, T, T] as Shape) }
+      (0..<H).map { head($0, of: trace.matrix!).reshaped(to: [1, T, T] as Shape) }
     }
   })
 let count = targets.shape[0]

@@ -8,14 +8,17 @@
 // You will see the mapping table, the parts of the new mixer, its matrix beside the teacher's, and
 // what the student is worth before any distillation. It takes seconds once the teacher is there.
 
+import Book
+import Corpora
 import Distillation
+import Experiments
 import Foundation
 import Gradients
 import Layers
 import Models
 import Notebook
 import Plots
-import Recipes
+import Statistics
 import Tensors
 import Training
 
@@ -26,10 +29,9 @@ let chapter = Chapter(
 let store = chapter.openModelStore()
 let recipe = store.recipe
 let (D, H, T) = (recipe.D, recipe.H, recipe.T)
-let teacher = exitOnError { try store.frozenTeacher() }
+let teacher = exitOnError { try store.teacher().frozen }
 let student = store.newStudent()
-student.setFrozen(true)
-let heldOut = exitOnError { try store.heldOut.reported }
+let heldOut = store.heldOut.reported
 
 // ## Two blocks
 //
@@ -41,15 +43,15 @@ let heldOut = exitOnError { try store.heldOut.reported }
 chapter.section("1. Two blocks")
 func count(_ parameters: [Parameter]) -> Int { parameters.reduce(0) { $0 + $1.value.count } }
 func part(_ name: String, _ of: (LanguageModel) -> [Parameter]) -> [String] {
-  [name, "\(count(of(teacher)))", "\(count(of(student)))"]
+  [name, "\(count(of(teacher.model)))", "\(count(of(student)))"]
 }
 table(
   ["part", "teacher", "student"],
   rows: [
     part("embedding") { $0.embedding.parameters },
     part("mixer, each block") { $0.blocks[0].mixer.parameters },
-    part("MLP, each block") { $0.blocks[0].mlp.parameters },
-    part("norm, each block") { $0.blocks[0].inputNorm.parameters },
+    part("MLP, each block") { $0.blocks[0].parameters(of: .feedForward) },
+    part("norm, each block") { $0.blocks[0].parameters(of: .norm) },
     part("final norm and head") { $0.finalNorm.parameters + $0.head.parameters },
     part("all") { $0.parameters },
   ])
@@ -94,7 +96,7 @@ check("the mixers did not change", unchanged, "\(mixerNames.count) tensors")
 // short.
 
 chapter.section("3. Inside the mixer")
-let mamba = student.blocks[0].mixer as! DiscreteMamba2
+guard let mamba = student.blocks[0].mixer as? DiscreteMamba2 else { fatalError("the student has another mixer") }
 let roles: [(MambaPart, String)] = [
   (.x, "what is written into the state"), (.b, "where it is written"), (.c, "what is asked of the state"),
   (.z, "the gate on the output"), (.a, "how fast the state fades"),
@@ -116,16 +118,16 @@ chapter.section("4. Where it begins")
 let u = teacher.trace(heldOut[0].inputs)[0].mixerInput
 let B = heldOut[0].inputs.B
 u.expecting(B, T, D, as: "what the first mixer reads")
-func projected(_ part: MambaPart) -> Variable {
-  linear(u, weight: mamba.inProjection.variable.sliced(part.rows(mamba.sizes)))
+func projected(_ part: MambaPart) -> Tensor {
+  linear(u, weight: mamba.inProjection.value.sliced(part.rows(mamba.sizes)))
 }
-let gate = silu(projected(.z) + mamba.zBias.variable).value
+let gate = silu(projected(.z) + mamba.zBias.value)
 check("the gate is open everywhere", Double(largestMagnitude(gate - Tensor.ones(gate.shape))), within: 1e-6)
 check("D is 1 in every head", mamba.skip.value == Tensor.ones([H]))
 let convolved = causalConvolution(
-  projected(.x), weight: mamba.convolutionWeight.variable.sliced(0..<D),
-  bias: mamba.convolutionBias.variable.sliced(0..<D))
-check("the convolution is the identity", Double(largestMagnitude(convolved.value - projected(.x).value)), within: 0.0)
+  projected(.x), weight: mamba.convolutionWeight.value.sliced(0..<D),
+  bias: mamba.convolutionBias.value.sliced(0..<D))
+check("the convolution is the identity", Double(largestMagnitude(convolved - projected(.x))), within: 0.0)
 
 // ## Three forms of it
 //
@@ -138,7 +140,7 @@ let forms: [(String, MambaForm)] = [
   ("recurrent", .recurrent), ("materialised", .materialised), ("chunks of \(recipe.Q)", .chunked(Q: recipe.Q)),
   ("chunks of 7", .chunked(Q: 7)),
 ]
-let outputs = forms.map { (name: $0.0, value: mamba.output(u, form: $0.1).value) }
+let outputs = forms.map { (name: $0.0, value: mamba.output(u, form: $0.1)) }
 let largest = largestMagnitude(outputs[0].value)
 for form in outputs.dropFirst() {
   let gap = largestMagnitude(form.value - outputs[0].value) / largest
@@ -153,7 +155,7 @@ for form in outputs.dropFirst() {
 // picture toward the left.
 
 chapter.section("6. Its matrix beside the teacher's")
-let (target, beginning) = (teacher.blocks[0].mixer.matrix(u).value, mamba.matrix(u).value)
+let (target, beginning) = (teacher.blocks[0].mixer.matrix(u), mamba.matrix(u))
 let distances = distance(beginning, target, over: 2)
 show("Frobenius distance in layer 0, mean over heads", Double(mean(distances).scalar))
 show("for comparison, the norm of D·I with D = 1: √T", Double(T).squareRoot())
@@ -178,13 +180,11 @@ let random = store.newStudent()
 let silent = store.newStudent()
 transferWeights(from: teacher, to: silent)
 for block in silent.blocks {
-  let output = (block.mixer as! DiscreteMamba2).output.weight
-  output.value = .zeros(output.value.shape)
+  if let output = (block.mixer as? DiscreteMamba2)?.output.weight { output.value = .zeros(output.value.shape) }
 }
-for model in [random, silent] { model.setFrozen(true) }
 let worth = [
-  ("all random", random), ("teacher's weights, random mixers", student), ("teacher's weights, silent mixers", silent),
-  ("the teacher", teacher),
+  ("all random", random.frozen), ("teacher's weights, random mixers", student.frozen),
+  ("teacher's weights, silent mixers", silent.frozen), ("the teacher", teacher),
 ].map { (name: $0.0, loss: crossEntropy(of: $0.1, on: heldOut)) }
 table(
   ["student", "held-out \(store.unit)", "standard error"],
@@ -204,9 +204,9 @@ func gradientNorms(gateBias: Scalar) -> [MambaPart: Double] {
   let fresh = store.newStudent()
   let stage = HiddenStateAlignment(from: teacher, to: fresh)
   exitOnError { try stage.begin() }
-  let mixer = fresh.blocks[0].mixer as! DiscreteMamba2
+  guard let mixer = fresh.blocks[0].mixer as? DiscreteMamba2 else { return [:] }
   mixer.zBias.value = Tensor(repeating: gateBias, shape: [D])
-  let slope = gradients(of: stage.loss(heldOut[0].inputs).total, withRespectTo: [mixer.inProjection])[0]
+  let slope = gradients(of: stage.loss(heldOut[0]).total, withRespectTo: [mixer.inProjection])[0]
   return Dictionary(
     uniqueKeysWithValues: MambaPart.allCases.map { ($0, gradientNorm([slope.sliced($0.rows(mixer.sizes))])) })
 }

@@ -10,14 +10,17 @@
 // teacher is there.
 
 import ArgumentParser
+import Book
+import Corpora
 import Distillation
+import Experiments
 import Foundation
 import Gradients
 import Layers
 import Models
 import Notebook
 import Plots
-import Recipes
+import Statistics
 import Tensors
 import Training
 
@@ -37,8 +40,8 @@ let layer = chapter.options.layer
 if !(0..<L).contains(layer) {
   stop(because: CommandError("--layer \(layer): the model has the layers 0 to \(L - 1)"))
 }
-let teacher = exitOnError { try store.frozenTeacher() }
-let heldOut = exitOnError { try store.heldOut.reported }
+let teacher = exitOnError { try store.teacher().frozen }
+let heldOut = store.heldOut.reported
 
 // ## Two matrices and their distance
 //
@@ -52,7 +55,7 @@ let stage = MatrixOrientation(from: teacher, to: student)
 exitOnError { try stage.begin() }
 
 let batch = heldOut[0]
-let loss = stage.loss(batch.inputs)
+let loss = stage.loss(batch)
 table(
   ["layer", "distance before, mean over heads"],
   rows: loss.parts.map { [$0.0, number($0.1, decimals: 3)] })
@@ -67,9 +70,9 @@ show("for comparison, the norm of D·I with D = 1: √T", Double(T).squareRoot()
 // and not from the freezing, and measure part by part.
 
 chapter.section("2. What the loss can reach")
-let mixer = student.blocks[0].mixer as! DiscreteMamba2
+guard let mixer = student.blocks[0].mixer as? DiscreteMamba2 else { fatalError("the student has another mixer") }
 for parameter in mixer.parameters { parameter.isFrozen = false }
-let all = gradients(of: stage.loss(batch.inputs).total, withRespectTo: mixer.parameters)
+let all = gradients(of: stage.loss(batch).total, withRespectTo: mixer.parameters)
 let slopes = Dictionary(uniqueKeysWithValues: zip(mixer.parameters.map(\.name), all))
 
 var reached: [(name: String, norm: Double, expected: Bool)] = []
@@ -95,7 +98,7 @@ table(
 check(
   "the gradient reaches B, C, a, their convolution and D, and nothing else",
   reached.allSatisfy { ($0.norm > 0) == $0.expected }, "\(reached.count) parts")
-check("the teacher gets none", !teacher.parameters.contains { TapeSummary(of: loss.total).reaches($0) })
+check("the teacher gets none", !teacher.model.parameters.contains { TapeSummary(of: loss.total).reaches($0) })
 
 // ## The run
 //
@@ -108,7 +111,7 @@ chapter.section("3. The run")
 show("steps", recipe.orientationSteps)
 show("tokens per update", recipe.tokensPerUpdate)
 show("peak learning rate", recipe.orientationRate, digits: 2)
-let oriented = exitOnError { try store.orientedStudent() }
+let oriented = exitOnError { try store.student(.all, after: 1) }
 let history = oriented.history
 
 chapter.record(history)
@@ -132,10 +135,8 @@ chapter.plot(
 
 chapter.section("4. Before and after, on held-out text")
 let beginner = store.newStudent()
-beginner.setFrozen(true)
-oriented.model.setFrozen(true)
-let before = layerDistances(of: beginner, from: teacher, on: heldOut)
-let after = layerDistances(of: oriented.model, from: teacher, on: heldOut)
+let before = layerDistances(of: beginner.frozen, from: teacher, on: heldOut)
+let after = layerDistances(of: oriented.frozen, from: teacher, on: heldOut)
 table(
   ["layer", "before", "after", "norm of the teacher's matrix"],
   rows: (0..<L).map { l in
@@ -158,8 +159,8 @@ chapter.section("5. Every head of layer \(layer)")
 let traces = teacher.trace(batch.inputs)
 let input = traces[layer].mixerInput
 let (target, first, last) = (
-  traces[layer].matrix!.value, beginner.blocks[layer].mixer.matrix(input).value,
-  oriented.model.blocks[layer].mixer.matrix(input).value
+  traces[layer].matrix!, beginner.blocks[layer].mixer.matrix(input),
+  oriented.model.blocks[layer].mixer.matrix(input)
 )
 target.expecting(batch.inputs.B, H, T, T, as: "the teacher's matrices")
 let columns: [(String, Tensor)] = [
@@ -215,7 +216,7 @@ chapter.section("6. What it is not")
 transferWeights(from: teacher, to: beginner)
 transferWeights(from: teacher, to: oriented.model)
 let (worthBefore, worthAfter) = (
-  crossEntropy(of: beginner, on: heldOut), crossEntropy(of: oriented.model, on: heldOut)
+  crossEntropy(of: beginner.frozen, on: heldOut), crossEntropy(of: oriented.frozen, on: heldOut)
 )
 show("held-out loss with first mixers", worthBefore.mean, unit: store.unit)
 show("held-out loss with oriented mixers", worthAfter.mean, unit: store.unit)
@@ -234,13 +235,13 @@ func changeOfX(listingWholeMatrix whole: Bool) -> Double {
   let fresh = store.newStudent()
   let stage = MatrixOrientation(from: teacher, to: fresh)
   exitOnError { try stage.begin() }
-  let mixer = fresh.blocks[0].mixer as! DiscreteMamba2
+  guard let mixer = fresh.blocks[0].mixer as? DiscreteMamba2 else { return .nan }
   var optimiser = AdamW(
     whole ? [ParameterRows(mixer.inProjection)] : stage.trained.filter { $0.parameter === mixer.inProjection })
   let x = MambaPart.x.rows(mixer.sizes)
   let start = mixer.inProjection.value.sliced(x)
   for _ in 0..<10 {
-    let slope = gradients(of: stage.loss(batch.inputs).total, withRespectTo: [mixer.inProjection])
+    let slope = gradients(of: stage.loss(batch).total, withRespectTo: [mixer.inProjection])
     optimiser.step(slope, learningRate: recipe.orientationRate, norm: gradientNorm(slope))
   }
   return gradientNorm([mixer.inProjection.value.sliced(x) - start]) / gradientNorm([start])

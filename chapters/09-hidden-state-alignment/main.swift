@@ -10,13 +10,18 @@
 // their loss curves, layer by layer, and the distances they reach on held-out text. The run takes
 // half a minute once the teacher is there.
 
+import Book
+import Corpora
 import Distillation
+import Experiments
 import Gradients
+import Layers
 import Models
 import Notebook
 import Plots
-import Recipes
+import Statistics
 import Tensors
+import Training
 
 let chapter = Chapter(
   "09-hidden-state-alignment", question: "Can each mixer put out what attention puts out, and does stage 1 help?",
@@ -25,8 +30,8 @@ let chapter = Chapter(
 let store = chapter.openModelStore()
 let recipe = store.recipe
 let (L, T, D) = (recipe.L, recipe.T, recipe.D)
-let teacher = exitOnError { try store.frozenTeacher() }
-let heldOut = exitOnError { try store.heldOut.reported }
+let teacher = exitOnError { try store.teacher().frozen }
+let heldOut = store.heldOut.reported
 let batch = heldOut[0]
 let B = batch.inputs.B
 
@@ -41,12 +46,12 @@ chapter.section("1. The loss of one batch")
 let student = store.newStudent()
 let stage = HiddenStateAlignment(from: teacher, to: student)
 exitOnError { try stage.begin() }
-let loss = stage.loss(batch.inputs)
+let loss = stage.loss(batch)
 let traces = teacher.trace(batch.inputs, keepingMatrices: false)
 table(
   ["layer", "distance before", "norm of the teacher's output"],
   rows: (0..<L).map { l in
-    let output = traces[l].mixerOutput.value.expecting(B, T, D, as: "the output of layer \(l)")
+    let output = traces[l].mixerOutput.expecting(B, T, D, as: "the output of layer \(l)")
     let length = Double(mean(distance(output, .zeros(output.shape), over: 1)).scalar)
     return ["\(l)", number(loss.parts[l].1, decimals: 3), number(length, decimals: 3)]
   })
@@ -57,7 +62,7 @@ table(
 let reached = student.parameters.filter { TapeSummary(of: loss.total).reaches($0) }.map(\.name)
 let mixers = student.blocks.flatMap(\.mixer.parameters).map(\.name)
 check("the gradient reaches the mixers and nothing else", Set(reached) == Set(mixers), "\(reached.count) parameters")
-check("the teacher gets none", !teacher.parameters.contains { TapeSummary(of: loss.total).reaches($0) })
+check("the teacher gets none", !teacher.model.parameters.contains { TapeSummary(of: loss.total).reaches($0) })
 
 // ## Mixer or block?
 //
@@ -68,9 +73,8 @@ check("the teacher gets none", !teacher.parameters.contains { TapeSummary(of: lo
 chapter.section("2. Mixer or block?")
 let dressed = store.newStudent()
 transferWeights(from: teacher, to: dressed)
-dressed.setFrozen(true)
-let ofMixers = HiddenStateAlignment(from: teacher, to: dressed).loss(batch.inputs).total.value.scalar
-let ofBlocks = HiddenStateAlignment(from: teacher, to: dressed, comparing: .blockOutput).loss(batch.inputs)
+let ofMixers = HiddenStateAlignment(from: teacher, to: dressed).loss(batch).total.value.scalar
+let ofBlocks = HiddenStateAlignment(from: teacher, to: dressed, comparing: .blockOutput).loss(batch)
 show("comparing mixers", Double(ofMixers), unit: "L2, summed over layers")
 show("comparing blocks", Double(ofBlocks.total.value.scalar), unit: "L2, summed over layers")
 check("the same, relative", Double((ofMixers - ofBlocks.total.value.scalar) / ofMixers), within: 1e-4)
@@ -81,9 +85,9 @@ check("the same, relative", Double((ofMixers - ofBlocks.total.value.scalar) / of
 // takes stage 2 for as long as both together.
 
 chapter.section("3. Two students, one budget")
-let oriented = exitOnError { try store.orientedStudent() }
-let both = exitOnError { try store.alignedStudent(afterOrientation: true) }
-let alone = exitOnError { try store.alignedStudent(afterOrientation: false) }
+let oriented = exitOnError { try store.student(.all, after: 1) }
+let both = exitOnError { try store.student(.all, after: 2) }
+let alone = exitOnError { try store.student(.twoThree, after: 1) }
 table(
   ["student", "steps in stage 1", "steps in stage 2", "tokens in all"],
   rows: [
@@ -123,8 +127,7 @@ let beginner = store.newStudent()
 let students = [
   ("before", beginner), ("after 1", oriented.model), ("after 1-2", both.model), ("after 2 alone", alone.model),
 ]
-for (_, model) in students { model.setFrozen(true) }
-let distances = students.map { (name: $0.0, layers: layerDistances(of: $0.1, from: teacher, on: heldOut)) }
+let distances = students.map { (name: $0.0, layers: layerDistances(of: $0.1.frozen, from: teacher, on: heldOut)) }
 show("distance of the mixers' outputs, L2, mean over tokens", "")
 table(
   ["student"] + (0..<L).map { "layer \($0)" },
@@ -168,7 +171,7 @@ report(
 
 chapter.section("5. What they are worth")
 for (_, model) in students { transferWeights(from: teacher, to: model) }
-let worth = students.map { (name: $0.0, evaluation: evaluate($0.1, against: teacher, on: heldOut)) }
+let worth = students.map { (name: $0.0, evaluation: evaluate($0.1.frozen, against: teacher, on: heldOut)) }
 table(
   ["student", "held-out CE / nats", "KL / nats", "agreement"],
   rows: worth.map { entry in
@@ -192,8 +195,8 @@ report(
 chapter.section("6. Breaking it on purpose: the state after the final norm")
 let last = traces[L - 1]
 let ownOutput = teacher.blocks[L - 1](last.input)
-let right = mean(distance(ownOutput, last.output, over: 1)).value.scalar
-let wrong = mean(distance(ownOutput, teacher.finalNorm(last.output), over: 1)).value.scalar
+let right = mean(distance(ownOutput, last.output, over: 1)).scalar
+let wrong = mean(distance(ownOutput, teacher.model.finalNorm(last.output), over: 1)).scalar
 check("against the state before the norm", Double(right), within: 1e-5)
 check("against the state after it, the check sees a distance", Double(wrong), greaterThan: 1.0)
 

@@ -12,14 +12,16 @@
 // and is how the last rates of the default run were chosen.
 
 import ArgumentParser
+import Book
 import Corpora
 import Distillation
+import Experiments
 import Foundation
 import Gradients
 import Models
 import Notebook
 import Plots
-import Recipes
+import Statistics
 import Tensors
 import Training
 
@@ -41,8 +43,8 @@ let chapter = Chapter(
 
 let store = chapter.openModelStore()
 let recipe = store.recipe
-let teacher = exitOnError { try store.frozenTeacher() }
-let (heldOut, choosing) = exitOnError { try store.heldOut }
+let teacher = exitOnError { try store.teacher().frozen }
+let heldOut = store.heldOut.reported
 
 // ## The loss, and what it cannot change
 //
@@ -55,8 +57,8 @@ let newcomer = store.newStudent()
 let stage = KnowledgeDistillation(from: teacher, to: newcomer)
 exitOnError { try stage.begin() }
 let batch = heldOut[0]
-let loss = stage.loss(batch.inputs).total
-let teacherLogits = teacher(batch.inputs).value
+let loss = stage.loss(batch).total
+let teacherLogits = teacher(batch.inputs)
 let p = softmax(teacherLogits)
 let entropy = Double(mean(crossEntropy(teacherLogits, distributions: p).losses).scalar)
 show("cross-entropy of a new student against the teacher", Double(loss.value.scalar), unit: "nats")
@@ -84,12 +86,14 @@ check("cross-entropy and KL have one gradient, relative", gap, within: 1e-3)
 chapter.section("2. The arms")
 table(
   ["arm", "stage 1", "stage 2", "last stage", "tokens", "last rate"],
-  rows: Arm.allCases.map { arm in
-    let orientation = arm == .allStages ? recipe.orientationSteps : 0
-    let before = arm.stepsBefore(recipe)
+  rows: Way.ofMainJob.map { way in
+    let arm = recipe.arm(way)
+    func steps(_ kinds: StageKind...) -> String {
+      "\(arm.stages.filter { kinds.contains($0.kind) }.reduce(0) { $0 + $1.steps })"
+    }
     return [
-      arm.rawValue, "\(orientation)", "\(before - orientation)", "\(recipe.studentSteps - before)",
-      "\(recipe.studentSteps * recipe.tokensPerUpdate)", number(arm.rate, digits: 2),
+      way.rawValue, steps(.orientation), steps(.alignment), steps(.distillation, .tokens),
+      "\(arm.steps * recipe.tokensPerUpdate)", number(arm.stages.last!.rate, digits: 2),
     ]
   })
 
@@ -100,26 +104,25 @@ table(
 
 chapter.section("3. The runs")
 let results = exitOnError {
-  try Arm.allCases.map { arm in
-    let made = try store.student(of: arm)
-    made.model.setFrozen(true)
-    return (arm: arm, made: made, evaluation: evaluate(made.model, against: teacher, on: heldOut))
+  try Way.ofMainJob.map { way in
+    let made = try store.student(way)
+    return (way: way, made: made, evaluation: evaluate(made.frozen, against: teacher, on: heldOut))
   }
 }
-func evaluation(_ arm: Arm) -> Evaluation { results.first { $0.arm == arm }!.evaluation }
-func heldOutLoss(_ arm: Arm) -> Double { evaluation(arm).crossEntropy.mean }
+func evaluation(_ way: Way) -> Evaluation { results.first { $0.way == way }!.evaluation }
+func heldOutLoss(_ way: Way) -> Double { evaluation(way).crossEntropy.mean }
 let teacherLoss = results[0].evaluation.teacherCrossEntropy
 
 table(
   ["arm", "CE / nats", "± s.e.", "KL / nats", "agreement"],
   rows: results.map { entry in
     let e = entry.evaluation
-    return [entry.arm.rawValue]
+    return [entry.way.rawValue]
       + [e.crossEntropy.mean, e.crossEntropy.standardError, e.divergence.mean, e.agreement.mean]
       .map { number($0, decimals: 3) }
   } + [["teacher", number(teacherLoss.mean, decimals: 3), number(teacherLoss.standardError, decimals: 3), "0", "1"]])
 show("windows, the same for all", results[0].evaluation.windows)
-for entry in results { chapter.record(entry.made.history, in: "metrics-\(entry.arm.slug)") }
+for entry in results { chapter.record(entry.made.history, in: "metrics-\(entry.way.slug)") }
 
 chapter.plot(
   Figure(
@@ -130,7 +133,7 @@ chapter.plot(
           "bars: standard error over windows", value: Axis("held-out cross-entropy", unit: store.unit),
           rows: results.map {
             DotPlot.Row(
-              name: $0.arm.rawValue, value: $0.evaluation.crossEntropy.mean,
+              name: $0.way.rawValue, value: $0.evaluation.crossEntropy.mean,
               error: $0.evaluation.crossEntropy.standardError)
           } + [DotPlot.Row(name: "teacher", value: teacherLoss.mean, error: teacherLoss.standardError)]))
     ]), "arms")
@@ -146,10 +149,10 @@ chapter.plot(
         LineChart(
           "mean of 5 steps", x: Axis("tokens seen, all stages"),
           y: Axis("KL divergence", unit: store.unit, logarithmic: true),
-          series: results.filter { $0.arm != .scratchHard }.map {
+          series: results.filter { $0.way != .scratchHard }.map {
             lossCurve(
-              $0.arm.rawValue, $0.made.history.detail("KL"), tokensPerUpdate: recipe.tokensPerUpdate,
-              from: $0.arm.stepsBefore(recipe) * recipe.tokensPerUpdate, smoothing: 5)
+              $0.way.rawValue, $0.made.history.detail("KL"), tokensPerUpdate: recipe.tokensPerUpdate,
+              from: recipe.arm($0.way).stages.dropLast().reduce(0) { $0 + $1.steps } * recipe.tokensPerUpdate, smoothing: 5)
           }))
     ]), "loss")
 
@@ -160,14 +163,14 @@ chapter.plot(
 // windows; what another seed would do is a question for `--seeds`.
 
 chapter.section("4. The order")
-func difference(_ a: Arm, _ b: Arm) -> Estimate {
+func difference(_ a: Way, _ b: Way) -> Estimate {
   Estimate(zip(evaluation(b).losses, evaluation(a).losses).map { $0 - $1 })
 }
-let claims: [(String, Arm, Arm)] = [
-  ("1-2-3 beats 2-3", .allStages, .alignAndDistil), ("2-3 beats transfer + 3", .alignAndDistil, .transferAndDistil),
-  ("1-2-3 beats transfer + 3", .allStages, .transferAndDistil),
-  ("1-2-3 beats scratch with soft labels", .allStages, .scratchSoft),
-  ("1-2-3 beats scratch with hard labels", .allStages, .scratchHard),
+let claims: [(String, Way, Way)] = [
+  ("1-2-3 beats 2-3", .all, .twoThree), ("2-3 beats transfer + 3", .twoThree, .three),
+  ("1-2-3 beats transfer + 3", .all, .three),
+  ("1-2-3 beats scratch with soft labels", .all, .scratchSoft),
+  ("1-2-3 beats scratch with hard labels", .all, .scratchHard),
 ]
 table(
   ["better by, in \(store.unit)", "mean", "± s.e. over windows"],
@@ -177,7 +180,7 @@ table(
   })
 for (claim, a, b) in claims { report(claim, heldOutLoss(a), lessThan: heldOutLoss(b)) }
 let closed =
-  (heldOutLoss(.scratchHard) - heldOutLoss(.allStages)) / (heldOutLoss(.scratchHard) - teacherLoss.mean)
+  (heldOutLoss(.scratchHard) - heldOutLoss(.all)) / (heldOutLoss(.scratchHard) - teacherLoss.mean)
 show("part of the way from scratch (hard labels) to the teacher", closed, digits: 3)
 if store.isReference { check("1-2-3 goes at least 60 % of that way", closed, atLeast: 0.6, digits: 3) }
 
@@ -190,15 +193,14 @@ if store.isReference { check("1-2-3 goes at least 60 % of that way", closed, atL
 // 08), and yet it predicts fairly well. It has found a model with other matrices altogether.
 
 chapter.section("5. Layer by layer, at the end")
-let students: [(String, LanguageModel)] = [
-  ("after 1-2", exitOnError { try store.alignedStudent(afterOrientation: true).model }),
-  ("after 1-2-3", results.last!.made.model),
-  ("transfer + 3", results.first { $0.arm == .transferAndDistil }!.made.model),
+let students: [(String, FrozenModel)] = [
+  ("after 1-2", exitOnError { try store.student(.all, after: 2).frozen }),
+  ("after 1-2-3", results.last!.made.frozen),
+  ("transfer + 3", results.first { $0.way == .three }!.made.frozen),
 ]
 table(
   ["student, distance"] + (0..<recipe.L).map { "layer \($0)" },
   rows: students.flatMap { name, model in
-    model.setFrozen(true)
     let layers = layerDistances(of: model, from: teacher, on: heldOut)
     return [
       ["\(name): matrices"] + layers.map { number($0.matrix, decimals: 2) },
@@ -212,7 +214,7 @@ table(
 
 chapter.section("6. What they write")
 let prompt = Array(store.corpus.heldOut.prefix(24))
-for (name, model) in [("teacher", teacher)] + results.map({ ($0.arm.rawValue, $0.made.model) }) {
+for (name, model) in [("teacher", teacher)] + results.map({ ($0.way.rawValue, $0.made.frozen) }) {
   var dice = SeededGenerator(seed: chapter.seed)
   let text = model.continuation(
     of: prompt, count: chapter.isQuick ? 40 : 160, Sampler(temperature: 0.7), using: &dice)
@@ -222,16 +224,22 @@ for (name, model) in [("teacher", teacher)] + results.map({ ($0.arm.rawValue, $0
 // ## Breaking it on purpose: a teacher that learns
 //
 // Whoever trains teacher and student together lets the loss fall by making the teacher easier to
-// imitate, and nothing in the curve tells. Here the target is a constant and only the student's
-// parameters are listed. A stage checks all the same that the teacher is frozen, so that not even a
-// tape of it is made, and refuses to begin if it is not.
+// imitate, and nothing in the curve tells. Here that cannot happen by accident: the stage takes a
+// `FrozenModel`, whose logits are tensors without a tape. We have to go around it on purpose, and
+// write the same loss with the teacher's logits as a variable. Its value is the same; now its
+// gradient reaches the teacher.
 
 chapter.section("7. Breaking it on purpose: a teacher that learns")
-teacher.setFrozen(false)
-var refusal: StageError?
-do { try stage.begin() } catch let error as StageError { refusal = error }
-teacher.setFrozen(true)
-check("the stage refuses a teacher that is not frozen", refusal != nil, refusal?.description ?? "it began")
+func reached(_ loss: Variable) -> Int {
+  let tape = TapeSummary(of: loss)
+  return teacher.model.parameters.count { tape.reaches($0) }
+}
+let learning = softmax(teacher.model(batch.inputs))
+let wrong = -mean(sum(learning * log(q), along: -1))
+show("the stage's loss", Double(loss.value.scalar), unit: "nats")
+show("the same with a teacher that learns", Double(wrong.value.scalar), unit: "nats")
+check("the stage's loss reaches none of the teacher's parameters", reached(loss), within: 0)
+check("the other one reaches them", reached(wrong), greaterThan: 0)
 
 // ## Over seeds and learning rates
 //
@@ -245,47 +253,40 @@ if chapter.options.sweep || chapter.options.seeds > 1 {
   exitOnError { try runSweep() }
 }
 
-/// The standard error over seeds; a single seed has none.
-func spread(_ estimate: Estimate, decimals: Int = 3) -> String {
-  chapter.options.seeds > 1 ? number(estimate.standardError, decimals: decimals) : "–"
-}
-
 func runSweep() throws {
-  let seeds = (0..<UInt64(chapter.options.seeds)).map { chapter.seed + $0 }
-  var (rows, best): ([[String]], [Arm: [Double]]) = ([], [:])
-  var teachers: [Double] = []
-  for seed in seeds {
-    let seeded = store.with(seed: seed)
-    let teacher = try seeded.frozenTeacher()
-    teachers.append(crossEntropy(of: teacher, on: heldOut).mean)
-    for arm in Arm.allCases {
-      let rates = chapter.options.sweep ? Arm.sweptRates : [arm.rate]
-      let tried = try rates.map { rate in
-        let model = try seeded.student(of: arm, rate: rate).model
-        model.setFrozen(true)
-        return (
-          rate: rate, chosenBy: crossEntropy(of: model, on: choosing).mean,
-          loss: crossEntropy(of: model, on: heldOut).mean
-        )
+  let study = try Study(in: store, seeds: chapter.options.seeds)
+  let ways = Way.ofMainJob
+  let found = try study.sweepEachSeed(
+    "rates",
+    ways.map { way in
+      let rates = chapter.options.sweep ? Way.sweptRates : [way.lastRate(recipe)]
+      return RateSweep(way.rawValue, rates: rates) { recipe.arm(way, lastRate: $0) }
+    })
+  func rates(_ way: Way) -> [Double] { chapter.options.sweep ? Way.sweptRates : [way.lastRate(recipe)] }
+  let rateNames = chapter.options.sweep ? Way.sweptRates.map { "CE at \(number($0, digits: 2))" } : ["CE"]
+  table(
+    ["seed", "arm"] + rateNames + ["chosen"],
+    rows: study.seeds.enumerated().flatMap { i, seed in
+      zip(ways, found).map { way, ofSeeds in
+        ["\(seed)", way.rawValue] + ofSeeds[i].tried.map { number($0.loss, decimals: 3) }
+          + [number(rates(way)[ofSeeds[i].best], digits: 2)]
       }
-      let winner = tried.min { $0.chosenBy < $1.chosenBy }!
-      best[arm, default: []].append(winner.loss)
-      rows.append(
-        ["\(seed)", arm.rawValue] + tried.map { number($0.loss, decimals: 3) } + [number(winner.rate, digits: 2)])
-    }
+    })
+  let best = Dictionary(
+    uniqueKeysWithValues: zip(ways, found).map { way, ofSeeds in (way, ofSeeds.map { $0.tried[$0.best].loss }) })
+  let teachers = study.teacherLosses
+  func spreadAlone(_ samples: [Double], decimals: Int = 3) -> String {
+    samples.count > 1 ? number(Estimate(samples).standardError, decimals: decimals) : "–"
   }
-  let rateNames = chapter.options.sweep ? Arm.sweptRates.map { "CE at \(number($0, digits: 2))" } : ["CE"]
-  table(["seed", "arm"] + rateNames + ["chosen"], rows: rows)
   table(
     ["arm, at its chosen rate", "CE, mean over seeds", "± s.e.", "way to the teacher"],
-    rows: Arm.allCases.map { arm in
-      let estimate = Estimate(best[arm]!)
-      let way = seeds.indices.map { i in
-        (best[.scratchHard]![i] - best[arm]![i]) / (best[.scratchHard]![i] - teachers[i])
+    rows: ways.map { way in
+      let part = study.seeds.indices.map { i in
+        (best[.scratchHard]![i] - best[way]![i]) / (best[.scratchHard]![i] - teachers[i])
       }
       return [
-        arm.rawValue, number(estimate.mean, decimals: 3), spread(estimate),
-        number(Estimate(way).mean, decimals: 2),
+        way.rawValue, number(Estimate(best[way]!).mean, decimals: 3), spreadAlone(best[way]!),
+        number(Estimate(part).mean, decimals: 2),
       ]
     } + [
       [
@@ -294,11 +295,10 @@ func runSweep() throws {
       ]
     ])
   for (claim, a, b) in claims {
-    let gains = seeds.indices.map { best[b]![$0] - best[a]![$0] }
-    let gain = Estimate(gains)
-    let gained = "\(number(gain.mean, decimals: 4)) ± \(spread(gain, decimals: 4)) nats"
-    let wins = gains.filter { $0 > 0 }.count
-    report(claim, gain.mean > 0, "\(gained), in \(wins) of \(gains.count) seeds")
+    let gains = zip(best[b]!, best[a]!).map { $0 - $1 }
+    let mean = Estimate(gains).mean
+    let gained = "\(number(mean, decimals: 4)) ± \(spreadAlone(gains, decimals: 4)) nats"
+    report(claim, mean > 0, "\(gained), in \(gains.count { $0 > 0 }) of \(gains.count) seeds")
   }
 }
 

@@ -10,11 +10,12 @@
 // paired difference and a verdict. The default run takes half an hour the first time. It may be
 // stopped at any moment: what is done is kept in out/study, and the next run goes on there.
 
-import Distillation
+import Book
+import Experiments
 import Foundation
 import Notebook
 import Plots
-import Recipes
+import Statistics
 
 let chapter = Chapter(
   "11-ablations", question: "Which stages matter, and for which student?",
@@ -23,8 +24,8 @@ let chapter = Chapter(
 let store = chapter.openModelStore()
 let recipe = store.recipe
 let (options, seedCount) = (chapter.options, chapter.options.seedCount(isQuick: chapter.isQuick))
-let all = options.scaled(recipe.studentSteps)
-let (first, early) = (options.scaled(recipe.orientationSteps), options.scaled(recipe.alignmentEnd))
+let budget = recipe.scaled(options.scaled)
+let (first, early, all) = (budget.orientationSteps, budget.alignmentEnd, budget.studentSteps)
 let study = exitOnError { try Study(in: store, seeds: seedCount) }
 
 // ## The students and the ways
@@ -36,12 +37,12 @@ let study = exitOnError { try Study(in: store, seeds: seedCount) }
 
 chapter.section("1. The students and the ways")
 let kept = recipe.L / 2
-let students: [(name: String, kind: StudyArm.Student)] = [
+let students: [(name: String, kind: Arm.Student)] = [
   ("Phi-Mamba", .phiMamba), ("hybrid", .hybrid(attention: [kept])), ("control", .attention),
 ]
-enum Way: String, CaseIterable {
-  case scratch, two = "2", three = "3", twoThree = "2-3", all = "1-2-3"
-}
+let ways: [(name: String, way: Way)] = [
+  ("scratch", .scratchHard), ("2", .two), ("3", .three), ("2-3", .twoThree), ("1-2-3", .all),
+]
 chapter.tabulate(
   "ways", ["way", "stage 1", "stage 2", "transfer", "last"],
   rows: [
@@ -57,27 +58,11 @@ show("seeds", study.seeds.count)
 var orientationRates: [String: Double] = [:]
 var alignmentRates: [String: Double] = [:]
 
-func arm(_ student: (name: String, kind: StudyArm.Student), _ way: Way, rate: Double) -> StudyArm {
-  let (one, two) = (orientationRates[student.name]!, alignmentRates[student.name]!)
-  var arm =
-    switch way {
-    case .scratch: StudyArm(student.kind, [.init(.tokens, steps: all, rate: rate)])
-    case .two: StudyArm(student.kind, [.init(.alignment, steps: all, rate: rate)])
-    case .three: StudyArm(student.kind, [.init(.distillation, steps: all, rate: rate)])
-    case .twoThree:
-      StudyArm(
-        student.kind,
-        [.init(.alignment, steps: early, rate: two), .init(.distillation, steps: all - early, rate: rate)])
-    case .all:
-      StudyArm(
-        student.kind,
-        [
-          .init(.orientation, steps: first, rate: one), .init(.alignment, steps: early - first, rate: two),
-          .init(.distillation, steps: all - early, rate: rate),
-        ])
-    }
-  arm.transfersWeights = way != .scratch
-  return arm
+func arm(_ student: (name: String, kind: Arm.Student), _ way: Way, rate: Double) -> Arm {
+  var own = budget
+  own.orientationRate = orientationRates[student.name]!
+  own.alignmentRate = alignmentRates[student.name]!
+  return own.arm(way, student.kind, lastRate: rate)
 }
 
 // ## Learning rates
@@ -90,14 +75,14 @@ func arm(_ student: (name: String, kind: StudyArm.Student), _ way: Way, rate: Do
 
 chapter.section("2. Learning rates")
 func tuned(
-  _ stage: String, _ kind: StudyArm.Stage.Kind, steps: Int, rates: [Double],
+  _ stage: String, _ kind: StageKind, steps: Int, rates: [Double],
   by distance: @escaping (StudyResult) -> StudyResult.Pair?
 ) throws -> [SweptRates] {
   try study.sweep(
     "\(stage), rates",
     students.map { student in
       RateSweep("\(student.name), \(stage)", rates: rates) {
-        StudyArm(student.kind, [.init(kind, steps: steps, rate: $0)])
+        Arm(student.kind, [StagePlan(kind, steps: steps, rate: $0)])
       } score: {
         distance($0)!.choosing
       }
@@ -116,18 +101,18 @@ chapter.tabulate("stage-rates", sweeps: orientation + alignment)
 
 func candidates(_ student: String, _ way: Way) -> [Double] {
   switch way {
-  case .scratch: [3e-3, 6e-3, 1.2e-2]
+  case .scratchHard, .scratchSoft: [3e-3, 6e-3, 1.2e-2]
   case .two: [6e-3, 1.2e-2, 2.4e-2]
   case .three: [1.5e-3, 3e-3, 6e-3]
   case .twoThree, .all: student == "control" ? [1.875e-4, 3.75e-4, 7.5e-4] : [7.5e-4, 1.5e-3, 3e-3]
   }
 }
-let grid = students.flatMap { student in Way.allCases.map { (student: student, way: $0) } }
+let grid = students.flatMap { student in ways.map { (student: student, name: $0.name, way: $0.way) } }
 let lastRates = exitOnError {
   try study.sweep(
     "last stages, rates",
     grid.map { cell in
-      RateSweep("\(cell.student.name), \(cell.way.rawValue)", rates: candidates(cell.student.name, cell.way)) {
+      RateSweep("\(cell.student.name), \(cell.name)", rates: candidates(cell.student.name, cell.way)) {
         arm(cell.student, cell.way, rate: $0)
       }
     })
@@ -155,18 +140,18 @@ let paper: [String: [Way: Double]] = [
   "control": [.two: 63.1, .three: 59.9, .twoThree: 64.3, .all: 64.9],
 ]
 chapter.tabulate(
-  "table", ["held-out loss, \(store.unit)"] + Way.allCases.map(\.rawValue),
-  rows: students.map { student in [student.name] + Way.allCases.map { spread(losses(student.name, $0)) } })
+  "table", ["held-out loss, \(store.unit)"] + ways.map(\.name),
+  rows: students.map { student in [student.name] + ways.map { spread(losses(student.name, $0.way)) } })
 show("teacher", spread(teachers))
 chapter.tabulate(
-  "paper", ["the paper's mean accuracy, %"] + Way.allCases.map(\.rawValue),
+  "paper", ["the paper's mean accuracy, %"] + ways.map(\.name),
   rows: students.map { student in
-    [student.name] + Way.allCases.map { paper[student.name]![$0].map { number($0, decimals: 1) } ?? "–" }
+    [student.name] + ways.map { paper[student.name]![$0.way].map { number($0, decimals: 1) } ?? "–" }
   })
 chapter.record(
   "stages", ["student", "way", "rate"],
   results: grid.indices.map {
-    ([grid[$0].student.name, grid[$0].way.rawValue, "\(lastRates[$0].best)"], outcomes[$0])
+    ([grid[$0].student.name, grid[$0].name, "\(lastRates[$0].best)"], outcomes[$0])
   }, seeds: study.seeds)
 
 chapter.plot(
@@ -180,7 +165,7 @@ chapter.plot(
           rows: grid.map { cell in
             let estimate = Estimate(losses(cell.student.name, cell.way))
             return DotPlot.Row(
-              name: cell.way.rawValue, value: estimate.mean, error: estimate.standardError, group: cell.student.name)
+              name: cell.name, value: estimate.mean, error: estimate.standardError, group: cell.student.name)
           }, references: [Reference("teacher", y: Estimate(teachers).mean)]))
     ]), "stages")
 
@@ -200,7 +185,7 @@ for (name, _) in students {
   compare("\(name): stage 2 before 3 helps", better: losses(name, .twoThree), than: losses(name, .three))
   compare("\(name): stage 1 adds to it", better: losses(name, .all), than: losses(name, .twoThree))
   compare("\(name): 2 alone is not enough", better: losses(name, .twoThree), than: losses(name, .two))
-  compare("\(name): the teacher helps", better: losses(name, .all), than: losses(name, .scratch))
+  compare("\(name): the teacher helps", better: losses(name, .all), than: losses(name, .scratchHard))
 }
 func gain(_ student: String) -> [Double] { zip(losses(student, .three), losses(student, .all)).map { $0 - $1 } }
 for other in ["hybrid", "control"] {
@@ -227,7 +212,7 @@ if store.isReference && chapter.options.budget == 1 && seedCount >= 3 {
 
 chapter.section("5. What else the paper fixes")
 typealias Variant = (
-  name: String, of: (name: String, kind: StudyArm.Student), way: Way, rate: Double, change: (inout StudyArm) -> Void
+  name: String, of: (name: String, kind: Arm.Student), way: Way, rate: Double, change: (inout Arm) -> Void
 )
 let pure = students[0]
 var variants: [Variant] = students.map { student in
@@ -244,7 +229,7 @@ variants += [
   ("q, k, v, o copied, 3 alone", pure, .three, 3e-3, { $0.copiesAttention = true }),
   ("multi-value", pure, .all, 1.5e-3, { $0.isMultiValue = true }),
 ]
-func arm(_ variant: Variant, rate: Double) -> StudyArm {
+func arm(_ variant: Variant, rate: Double) -> Arm {
   arm(variant.of, variant.way, rate: rate).with(variant.change)
 }
 func base(of variant: Variant) -> [Double] { losses(variant.of.name, variant.way) }
@@ -290,14 +275,14 @@ chapter.section("6. Breaking it on purpose: one rate for all")
 let shared = lastRates[grid.firstIndex { $0.student.name == pure.name && $0.way == .all }!].best
 let sharedResults = exitOnError {
   try study.results(
-    "one rate for all", of: Way.allCases.map { Study.Job(arm(pure, $0, rate: shared), seed: study.seeds[0]) })
+    "one rate for all", of: ways.map { Study.Job(arm(pure, $0.way, rate: shared), seed: study.seeds[0]) })
 }
-let own = Way.allCases.map { losses(pure.name, $0)[0] }
+let own = ways.map { losses(pure.name, $0.way)[0] }
 chapter.tabulate(
   "one-rate", ["way", "loss at the rate \(number(shared, digits: 2))", "at its own rate", "unfair by"],
-  rows: zip(Way.allCases, zip(sharedResults, own)).map { way, pair in
+  rows: zip(ways, zip(sharedResults, own)).map { way, pair in
     [
-      way.rawValue, number(pair.0.loss, decimals: 3), number(pair.1, decimals: 3),
+      way.name, number(pair.0.loss, decimals: 3), number(pair.1, decimals: 3),
       number(pair.0.loss - pair.1, decimals: 3),
     ]
   })

@@ -9,11 +9,12 @@
 // with its spread, whatever it is. The default run takes twenty minutes the first time. It may be
 // stopped at any moment: what is done is kept in out/study, and the next run goes on there.
 
-import Distillation
+import Book
+import Experiments
 import Foundation
 import Notebook
 import Plots
-import Recipes
+import Statistics
 
 let chapter = Chapter(
   "12-training-laws", question: "How should a budget be split between an early stage and a late one?",
@@ -34,16 +35,16 @@ func scaled(_ steps: [Int]) -> [Int] { steps.map(chapter.options.scaled) }
 struct Law {
   let name: String, early: String, unit: String
   let totals: [Int], amounts: [Int], rates: [Double]
-  let stages: (early: StudyArm.Stage.Kind, late: StudyArm.Stage.Kind), earlyRate: Double
+  let stages: (early: StageKind, late: StageKind), earlyRate: Double
   let choosing: (StudyResult) -> Double
   let reported: (StudyResult) -> Double
 
-  func arm(_ amount: Int, _ total: Int, _ rate: Double) -> StudyArm {
-    StudyArm(
+  func arm(_ amount: Int, _ total: Int, _ rate: Double) -> Arm {
+    Arm(
       .phiMamba,
       [
-        .init(stages.early, steps: amount, rate: earlyRate),
-        .init(stages.late, steps: total - amount, rate: rate),
+        StagePlan(stages.early, steps: amount, rate: earlyRate),
+        StagePlan(stages.late, steps: total - amount, rate: rate),
       ])
   }
 

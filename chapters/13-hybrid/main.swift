@@ -11,13 +11,15 @@
 // kept in out/study, and the next run goes on there.
 
 import ArgumentParser
+import Book
 import Corpora
-import Distillation
+import Experiments
 import Foundation
 import Notebook
 import Plots
-import Recipes
+import Statistics
 import Tensors
+import Training
 
 struct Options: ParsableArguments {
   @OptionGroup var study: StudyOptions
@@ -45,21 +47,14 @@ let grammar = exitOnError { try Grammar(contentsOf: grammarFile) }
 chapter.section("1. Every placement")
 let recipe = store.recipe
 let study = exitOnError { try Study(in: store, seeds: seedCount) }
-func arm(keeping kept: [Int], _ recipe: Recipe, rate: Double) -> StudyArm {
-  let (first, early) = (options.scaled(recipe.orientationSteps), options.scaled(recipe.alignmentEnd))
-  return StudyArm(
-    kept.isEmpty ? .phiMamba : .hybrid(attention: kept),
-    [
-      .init(.orientation, steps: first, rate: recipe.orientationRate),
-      .init(.alignment, steps: early - first, rate: recipe.alignmentRate),
-      .init(.distillation, steps: options.scaled(recipe.studentSteps) - early, rate: rate),
-    ])
+func arm(keeping kept: [Int], _ recipe: Recipe, rate: Double? = nil) -> Arm {
+  recipe.scaled(options.scaled).arm(.all, kept.isEmpty ? .phiMamba : .hybrid(attention: kept), lastRate: rate)
 }
 func subsets(of L: Int) -> [[Int]] { (0..<(1 << L)).map { bits in (0..<L).filter { (bits >> $0) & 1 == 1 } } }
 let placements: [[Int]] = (0...recipe.L).flatMap { count in subsets(of: recipe.L).filter { $0.count == count } }
 let mixed = placements.filter { $0.count < recipe.L }
 let outcomes = exitOnError {
-  try study.results("placements", of: mixed.map { arm(keeping: $0, recipe, rate: Arm.allStages.rate) })
+  try study.results("placements", of: mixed.map { arm(keeping: $0, recipe) })
 }
 let teachers = study.teacherLosses
 func losses(_ kept: [Int]) -> [Double] {
@@ -196,20 +191,13 @@ if isReference {
 
 chapter.section("4. Recall against distance")
 let small = language.recipe
-typealias Kind = (name: String, arm: (Double) -> StudyArm)
+typealias Kind = (name: String, arm: (Double) -> Arm)
 var kinds: [Kind] = subsets(of: small.L).dropLast().map { kept in
   let name = "attention kept in \(kept.map(String.init).joined(separator: ", "))"
   return (kept.isEmpty ? "state space only" : name, { arm(keeping: kept, small, rate: $0) })
 }
-kinds.append(
-  (
-    "state space, no teacher",
-    { rate in
-      StudyArm(.phiMamba, [.init(.tokens, steps: options.scaled(small.studentSteps), rate: rate)]).with {
-        $0.transfersWeights = false
-      }
-    }
-  ))
+let withoutTeacher = small.scaled(options.scaled)
+kinds.append(("state space, no teacher", { withoutTeacher.arm(.scratchHard, lastRate: $0) }))
 let rates = exitOnError {
   try recall.sweep(
     "recall, rates", kinds.map { RateSweep($0.name, rates: [1.5e-3, 3e-3, 6e-3], arm: $0.arm) }, extensions: 1)

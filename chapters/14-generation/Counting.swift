@@ -4,26 +4,26 @@
 // norms and gates, is left out. What a token costs is derived in main.swift, what a prompt costs
 // below.
 
+import Layers
 import Models
 import Notebook
 
 extension ModelConfiguration {
   /// The numbers that are kept of a text: 2 · D a token in an attention, the inputs of a convolution and a state in a mamba.
   func numbersKept(of context: Int) -> Int {
-    let ofMamba = (K - 1) * (D + 2 * G * N) + D * N
-    return mixers.reduce(0) { $0 + ($1 == .attention ? 2 * D * context : ofMamba) }
+    mixers.reduce(0) { sum, mixer in
+      guard let m = mixer as? DiscreteMamba2Sizes else { return sum + 2 * D * context }
+      return sum + (m.K - 1) * (D + 2 * m.G * m.N) + D * m.N
+    }
   }
 
   /// Multiplications for the next token of a text.
   func multiplications(context: Int) -> Int {
-    mixers.reduce(D * V) { sum, kind in
-      let mlp = 2 * D * feedForward
-      switch kind {
-      case .attention: return sum + mlp + 4 * D * D + 2 * context * D
-      case .mamba:
-        let (channels, projected) = (D + 2 * G * N, 2 * D + 2 * G * N + H)
-        return sum + mlp + D * projected + K * channels + 3 * N * D + D * D
-      }
+    let mlp = 2 * D * block.feedForward
+    return mixers.reduce(D * V) { sum, mixer in
+      guard let m = mixer as? DiscreteMamba2Sizes else { return sum + mlp + 4 * D * D + 2 * context * D }
+      let (channels, projected) = (D + 2 * m.G * m.N, 2 * D + 2 * m.G * m.N + m.H)
+      return sum + mlp + D * projected + m.K * channels + 3 * m.N * D + D * D
     }
   }
 }

@@ -3,12 +3,11 @@
 // Models at work on a text: the time and memory of a token at some context, and how two models
 // agree at each position of a window.
 
-import Gradients
 import Models
 import Notebook
 import Tensors
 
-typealias Named = (name: String, model: LanguageModel)
+typealias Named = (name: String, model: FrozenModel)
 
 // ## The next token
 
@@ -83,7 +82,7 @@ struct ByPosition {
   var windows = 0
 
   /// - Parameter windows: T + 1 tokens a row: T that are read, and the one that follows each
-  init(_ student: LanguageModel, _ teacher: LanguageModel, on windows: [Tokens]) {
+  init(_ student: FrozenModel, _ teacher: FrozenModel, on windows: [Tokens]) {
     let T = windows[0].T - 1
     same = Array(repeating: 0, count: T)
     (divergence, self.student, self.teacher) = (same, same, same)
@@ -91,7 +90,7 @@ struct ByPosition {
       let rows = (0..<all.B).map { Array(all.row($0)) }
       let inputs = Tokens(rows.flatMap { $0.dropLast() }, B: all.B, T: T)
       let targets = Tokens(rows.flatMap { $0.dropFirst() }, B: all.B, T: T)
-      let (q, p) = (student(inputs).value, teacher(inputs).value)
+      let (q, p) = (student(inputs), teacher(inputs))
       let distributions = softmax(p)
       let (own, theirs) = (crossEntropy(q, targets: targets).losses, crossEntropy(p, targets: targets).losses)
       let kl =

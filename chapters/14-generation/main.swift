@@ -10,14 +10,15 @@
 // parts from its teacher, and what happens beyond the length of training: two minutes, when the
 // models of chapters 05 to 10 are there.
 
+import Book
 import Corpora
+import Experiments
 import Foundation
 import Gradients
 import Layers
 import Models
 import Notebook
 import Plots
-import Recipes
 import Tensors
 
 let chapter = Chapter(
@@ -28,19 +29,18 @@ let store = chapter.openModelStore()
 let recipe = store.recipe
 let tokenizer = store.corpus.tokenizer
 let heldOut = store.corpus.heldOut
-let teacher = exitOnError { try store.frozenTeacher() }
-let student = exitOnError { try store.student(of: .allStages).model }
-let hybrid = exitOnError { try store.hybrid(keepingAttentionIn: recipe.L - 1).model }
+let teacher = exitOnError { try store.teacher().frozen }
+let student = exitOnError { try store.student(.all).frozen }
+let hybrid = exitOnError { try store.hybrid(keepingAttentionIn: recipe.L - 1).frozen }
 let models: [Named] = [("teacher", teacher), ("student", student), ("hybrid", hybrid)]
 let isDouble = MemoryLayout<Scalar>.size == 8
-for (_, model) in models { model.setFrozen(true) }
 
 // ## One text, three writers
 //
 // The hybrid is a student that keeps the teacher's attention in its last layer. All three go on
 // with the same words and the same dice: for each token a number in 0 … 1 is drawn, and the first
-// token at which the summed probabilities pass it is taken. As long as two models hold the same
-// probable they write the same. After the first other letter their texts differ, but the dice are
+// token at which the summed probabilities pass it is taken. While both models rank the same token
+// first, they write the same text. After the first other letter their texts differ, but the dice are
 // still common, and they can fall in step again. The prompt ends where we say it does, in the
 // middle of a sentence.
 
@@ -76,7 +76,7 @@ for (name, model) in models {
 chapter.section("2. In any pieces")
 let text = Array(heldOut[200..<(200 + recipe.T)])
 for (name, model) in models {
-  let whole = model(Tokens(text)).value.sliced((recipe.T - 1)..<recipe.T, along: 1)
+  let whole = model(Tokens(text)).sliced((recipe.T - 1)..<recipe.T, along: 1)
   let gaps = [1, 2, 5, recipe.T - 1, recipe.T].map { length in
     var state = model.emptyState()
     model.read(Tokens(text), &state, inPiecesOf: length)
@@ -330,22 +330,22 @@ if store.isReference {
 // first mixer, cut a text in the middle, and look at the outputs by their distance from the cut.
 
 chapter.section("9. Breaking it on purpose: a convolution that forgets")
-let mixer = student.blocks[0].mixer
-let u = student.blocks[0].inputNorm(student.embedding.values(Tokens(text)))
+guard let mixer = student.blocks[0].mixer as? DiscreteMamba2 else { fatalError("the student has another mixer") }
+let u = student.trace(Tokens(text), keepingMatrices: false)[0].mixerInput
 let cut = recipe.T / 2
-let straight = mixer(Variable(constant: u)).value
-func errors(_ change: (MambaState) -> MambaState) -> [Double] {
-  var state = mixer.emptyState(B: 1)
-  _ = mixer.advance(u.sliced(0..<cut, along: 1), &state)
-  if case .mamba(let kept) = state { state = .mamba(change(kept)) }
-  let rest = mixer.advance(u.sliced(cut..<recipe.T, along: 1), &state)
+let straight = mixer(u)
+func errors(_ change: (DiscreteMamba2.Memory) -> DiscreteMamba2.Memory) -> [Double] {
+  var memory = mixer.emptyMemory(B: 1)
+  _ = mixer.advance(u.sliced(0..<cut, along: 1), &memory)
+  memory = change(memory)
+  let rest = mixer.advance(u.sliced(cut..<recipe.T, along: 1), &memory)
   let gap = rest - straight.sliced(cut..<recipe.T, along: 1)
   return (0..<(recipe.T - cut)).map { Double(largestMagnitude(gap.sliced($0..<($0 + 1), along: 1))) }
 }
 let kept = errors { $0 }
 let broken = [
-  ("the past of the convolution", errors { MambaState(past: .zeros($0.past.shape), state: $0.state) }),
-  ("the state", errors { MambaState(past: $0.past, state: .zeros($0.state.shape)) }),
+  ("the past of the convolution", errors { DiscreteMamba2.Memory(past: .zeros($0.past.shape), state: $0.state) }),
+  ("the state", errors { DiscreteMamba2.Memory(past: $0.past, state: .zeros($0.state.shape)) }),
 ]
 let distances = [0, 1, 2, 3, 4, 8, 16].filter { $0 < recipe.T - cut }
 table(

@@ -1,0 +1,34 @@
+// # A chapter's models
+//
+// Where the book and its experiments meet: the options of a chapter say which experiment it is, and
+// what takes long is shown as a progress bar.
+//
+// Read before: `Notebook/Chapter.swift`, `Experiments/ModelStore.swift`.
+
+import Experiments
+import Foundation
+import Notebook
+
+extension Chapter {
+  /// The store of models that the chapter's options ask for; ends the program with a sentence if the text cannot be
+  /// read or is too short.
+  public func openModelStore() -> ModelStore {
+    exitOnError {
+      let settings = ExperimentSettings(isQuick: isQuick, seed: seed, corpus: corpus, bytePairs: bytePairs)
+      return ModelStore(try Experiment(settings), in: out) { title, total, first in
+        ProgressBar(title, total: total, from: first)
+      }
+    }
+  }
+}
+
+extension ProgressBar: ProgressReport {
+  public func update(_ step: Int, _ note: ProgressNote, tokens: Int?) {
+    let text =
+      switch note {
+      case .loss(let loss): "loss \(number(loss, digits: 4))"
+      case .arm(let number, let count): "arm \(number) of \(count)"
+      }
+    update(step, note: text, tokens: tokens)
+  }
+}

@@ -1,0 +1,31 @@
+// # The command line of a study
+//
+// What scales a study up: more seeds, and more steps for every student.
+//
+// Read before: `Notebook/ChapterOptions.swift`. Read next: `Experiments/Study.swift`.
+
+import ArgumentParser
+
+/// The options of chapters that are studies.
+public struct StudyOptions: ParsableArguments {
+  @Option(help: "How many seeds to run, each with a teacher of its own.")
+  public var seeds: Int?
+
+  @Option(help: "A factor on the students' budget: 2 for twice the steps in each stage.")
+  public var budget = 1.0
+
+  public init() {}
+
+  public func validate() throws {
+    if let seeds, seeds < 1 { throw ValidationError("--seeds \(seeds): at least one seed is needed") }
+    if !(budget > 0 && budget <= 100) { throw ValidationError("--budget \(budget): a factor above 0, at most 100") }
+  }
+
+  /// The seeds to run: as asked for, or three, or two in a quick run.
+  public func seedCount(isQuick: Bool) -> Int { seeds ?? (isQuick ? 2 : 3) }
+
+  /// A number of steps times the factor, at least one; none stays none.
+  public func scaled(_ steps: Int) -> Int {
+    steps == 0 ? 0 : max(1, Int((Double(steps) * budget).rounded()))
+  }
+}

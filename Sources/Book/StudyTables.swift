@@ -1,0 +1,80 @@
+// # The tables of a study
+//
+// Three chapters print the same kinds of table: means over seeds, learning rates that were tried,
+// claims with their verdicts. Each table is also a CSV file with the same cells; what they were
+// computed from, seed by seed and with all digits, the chapters write beside them.
+//
+// Read before: `Statistics/PairedDifference.swift`, `Experiments/RateSweep.swift`, `Notebook/Metrics.swift`.
+
+import Experiments
+import Notebook
+import Statistics
+
+/// "1.416 ± 0.001": mean and standard error over seeds; of a single seed its value alone.
+public func spread(_ samples: [Double], decimals: Int = 3) -> String {
+  let estimate = Estimate(samples)
+  let error = samples.count > 1 ? " ± \(number(estimate.standardError, decimals: decimals))" : ""
+  return number(estimate.mean, decimals: decimals) + error
+}
+
+extension PairedDifference {
+  /// "0.0041 … 0.0130", or a dash.
+  public func intervalText(decimals: Int) -> String {
+    guard let interval else { return "–" }
+    return "\(number(interval.lowerBound, decimals: decimals)) … \(number(interval.upperBound, decimals: decimals))"
+  }
+}
+
+extension Chapter {
+  /// Prints a table and writes its cells to out/NN-name/`file`.csv.
+  public func tabulate(_ file: String, _ columns: [String], rows: [[String]], line: Int = #line) {
+    table(columns, rows: rows, line: line)
+    let csv = metrics(file, columns: columns)
+    for row in Table(columns, rows: rows).rows { csv.add(row: row) }
+  }
+
+  /// Prints claims, each with its mean gain over seeds, the interval, the seeds in favour and the verdict.
+  ///
+  /// - Parameters:
+  ///   - title: what the claims say, the title of their column
+  ///   - gain: the title of the gains' column, with their unit
+  public func tabulate(
+    _ file: String, claims: [(claim: String, gain: PairedDifference)], as title: String = "claim",
+    gain: String = "gain, nats", line: Int = #line
+  ) {
+    tabulate(
+      file, [title, gain, "95 % interval", "seeds for it", "verdict"],
+      rows: claims.map { claim, gain in
+        [
+          claim, number(gain.mean, decimals: 4), gain.intervalText(decimals: 4),
+          "\(gain.samples.count { $0 > 0 }) of \(gain.samples.count)", gain.conclusion.rawValue,
+        ]
+      }, line: line)
+  }
+
+  /// Prints the learning rates that were tried, with their scores, and those that were chosen.
+  public func tabulate(_ file: String, sweeps: [SweptRates], line: Int = #line) {
+    tabulate(
+      file, ["sweep", "tried: rate (score)", "chosen"],
+      rows: sweeps.map { sweep in
+        let tried = sweep.tried.map { "\(number($0.rate, digits: 2)) (\(number($0.score, digits: 4)))" }
+        return [sweep.name, tried.joined(separator: "  "), number(sweep.best, digits: 2)]
+      }, line: line)
+  }
+
+  /// Writes what arms came to, a row for each seed, with all digits: out/NN-name/`file`.csv.
+  ///
+  /// - Parameters:
+  ///   - labels: the titles of the columns that say which arm it is
+  ///   - results: for each arm its labels, and its results in the order of the seeds
+  public func record(
+    _ file: String, _ labels: [String], results: [(labels: [String], results: [StudyResult])], seeds: [UInt64]
+  ) {
+    let csv = metrics(file, columns: labels + ["seed", "loss", "kl", "agreement"])
+    for (labels, results) in results {
+      for (seed, result) in zip(seeds, results) {
+        csv.add(row: labels + ["\(seed)", "\(result.loss)", "\(result.divergence)", "\(result.agreement)"])
+      }
+    }
+  }
+}

@@ -1,0 +1,76 @@
+// # The three stages
+//
+// What the stages of the method have in common: a teacher, a student, and the layers in which the
+// student's mixer takes the place of the teacher's.
+//
+// In stages 1 and 2 the student's layer l reads what the teacher's layer l read: LN u[l] of the
+// teacher run on its own states. No layer then waits for the one before it to be right: the losses
+// of the layers are independent, and are added up for one step.
+//
+// The teacher is a `FrozenModel`: its tensors have no tape, and no gradient can reach it.
+//
+// Read before: `Stage.swift`, `WeightTransfer.swift`. Read next: `MatrixOrientation.swift`,
+// `HiddenStateAlignment.swift`, `KnowledgeDistillation.swift`.
+
+import Foundation
+import Gradients
+import Layers
+import Models
+import Tensors
+import Training
+
+/// A stage that compares a student with its teacher.
+public protocol DistillationStage: Stage {
+  var teacher: FrozenModel { get }
+  var student: LanguageModel { get }
+  /// The layers whose mixers are the student's own.
+  var replaced: [Int] { get }
+}
+
+/// Why a stage cannot begin.
+public enum StageError: Error, Equatable, CustomStringConvertible, LocalizedError {
+  case sizesDiffer(String)
+  case nothingReplaced
+
+  public var description: String {
+    switch self {
+    case .sizesDiffer(let what):
+      "teacher and student do not fit together: \(what); a student has the teacher's sizes but for its mixers"
+    case .nothingReplaced:
+      "no block of the student has a mixer of its own, so that there is nothing to align;"
+        + " give it at least one block whose attention is replaced, or say which are with replacing:"
+    }
+  }
+  public var errorDescription: String? { description }
+}
+
+extension DistillationStage {
+  public var model: LanguageModel { student }
+
+  public func check() throws {
+    let (t, s) = (teacher.configuration, student.configuration)
+    func heads(_ c: ModelConfiguration) -> [Int] { c.mixers.map(\.H) }
+    for (what, mine, theirs) in [
+      ("width", t.D, s.D), ("blocks", t.L, s.L), ("vocabulary", t.V, s.V),
+      ("width of the MLPs", t.block.feedForward, s.block.feedForward),
+    ]
+    where mine != theirs {
+      throw StageError.sizesDiffer("\(what) \(mine) and \(theirs)")
+    }
+    if let (mine, theirs) = zip(heads(t), heads(s)).first(where: { $0 != $1 }) {
+      throw StageError.sizesDiffer("heads \(mine) and \(theirs)")
+    }
+    if trained.isEmpty { throw StageError.nothingReplaced }
+  }
+
+  /// The student's own mixers, with the numbers of their layers.
+  var replacedMixers: [(layer: Int, mixer: any MatrixMixer)] {
+    replaced.map { ($0, student.blocks[$0].mixer) }
+  }
+}
+
+/// The sum of some losses, at least one, and each of them by the name of its layer.
+func total(_ losses: [(layer: Int, loss: Variable)]) -> StageLoss {
+  let sum = losses.dropFirst().reduce(losses[0].loss) { $0 + $1.loss }
+  return StageLoss(sum, parts: losses.map { ("layer \($0.layer)", Double($0.loss.value.scalar)) })
+}

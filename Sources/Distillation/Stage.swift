@@ -1,0 +1,97 @@
+// # Stages
+//
+// Training, of whatever kind, is a loss for one batch and a list of what it changes; the loop around
+// them is always the same. A stage is that pair:
+//
+//     stage                        the batch gives      the teacher gives                  trained
+//     token prediction             the next tokens      nothing                            everything
+//     1  matrix orientation        a text               attention matrices                 what the matrix depends on
+//     2  hidden-state alignment    a text               what each mixer puts out           all of each mixer
+//     3  knowledge distillation    a text               its distribution of the next token everything
+//
+// Nothing here is reserved for this module. A stage of your own is a type with the four answers
+// below; it goes through `train` like the others, and `CONTRIBUTING.md` has the recipe.
+//
+// Read before: `Training/TrainingRun.swift`. Read next: `TokenPrediction.swift`,
+// `DistillationStage.swift`.
+
+import Corpora
+import Foundation
+import Gradients
+import Models
+import Tensors
+import Training
+
+/// A loss on a batch, and what it trains.
+public protocol Stage {
+  /// The name of the stage, the paper's where it has one.
+  var title: String { get }
+
+  /// The model whose parameters change.
+  var model: LanguageModel { get }
+
+  /// What this stage trains, row by row; all else of the model stays as it is, bit for bit.
+  var trained: [ParameterRows] { get }
+
+  /// The loss of a batch, and its parts for the record.
+  func loss(_ batch: Batch) -> StageLoss
+
+  /// Throws if what the stage was given does not go together.
+  func check() throws
+}
+
+extension Stage {
+  public func check() throws {}
+
+  /// Checks the stage, then makes what it trains leaves of the tape, and all else of the model constants.
+  public func begin() throws {
+    try check()
+    freeze(model.parameters, allBut: trained)
+  }
+}
+
+/// A stage's loss on one batch.
+public struct StageLoss {
+  /// A variable with one element.
+  public let total: Variable
+  /// The parts that it is the sum of, such as one for each layer, for the record; empty for a loss without parts.
+  public let parts: [(name: String, value: Double)]
+
+  public init(_ total: Variable, parts: [(name: String, value: Double)] = []) { (self.total, self.parts) = (total, parts) }
+}
+
+// ## The loop
+//
+// All training in this book goes through here.
+
+extension TrainingRun {
+  /// Makes one step of a stage that has begun.
+  ///
+  /// Throws, before any parameter is changed, if the loss or a gradient is not finite.
+  public func step(_ stage: some Stage, on batch: Batch) throws {
+    let loss = stage.loss(batch)
+    try descend(loss.total, details: loss.parts)
+  }
+}
+
+/// Goes through a stage from its beginning, or from where its checkpoint ends, to its end.
+///
+/// - Parameters:
+///   - name: for messages and the checkpoint
+///   - draw: a batch, from the random numbers of the run
+///   - checkpoint: where the run keeps its state, or nil
+///   - interval: after how many steps it is written
+///   - onBegin: called with the run before its first step
+///
+/// Throws what `check`, the run and its checkpoint throw.
+public func train(
+  _ stage: some Stage, as name: String, _ settings: TrainingSettings,
+  on draw: (inout SeededGenerator) -> Batch, checkpoint: URL? = nil, every interval: Int = 200,
+  onBegin: (TrainingRun) -> Void = { _ in }
+) throws -> History {
+  try stage.begin()
+  let run = try TrainingRun(name, of: stage.trained, settings: settings, checkpoint: checkpoint, every: interval)
+  onBegin(run)
+  for _ in run { try run.step(stage, on: draw(&run.random)) }
+  return run.history
+}

@@ -1,0 +1,109 @@
+// # An arm
+//
+// An experiment compares ways to make a student. Each of them, an arm, is a value: what the student
+// is made of, what it starts from, and the stages that it goes through with their steps and rates.
+// The value says all there is to know, so that one function can run any arm, and what came out can
+// be kept under the arm's own description and found again.
+//
+// Read before: `StagePlan.swift`. Read next: `Way.swift`.
+
+import Foundation
+import Models
+
+/// A way to make a student.
+public struct Arm: Encodable, Hashable, Sendable {
+  /// What stands where the teacher has attention.
+  public enum Student: Encodable, Hashable, Sendable {
+    /// State space mixers in each block.
+    case phiMamba
+    /// State space mixers, but for these blocks, which keep the teacher's attention.
+    case hybrid(attention: [Int])
+    /// New attention in each block: the control, whose family of matrices is the teacher's.
+    case attention
+  }
+
+  public var student: Student
+  /// Stages of no steps are left out.
+  public var stages: [StagePlan]
+  /// Whether embedding, norms, MLPs and head of the teacher are copied, before the first stage that needs them.
+  public var transfersWeights = true
+  /// Whether stage 3 trains the replaced mixers alone.
+  public var trainsMixersOnly = false
+  /// Whether the convolution begins as the identity; else with random taps.
+  public var beginsWithIdentity = true
+  /// Whether the gate begins open; else with random rows and no bias.
+  public var beginsWithOpenGate = true
+  /// Whether C, B, x and W_o begin as the teacher's queries, keys, values and output projection. Not in the paper.
+  public var copiesAttention = false
+  /// Whether all heads of a state space mixer share one B and one C.
+  public var isMultiValue = false
+
+  public init(_ student: Student, _ stages: [StagePlan]) {
+    self.student = student
+    self.stages = stages.filter { $0.steps > 0 }
+  }
+
+  /// The same arm with some properties changed.
+  public func with(_ change: (inout Arm) -> Void) -> Arm {
+    var copy = self
+    change(&copy)
+    return copy
+  }
+
+  /// The steps of all stages.
+  public var steps: Int { stages.reduce(0) { $0 + $1.steps } }
+
+  /// The same arm with another rate in its last stage.
+  public func with(lastRate rate: Double) -> Arm { with { $0.stages[$0.stages.count - 1].rate = rate } }
+
+  /// The student's configuration.
+  ///
+  /// - Parameters:
+  ///   - recipe: gives the sizes
+  ///   - V: the size of the vocabulary
+  func configuration(_ recipe: Recipe, V: Int) -> ModelConfiguration {
+    let teacher = recipe.teacher(V: V)
+    var mixer = recipe.studentMixer
+    if isMultiValue { mixer.G = 1 }
+    return switch student {
+    case .phiMamba: teacher.student(mixer)
+    case .hybrid(let kept): teacher.student(mixer, keeping: Set(kept))
+    case .attention: teacher
+    }
+  }
+
+  /// The layers, of L, whose mixers are the student's own: all of the control's, too.
+  func replacedLayers(of L: Int) -> [Int] {
+    guard case .hybrid(let kept) = student else { return Array(0..<L) }
+    return (0..<L).filter { !kept.contains($0) }
+  }
+
+  /// Whether the teacher's weights are to be copied before a stage: it is the first that needs them.
+  func transfersWeights(before stage: Int) -> Bool {
+    transfersWeights && stages[stage].kind.isEndToEnd && !stages[..<stage].contains { $0.kind.isEndToEnd }
+  }
+}
+
+// ## Equal budgets
+//
+// Two arms can be compared when their students saw the same number of tokens.
+
+/// Arms that were to be compared have different numbers of steps.
+public struct UnequalBudgets: Error, Equatable, CustomStringConvertible, LocalizedError {
+  /// The steps of the arms, in their order.
+  public let steps: [Int]
+
+  public init(steps: [Int]) { self.steps = steps }
+
+  public var description: String {
+    "arms of \(steps.map(String.init).joined(separator: " and ")) steps are no fair comparison;"
+      + " give each the same number of steps in all"
+  }
+  public var errorDescription: String? { description }
+}
+
+/// Throws if the arms' steps differ.
+public func requireEqualBudgets(_ arms: [Arm]) throws {
+  let steps = arms.map(\.steps)
+  if Set(steps).count > 1 { throw UnequalBudgets(steps: steps) }
+}

@@ -1,0 +1,93 @@
+// # Students and their way through an arm
+//
+// All students of a seed draw from the same generator, part by part (`LanguageModel.init`), so that
+// two arms differ in what they say they differ in. What is changed afterwards draws from one of its
+// own.
+//
+// Read before: `Experiment.swift`, `Arm.swift`. Read next: `ModelStore.swift`, `Study.swift`. Source
+// of the random taps: the default of PyTorch's Conv1d.
+
+import Distillation
+import Foundation
+import Gradients
+import Layers
+import Models
+import Tensors
+import Training
+
+extension Experiment {
+  /// A model with random weights that no training has seen, for the teacher.
+  func newTeacher() -> LanguageModel {
+    var random = SeededGenerator(seed: seed(for: "teacher's weights"))
+    return LanguageModel(recipe.teacher(V: V), using: &random)
+  }
+
+  /// A student with the weights that all arms of this seed begin with: state space mixers in each block.
+  public func newStudent() -> LanguageModel { newStudent(recipe.teacher(V: V).student(recipe.studentMixer)) }
+
+  /// A student with the weights that an arm begins with.
+  func newStudent(for arm: Arm, of teacher: FrozenModel) -> LanguageModel {
+    let student = newStudent(arm.configuration(recipe, V: V))
+    var another = SeededGenerator(seed: seed(for: "student's other start"))
+    for layer in arm.replacedLayers(of: recipe.L) {
+      let mixer = student.blocks[layer].mixer
+      // These two are about the parts that a Discrete-Mamba-2 mixer has.
+      if let mamba = mixer as? DiscreteMamba2 {
+        if !arm.beginsWithIdentity { mamba.beginWithRandomTaps(using: &another) }
+        if !arm.beginsWithOpenGate { mamba.beginWithRandomGate(using: &another) }
+      }
+      if arm.copiesAttention, let projections = teacher.blocks[layer].mixer.projections {
+        _ = mixer.begin(with: projections)
+      }
+    }
+    return student
+  }
+
+  private func newStudent(_ configuration: ModelConfiguration) -> LanguageModel {
+    var random = SeededGenerator(seed: seed(for: "student's weights"))
+    return LanguageModel(configuration, using: &random)
+  }
+
+  /// Takes a student through one stage of an arm; the teacher's weights are copied first if the stage needs them.
+  ///
+  /// - Parameters:
+  ///   - index: of the stage; the student has been through those before it
+  ///   - checkpoint: where the run keeps its state, or nil
+  ///   - onBegin: called with the run before its first step
+  func train(
+    _ student: LanguageModel, through index: Int, of arm: Arm, from teacher: FrozenModel, as name: String,
+    checkpoint: URL? = nil, onBegin: (TrainingRun) -> Void
+  ) throws -> History {
+    let plan = arm.stages[index]
+    if arm.transfersWeights(before: index) { transferWeights(from: teacher, to: student, of: arm) }
+    return try Distillation.train(
+      plan.kind.make(teacher, student, arm), as: name,
+      settings(plan.kind.batches, steps: plan.steps, rate: plan.rate), on: draw, checkpoint: checkpoint,
+      every: recipe.checkpointInterval, onBegin: onBegin)
+  }
+
+  /// Copies what an arm's student takes over from its teacher unchanged.
+  func transferWeights(from teacher: FrozenModel, to student: LanguageModel, of arm: Arm) {
+    Distillation.transferWeights(from: teacher, to: student, replacing: arm.replacedLayers(of: recipe.L))
+  }
+}
+
+extension DiscreteMamba2 {
+  /// Gives the convolution random taps and biases, −1/√K … 1/√K, in place of the identity.
+  func beginWithRandomTaps(using random: inout some RandomNumberGenerator) {
+    let limit = 1 / Double(sizes.K).squareRoot()
+    for parameter in [convolutionWeight, convolutionBias] {
+      parameter.value = .uniform(parameter.value.shape, in: -limit..<limit, using: &random)
+    }
+  }
+
+  /// Gives the gate random rows, −1/√D … 1/√D like the others, and no bias: silu is then near 0.
+  func beginWithRandomGate(using random: inout some RandomNumberGenerator) {
+    let limit = 1 / Double(sizes.D).squareRoot()
+    let rows = MambaPart.z.rows(sizes)
+    inProjection.update {
+      $0.assign(.uniform([rows.count, sizes.D], in: -limit..<limit, using: &random), at: rows.lowerBound)
+    }
+    zBias.value = .zeros([sizes.D])
+  }
+}

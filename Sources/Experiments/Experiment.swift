@@ -1,0 +1,155 @@
+// # An experiment
+//
+// All that a model made here depends on: the text, the recipe and the seed. An experiment knows what
+// to draw and what to measure on; it has no folder and no screen.
+//
+// Read before: `Recipe.swift`, `Corpora/Windows.swift`. Read next: `Experiment+Students.swift`,
+// `ModelStore.swift`.
+
+import Checkpoints
+import Corpora
+import Foundation
+import Models
+import Tensors
+import Training
+
+/// What may be asked for in place of the main job.
+public struct ExperimentSettings: Sendable {
+  /// Takes the quick recipe.
+  public var isQuick: Bool
+  public var seed: UInt64
+  /// The text; nil for data/kjv.txt.
+  public var corpus: URL?
+  /// The number of tokens of a byte-pair encoding; nil for characters.
+  public var bytePairs: Int?
+  /// The steps of the teacher; nil for those of the recipe.
+  public var teacherSteps: Int?
+
+  public init(
+    isQuick: Bool, seed: UInt64 = 0, corpus: URL? = nil, bytePairs: Int? = nil, teacherSteps: Int? = nil
+  ) {
+    (self.isQuick, self.seed, self.corpus, self.bytePairs) = (isQuick, seed, corpus, bytePairs)
+    self.teacherSteps = teacherSteps
+  }
+}
+
+/// A text, sizes and steps, and a seed.
+public struct Experiment {
+  public private(set) var recipe: Recipe
+  public let corpus: Corpus
+  /// The language whose documents are read in place of the corpus, if there is one.
+  public private(set) var grammar: Grammar?
+  public private(set) var seed: UInt64
+  /// Whether it is the small version.
+  public let isQuick: Bool
+  /// The unit of a loss: "nats per character" or "nats per token".
+  public let unit: String
+  /// Whether this is the experiment that the book reports: only then do its figures have to come out.
+  public let isReference: Bool
+  /// Held-out windows, the same for all: those that are reported, and as many others for choosing learning rates.
+  public private(set) var heldOut: (reported: [Batch], choosing: [Batch])
+  /// Documents of the language that no training draws, with their answers; the second half is for choosing rates.
+  public private(set) var heldOutDocuments: (reported: [RecallBatch], choosing: [RecallBatch])?
+  /// The dictionary between text and tokens.
+  private(set) var tokenizer: AnyTokenizer
+  private var corpusName: String
+
+  /// Throws if the text cannot be read or is shorter than the recipe needs.
+  public init(_ settings: ExperimentSettings) throws {
+    recipe = settings.isQuick ? .quick : .standard
+    recipe.teacherSteps = settings.teacherSteps ?? recipe.teacherSteps
+    (isQuick, seed) = (settings.isQuick, settings.seed)
+    isReference = !settings.isQuick && settings.corpus == nil && settings.bytePairs == nil
+    let file = try settings.corpus ?? standardCorpus()
+    let text = try Corpus.text(contentsOf: file)
+    if let count = settings.bytePairs {
+      tokenizer = .bytePairs(try BytePairTokenizer(trainedOn: text, vocabularySize: count))
+    } else {
+      tokenizer = .characters(CharacterTokenizer(trainedOn: text))
+    }
+    unit = settings.bytePairs == nil ? "nats per character" : "nats per token"
+    let encoding = settings.bytePairs.map { "\($0) byte pairs" } ?? "characters"
+    corpusName = "\(file.lastPathComponent), \(text.utf8.count) bytes, sum \(checksum(text)), \(encoding)"
+    corpus = try Corpus(text: text, tokenizer: tokenizer).validated(forWindow: recipe.T)
+    let all = try corpus.heldOutBatches(count: 2 * recipe.windows, B: recipe.B, T: recipe.T).enumerated()
+    heldOut = (
+      all.filter { $0.offset.isMultiple(of: 2) }.map(\.element),
+      all.filter { !$0.offset.isMultiple(of: 2) }.map(\.element)
+    )
+  }
+
+  /// The same experiment for another seed.
+  public func with(seed: UInt64) -> Experiment {
+    var copy = self
+    copy.seed = seed
+    return copy
+  }
+
+  /// The same experiment for a language: its documents are the text, in training and held out.
+  ///
+  /// - Parameter file: where the language stands
+  public func speaking(_ grammar: Grammar, from file: URL) throws -> Experiment {
+    var copy = self
+    copy.grammar = grammar
+    copy.recipe = isQuick ? .quickRecall : .recall
+    copy.recipe.T = grammar.T
+    copy.tokenizer = .words(grammar.tokenizer)
+    copy.corpusName = "\(file.lastPathComponent), sum \(checksum(try Corpus.text(contentsOf: file)))"
+    var random = SeededGenerator(seed: checksum("held-out documents"))
+    func documents() -> [RecallBatch] {
+      grammar.batches(count: copy.recipe.windows, B: copy.recipe.B, using: &random)
+    }
+    let (reported, choosing) = (documents(), documents())
+    copy.heldOutDocuments = (reported, choosing)
+    copy.heldOut = (reported.map(\.batch), choosing.map(\.batch))
+    return copy
+  }
+
+  /// The size of the vocabulary.
+  public var V: Int { grammar?.V ?? corpus.tokenizer.vocabularySize }
+
+  /// A batch to train on.
+  func draw(using random: inout SeededGenerator) -> Batch {
+    if let grammar { return grammar.randomBatch(B: recipe.B, using: &random).batch }
+    return corpus.randomBatch(B: recipe.B, T: recipe.T, using: &random)
+  }
+
+  /// What every figure depends on beside what is asked for: recipe, text and number type.
+  struct Origin: Codable, Equatable {
+    var recipe: Recipe
+    var corpus: String
+    var scalar: String
+  }
+
+  var origin: Origin { Origin(recipe: recipe, corpus: corpusName, scalar: scalarName) }
+
+  /// A seed for one purpose, so that no two runs draw the same numbers.
+  func seed(for purpose: String) -> UInt64 { checksum("\(purpose) \(seed)") }
+
+  /// The settings of a run.
+  ///
+  /// - Parameter batches: what they are drawn for; runs with one word here see the same batches
+  func settings(_ batches: String, steps: Int, rate: Double) -> TrainingSettings {
+    TrainingSettings(
+      steps: steps, learningRate: rate, tokensPerUpdate: recipe.tokensPerUpdate,
+      seed: seed(for: "batches of \(batches)"))
+  }
+}
+
+// ## The text
+
+/// data/kjv.txt, which `make data/kjv.txt` exports from Debian's package bible-kjv.
+private func standardCorpus() throws -> URL {
+  let file = URL(filePath: "data/kjv.txt")
+  guard FileManager.default.fileExists(atPath: file.path) else {
+    throw CorpusError(
+      "data/kjv.txt", problem: "the King James Bible is not there",
+      remedy: "run `make data/kjv.txt` in the project's folder, or name a text with --corpus FILE")
+  }
+  return file
+}
+
+/// FNV-1a of a text's bytes.
+func checksum(_ text: String) -> UInt64 {
+  checksum(text.utf8.lazy.map { UInt64($0) })
+}

@@ -1,0 +1,69 @@
+// # Results that are kept
+//
+// One file for a result, named by the hash of all that it depends on, which stands in the file as
+// well: a file whose key is another's is not taken for this one.
+//
+// Read before: `StudyResult.swift`. Used by: `Study.swift`.
+
+import Checkpoints
+import Foundation
+
+/// The results of studies in a folder.
+struct KeptResults {
+  private let folder: URL
+  private let origin: Experiment.Origin
+
+  /// - Parameter origin: what every result depends on, beside arm and seed
+  init(in folder: URL, origin: Experiment.Origin) { (self.folder, self.origin) = (folder, origin) }
+
+  /// What a result depends on.
+  private struct Key: Encodable {
+    var job: Arm
+    var seed: UInt64
+    var origin: Experiment.Origin
+
+    var text: Data {
+      get throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return try encoder.encode(self)
+      }
+    }
+  }
+
+  private struct Entry: Encodable {
+    var key: Key
+    var result: StudyResult
+  }
+
+  private func key(of job: Study.Job) -> Key { Key(job: job.arm, seed: job.seed, origin: origin) }
+
+  private func file(of key: Key) throws -> URL {
+    let text = String(decoding: try key.text, as: UTF8.self)
+    return folder.appending(path: String(checksum(text), radix: 16) + ".json")
+  }
+
+  /// The result of a job, if there is one.
+  func result(of job: Study.Job) throws -> StudyResult? {
+    struct Kept: Decodable { var result: StudyResult }
+    let key = key(of: job)
+    let file = try file(of: key)
+    guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+    let kept = try readJSON(Kept.self, from: file)
+    // An arm can hold stages of one's own, which nothing here could read back: the keys are compared as they stand.
+    let (mine, whole) = try (
+      JSONSerialization.jsonObject(with: key.text) as? NSDictionary,
+      JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? NSDictionary
+    )
+    return mine == whole?["key"] as? NSDictionary ? kept.result : nil
+  }
+
+  /// Writes the result of a job.
+  func keep(_ result: StudyResult, of job: Study.Job) throws {
+    let key = key(of: job)
+    try writeJSON(Entry(key: key, result: result), to: try file(of: key))
+  }
+
+  /// The number of results in the folder.
+  var count: Int { get throws { try FileManager.default.contentsOfDirectory(atPath: folder.path).count } }
+}

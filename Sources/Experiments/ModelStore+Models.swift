@@ -1,0 +1,86 @@
+// # The models of the chapters
+//
+// Each in the folder of the chapter that tells about it:
+//
+//     05-teacher                    the teacher
+//     08-matrix-orientation         the student after stage 1
+//     09-hidden-state-alignment     the student after stage 2, with and without stage 1 before it
+//     10-knowledge-distillation     the student of each way
+//     13-hybrid                     the teacher of the language in which recall is measured
+//     14-generation                 a hybrid, after each stage
+//
+// A student is made stage by stage, and each stage begins with the model that the one before it has
+// left. So the student after stage 1 is made once, for chapter 08 and for all that follows.
+//
+// Read before: `ModelStore.swift`, `Way.swift`.
+
+import Distillation
+import Models
+
+extension ModelStore {
+  /// The teacher: a small Transformer trained on the text, or on documents of the language.
+  public func teacher() throws -> TrainedModel {
+    let recipe = experiment.recipe
+    return try made(Place(chapter: experiment.grammar == nil ? "05-teacher" : "13-hybrid", name: "teacher")) {
+      let model = experiment.newTeacher()
+      let history = try train(
+        TokenPrediction(of: model), as: "teacher",
+        experiment.settings("teacher", steps: recipe.teacherSteps, rate: recipe.teacherRate), on: experiment.draw,
+        checkpoint: $0, every: recipe.checkpointInterval, onBegin: follow)
+      return TrainedModel(model: model, history: history)
+    }
+  }
+
+  /// The student of a way with the recipe's steps and rates.
+  ///
+  /// - Parameters:
+  ///   - count: after how many of its stages; nil for all
+  ///   - rate: the learning rate of the last stage; nil for the one that was chosen beforehand
+  public func student(_ way: Way, after count: Int? = nil, lastRate rate: Double? = nil) throws -> TrainedModel {
+    let arm = experiment.recipe.arm(way, lastRate: rate)
+    let stages = arm.stages.prefix(count ?? arm.stages.count)
+    let places = stages.enumerated().map { index, stage in
+      switch stage.kind {
+      case .orientation: Place(chapter: "08-matrix-orientation", name: "student")
+      case .alignment: Place(chapter: "09-hidden-state-alignment", name: index == 0 ? "student-2" : "student-1-2")
+      default: Place(chapter: "10-knowledge-distillation", name: "\(way.slug)-rate-\(stage.rate)")
+      }
+    }
+    return try student(of: arm, keptIn: places, named: way.rawValue)
+  }
+
+  /// A student that keeps the teacher's attention in one layer, through all three stages; stops the program if there is
+  /// no such layer.
+  ///
+  /// - Parameter layer: 0 ..< L
+  public func hybrid(keepingAttentionIn layer: Int) throws -> TrainedModel {
+    let L = experiment.recipe.L
+    precondition((0..<L).contains(layer), "there is no layer \(layer) among \(L)")
+    let places = ["-after-1", "-after-1-2", ""].map { Place(chapter: "14-generation", name: "hybrid-\(layer)\($0)") }
+    return try student(
+      of: experiment.recipe.arm(.all, .hybrid(attention: [layer])), keptIn: places, named: "hybrid")
+  }
+
+  /// The student of an arm after some of its stages: from the last of them that is kept, or from a new one.
+  ///
+  /// - Parameter places: one for each of the stages, from the first on
+  private func student(of arm: Arm, keptIn places: [Place], named name: String) throws -> TrainedModel {
+    var (begun, student): (Int, TrainedModel?) = (0, nil)
+    for (index, place) in places.enumerated().reversed() where student == nil {
+      student = try kept(place)
+      if student != nil { begun = index + 1 }
+    }
+    if let student, begun == places.count { return student }
+    let teacher = try teacher().frozen
+    let model = student?.model ?? experiment.newStudent(for: arm, of: teacher)
+    for index in begun..<places.count {
+      student = try made(places[index]) { checkpoint in
+        let history = try experiment.train(
+          model, through: index, of: arm, from: teacher, as: "\(name), \(arm.stages[index].kind.name)",
+          checkpoint: checkpoint, onBegin: follow)
+        return TrainedModel(model: model, history: history)
+      }
+    }
+    return student!
+  }
+}

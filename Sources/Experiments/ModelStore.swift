@@ -1,0 +1,132 @@
+// # Where models are made once and found again
+//
+// Chapters build on one another: stage 2 needs the student of stage 1, and all need the teacher.
+// Whoever needs a model asks the store. It takes the model from the results folder, or makes it
+// first, so that any chapter can be run before any other.
+//
+// Beside each model lies a note of what it was made from: recipe, seed, text, number type. A model
+// whose note differs from what is asked for is neither used nor overwritten.
+//
+// Read before: `Experiment+Students.swift`. Read next: `ModelStore+Models.swift`.
+
+import Checkpoints
+import Corpora
+import Foundation
+import Models
+import Training
+
+/// A model, and how it was trained.
+public struct TrainedModel {
+  public let model: LanguageModel
+  public let history: History
+
+  /// The model as one that is asked and not trained.
+  public var frozen: FrozenModel { model.frozen }
+}
+
+/// The models of an experiment, in the folder of its results.
+@dynamicMemberLookup
+public struct ModelStore {
+  public let experiment: Experiment
+  /// The folder of all results.
+  public let out: URL
+  let progress: BeginProgress
+
+  /// - Parameter progress: where training shows how far it is
+  public init(_ experiment: Experiment, in out: URL, progress: @escaping BeginProgress = NoProgress.begin) {
+    (self.experiment, self.out, self.progress) = (experiment, out, progress)
+  }
+
+  /// What the experiment knows: its recipe, its text, its seed.
+  public subscript<Value>(dynamicMember property: KeyPath<Experiment, Value>) -> Value { experiment[keyPath: property] }
+
+  /// The same store for another seed.
+  public func with(seed: UInt64) -> ModelStore { ModelStore(experiment.with(seed: seed), in: out, progress: progress) }
+
+  /// The same store for a language; see `Experiment.speaking`.
+  public func speaking(_ grammar: Grammar, from file: URL) throws -> ModelStore {
+    ModelStore(try experiment.speaking(grammar, from: file), in: out, progress: progress)
+  }
+
+  /// A student with the weights that all arms of this seed begin with.
+  public func newStudent() -> LanguageModel { experiment.newStudent() }
+
+  /// Where results of studies are kept.
+  public var studyFolder: URL { out.appending(path: "study") }
+}
+
+// ## Made once
+
+extension ModelStore {
+  /// Where a model lies.
+  struct Place {
+    /// The folder of the chapter that tells about it.
+    var chapter: String
+    var name: String
+  }
+
+  /// What a model was made from.
+  private struct Note: Codable, Equatable {
+    var recipe: Recipe
+    var seed: UInt64
+    var corpus: String
+    var scalar: String
+  }
+
+  private var note: Note {
+    let origin = experiment.origin
+    return Note(recipe: origin.recipe, seed: experiment.seed, corpus: origin.corpus, scalar: origin.scalar)
+  }
+
+  private func folder(_ place: Place) -> URL {
+    let name = "\(place.name)-\(experiment.isQuick ? "quick-" : "")seed\(experiment.seed)"
+    return out.appending(path: place.chapter).appending(path: name)
+  }
+
+  /// The model that lies in a place; nil if there is none.
+  ///
+  /// Throws if the one that is there was made from something else.
+  func kept(_ place: Place) throws -> TrainedModel? {
+    let folder = folder(place)
+    let noteFile = folder.appending(path: "made-from.json")
+    guard FileManager.default.fileExists(atPath: noteFile.path) else { return nil }
+    guard try readJSON(Note.self, from: noteFile) == note else {
+      throw CheckpointError(
+        file: folder.path, problem: "the model there was made from another recipe, text or number type",
+        remedy: "remove the folder, or choose another --out")
+    }
+    return TrainedModel(
+      model: try LanguageModel(contentsOf: folder),
+      history: try readJSON(History.self, from: folder.appending(path: "history.json")))
+  }
+
+  /// The model that lies in a place, made by `make` if there is none.
+  ///
+  /// - Parameter make: makes it; gets a place for the checkpoint of its run
+  ///
+  /// Throws if the one that is there was made from something else.
+  func made(_ place: Place, _ make: (_ checkpoint: URL) throws -> TrainedModel) throws -> TrainedModel {
+    if let kept = try kept(place) { return kept }
+    let folder = folder(place)
+    let checkpoint = folder.appending(path: "training.safetensors")
+    let made = try make(checkpoint)
+    // The note is written last: a folder without one is made again.
+    try made.model.write(to: folder)
+    try writeJSON(experiment.tokenizer, to: folder.appending(path: "tokenizer.json"))
+    try writeJSON(made.history, to: folder.appending(path: "history.json"))
+    try writeJSON(note, to: folder.appending(path: "made-from.json"))
+    try? FileManager.default.removeItem(at: checkpoint)
+    return made
+  }
+
+  /// Shows how far a run is, from its first step to its last.
+  func follow(_ run: TrainingRun) {
+    let (first, total, tokens) = (run.records.count, run.settings.schedule.steps, run.settings.tokensPerUpdate)
+    if first == total { return }
+    let report = progress("\(run.name), seed \(experiment.seed)", total, first)
+    run.onStep = { record in
+      report.update(record.step + 1, .loss(record.loss), tokens: (record.step + 1 - first) * tokens)
+      if record.step + 1 == total { report.finish() }
+    }
+  }
+}

@@ -1,0 +1,35 @@
+// # How far a long work is
+//
+// Experiments have no screen: whoever starts one says where its progress is shown. A chapter shows
+// it as a bar, a test nowhere.
+//
+// Read next: `ModelStore.swift`, `Study.swift`.
+
+/// What is to be said of a step.
+public enum ProgressNote: Sendable {
+  case loss(Double)
+  /// The last step was one of this arm, counted from 1.
+  case arm(Int, of: Int)
+}
+
+/// Shows how far one piece of work is; may be called from any thread.
+public protocol ProgressReport: Sendable {
+  /// So many steps are done, counted from the beginning.
+  ///
+  /// - Parameter tokens: the tokens that have been seen since this process began with it; nil if nobody counts
+  func update(_ step: Int, _ note: ProgressNote, tokens: Int?)
+  func finish()
+}
+
+/// Begins a report: its title, the number of steps in all, and those that were done before.
+public typealias BeginProgress = @Sendable (_ title: String, _ total: Int, _ first: Int) -> any ProgressReport
+
+/// A report that shows nothing.
+public struct NoProgress: ProgressReport {
+  public init() {}
+  public func update(_ step: Int, _ note: ProgressNote, tokens: Int?) {}
+  public func finish() {}
+
+  /// Shows nothing of any work.
+  public static let begin: BeginProgress = { _, _, _ in NoProgress() }
+}

@@ -1,0 +1,84 @@
+// # Choosing learning rates
+//
+// A comparison of arms is a comparison of learning rates as well, unless each arm has its own. So
+// each is tried with several, a factor of two apart, on one seed; the best by the windows for
+// choosing is taken for all seeds, and what is reported comes from other windows. If the best lies
+// at an end of what was tried, the rates go on there: at most three times.
+//
+// Read before: `Study.swift`.
+
+/// The rates to try for an arm, and what decides.
+public struct RateSweep {
+  public var name: String
+  public var rates: [Double]
+  /// The arm with a rate.
+  public var arm: (Double) -> Arm
+  /// What is to be small.
+  public var score: (StudyResult) -> Double
+
+  public init(
+    _ name: String, rates: [Double], arm: @escaping (Double) -> Arm,
+    score: @escaping (StudyResult) -> Double = { $0.choosingLoss }
+  ) {
+    (self.name, self.rates, self.arm, self.score) = (name, rates.sorted(), arm, score)
+  }
+}
+
+/// What a sweep found.
+public struct SweptRates {
+  public var name: String
+  /// Rates in rising order, each with its score.
+  public var tried: [(rate: Double, score: Double)]
+  /// The rate with the smallest score.
+  public var best: Double { tried.min { $0.score < $1.score }!.rate }
+}
+
+extension Study {
+  /// Tries rates of several arms on the first seed, all together on all cores.
+  ///
+  /// - Parameter extensions: how often the rates may go on where the best is at an end
+  public func sweep(_ title: String, _ sweeps: [RateSweep], extensions: Int = 3) throws -> [SweptRates] {
+    var sweeps = sweeps
+    var found: [SweptRates] = []
+    for round in 0...extensions {
+      let jobs = sweeps.flatMap { sweep in sweep.rates.map { Job(sweep.arm($0), seed: seeds[0]) } }
+      var results = try results(round == 0 ? title : "\(title), further out", of: jobs)[...]
+      found = sweeps.map { sweep in
+        let own = results.prefix(sweep.rates.count)
+        results = results.dropFirst(sweep.rates.count)
+        return SweptRates(name: sweep.name, tried: zip(sweep.rates, own.map(sweep.score)).map { ($0, $1) })
+      }
+      var isSettled = true
+      for (index, swept) in found.enumerated() where swept.tried.count > 1 {
+        let (low, high) = (swept.tried.first!.rate, swept.tried.last!.rate)
+        if swept.best == low { sweeps[index].rates.insert(low / 2, at: 0) }
+        if swept.best == high { sweeps[index].rates.append(2 * high) }
+        isSettled = isSettled && swept.best != low && swept.best != high
+      }
+      if isSettled { break }
+    }
+    return found
+  }
+
+  /// Runs arms with each of some rates and each seed of the study, all together on all cores.
+  ///
+  /// Here each seed chooses a rate of its own: the choice is then part of what varies from seed to seed.
+  ///
+  /// - Parameters:
+  ///   - sweeps: their arms, rates and what decides
+  /// - Returns: for each sweep and each seed what every rate came to, and which of them was chosen
+  public func sweepEachSeed(_ title: String, _ sweeps: [RateSweep]) throws -> [[(tried: [StudyResult], best: Int)]] {
+    let jobs = sweeps.flatMap { sweep in
+      seeds.flatMap { seed in sweep.rates.map { Job(sweep.arm($0), seed: seed) } }
+    }
+    var results = try results(title, of: jobs)[...]
+    return sweeps.map { sweep in
+      seeds.map { _ in
+        let tried = Array(results.prefix(sweep.rates.count))
+        results = results.dropFirst(sweep.rates.count)
+        let scores = tried.map(sweep.score)
+        return (tried, scores.indices.min { scores[$0] < scores[$1] }!)
+      }
+    }
+  }
+}

@@ -1,0 +1,85 @@
+// # A stage with its steps and its rate
+//
+// An arm is a list of plans: which stage, for how many steps, at which learning rate. A plan is a
+// value that can be compared and written down, long before there is a teacher or a student. So it
+// does not hold a stage, which needs both, but a kind: a name, and how a stage of that kind is made
+// for a pair.
+//
+// A stage of your own goes through an arm under a kind of your own:
+//
+//     let warm = StageKind("temperature 2", isEndToEnd: true) { teacher, student, arm in
+//       WarmDistillation(from: teacher, to: student)
+//     }
+//     let arm = Arm(.phiMamba, [StagePlan(warm, steps: 100, rate: 1e-3)])
+//
+// Read before: `Distillation/Stage.swift`. Read next: `Arm.swift`.
+
+import Distillation
+import Models
+
+/// A kind of stage; equal names are equal kinds.
+public struct StageKind: Hashable, Sendable {
+  public let name: String
+  /// What the batches are drawn for: stages with one word here see the same batches, whatever they make of them.
+  public let batches: String
+  /// Whether the student runs on its own states, so that it needs the teacher's embedding, norms, MLPs and head first.
+  public let isEndToEnd: Bool
+  /// The stage for a teacher and the student of an arm.
+  public let make: @Sendable (_ teacher: FrozenModel, _ student: LanguageModel, _ arm: Arm) -> any Stage
+
+  /// - Parameter batches: nil for the name
+  public init(
+    _ name: String, batches: String? = nil, isEndToEnd: Bool,
+    _ make: @escaping @Sendable (_ teacher: FrozenModel, _ student: LanguageModel, _ arm: Arm) -> any Stage
+  ) {
+    (self.name, self.batches, self.isEndToEnd, self.make) = (name, batches ?? name, isEndToEnd, make)
+  }
+
+  public static func == (a: StageKind, b: StageKind) -> Bool { a.name == b.name }
+  public func hash(into hasher: inout Hasher) { hasher.combine(name) }
+}
+
+extension StageKind: Encodable {
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(name)
+  }
+}
+
+// ## The four of this book
+
+extension StageKind {
+  /// Stage 1.
+  public static let orientation = StageKind("orientation", batches: "matrix orientation", isEndToEnd: false) {
+    MatrixOrientation(from: $0, to: $1, replacing: $2.replacedLayers(of: $1.configuration.L))
+  }
+
+  /// Stage 2.
+  public static let alignment = StageKind("alignment", batches: "hidden-state alignment", isEndToEnd: false) {
+    HiddenStateAlignment(from: $0, to: $1, replacing: $2.replacedLayers(of: $1.configuration.L))
+  }
+
+  /// Stage 3: the teacher's distributions.
+  public static let distillation = StageKind("distillation", batches: endToEnd, isEndToEnd: true) {
+    KnowledgeDistillation(
+      from: $0, to: $1, training: $2.trainsMixersOnly ? .mixers : .everything,
+      replacing: $2.replacedLayers(of: $1.configuration.L))
+  }
+
+  /// No teacher: the tokens that came. The batches are those of stage 3.
+  public static let tokens = StageKind("tokens", batches: endToEnd, isEndToEnd: true) { _, student, _ in
+    TokenPrediction(of: student)
+  }
+
+  private static let endToEnd = "knowledge distillation"
+}
+
+/// A stage with its steps and its rate.
+public struct StagePlan: Encodable, Hashable, Sendable {
+  public var kind: StageKind
+  public var steps: Int
+  /// The peak of the learning rate.
+  public var rate: Double
+
+  public init(_ kind: StageKind, steps: Int, rate: Double) { (self.kind, self.steps, self.rate) = (kind, steps, rate) }
+}

@@ -1,0 +1,129 @@
+// # Running a study
+//
+// A job is an arm with a seed. Jobs have nothing to do with one another, so that as many run at a
+// time as there are cores, and each writes its result to out/study, under the hash of all that it
+// depends on: arm, seed, recipe, text, number type. A study that is interrupted takes up where it
+// was, less the jobs that were under way; one that is run again only reads.
+//
+// Two students side by side have a core each, so that no step waits for another
+// (`Tensors/Cores/WorkerPool.swift`); the numbers are the same, since what a kernel computes does not
+// depend on how many threads there are.
+//
+// Read before: `Arm.swift`, `ModelStore.swift`. Read next: `Study+Measuring.swift`,
+// `KeptResults.swift`, `RateSweep.swift`.
+
+import Corpora
+import Distillation
+import Foundation
+import Models
+import Synchronization
+import Tensors
+
+/// Arms with seeds, run once.
+public struct Study {
+  /// An arm with a seed.
+  public struct Job: Hashable, Sendable {
+    public var arm: Arm
+    public var seed: UInt64
+    public init(_ arm: Arm, seed: UInt64) { (self.arm, self.seed) = (arm, seed) }
+  }
+
+  public let store: ModelStore
+  /// The seeds of the study; each has a teacher of its own.
+  public let seeds: [UInt64]
+  /// The teachers, by seed.
+  public let teachers: [UInt64: FrozenModel]
+  let results: KeptResults
+
+  /// A study with some seeds, counted from the store's; makes the teachers that are not there.
+  public init(in store: ModelStore, seeds count: Int) throws {
+    self.store = store
+    seeds = (0..<UInt64(count)).map { store.seed + $0 }
+    teachers = try Dictionary(
+      uniqueKeysWithValues: seeds.map { ($0, try store.with(seed: $0).teacher().frozen) })
+    results = KeptResults(in: store.studyFolder, origin: store.experiment.origin)
+  }
+
+  /// The cross-entropy of each seed's teacher on the reported windows.
+  public var teacherLosses: [Double] {
+    seeds.map { crossEntropy(of: teachers[$0]!, on: store.heldOut.reported).mean }
+  }
+
+  /// The number of results in out/study.
+  public var keptCount: Int { get throws { try results.count } }
+
+  /// The results of an arm, one for each seed of the study.
+  public func results(_ title: String, of arms: [Arm]) throws -> [[StudyResult]] {
+    let all = try results(title, of: arms.flatMap { arm in seeds.map { Job(arm, seed: $0) } })
+    return arms.indices.map { Array(all[($0 * seeds.count)..<(($0 + 1) * seeds.count)]) }
+  }
+
+  /// The results of jobs, in their order: read from out/study, or made on all cores.
+  public func results(_ title: String, of jobs: [Job]) throws -> [StudyResult] {
+    var known: [Job: StudyResult] = [:]
+    for job in Set(jobs) { known[job] = try results.result(of: job) }
+    let open = jobs.filter { known[$0] == nil }.uniqued()
+    if !open.isEmpty { try known.merge(run(open, title)) { old, _ in old } }
+    return jobs.map { known[$0]! }
+  }
+
+  // MARK: - On all cores
+
+  private func run(_ jobs: [Job], _ title: String) throws -> [Job: StudyResult] {
+    let report = store.progress(title, jobs.reduce(0) { $0 + $1.arm.steps }, 0)
+    let state = Mutex<(next: Int, steps: Int, results: [Job: StudyResult], error: (any Error)?)>((0, 0, [:], nil))
+    // The models are not marked as safe to share: teachers are only read, and each student is one thread's.
+    nonisolated(unsafe) let study = self
+    onAllCores(min(jobs.count, ProcessInfo.processInfo.activeProcessorCount)) { _ in
+      while true {
+        let index: Int? = state.withLock { state in
+          guard state.next < jobs.count, state.error == nil else { return nil }
+          state.next += 1
+          return state.next - 1
+        }
+        guard let index else { return }
+        do {
+          let result = try study.run(jobs[index]) {
+            let steps = state.withLock { state in
+              state.steps += 1
+              return state.steps
+            }
+            report.update(steps, .arm(index + 1, of: jobs.count), tokens: nil)
+          }
+          try study.results.keep(result, of: jobs[index])
+          state.withLock { $0.results[jobs[index]] = result }
+        } catch {
+          state.withLock { $0.error = $0.error ?? error }
+        }
+      }
+    }
+    report.finish()
+    if let error = state.withLock({ $0.error }) { throw error }
+    return state.withLock { $0.results }
+  }
+
+  /// Trains and measures one student.
+  private func run(_ job: Job, onStep: @escaping () -> Void) throws -> StudyResult {
+    let start = ContinuousClock.now
+    let (arm, experiment, teacher) = (job.arm, store.experiment.with(seed: job.seed), teachers[job.seed]!)
+    let student = experiment.newStudent(for: arm, of: teacher)
+    for index in arm.stages.indices {
+      _ = try experiment.train(student, through: index, of: arm, from: teacher, as: arm.stages[index].kind.name) {
+        $0.onStep = { _ in onStep() }
+      }
+    }
+    // A student that has been through no stage end to end is dressed in the teacher's weights to be measured.
+    if arm.transfersWeights && !arm.stages.contains(where: \.kind.isEndToEnd) {
+      experiment.transferWeights(from: teacher, to: student, of: arm)
+    }
+    return measure(student.frozen, of: arm, teacher, since: start)
+  }
+}
+
+extension Array where Element: Hashable {
+  /// Each element once, in the order of first occurrence.
+  fileprivate func uniqued() -> [Element] {
+    var seen: Set<Element> = []
+    return filter { seen.insert($0).inserted }
+  }
+}

@@ -1,0 +1,45 @@
+// # What an arm came to
+//
+// Figures, not a model: a study runs hundreds of arms. They are kept in out/study (`KeptResults.swift`).
+//
+// Read before: `Arm.swift`. Read next: `Study.swift`.
+
+/// What an arm came to.
+public struct StudyResult: Codable, Equatable, Sendable {
+  /// Cross-entropy of each reported held-out window, in nats per token.
+  public var losses: [Double]
+  /// Mean cross-entropy of the windows for choosing rates.
+  public var choosingLoss: Double
+  /// KL(teacher ‖ student) on the reported windows, in nats per token.
+  public var divergence: Double
+  /// The part of the tokens at which both rank the same token first.
+  public var agreement: Double
+  /// Mean over replaced layers of the Frobenius distance of the matrices, on reported and on choosing windows; after
+  /// stage 1 or 2 as the last.
+  public var matrixDistance: Pair?
+  /// Mean over replaced layers of the L2 distance of the mixers' outputs; as above.
+  public var hiddenDistance: Pair?
+  /// Answers that were recalled on the reported documents, by distance from the last mention, if the text is a
+  /// language with recall.
+  public var recall: [Recalled]?
+  /// The same by distance from the statement.
+  public var recallSinceFact: [Recalled]?
+  /// Seconds of training and measuring, with another arm at the same time.
+  public var seconds: Double
+
+  /// The answers that are so many tokens away from what they need.
+  public struct Recalled: Codable, Equatable, Sendable {
+    public var distances: ClosedRange<Int>
+    public var hits: Int
+    public var count: Int
+    public var accuracy: Double { Double(hits) / Double(count) }
+  }
+
+  public struct Pair: Codable, Equatable, Sendable {
+    public var reported: Double
+    public var choosing: Double
+  }
+
+  /// Mean cross-entropy on the reported windows.
+  public var loss: Double { losses.reduce(0, +) / Double(losses.count) }
+}

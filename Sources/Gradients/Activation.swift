@@ -1,0 +1,69 @@
+// # Tensors and variables alike
+//
+// A layer is one formula, and it is applied in two ways. In training it reads a variable and leaves a
+// tape. A teacher that is only asked, a model that is measured and a text that is written need no
+// tape: there the same formula reads a tensor and gives a tensor. So a layer is written once, over
+// an activation:
+//
+//     func callAsFunction<A: Activation>(_ x: A) -> A { linear(x, weight: A(weight), bias: A(bias)) }
+//
+// `A(weight)` is how a parameter enters: as its value where A is `Tensor`, as a leaf of the tape (or
+// a constant, if it is frozen) where A is `Variable`.
+//
+// An operation becomes one over activations by a line beside its rule, which says what it is for
+// tensors and what for variables:
+//
+//     func gelu<A: Activation>(_ x: A) -> A { .either({ gelu(x.tensor) }, { gelu(x.variable) }) }
+//
+// `@inlinable` and, in the layers, `@_specialize` have one purpose: a generic function that another
+// module calls looks up each operation at run time, which made a written token a quarter dearer here.
+// With them the compiler makes one copy of a formula for tensors and one for variables.
+//
+// We did not make the rules themselves generic. Their pullbacks would then be built and thrown away
+// for tensors, and each rule would be harder to read.
+//
+// Read before: `Variable.swift`, `Parameter.swift`. Read next: `Layers/Linear.swift`.
+
+import Tensors
+
+/// What flows through a layer: a tensor, or a variable that remembers where it came from.
+public protocol Activation {
+  /// A parameter as it enters a formula: its value, or a leaf of the tape.
+  init(_ parameter: Parameter)
+  /// A value into which no gradient flows.
+  init(constant value: Tensor)
+
+  /// The sizes of the axes.
+  var shape: Shape { get }
+  /// The value.
+  var tensor: Tensor { get }
+  /// The activation as a variable; a tensor becomes a constant.
+  var variable: Variable { get }
+
+  /// The first of two computations where this type is `Tensor`, the second where it is `Variable`; the other is not run.
+  static func either(_ tensor: () -> Tensor, _ variable: () -> Variable) -> Self
+}
+
+extension Tensor: Activation {
+  @inlinable public init(_ parameter: Parameter) { self = parameter.value }
+  @inlinable public init(constant value: Tensor) { self = value }
+  @inlinable public var tensor: Tensor { self }
+  @inlinable public var variable: Variable { Variable(constant: self) }
+  @inlinable public static func either(_ tensor: () -> Tensor, _ variable: () -> Variable) -> Tensor { tensor() }
+}
+
+extension Variable: Activation {
+  @inlinable public init(_ parameter: Parameter) { self = parameter.variable }
+  @inlinable public var tensor: Tensor { value }
+  @inlinable public var variable: Variable { self }
+  @inlinable public static func either(_ tensor: () -> Tensor, _ variable: () -> Variable) -> Variable { variable() }
+}
+
+extension Activation {
+  /// This activation, after a check of its shape; see `Tensor.expecting`.
+  @discardableResult
+  @inlinable public func expecting(_ sizes: Int?..., as name: @autoclosure () -> String = "the activation") -> Self {
+    shape.expecting(sizes, as: name())
+    return self
+  }
+}

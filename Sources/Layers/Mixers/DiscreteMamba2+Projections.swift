@@ -1,0 +1,44 @@
+// # From attention to the mixer
+//
+// The paper copies nothing of a replaced attention. One could: where attention asks with q and
+// stores with k and v, the mixer asks with C and stores with B and x, and both end in an output
+// projection. Per head, before rotation and softmax, the score of t and s is
+//
+//     q[t] · k[s] / √P  =  u[t]ᵀ A u[s]          A = W_qᵀ W_k / √P,  of rank P at most
+//     C[t] · B[s]       =  u[t]ᵀ W_Cᵀ W_B u[s]   of rank N at most
+//
+// so that the best W_C and W_B keep the N largest singular values of A: with A = U diag(σ) Vᵀ they
+// are √σᵢ uᵢᵀ and √σᵢ vᵢᵀ. Values become x, their bias that of the convolution of x; the output
+// projection is copied, without its bias, which the mixer has no place for. What is lost is the
+// softmax, the rotation, and the biases of queries and keys.
+//
+// Read before: `DiscreteMamba2.swift`, `Tensors/Products/SingularValues.swift`. Used in chapter 11.
+
+import Gradients
+import Tensors
+
+extension DiscreteMamba2 {
+  /// Takes the best that this family can hold of an attention's queries, keys, values and output projection.
+  ///
+  /// Takes nothing if widths or heads differ, or heads share B and C. Expects the convolution to be the identity.
+  public func begin(with attention: MixerProjections) -> Bool {
+    let (D, H, N, P) = (sizes.D, sizes.H, sizes.N, sizes.P)
+    guard attention.H == H, attention.queries.weight.value.shape == [D, D], sizes.G == H else { return false }
+    let (x, b, c) = (MambaPart.x.rows(sizes), MambaPart.b.rows(sizes), MambaPart.c.rows(sizes))
+    for head in 0..<H {
+      let rows = (head * P)..<((head + 1) * P)
+      let (q, k) = (attention.queries.weight.value.sliced(rows), attention.keys.weight.value.sliced(rows))
+      let parts = singularValueDecomposition(matmul(q, k, transposingA: true) * Tensor(1 / Scalar(P).squareRoot()))
+      let kept = min(N, D)
+      let roots = sqrt(parts.values.sliced(0..<kept)).reshaped(to: [kept, 1])
+      inProjection.update {
+        $0.assign(parts.vTransposed.sliced(0..<kept) * roots, at: b.lowerBound + head * N)
+        $0.assign(parts.u.transposed().sliced(0..<kept) * roots, at: c.lowerBound + head * N)
+      }
+    }
+    inProjection.update { $0.assign(attention.values.weight.value, at: x.lowerBound) }
+    if let bias = attention.values.bias { convolutionBias.update { $0.assign(bias.value, at: x.lowerBound) } }
+    output.weight.value = attention.output.weight.value
+    return true
+  }
+}

@@ -1,0 +1,98 @@
+// # The sizes of a Discrete-Mamba-2 mixer
+//
+// Six numbers, the parts of the in-projection that follow from them, and the words of the authors'
+// config for both.
+//
+// Read before: `MixerSizes.swift`. Read next: `DiscreteMamba2.swift`. Source of the words:
+// assets/sample_config.json in goombalab/phi-mamba.
+
+import Gradients
+import Tensors
+
+/// The sizes of a Discrete-Mamba-2 mixer.
+public struct DiscreteMamba2Sizes: MixerSizes {
+  /// Model width, a multiple of H.
+  public var D: Int
+  /// Heads.
+  public var H: Int
+  /// State size of a head.
+  public var N: Int
+  /// Width of the convolution.
+  public var K: Int
+  /// Length of a chunk; it changes the cost, not the result.
+  public var Q: Int
+  /// Pairs of B and C, a divisor of H: H for multi-head, 1 for multi-value.
+  public var G: Int
+
+  /// - Parameter G: nil for as many as there are heads
+  public init(D: Int, H: Int, N: Int, K: Int = 4, Q: Int = 64, G: Int? = nil) {
+    (self.D, self.H, self.N, self.K, self.Q, self.G) = (D, H, N, K, Q, G ?? H)
+  }
+
+  /// The features of a head.
+  public var P: Int { D / H }
+  /// The channels that pass through the convolution: x, B and C.
+  public var channels: Int { D + 2 * G * N }
+  /// The rows of the in-projection: x, B, C, z, a.
+  public var projected: Int { channels + D + H }
+
+  public func make(_ name: String, using random: inout some RandomNumberGenerator) -> any MatrixMixer {
+    DiscreteMamba2(name, sizes: self, using: &random)
+  }
+}
+
+/// The parts of the in-projection, and of the convolution as far as they pass through it.
+public enum MambaPart: CaseIterable, Sendable {
+  case x, b, c, z, a
+
+  /// The rows of the in-projection that belong to this part.
+  public func rows(_ sizes: DiscreteMamba2Sizes) -> Range<Int> {
+    let (D, state, channels) = (sizes.D, sizes.G * sizes.N, sizes.channels)
+    return switch self {
+    case .x: 0..<D
+    case .b: D..<(D + state)
+    case .c: (D + state)..<channels
+    case .z: channels..<(channels + D)
+    case .a: (channels + D)..<(channels + D + sizes.H)
+    }
+  }
+}
+
+// ## In a config.json
+
+extension DiscreteMamba2Sizes {
+  public static let kind = "modules.mixers.discrete_mamba2"
+
+  private enum Word: String, CodingKey {
+    case d_state, n_v_heads, n_qk_heads, d_conv, conv_bias, expand, chunk_size, activation, bias
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var words = encoder.container(keyedBy: Word.self)
+    try words.encode(N, forKey: .d_state)
+    try words.encode(H, forKey: .n_v_heads)
+    try words.encode(G, forKey: .n_qk_heads)
+    try words.encode(K, forKey: .d_conv)
+    try words.encode(Q, forKey: .chunk_size)
+    // What the mixer of this library cannot do otherwise.
+    try words.encode(true, forKey: .conv_bias)
+    try words.encode(1, forKey: .expand)
+    try words.encode("identity", forKey: .activation)
+    try words.encode(false, forKey: .bias)
+  }
+
+  public init(from decoder: any Decoder, D: Int) throws {
+    let words = try decoder.container(keyedBy: Word.self)
+    self.init(
+      D: D, H: try words.decode(Int.self, forKey: .n_v_heads), N: try words.decode(Int.self, forKey: .d_state),
+      K: try words.decode(Int.self, forKey: .d_conv), Q: try words.decode(Int.self, forKey: .chunk_size),
+      G: try words.decodeIfPresent(Int.self, forKey: .n_qk_heads))
+  }
+
+  public var problem: String? {
+    if let problem = problem(among: [("state size", N), ("taps", K), ("chunk", Q), ("pairs of B and C", G)]) {
+      return problem
+    }
+    return H.isMultiple(of: G) ? nil : "its \(G) pairs of B and C cannot be shared evenly by \(H) heads"
+  }
+}

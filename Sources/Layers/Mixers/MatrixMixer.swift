@@ -1,0 +1,74 @@
+// # Matrix mixers
+//
+// The idea that the method rests on. A layer that mixes tokens computes, for each head, y = M x
+// with a matrix M of T × T numbers. Attention makes M by a softmax, a state space model by a
+// product of decays; what they do with it is the same. So a teacher and a student of different
+// kinds can be compared in two ways: by their matrices (stage 1) and by their outputs (stage 2).
+//
+// Whoever wants to know something of a mixer asks the mixer, and nobody asks which kind it is:
+//
+//     question                                          asked by
+//     what is your output, what your matrix             the passes, stages 1 and 2
+//     which rows of your parameters make the matrix     stage 1, which trains these and no others
+//     what do you remember of a text, and go on         writing (`MixerMemory.swift`)
+//     which sizes have you, and who makes one of them   models and their config.json (`MixerSizes.swift`)
+//     have you projections that another can begin with  weight transfer
+//
+// A new kind of mixer is one file with these answers, and one line in `Models/ModelParts.swift`
+// under which a config.json finds it. `CONTRIBUTING.md` has the recipe.
+//
+// Read before: `../Layer.swift`. Read next: `CausalAttention.swift`, `DiscreteMamba2.swift`.
+
+import Gradients
+import Tensors
+
+/// A layer that mixes tokens by a causal matrix for each head.
+public protocol MatrixMixer: Layer {
+  associatedtype Sizes: MixerSizes
+  associatedtype Memory: MixerMemory
+
+  /// The sizes with which another mixer like this one can be made.
+  var sizes: Sizes { get }
+
+  /// The output of the layer: u [B, T, D] → [B, T, D].
+  func callAsFunction<A: Activation>(_ u: A) -> A
+
+  /// The matrix of each head: u [B, T, D] → [B, H, T, T], zero above the diagonal.
+  func matrix<A: Activation>(_ u: A) -> A
+
+  /// Output and matrix together, where computing both at once saves work.
+  func outputAndMatrix<A: Activation>(_ u: A) -> (output: A, matrix: A)
+
+  /// The parameters, or rows of them, that the matrix depends on: what stage 1 trains.
+  var matrixRows: [ParameterRows] { get }
+
+  /// What the mixer remembers of B texts before it has read anything.
+  func emptyMemory(B: Int) -> Memory
+
+  /// The shapes of the memory's tensors, by name, when texts of these lengths have been read: what a file must hold.
+  func memoryShapes(lengths: [Int]) -> [String: Shape]
+
+  /// Reads further tokens: u [B, T, D], T at least 1 → [B, T, D]; no tape. Moves the memory on by T tokens.
+  func advance(_ u: Tensor, _ memory: inout Memory) -> Tensor
+
+  /// The linear maps around the matrix, if it has queries, keys and values; nil for none.
+  var projections: MixerProjections? { get }
+
+  /// Begins with another mixer's projections, as far as this one has a place for them.
+  ///
+  /// Returns whether it took any; nothing is changed if not.
+  func begin(with projections: MixerProjections) -> Bool
+}
+
+extension MatrixMixer {
+  public func outputAndMatrix<A: Activation>(_ u: A) -> (output: A, matrix: A) { (self(u), matrix(u)) }
+  public var projections: MixerProjections? { nil }
+  public func begin(with projections: MixerProjections) -> Bool { false }
+}
+
+/// The linear maps of a mixer with queries, keys and values, heads one after another in their rows.
+public struct MixerProjections {
+  public let queries, keys, values, output: Linear
+  /// The number of heads.
+  public let H: Int
+}

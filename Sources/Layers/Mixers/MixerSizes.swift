@@ -1,0 +1,49 @@
+// # The sizes of a mixer
+//
+// What one has to know to make a mixer: numbers, without weights. They stand in the config.json
+// beside a model, in the words of the published code, and each kind of mixer says its own words.
+// The width D of the model is not among them, since a config.json says it once for all blocks.
+//
+// Read before: `MatrixMixer.swift`. Read next: `Models/ModelParts.swift`, where kinds are looked up.
+
+import Gradients
+import Tensors
+
+/// The sizes of a mixer, and how one is made of them.
+public protocol MixerSizes: Encodable, Hashable, Sendable {
+  /// What a config.json calls the kind: "modules.mixers.discrete_mamba2". Two kinds have two names.
+  static var kind: String { get }
+  /// Where its parameters stand below the mixer's place in a block: "self_attn"; nil for right there.
+  static var module: String? { get }
+
+  /// The width of the model.
+  var D: Int { get }
+  /// The number of heads.
+  var H: Int { get }
+
+  /// Reads what `encode(to:)` has written, D aside, which the model knows.
+  init(from decoder: any Decoder, D: Int) throws
+
+  /// Why no mixer has these sizes, in a sentence that goes on "its …"; nil if one can.
+  var problem: String? { get }
+
+  /// A new mixer with random weights.
+  ///
+  /// - Parameter name: the prefix of its parameters' names
+  func make(_ name: String, using random: inout some RandomNumberGenerator) -> any MatrixMixer
+}
+
+extension MixerSizes {
+  public static var module: String? { nil }
+
+  /// Whether other sizes are of the same kind and equal to these.
+  public func isEqual(to other: any MixerSizes) -> Bool { other as? Self == self }
+
+  /// Why sizes with these names and values cannot be: each is at least 1, and D is cut evenly into H heads; nil if they can.
+  package func problem(among sizes: [(name: String, value: Int)]) -> String? {
+    if let (name, value) = ([("width", D), ("heads", H)] + sizes).first(where: { $0.1 < 1 }) {
+      return "its \(name) has a size of \(value), where at least 1 is needed"
+    }
+    return D.isMultiple(of: H) ? nil : "its width of \(D) cannot be cut into \(H) heads"
+  }
+}

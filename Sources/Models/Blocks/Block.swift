@@ -1,0 +1,96 @@
+// # Blocks
+//
+// A block lets tokens mix and then works on each of them. How its parts are wired is said in two
+// functions, before and after the mixing:
+//
+//     u  =  mixerInput(x)                       what the mixer reads
+//     y  =  output(x, u, mixed)                 what leaves the block, given what the mixer makes of u
+//
+// That is all a block has to say, and everything that is done with one is made of these two: a pass
+// puts the mixer's output in the middle, writing puts what the mixer makes with its memory there,
+// and a trace keeps what goes in and comes out, and computes the second only if somebody asks. The
+// formula stands once.
+//
+// A kind of block is one file, and one line in `../ModelParts.swift`.
+//
+// Read before: `Layers/Mixers/MatrixMixer.swift`. Read next: `ParallelBlock.swift`.
+
+import Gradients
+import Layers
+import Tensors
+
+/// A mixer and what stands around it.
+public protocol Block {
+  /// The mixer, which can be asked for its matrix.
+  var mixer: any MatrixMixer { get }
+
+  /// What the mixer reads: x [B, T, D] → [B, T, D].
+  func mixerInput<A: Activation>(_ x: A) -> A
+
+  /// What leaves the block.
+  ///
+  /// - Parameters:
+  ///   - x: what entered it, [B, T, D]
+  ///   - u: what its mixer read, `mixerInput(x)`
+  ///   - mixed: what the mixer gives, [B, T, D]; to be asked once, and let go of when it has been added
+  /// - Returns: [B, T, D]
+  func output<A: Activation>(_ x: A, mixerInput u: A, mixed: () -> A) -> A
+
+  /// All parts with parameters, in the order of the checkpoint.
+  var parts: [BlockPart] { get }
+}
+
+/// A part of a block, by the role that it plays: what a transfer or a stage asks for.
+public struct BlockPart {
+  /// What a part does in its block.
+  public enum Role: String, Sendable, CaseIterable { case mixer, feedForward, norm }
+
+  public let role: Role
+  public let parameters: [Parameter]
+
+  public init(_ role: Role, _ parameters: [Parameter]) { (self.role, self.parameters) = (role, parameters) }
+}
+
+extension Block {
+  /// x [B, T, D] → [B, T, D]
+  public func callAsFunction<A: Activation>(_ x: A) -> A { self(x) { mixer($0) } }
+
+  /// The same with something else in the mixer's place: from what it reads to what it gives, [B, T, D] both.
+  public func callAsFunction<A: Activation>(_ x: A, mixing: (A) -> A) -> A {
+    let u = mixerInput(x)
+    return output(x, mixerInput: u) { mixing(u) }
+  }
+
+  /// The parameters in the order of the checkpoint.
+  public var parameters: [Parameter] { parts.flatMap(\.parameters) }
+
+  /// The parameters of the parts with a role.
+  public func parameters(of role: BlockPart.Role) -> [Parameter] {
+    parts.filter { $0.role == role }.flatMap(\.parameters)
+  }
+}
+
+// ## The sizes of a block
+
+/// What one has to know to make a block, beside its mixer and the width of the model.
+public protocol BlockSizes: Hashable, Sendable {
+  /// What a config.json calls the kind: "modules.phi_block". Two kinds have two names.
+  static var kind: String { get }
+
+  /// The hidden width of the feed-forward part.
+  var feedForward: Int { get }
+  init(feedForward: Int)
+
+  /// A new block with random weights.
+  ///
+  /// - Parameters:
+  ///   - name: the prefix of its parameters' names
+  ///   - D: the width of the model
+  ///   - mixer: the mixer, which has its weights
+  func make(_ name: String, D: Int, mixer: any MatrixMixer, using random: inout some RandomNumberGenerator) -> any Block
+}
+
+extension BlockSizes {
+  /// Whether other sizes are of the same kind and equal to these.
+  public func isEqual(to other: any BlockSizes) -> Bool { other as? Self == self }
+}

@@ -1,0 +1,103 @@
+// # Reading a text in pieces
+//
+// One model for training and for writing. `callAsFunction` takes whole texts; `read` takes the next tokens of texts that were begun before, with a state that holds what
+// the mixers remember. A prompt may come in one go, in pieces of any lengths or token by token: the
+// distribution of the next token is the same, up to rounding, and so is the state.
+//
+// The teacher's state is a cache of keys and values that grows with the text, the student's has one
+// size forever, and a hybrid has both kinds. Nothing here asks which it is.
+//
+// Read before: `../FrozenModel.swift`, `Layers/Mixers/MixerMemory.swift`. Read next: `Generation.swift`.
+
+import Gradients
+import Layers
+import Tensors
+
+/// What a model remembers of B texts that it is reading.
+public struct DecodingState: Sendable {
+  /// The number of tokens that have been read of each text.
+  public internal(set) var positions: [Int]
+  /// The logits of the next token of each text, [B, V]; nil before anything is read.
+  public internal(set) var logits: Tensor?
+  /// What the mixer of each block remembers.
+  public internal(set) var mixers: [any MixerMemory]
+
+  /// The number of texts.
+  public var B: Int { positions.count }
+
+  /// The bytes that the mixers keep.
+  public var bytes: Int { mixers.reduce(0) { $0 + $1.bytes } }
+
+  /// The states of several groups of texts of one model as one, in their order.
+  ///
+  /// Either all of them have read something or none has.
+  public static func joined(_ states: [DecodingState]) -> DecodingState {
+    precondition(!states.isEmpty, "there is no state to join")
+    let logits = states.compactMap(\.logits)
+    precondition(
+      logits.isEmpty || logits.count == states.count, "states that have read something do not join with empty ones")
+    return DecodingState(
+      positions: states.flatMap(\.positions), logits: logits.isEmpty ? nil : .concatenated(logits),
+      mixers: states[0].mixers.indices.map { layer in Layers.joined(states.map { $0.mixers[layer] }) })
+  }
+
+  /// The state of some of the texts, in the order of `rows`.
+  public func keeping(_ rows: [Int]) -> DecodingState {
+    DecodingState(
+      positions: rows.map { positions[$0] }, logits: logits?.gathered(rows), mixers: mixers.map { $0.keeping(rows) })
+  }
+}
+
+extension FrozenModel {
+  /// The state of B texts of which nothing has been read.
+  public func emptyState(B: Int = 1) -> DecodingState {
+    DecodingState(
+      positions: Array(repeating: 0, count: B), logits: nil, mixers: blocks.map { $0.mixer.emptyMemory(B: B) })
+  }
+
+  /// Reads the next tokens of each text; leaves the logits of the one after them in the state.
+  ///
+  /// - Parameters:
+  ///   - tokens: a row for each text of the state, at least one token each
+  ///   - state: of this model; no length is too long for it, though a model is trained on at most `configuration.T`
+  ///   - length: read in pieces of at most so many tokens, which bounds the memory on the way, but for
+  ///     attention, which copies a layer's keys and values of a text for each piece; nil for one piece
+  public func read(_ tokens: Tokens, _ state: inout DecodingState, inPiecesOf length: Int? = nil) {
+    precondition(
+      tokens.B == state.B && tokens.T > 0, "\(tokens.B) rows of \(tokens.T) tokens do not go on \(state.B) texts")
+    precondition(length ?? 1 > 0, "a piece has at least one token, not \(length!)")
+    if let length, length < tokens.T {
+      for start in stride(from: 0, to: tokens.T, by: length) {
+        read(tokens.columns(start..<min(tokens.T, start + length)), &state)
+      }
+      return
+    }
+    var u: Tensor = model.embedding(tokens)
+    for (layer, block) in blocks.enumerated() {
+      u = block(u) { block.mixer.advance($0, memory: &state.mixers[layer]) }
+    }
+    // Only what comes after the last token is asked for.
+    let last = u.sliced((tokens.T - 1)..<tokens.T, along: 1).reshaped(to: [tokens.B, configuration.D])
+    state.logits = model.logits(fromLastState: last)
+    for row in state.positions.indices { state.positions[row] += tokens.T }
+  }
+
+  /// Reads texts of any lengths, at least one token each: the state of all, in their order.
+  public func read(texts: [[Int]], inPiecesOf length: Int? = nil) -> DecodingState {
+    precondition(!texts.isEmpty && texts.allSatisfy { !$0.isEmpty }, "a text that is read has at least one token")
+    // Texts of one length are read side by side, others each for itself.
+    if Set(texts.map(\.count)).count == 1 {
+      var state = emptyState(B: texts.count)
+      read(Tokens(texts.flatMap { $0 }, B: texts.count, T: texts[0].count), &state, inPiecesOf: length)
+      return state
+    }
+    return .joined(texts.map { read(texts: [$0], inPiecesOf: length) })
+  }
+}
+
+extension Tokens {
+  /// Some columns of all rows.
+  func columns(_ range: Range<Int>) -> Tokens {
+    Tokens((0..<B).flatMap { row($0).dropFirst(range.lowerBound).prefix(range.count) }, B: B, T: range.count)
+  }
+}

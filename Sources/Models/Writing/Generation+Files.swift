@@ -1,0 +1,125 @@
+// # A generation in a file
+//
+// What a model remembers, the dice and the sampler, in one safetensors file: another process reads
+// it and writes the same tokens that this one would have written. A student's file has one size, a
+// teacher's grows with the text.
+//
+//     logits                     [B, V]                   of the next token
+//     layers.0.past              [B, K − 1, D + 2 G N]    the tensors of each mixer's memory: of a state space mixer
+//     layers.0.state             [B, H, N, P]
+//     layers.1.keys, .values     [B, H, longest, P]       of an attention; zeros beyond the end of a shorter text
+//
+// The model itself is not in it, but a sum over all its numbers is: a state means nothing to another
+// model, and would not be noticed, since shapes agree.
+//
+// Read before: `Generation.swift`, `../Files/LanguageModel+Files.swift`.
+
+import Checkpoints
+import Foundation
+import Layers
+import Tensors
+
+extension LanguageModel {
+  /// A sum over all parameters, by which a model knows its own: FNV-1a over the bits of the numbers as Doubles.
+  public var fingerprint: UInt64 {
+    checksum(parameters.lazy.flatMap { $0.value.elements.lazy.map { Double($0).bitPattern } })
+  }
+}
+
+/// The words of the file's metadata.
+private enum Word {
+  static let (format, model, positions, dice, sampler) = ("format", "model", "positions", "dice", "sampler")
+  static let thisFormat = "mohawk generation 1"
+}
+
+extension Generation {
+  /// All of it as a checkpoint, but for the model.
+  public var checkpoint: Checkpoint {
+    var tensors = ["logits": state.logits!]
+    for (layer, memory) in state.mixers.enumerated() {
+      for (name, tensor) in memory.tensors { tensors["layers.\(layer).\(name)"] = tensor }
+    }
+    return Checkpoint(
+      tensors: tensors,
+      metadata: [
+        Word.format: Word.thisFormat, Word.model: hexadecimal(model.model.fingerprint),
+        Word.positions: state.positions.map(String.init).joined(separator: " "),
+        Word.dice: dice.flatMap(\.state).map(hexadecimal).joined(separator: " "),
+        Word.sampler: sampler.words,
+      ])
+  }
+
+  /// Writes all of it to a file, but for the model.
+  public func write(to file: URL) throws { try checkpoint.write(to: file) }
+
+  /// Reads what `write` wrote, for the same model.
+  ///
+  /// Throws `CheckpointError` if the file is damaged, of another kind or of another model.
+  public init(contentsOf file: URL, of model: FrozenModel) throws {
+    let checkpoint = try Checkpoint(contentsOf: file)
+    func wrong(_ problem: String, _ remedy: String) -> CheckpointError {
+      CheckpointError(file: file.path, problem: problem, remedy: remedy)
+    }
+    guard checkpoint.metadata[Word.format] == Word.thisFormat else {
+      throw wrong("this is no state of a text that was being written", "give a file that a generation wrote")
+    }
+    guard checkpoint.metadata[Word.model] == hexadecimal(model.model.fingerprint) else {
+      throw wrong("the state belongs to another model", "give the model that has read the text")
+    }
+    func numbers<Number>(_ word: String, _ read: (Substring) -> Number?) throws -> [Number] {
+      let words = (checkpoint.metadata[word] ?? "").split(separator: " ")
+      let numbers = words.compactMap(read)
+      guard numbers.count == words.count else {
+        throw wrong("the metadata \"\(word)\" are damaged", "write the state again")
+      }
+      return numbers
+    }
+    let positions = try numbers(Word.positions) { Int($0) }
+    let states = try numbers(Word.dice) { UInt64($0, radix: 16) }
+    let dice = stride(from: 0, to: states.count, by: 4).compactMap {
+      SeededGenerator(state: Array(states[$0..<min($0 + 4, states.count)]))
+    }
+    guard let sampler = Sampler(words: checkpoint.metadata[Word.sampler] ?? ""), !positions.isEmpty,
+      positions.allSatisfy({ $0 > 0 }), dice.count == positions.count, states.count == 4 * dice.count
+    else {
+      throw wrong("the metadata do not say how the text goes on", "write the state again")
+    }
+
+    let shapes = model.blocks.map { $0.mixer.memoryShapes(lengths: positions) }
+    try checkpoint.expectNames(
+      ["logits"] + shapes.enumerated().flatMap { layer, shapes in shapes.keys.map { "layers.\(layer).\($0)" } })
+    let mixers = try zip(model.blocks, shapes).enumerated().map { layer, pair in
+      let (block, shapes) = pair
+      let tensors = try Dictionary(
+        uniqueKeysWithValues: shapes.map { name, shape in
+          (name, try checkpoint.tensor("layers.\(layer).\(name)", shape: shape))
+        })
+      return block.mixer.memory(tensors, lengths: positions)
+    }
+    let logits = try checkpoint.tensor("logits", shape: [positions.count, model.configuration.V])
+    self.init(
+      model: model, sampler: sampler,
+      state: DecodingState(
+        positions: positions, logits: logits, mixers: mixers),
+      dice: dice)
+  }
+}
+
+private func hexadecimal(_ number: UInt64) -> String { String(number, radix: 16) }
+
+extension Sampler {
+  /// "0.7 40 0.9", with a dash for what is not limited.
+  fileprivate var words: String {
+    "\(temperature) \(topK.map(String.init) ?? "-") \(topP.map { "\($0)" } ?? "-")"
+  }
+
+  fileprivate init?(words: String) {
+    let parts = words.split(separator: " ")
+    guard parts.count == 3, let temperature = Double(parts[0]) else { return nil }
+    let (topK, topP) = (Int(parts[1]), Double(parts[2]))
+    guard topK != nil || parts[1] == "-", topP != nil || parts[2] == "-",
+      Sampler.problem(temperature: temperature, topK: topK, topP: topP) == nil
+    else { return nil }
+    self.init(temperature: temperature, topK: topK, topP: topP)
+  }
+}

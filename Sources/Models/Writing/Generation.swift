@@ -1,0 +1,121 @@
+// # Writing
+//
+// A prompt is read once, then each token is drawn from what the last one left and read in turn. The
+// cost of a token is that of reading one token: for a state space model always the same, for
+// attention as much as there is in its cache.
+//
+// Several texts are written side by side. They may have prompts of different lengths and come to
+// their ends at different times; each has dice of its own, seeded by the seed and its row, so that a
+// text at the same place does not depend on which others are written beside it. What it saves to
+// write them together are the products: a matrix of weights is loaded once for all rows.
+//
+// After each token the generation has read all it has written: it can be asked what it would say
+// next, be given more to read, or be put into a file and go on elsewhere with the same tokens.
+//
+// Read before: `DecodingState.swift`, `Sampler.swift`. Read next: `Generation+Files.swift`. Slow
+// twin: `Sampling.swift`.
+
+import Tensors
+
+/// B texts that a model is writing.
+public struct Generation {
+  public let model: FrozenModel
+  /// How tokens are chosen.
+  public var sampler: Sampler
+  /// What the model remembers of the texts.
+  public internal(set) var state: DecodingState
+  /// The dice of each text.
+  public internal(set) var dice: [SeededGenerator]
+
+  /// Reads prompts.
+  ///
+  /// - Parameters:
+  ///   - prompts: at least one, of at least one token each; their lengths may differ
+  ///   - seed: equal seeds give equal texts to a prompt at the same place, whichever texts are written beside it
+  ///   - length: prompts are read in pieces of at most so many tokens; nil for one piece
+  public init(
+    _ model: FrozenModel, prompts: [[Int]], sampler: Sampler = Sampler(), seed: UInt64 = 0,
+    inPiecesOf length: Int? = nil
+  ) {
+    (self.model, self.sampler) = (model, sampler)
+    state = model.read(texts: prompts, inPiecesOf: length)
+    dice = prompts.indices.map { row in
+      var spread = SeededGenerator(seed: seed)
+      return SeededGenerator(seed: spread.next() &+ UInt64(row))
+    }
+  }
+
+  init(model: FrozenModel, sampler: Sampler, state: DecodingState, dice: [SeededGenerator]) {
+    (self.model, self.sampler, self.state, self.dice) = (model, sampler, state, dice)
+  }
+
+  /// The number of texts.
+  public var B: Int { state.B }
+
+  /// Writes a token of each text, and reads it.
+  public mutating func next() -> [Int] {
+    let (logits, V) = (state.logits!, model.configuration.V)
+    let tokens = (0..<B).map { row in
+      sampler.draw(from: logits.sliced(row..<(row + 1)).reshaped(to: [V]), using: &dice[row])
+    }
+    read(tokens.map { [$0] })
+    return tokens
+  }
+
+  /// Reads more of each text that the model has not written; the same number of tokens for each, at least one.
+  public mutating func read(_ tokens: [[Int]]) {
+    precondition(
+      tokens.count == B && Set(tokens.map(\.count)).count == 1,
+      "\(B) texts read on by the same number of tokens each, not by \(tokens.map(\.count))")
+    model.read(Tokens(tokens.flatMap { $0 }, B: B, T: tokens[0].count), &state)
+  }
+
+  /// Several generations of one model as one, their texts in order; the first one's sampler is everybody's.
+  public static func joined(_ parts: [Generation]) -> Generation {
+    precondition(!parts.isEmpty, "there is no generation to join")
+    return Generation(
+      model: parts[0].model, sampler: parts[0].sampler, state: .joined(parts.map(\.state)),
+      dice: parts.flatMap(\.dice))
+  }
+
+  /// Some of the texts, in the order of `rows`.
+  public func keeping(_ rows: [Int]) -> Generation {
+    Generation(model: model, sampler: sampler, state: state.keeping(rows), dice: rows.map { dice[$0] })
+  }
+
+  /// Goes on with some of the texts only.
+  public mutating func keep(_ rows: [Int]) { self = keeping(rows) }
+}
+
+extension FrozenModel {
+  /// What the model writes after prompts: a text for each, without the prompt.
+  ///
+  /// - Parameters:
+  ///   - prompts: at least one, of at least one token each; their lengths may differ
+  ///   - count: the most tokens of a text
+  ///   - seed: equal seeds give equal texts to a prompt at the same place, whichever texts are written beside it
+  ///   - isComplete: asked after each token with what a text has so far; the token that completes it is part of it
+  ///   - onToken: called with the prompt's number and each new token, for whoever wants to show it at once
+  public func generate(
+    _ prompts: [[Int]], count: Int, _ sampler: Sampler = Sampler(), seed: UInt64 = 0,
+    until isComplete: (_ text: [Int]) -> Bool = { _ in false },
+    onToken: (_ prompt: Int, _ token: Int) -> Void = { _, _ in }
+  ) -> [[Int]] {
+    var texts = [[Int]](repeating: [], count: prompts.count)
+    if count <= 0 || prompts.isEmpty { return texts }
+    var generation = Generation(self, prompts: prompts, sampler: sampler, seed: seed)
+    var open = Array(prompts.indices)
+    while true {
+      for (prompt, token) in zip(open, generation.next()) {
+        texts[prompt].append(token)
+        onToken(prompt, token)
+      }
+      let going = open.indices.filter { texts[open[$0]].count < count && !isComplete(texts[open[$0]]) }
+      if going.isEmpty { return texts }
+      if going.count < open.count {
+        generation.keep(going)
+        open = going.map { open[$0] }
+      }
+    }
+  }
+}

@@ -1,0 +1,36 @@
+// # Text from a model, the slow way
+//
+// The plainest way: run the model on all that is there, draw the next token from the last place's
+// distribution, append it, and do it again. Each token costs a whole pass. The state that a
+// recurrence could carry along is thrown away each time; this is the twin against which
+// `Generation.swift` is held.
+//
+// Read before: `../FrozenModel.swift`, `Sampler.swift`.
+
+import Gradients
+import Tensors
+
+extension FrozenModel {
+  /// The tokens that the model writes after a prompt.
+  ///
+  /// - Parameters:
+  ///   - prompt: at least one token
+  ///   - count: how many tokens to write
+  ///   - sampler: how they are chosen
+  ///   - random: draws them
+  ///
+  /// The model sees at most the last `configuration.T` tokens, the length it was trained on.
+  public func continuation(
+    of prompt: [Int], count: Int, _ sampler: Sampler = Sampler(), using random: inout some RandomNumberGenerator
+  ) -> [Int] {
+    precondition(!prompt.isEmpty, "a model continues at least one token")
+    var tokens = prompt
+    for _ in 0..<count {
+      let seen = Array(tokens.suffix(configuration.T))
+      let logits = self(Tokens(seen))
+      let last = logits.sliced((seen.count - 1)..<seen.count, along: 1).reshaped(to: [configuration.V])
+      tokens.append(sampler.draw(from: last, using: &random))
+    }
+    return Array(tokens.suffix(count))
+  }
+}

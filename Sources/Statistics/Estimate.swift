@@ -1,0 +1,22 @@
+// # A mean and how firm it is
+//
+// What is measured on several windows of text, or with several seeds, is reported as the mean of
+// the samples with its standard error: the deviation that the mean itself would have if everything
+// were drawn again.
+//
+// Read next: `PairedDifference.swift`.
+
+/// The mean of independent samples.
+public struct Estimate: Sendable, Equatable {
+  public let mean: Double
+  /// The standard error of the mean: the samples' deviation over √(their number); 0 for a single one.
+  public let standardError: Double
+
+  public init(_ samples: [Double]) {
+    let count = Double(samples.count)
+    let mean = samples.reduce(0, +) / count
+    let variance = samples.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(1, count - 1)
+    self.mean = mean
+    standardError = (variance / count).squareRoot()
+  }
+}
