@@ -12,7 +12,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := main
-.PHONY: main help deps build chapters chapter test test-float test-gradients mutants lint floors bench cost clean expected
+.PHONY: main help deps build chapters chapter test test-float test-gradients mutants lint floors api bench cost clean expected
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
@@ -133,6 +133,57 @@ lint: ## check the form of the sources
 
 floors: deps ## check that no module imports what its floor does not name
 	swift build $(FLAGS) --build-tests --explicit-target-dependency-import-check error
+
+# ---- Reference
+
+# The modules that other packages can use, the lowest first: the list `library` in Package.swift. Each has a catalogue,
+# Sources/NAME/NAME.docc, and is described after those that it may name, so that their types become links.
+MODULES = $(shell sed -n '/^let library = \[/,/^]/p' Package.swift | grep -o '"[A-Za-z]*"' | tr -d '"')
+API := .build/api
+
+# describe NAME: turns a built module into an archive of pages. DocC wants a line for every parameter or for none; here a
+# parameter whose name and type say it all has none. Every other warning fails, such as one about a name that does not
+# exist.
+define DESCRIBE
+describe() {
+  local name=$$1 parts=$(API)/parts graphs=$(API)/graphs/$$1 status=0 part known=()
+  for part in $(MODULES); do
+    if [[ $$part == "$$name" ]]; then break; fi
+    known+=(--dependency "$$parts/$$part.doccarchive")
+  done
+  docc convert Sources/$$name/$$name.docc --additional-symbol-graph-dir $$graphs --output-path $$parts/$$name.doccarchive \
+    --fallback-display-name $$name --fallback-bundle-identifier mohawk.$$name \
+    --enable-experimental-external-link-support "$${known[@]}" > $$graphs/log.txt 2>&1 || status=$$?
+  awk 'BEGIN { RS = ""; ORS = "\n\n" } !/^warning: Parameter .* is missing documentation\n/' $$graphs/log.txt > $$graphs/told.txt
+  if ((status)) || grep -qE '^(warning|error)' $$graphs/told.txt; then
+    cat $$graphs/told.txt >&2
+    echo "make api: $$name: the warnings above" >&2
+    return 1
+  fi
+}
+endef
+
+api: deps ## the reference of all public declarations, in out/api; a warning is an error
+	@swift build $(FLAGS)
+	rm -rf $(API)
+	mkdir -p $(API)/parts
+	target=$$(swiftc -print-target-info | sed -n 's/.*"unversionedTriple": "\(.*\)".*/\1/p')
+	maps=(); for map in .build/release/*.build/module.modulemap; do maps+=(-Xcc -fmodule-map-file="$$map"); done
+	for name in $(MODULES); do
+	  mkdir -p $(API)/graphs/$$name
+	  swift symbolgraph-extract -module-name $$name -target $$target -I .build/release/Modules -I Sources/COpenBLAS \
+	    "$${maps[@]}" -output-dir $(API)/graphs/$$name -minimum-access-level public -skip-inherited-docs \
+	    -skip-synthesized-members -emit-extension-block-symbols
+	done
+	$(DESCRIBE)
+	failed=()
+	for name in $(MODULES); do describe $$name || failed+=($$name); done
+	if (($${#failed[@]})); then exit 1; fi
+	rm -rf out/api
+	mkdir -p out
+	docc merge $(patsubst %,$(API)/parts/%.doccarchive,$(MODULES)) --output-path out/api \
+	  --synthesized-landing-page-name 'MOHAWK in Swift' --synthesized-landing-page-kind Package
+	echo 'out/api: read it with python3 -m http.server --directory out/api, at http://localhost:8000/documentation/'
 
 # ---- Speed
 

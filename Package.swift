@@ -15,6 +15,12 @@ func floor(_ name: String, on dependencies: [Target.Dependency], exclude: [Strin
   .target(name: name, dependencies: dependencies, exclude: exclude)
 }
 
+/// What other packages can depend on, one product a module, and what `make api` describes (Sources/NAME/NAME.docc).
+let library = [
+  "Tensors", "Checkpoints", "Statistics", "Gradients", "Corpora", "Layers", "Training", "Structures", "Models",
+  "Distillation", "Plots", "Notebook", "GradientChecking",
+]
+
 /// A chapter of the book: top-level code in chapters/NAME/main.swift, run by `swift run NAME`.
 func chapter(_ name: String) -> Target {
   .executableTarget(
@@ -37,6 +43,7 @@ func tests(of name: String, with dependencies: [Target.Dependency] = [], exclude
 
 let package = Package(
   name: "mohawk",
+  products: library.map { .library(name: $0, targets: [$0]) },
   traits: [
     .trait(
       name: "Float32",
@@ -80,7 +87,8 @@ let package = Package(
     floor(
       "Experiments",
       on: [
-        "Distillation", "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints", "Statistics",
+        "Distillation", "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints",
+        "Statistics",
       ]),
     floor("Book", on: ["Experiments", "Training", "Statistics", "Tensors", "Notebook", "Plots", argumentParser]),
 
@@ -150,6 +158,8 @@ let package = Package(
     tests(of: "Book", with: ["Statistics"]),
     tests(of: "Plots"),
     tests(of: "Notebook", with: ["Plots", argumentParser]),
+    .testTarget(
+      name: "DocumentationTests", dependencies: ["TestSupport"], path: "Tests/DocumentationTests"),
     .testTarget(
       name: "CommandsTests",
       dependencies: [

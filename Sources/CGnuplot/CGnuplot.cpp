@@ -1,7 +1,7 @@
 // # The one file that includes gnuplot-iostream
 //
-// Each C function runs its C++ in `guarded`, which turns an exception into a message: none may cross into Swift.
-// The stream is told to throw when a write fails, or a full disk would pass for success.
+// Each C function runs its C++ in `guarded`, which turns an exception into a message: none may reach Swift. The
+// stream is told to throw when a write fails, or a full disk would look like success.
 
 #include "CGnuplot.h"
 
@@ -76,8 +76,8 @@ char *cgnuplot_data(cgnuplot_script *script, const char *name, const double *val
   });
 }
 
-// The destructor of Gnuplot flushes as well, and an exception there would end the process: from here on the stream
-// only remembers that a write failed.
+// The destructor of Gnuplot flushes too, and an exception there would end the process: from here on the stream only
+// records that a write failed.
 char *cgnuplot_close(cgnuplot_script *script) {
   std::unique_ptr<cgnuplot_script> owner(script);
   return guarded([&] {

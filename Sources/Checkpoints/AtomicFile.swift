@@ -1,28 +1,28 @@
-// # Files that are whole or absent
+// # Files that are complete or absent
 //
-// A run may be killed at any moment, also while it saves. A file that is written in place would then be half new and
-// half gone. Here the bytes go to a temporary file beside the target, are forced to the disk, and only then take the
-// target's name. Renaming is a single step of the file system: whoever looks finds the old file or the new one.
+// A run may be killed at any moment, even while it saves. A file written in place would then be half new and half
+// gone. Here the bytes go to a temporary file beside the target, are forced to disk, and only then take the target's
+// name. Renaming is atomic in the file system: a reader finds the old file or the new one.
 //
 // Read before: `CheckpointError.swift`. Read next: `JSONFile.swift`, `Checkpoint.swift`.
 
 import Foundation
 
-/// Writing of files that are never half there: temporary file, synchronise, rename, synchronise the directory.
+/// Writes files that are never incomplete: temporary file, fsync, rename, fsync of the directory.
 public enum AtomicFile {
-  /// Replaces the contents of a file, and makes the directories that are missing on the way to it.
+  /// Replaces the contents of a file, and makes missing directories.
   ///
-  /// Throws `CheckpointError`; the file is then as it was before.
+  /// Throws `CheckpointError`; the file is then unchanged.
   public static func write(_ data: Data, to url: URL) throws {
     try write(to: url) { output in try data.withUnsafeBytes { try output.write($0) } }
   }
 
-  /// Replaces the contents of a file by a text in UTF-8.
+  /// Replaces the contents of a file with a text in UTF-8; the file is unchanged if this throws.
   public static func write(_ text: String, to url: URL) throws { try write(Data(text.utf8), to: url) }
 
-  /// Replaces the contents of a file by what `body` writes piece after piece: they need not be in memory at once.
+  /// Replaces the contents of a file with what `body` writes piece by piece; the whole need not fit into memory.
   ///
-  /// If `body` throws, the file stays as it was.
+  /// If `body` throws, the file is unchanged, and the error is passed on.
   public static func write(to url: URL, _ body: (Output) throws -> Void) throws {
     let target = try Target(url)
     target.removeLeftovers()
@@ -44,7 +44,7 @@ public enum AtomicFile {
     let descriptor: Int32
     let path: String
 
-    /// Appends bytes.
+    /// Appends bytes. Throws `CheckpointError` if the disk is full or fails.
     public func write(_ bytes: UnsafeRawBufferPointer) throws {
       var rest = bytes
       while let start = rest.baseAddress, !rest.isEmpty {
@@ -70,16 +70,16 @@ private func systemWrite(_ descriptor: Int32, _ start: UnsafeRawPointer, _ count
 // ## The temporary file
 //
 // A killed run leaves its temporary file behind, and the next write to the same target removes it. It must not
-// remove the file of a writer that is still at work, in this process or in another. Process numbers cannot tell the
-// two apart (in containers they repeat). A lock can: the writer holds one on its temporary file, and the system
-// lets go of it when the writer dies, however it dies. So a temporary file that can be locked has no owner.
+// remove the file of a writer that is still working, in this process or another. Process numbers cannot tell the two
+// cases apart (in containers they repeat). A lock can: the writer holds one on its temporary file, and the system
+// releases it when the writer dies, however it dies. So a temporary file that can be locked has no owner.
 
 private struct Target {
   let path: String
   let directory: String
   let prefix: String
 
-  /// The place of a file, in a directory that exists from now on.
+  /// The path of a file, in a directory that is made if it is missing.
   init(_ url: URL) throws {
     path = url.path
     directory = url.deletingLastPathComponent().path
@@ -121,7 +121,7 @@ private struct Target {
     }
   }
 
-  /// Removes the temporary files of writers that no longer live.
+  /// Removes the temporary files of writers that have died.
   func removeLeftovers() {
     let entries = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
     for entry in entries where entry.hasPrefix(prefix) {
@@ -135,7 +135,7 @@ private struct Target {
     }
   }
 
-  /// Forces the new name to the disk. Some file systems refuse this for directories, which harms only durability.
+  /// Forces the new name to disk. Some file systems refuse this for directories, which costs only durability.
   func synchroniseDirectory() {
     let descriptor = open(directory, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return }

@@ -1,8 +1,8 @@
 // # Checkpoints
 //
-// A model at rest: tensors by name, and a few texts about them. The file is safetensors, so that weights from
-// elsewhere can be read here and ours elsewhere. What we write we read back bit for bit; a run that goes on from a
-// checkpoint is the run that was never interrupted.
+// A model in a file: tensors by name, and a few texts about them. The format is safetensors, so that other programs
+// can read our weights and we can read theirs. What we write we read back bit for bit; a run resumed from a
+// checkpoint is the same as one that was never interrupted.
 //
 // Read before: `SafetensorsHeader.swift`, `AtomicFile.swift`. Read next: `Training/TrainingRun+Checkpoint.swift`.
 
@@ -11,9 +11,9 @@ import Tensors
 
 /// Tensors by name, with texts about them.
 public struct Checkpoint: Sendable {
-  /// The tensors; a file holds them in the order of their names.
+  /// The tensors; a file holds them sorted by name.
   public var tensors: [String: Tensor]
-  /// Texts for whoever reads the file: settings, the step, the state of a generator.
+  /// Texts by key: settings, the step, the state of a random generator.
   public var metadata: [String: String]
   /// The path this was read from, for error messages.
   private var origin = "a checkpoint in memory"
@@ -24,9 +24,9 @@ public struct Checkpoint: Sendable {
     self.metadata = metadata
   }
 
-  /// Reads a safetensors file. F32 and F64, F16, BF16 and I64 become `Scalar`.
+  /// Reads a safetensors file. F32, F64, F16, BF16 and I64 become `Scalar`, rounded if it has fewer digits.
   ///
-  /// Throws `CheckpointError` if the file is missing, cut off, damaged or of another kind.
+  /// Throws `CheckpointError` if the file is missing, truncated, damaged or of another kind.
   public init(contentsOf url: URL) throws {
     try self.init(mappedContents(of: url), file: url.path)
   }
@@ -47,7 +47,7 @@ public struct Checkpoint: Sendable {
 
   /// Writes a safetensors file in the format of `Scalar`, atomically.
   ///
-  /// Throws `CheckpointError` if the file cannot be written; the file of that name is then as it was before.
+  /// Throws `CheckpointError` if the file cannot be written; an existing file is then unchanged.
   public func write(to url: URL) throws {
     let sorted = tensors.sorted { $0.key < $1.key }.map { (name: $0.key, tensor: $0.value) }
     if tensors[SafetensorsHeader.metadataKey] != nil {
@@ -77,8 +77,8 @@ public struct Checkpoint: Sendable {
 
 // ## Reading a model from it
 //
-// A wrong file shows itself in two ways: names that do not fit, and shapes that do not fit. Both are errors of the
-// person at the keyboard rather than of the program, so they are thrown and not trapped.
+// A wrong file is recognised by names that do not match or by shapes that do not. Both are mistakes of the user, not
+// of the program, so they are thrown and not trapped.
 
 extension Checkpoint {
   /// The tensor of a name, which must have this shape.
@@ -99,7 +99,8 @@ extension Checkpoint {
     return tensor
   }
 
-  /// Throws `CheckpointError` unless the tensors have exactly these names; lists some of those missing or left over.
+  /// Throws `CheckpointError` unless the tensors have exactly these names; it lists some that are missing or left
+  /// over.
   public func expectNames(_ names: some Collection<String>) throws {
     let expected = Set(names)
     let missing = expected.subtracting(tensors.keys).sorted()

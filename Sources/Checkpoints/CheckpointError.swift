@@ -1,7 +1,7 @@
 // # What went wrong with a file
 //
-// A checkpoint that cannot be read ends a run of hours, often far from whoever wrote the file. So every error of
-// this module is one sentence with three parts: where (file, tensor, byte), what was wrong, what to do about it.
+// A checkpoint that cannot be read ends a run of hours, often long after the file was written. So every error of this
+// module is one sentence with three parts: where (file, tensor, byte), what was wrong, what to do about it.
 //
 // Read next: `AtomicFile.swift`, `Checkpoint.swift`.
 
@@ -9,17 +9,18 @@ import Foundation
 
 /// Why a file could not be read or written: where, what was wrong, and what to do.
 public struct CheckpointError: Error, Equatable {
-  /// The path of the file, or a description of the checkpoint that never was in a file.
+  /// The path of the file, or "a checkpoint in memory".
   public let file: String
   /// The name of the tensor that is to blame, if one is.
   public let tensor: String?
-  /// The distance from the beginning of the file at which the flaw was noticed, if it has a place.
+  /// The offset in the file at which the flaw was noticed, if it has a place.
   public let byte: Int?
   /// What was wrong.
   public let problem: String
   /// What to do about it.
   public let remedy: String
 
+  /// An error from its parts; problem and remedy are fragments without a full stop.
   public init(file: String, tensor: String? = nil, byte: Int? = nil, problem: String, remedy: String) {
     self.file = file
     self.tensor = tensor
@@ -30,6 +31,7 @@ public struct CheckpointError: Error, Equatable {
 }
 
 extension CheckpointError: CustomStringConvertible, LocalizedError {
+  /// The error as one line: "file, tensor "name", byte 8: problem; remedy".
   public var description: String {
     var place = file
     if let tensor { place += ", tensor \(quoted(tensor))" }
@@ -37,6 +39,7 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
     return "\(place): \(problem); \(remedy)"
   }
 
+  /// The same line, which Foundation shows as `localizedDescription`.
   public var errorDescription: String? { description }
 }
 
@@ -70,7 +73,7 @@ extension CheckpointError {
   }
 }
 
-/// The contents of a regular file, mapped into memory, after checks that it is there and is a file.
+/// The contents of a file, mapped into memory; throws if it is missing or no regular file.
 func mappedContents(of url: URL) throws -> Data {
   let path = url.path
   guard url.isFileURL else {

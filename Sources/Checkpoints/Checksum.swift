@@ -1,10 +1,10 @@
-// # A sum by which something is known again
+// # A checksum
 //
-// Not against malice: against mistaking one text or one model for another.
+// It guards against mistaking one text or one model for another, not against malice.
 //
 // Used by: `Models/Writing/Generation+Files.swift`, `Experiments/Experiment.swift`.
 
-/// FNV-1a over whole numbers: each is mixed in by exclusive or, and spread by a multiplication with a prime.
+/// FNV-1a over 64-bit numbers: each is combined by exclusive or, then the result is multiplied by a prime.
 ///
 /// Source: Fowler, Noll and Vo, whose version takes bytes.
 package func checksum(_ numbers: some Sequence<UInt64>) -> UInt64 {

@@ -1,9 +1,9 @@
 // # Number formats
 //
 // A file may hold its numbers in another format than ours: a published model in sixteen bits, a teacher that was
-// trained in `Float` and is examined in `Double`. Equal formats are copied byte by byte, so that even the
-// payload of a NaN survives; the others are converted one by one. Bytes are little-endian in the file and on every
-// machine this package is for.
+// trained in `Float` and is examined in `Double`. Equal formats are copied byte by byte, so that even the payload of
+// a NaN survives; other formats are converted number by number. Bytes are little-endian in the file and on every
+// machine that this package supports.
 //
 // Read before: `Tensors/Core/Scalar.swift`. Read next: `SafetensorsHeader.swift`.
 
@@ -30,7 +30,7 @@ enum ElementType: String, CaseIterable {
     }
   }
 
-  /// A tensor from its bytes. Numbers of more digits are rounded; beyond the range of `Float` they become infinite.
+  /// A tensor from its bytes. Numbers with more digits are rounded; beyond the range of `Float` they become infinite.
   func tensor(from bytes: UnsafeRawBufferPointer, shape: Shape) -> Tensor {
     precondition(bytes.count == shape.count * size, "\(bytes.count) bytes do not fill the shape \(shape)")
     var result = Tensor.zeros(shape)

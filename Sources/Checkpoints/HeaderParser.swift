@@ -1,9 +1,9 @@
 // # A parser for headers
 //
 // The header of a safetensors file is JSON of a fixed form: objects, lists of natural numbers, texts. We parse it
-// ourselves, for two reasons. A general parser takes the last of two equal keys without a word, and here that would
-// be a tensor lost; and a flaw is to be reported with the byte at which it stands. There is no nesting to follow,
-// so that no input can exhaust the stack.
+// ourselves, for two reasons. A general parser silently takes the last of two equal keys, and here that would lose a
+// tensor; and a flaw should be reported with its byte offset. There is no nesting to follow, so no input can exhaust
+// the stack.
 //
 // Read before: `CheckpointError.swift`. Read next: `SafetensorsHeader.swift`.
 

@@ -1,15 +1,16 @@
 // # Settings beside the weights
 //
-// The weights say nothing about how many heads they belong to. That stands in a `config.json` beside them, which
-// people read and compare: so its keys are sorted, a key a line, and two equal settings give two equal files.
+// The weights do not say how many heads they belong to. That is in a `config.json` beside them, which people read and
+// compare: so its keys are sorted, one a line, and equal settings give equal files.
 //
 // Read before: `AtomicFile.swift`. Read next: `Checkpoint.swift`.
 
 import Foundation
 
-/// Writes a value as JSON, with sorted keys, indented, atomically.
+/// Writes a value as indented JSON with sorted keys, atomically.
 ///
-/// Throws `CheckpointError` with the file and the path of the key that has no JSON form (an infinite number, say).
+/// Throws `CheckpointError` with the file and the path of the key whose value has no JSON form (an infinite number,
+/// say).
 public func writeJSON(_ value: some Encodable, to url: URL) throws {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

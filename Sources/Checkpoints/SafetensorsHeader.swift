@@ -1,15 +1,14 @@
 // # The header of a safetensors file
 //
-// The format of the Hugging Face models, and as plain as a format can be:
+// The format of the models on Hugging Face:
 //
 //     8 bytes     n, the length of the header, an unsigned little-endian number
 //     n bytes     JSON: {"__metadata__": {"key": "text", …},
 //                        "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, …}
 //     the rest    the numbers, row-major; offsets count from the beginning of this part
 //
-// The tensors must fill the last part without gaps and without overlaps. A file from somewhere else is not to be
-// believed: every number in it is checked before it is used, since a wrong one would read foreign memory or ask for
-// all there is.
+// The tensors must fill the last part without gaps or overlaps. A file from elsewhere is not trusted: every number in
+// it is checked before it is used, since a wrong one would read out of bounds or allocate all memory.
 //
 // Read before: `HeaderParser.swift`, `ElementType.swift`. Read next: `Checkpoint.swift`.
 // Source: github.com/huggingface/safetensors, "Format".
@@ -32,7 +31,7 @@ struct SafetensorsHeader {
 
   /// The key of the header that is not a tensor.
   static let metadataKey = "__metadata__"
-  /// No header is longer, as in the reference implementation; a longer one is a sign of another kind of file.
+  /// The limit of the reference implementation; a longer header means that this is another kind of file.
   static let maximalLength = 100_000_000
 
   /// Reads and checks the header of a whole file.
@@ -105,7 +104,7 @@ struct SafetensorsHeader {
         "the shape has \(sizes.count) axes, more than the \(Shape.maximalRank) of a tensor here",
         remedy: "reshape the tensor before it is saved")
     }
-    // Also an empty tensor must have strides that can be computed: sizes of zero count as one in this product.
+    // An empty tensor, too, needs strides that can be computed: sizes of zero count as one in this product.
     var bound = type.size
     for size in sizes {
       let (product, overflow) = bound.multipliedReportingOverflow(by: max(size, 1))
@@ -154,8 +153,8 @@ struct SafetensorsHeader {
 
 // ## Writing
 //
-// The tensors follow one another in the order of their names. Spaces fill the header up to a multiple of eight
-// bytes, so that whoever maps the file finds the numbers aligned.
+// The tensors are stored sorted by name. Spaces pad the header to a multiple of eight bytes, so that the
+// numbers are aligned when the file is mapped into memory.
 
 extension SafetensorsHeader {
   /// The first bytes of a file: the length of the header and the header.

@@ -1,20 +1,19 @@
 // # Learning byte pairs
 //
-// Taken literally, each merge would go over the whole text: a thousand passes over four million bytes. Two
-// observations make it seconds. A text has few different words (the King James Bible: 950 thousand words, 14
-// thousand different ones), so we count each once and work with the counts. And a merge changes only the words in
-// which its pair occurs: we keep, for every pair, its count and a list of words that had it, and mend both for
-// these words alone.
+// Done literally, each merge would scan the whole text: a thousand passes over four million bytes. Two observations
+// bring this down to seconds. A text has few distinct words (the King James Bible has 950 thousand words, 14 thousand
+// of them distinct), so we store each once with its count. And a merge changes only the words in which its pair
+// occurs: for every pair we keep its count and the words that have had it, and update both for these words alone.
 //
-// Ties are broken by the token numbers, so that the same text gives the same tokens on every machine. A pair that
-// occurs only once saves nothing; there training ends, with fewer tokens than were asked for.
+// Ties are broken by token number, so that the same text gives the same tokens on every machine. A pair that occurs
+// only once saves nothing; training ends there, with fewer tokens than requested.
 //
 // Read before: `BytePairTokenizer.swift`. Read next: `Corpus.swift`.
 
 extension BytePairTokenizer {
-  /// Learns a vocabulary of at most `vocabularySize` tokens; fewer if no pair of tokens occurs twice any more.
+  /// Learns a vocabulary of at most `vocabularySize` tokens; fewer once no pair of tokens occurs twice.
   ///
-  /// Throws `CorpusError` if there is no room for the 256 bytes.
+  /// Throws `CorpusError` if `vocabularySize` is below 256, the number of bytes.
   public init(trainedOn text: String, vocabularySize: Int) throws {
     guard vocabularySize >= 256 else {
       throw CorpusError(
@@ -34,12 +33,12 @@ extension BytePairTokenizer {
   }
 }
 
-/// The different words of a text, cut into tokens, and how often each pair of neighbours occurs in all of the text.
+/// The distinct words of a text, cut into tokens, and how often each pair of neighbours occurs in the whole text.
 private struct PairCounts {
   private var words: [[Int]] = []
   private var multiplicities: [Int] = []
   private var counts: [TokenPair: Int] = [:]
-  /// For each pair, all words that have it, and perhaps some that had it once.
+  /// For each pair, all words that contain it, and possibly some that no longer do.
   private var places: [TokenPair: Set<Int>] = [:]
 
   init(_ text: String) {
@@ -52,7 +51,7 @@ private struct PairCounts {
     }
   }
 
-  /// Counts the pairs of a word in (times > 0) or out (times < 0).
+  /// Adds the pairs of a word to the counts (times > 0) or takes them away (times < 0).
   private mutating func add(_ word: Int, times: Int) {
     let ids = words[word]
     for (left, right) in zip(ids, ids.dropFirst()) {
@@ -62,7 +61,7 @@ private struct PairCounts {
     }
   }
 
-  /// The pair with the highest count, of equal ones the smallest; nil if none occurs twice.
+  /// The pair with the highest count, the smallest of equals; nil if none occurs twice.
   func mostFrequent() -> TokenPair? {
     var best: (pair: TokenPair, count: Int)?
     for (pair, count) in counts where count > 1 {

@@ -1,12 +1,12 @@
 // # Byte pairs
 //
-// The dictionary of the GPT models, learned from a text: begin with the 256 bytes, and again and again make the
-// most frequent pair of neighbours a token of its own. Frequent words become one token, rare ones a few, and
-// nothing is ever unknown, since every text consists of bytes.
+// The vocabulary of the GPT models, learned from a text: start with the 256 bytes and repeatedly make the most
+// frequent pair of neighbours a token of its own. A frequent word becomes one token, a rare one several, and nothing
+// is ever unknown, since every text consists of bytes.
 //
-// To encode is to repeat the merges in the order in which they were learned. A word usually needs few of them, so
-// we look for the earliest merge that applies, apply it everywhere in the word, and look again: a merge can only
-// make room for later ones, whose pairs contain the new token.
+// Encoding repeats the merges in the order in which they were learned. A word usually needs few of them, so we look
+// for the earliest merge that applies, apply it throughout the word, and look again: a merge can only enable later
+// ones, whose pairs contain the new token.
 //
 // Read before: `Words.swift`. Read next: `BytePairTokenizer+Training.swift`.
 // Source: Sennrich, Haddow and Birch, arXiv 1508.07909, on bytes as in GPT-2.
@@ -44,9 +44,10 @@ public struct BytePairTokenizer: Tokenizer, Equatable {
     self.spellings = spellings
   }
 
+  /// The 256 bytes and one token for each merge.
   public var vocabularySize: Int { spellings.count }
 
-  /// The tokens of a text; every text has some, so that this never throws.
+  /// The tokens of a text. Never throws: every text consists of bytes, and every byte is a token.
   public func encode(_ text: String) -> [Int] {
     var known: [ArraySlice<UInt8>: [Int]] = [:]
     var result: [Int] = []
@@ -75,6 +76,7 @@ public struct BytePairTokenizer: Tokenizer, Equatable {
     spellings.indices.contains(id) ? spellings[id] : Array("\u{FFFD}".utf8)
   }
 
+  /// The text whose bytes the tokens spell. Bytes that are not UTF-8, such as half a character, become U+FFFD.
   public func decode(_ ids: [Int]) -> String {
     String(decoding: ids.flatMap { bytes(of: $0) }, as: UTF8.self)
   }
@@ -100,6 +102,9 @@ func replacing(_ pair: TokenPair, by id: Int, in ids: [Int]) -> [Int] {
 extension BytePairTokenizer {
   private enum CodingKeys: CodingKey { case merges }
 
+  /// Reads `{"merges": [[left, right], …]}`.
+  ///
+  /// Throws `DecodingError` unless every merge joins two earlier tokens, and no pair is merged twice.
   public init(from decoder: any Decoder) throws {
     let fields = try decoder.container(keyedBy: CodingKeys.self)
     let rows = try fields.decode([[Int]].self, forKey: .merges)
@@ -112,6 +117,7 @@ extension BytePairTokenizer {
     self = tokenizer
   }
 
+  /// Writes the merges, in the order in which they were learned; the vocabulary follows from them.
   public func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(merges.map { [$0.left, $0.right] }, forKey: .merges)

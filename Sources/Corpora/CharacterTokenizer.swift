@@ -1,20 +1,19 @@
 // # A token for every character
 //
-// The plainest dictionary: the different characters of a text in the order of their Unicode numbers. The vocabulary
-// is small (the King James Bible has 63 characters), the sequences are long, and nothing has to be learned. A
-// character is a Unicode scalar here: “é” may be one token or two, as it was typed, so that the text comes back
-// exactly.
+// The simplest vocabulary: the distinct characters of a text, ordered by their Unicode numbers. It is small (63 for
+// the King James Bible), sequences are long, and nothing has to be learned. A character here is a Unicode scalar: “é”
+// is one token or two, depending on how it was typed, so that decoding returns the text exactly.
 //
 // Read before: `Tokenizer.swift`. Read next: `BytePairTokenizer.swift`.
 
 import Foundation
 
-/// One token for each Unicode scalar of the text that it was made from, in ascending order.
+/// One token for each Unicode scalar of the text it was made from, in ascending order.
 public struct CharacterTokenizer: Tokenizer, Equatable {
   private let characters: [Unicode.Scalar]
   private let ids: [Unicode.Scalar: Int]
 
-  /// The characters that occur in a text.
+  /// A vocabulary of the characters that occur in a text. A later text with any other character cannot be encoded.
   public init(trainedOn text: String) { self.init(Set(text.unicodeScalars).sorted()) }
 
   private init(_ characters: [Unicode.Scalar]) {
@@ -22,9 +21,12 @@ public struct CharacterTokenizer: Tokenizer, Equatable {
     ids = Dictionary(uniqueKeysWithValues: zip(characters, 0...))
   }
 
+  /// The number of distinct characters; 0 for an empty text.
   public var vocabularySize: Int { characters.count }
 
-  /// Throws `CorpusError` with the first character that is not in the vocabulary, and its place.
+  /// One token for each Unicode scalar.
+  ///
+  /// Throws `CorpusError` with the first character that is not in the vocabulary, and its offset.
   public func encode(_ text: String) throws -> [Int] {
     var result: [Int] = []
     result.reserveCapacity(text.utf8.count)
@@ -43,6 +45,7 @@ public struct CharacterTokenizer: Tokenizer, Equatable {
     return result
   }
 
+  /// The characters of the tokens; U+FFFD for a number outside the vocabulary.
   public func decode(_ ids: [Int]) -> String {
     var scalars = String.UnicodeScalarView()
     for id in ids { scalars.append(characters.indices.contains(id) ? characters[id] : "\u{FFFD}") }
@@ -53,6 +56,7 @@ public struct CharacterTokenizer: Tokenizer, Equatable {
 extension CharacterTokenizer {
   private enum CodingKeys: CodingKey { case characters }
 
+  /// Reads `{"characters": "…"}`. Throws `DecodingError` unless they are in ascending order, each once.
   public init(from decoder: any Decoder) throws {
     let fields = try decoder.container(keyedBy: CodingKeys.self)
     let characters = Array(try fields.decode(String.self, forKey: .characters).unicodeScalars)
@@ -63,6 +67,7 @@ extension CharacterTokenizer {
     self.init(characters)
   }
 
+  /// Writes the characters as one text in ascending order; a token is a place in it.
   public func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     var scalars = String.UnicodeScalarView()

@@ -1,8 +1,8 @@
 // # A corpus
 //
-// A text as tokens, cut once: the beginning is for training, the end is held out. A model is judged on the end,
-// which it has never seen; that the two are far apart in the text, not sentences in turn, keeps the judgement
-// honest.
+// A text as tokens, cut in two: the beginning is for training, the end is held out. A model is evaluated on the end,
+// which it has never seen. The two are separate stretches of the text rather than alternating sentences, so that
+// held-out sentences have no neighbours in the training part.
 //
 // Read before: `Tokenizer.swift`. Read next: `Windows.swift`.
 
@@ -10,17 +10,17 @@ import Foundation
 
 /// A tokenised text in two parts: the first for training, the last held out.
 public struct Corpus: Sendable {
-  /// What made the tokens, and turns them into text again.
+  /// The tokenizer that made the tokens and turns them back into text.
   public let tokenizer: any Tokenizer
   /// The tokens to train with.
   public let training: [Int]
-  /// The tokens to judge with; they follow the training part in the text.
+  /// The tokens to evaluate with; they follow the training part in the text.
   public let heldOut: [Int]
 
   /// Tokenises a text and holds out its end.
   ///
-  /// Throws `CorpusError` if the text is empty, if the tokenizer does not know a part of it, or if `heldOutFraction`
-  /// is not in 0..<1.
+  /// Throws `CorpusError` if the text is empty, if the tokenizer has no token for a part of it, or if
+  /// `heldOutFraction` is not in 0..<1.
   public init(text: String, tokenizer: some Tokenizer, heldOutFraction: Double = 0.05) throws {
     guard heldOutFraction >= 0, heldOutFraction < 1 else {
       throw CorpusError(
@@ -37,9 +37,10 @@ public struct Corpus: Sendable {
     heldOut = Array(tokens[trainingCount...])
   }
 
-  /// This corpus, after a check that both parts have room for a window of T tokens and the one that follows it.
+  /// This corpus, if both parts have room for a window of T tokens and the token that follows it.
   ///
-  /// Throws `CorpusError` with the sizes. For the beginning of a run, which would otherwise stop at its first batch.
+  /// Throws `CorpusError` with the sizes otherwise. Call it at the beginning of a run, which would otherwise
+  /// stop at its first batch.
   @discardableResult
   public func validated(forWindow T: Int) throws -> Corpus {
     for (part, tokens) in [("training", training), ("held-out", heldOut)] where tokens.count < T + 1 {
@@ -53,14 +54,14 @@ public struct Corpus: Sendable {
 
 // ## Reading a file
 //
-// A file in an old encoding would read as a text with strange signs in it, and the model would learn them. So we
-// take UTF-8 or nothing, and say where it ends.
+// A file in an old encoding would read as a text with stray characters, and the model would learn them. So we accept
+// UTF-8 only, and an error gives the offset at which a file stops being UTF-8.
 
 extension Corpus {
-  /// The text of a file in UTF-8, unchanged.
+  /// The text of a UTF-8 file, unchanged.
   ///
   /// Throws `CorpusError` if the file is missing, is a directory, cannot be read, is empty, or is not UTF-8 (with the
-  /// offset of the first wrong byte).
+  /// offset of the first invalid byte).
   public static func text(contentsOf url: URL) throws -> String {
     let bytes = [UInt8](try contents(of: url))
     do {

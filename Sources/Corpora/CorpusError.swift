@@ -1,7 +1,7 @@
 // # What went wrong with a text
 //
-// Texts come from people: a path with a typing error, a file in an old encoding, a page where a book is needed. Each
-// error is one sentence: where, what was wrong, what to do.
+// Texts come from people: a misspelt path, a file in an old encoding, a page where a book is needed. Each error is
+// one sentence: where, what was wrong, what to do.
 //
 // Read next: `Corpus.swift`.
 
@@ -16,6 +16,7 @@ public struct CorpusError: Error, Equatable {
   /// What to do about it.
   public let remedy: String
 
+  /// An error from its three parts, fragments without a full stop: they are joined as "place: problem; remedy".
   public init(_ place: String, problem: String, remedy: String) {
     self.place = place
     self.problem = problem
@@ -24,11 +25,13 @@ public struct CorpusError: Error, Equatable {
 }
 
 extension CorpusError: CustomStringConvertible, LocalizedError {
+  /// The error as one line: "place: problem; remedy".
   public var description: String { "\(place): \(problem); \(remedy)" }
+  /// The same line, which Foundation shows as `localizedDescription`.
   public var errorDescription: String? { description }
 }
 
-/// The bytes of a file, after checks that it is there, is a file and is not empty.
+/// The bytes of a file that exists, is no directory and is not empty.
 func contents(of url: URL) throws -> Data {
   let place = url.isFileURL ? url.path : url.absoluteString
   var isDirectory: ObjCBool = false

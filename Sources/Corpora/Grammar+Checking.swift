@@ -1,14 +1,14 @@
-// # Whether lines make a language
+// # Do the lines define a language?
 //
-// What the entropy and the generator take for granted is checked here, once. A word stands for one
-// thing, or a reader could not tell an object from a place. The first word of a sentence tells its
-// kind, or the entropy would have to average over what a reader does not know. A question names its
-// object before the place, or nobody could answer it. And an answer has to fit into a document.
+// What the entropy and the generator assume is checked here, once. A word means one thing, or a
+// reader could not tell an object from a place. The first word of a sentence reveals its kind, or the
+// entropy would have to average over what a reader does not know. A question names its object before
+// the place, or nobody could answer it. And a document must have room for an answer.
 //
 // Read before: `Grammar+Parsing.swift`.
 
 extension GrammarLines {
-  /// The grammar that the lines describe. Throws `CorpusError` at the first thing that is wrong.
+  /// The grammar that the lines describe. Throws `CorpusError` for the first mistake.
   func grammar() throws -> Grammar {
     let (T, statement, question) = (
       try length ?? { throw missing("tokens", "tokens 128") }(),
@@ -45,7 +45,7 @@ extension GrammarLines {
     CorpusError(file, problem: "there is no line for \(name)", remedy: "add one, for instance `\(example)`")
   }
 
-  /// What can be said only of the whole.
+  /// Checks that need the whole grammar.
   private func check(_ grammar: Grammar) throws {
     let (told, asked) = (grammar.statement.symbols, grammar.question.symbols)
     guard asked.firstIndex(of: .object)! < asked.firstIndex(of: .place)! else {
@@ -102,7 +102,7 @@ extension GrammarLines {
   }
 }
 
-/// The words so far and what each is.
+/// The words so far, and the symbol of each.
 private struct Vocabulary {
   private(set) var words: [String] = []
   /// The tokens of each symbol.
@@ -130,7 +130,7 @@ private struct Vocabulary {
     }
   }
 
-  /// The token of a word in a sentence, a new one where it is new.
+  /// The token of a word in a sentence; a new word gets a new one.
   mutating func token(of word: GrammarWord, in lines: GrammarLines) throws -> Int {
     if let (symbol, _) = ranges.first(where: { words[$0.value].contains(word.text) }) {
       throw lines.error(

@@ -1,10 +1,10 @@
 // # Documents, and what has to be recalled in them
 //
-// The dice of `Grammar.swift`, thrown. Beside the tokens we keep where an answer stands, and how
-// far back what it needs: the statement, and the last sentence that named the object with its
-// place. The two differ where an object is asked for twice. Whoever recalls the answer to the first
-// question need not go back to the statement for the second; so the distance that a memory has to
-// bridge is the one to the last mention.
+// Documents are drawn by the rules of `Grammar.swift`. Beside the tokens we keep where each answer
+// is, and how far back lies what it depends on: the statement, and the last sentence that named the
+// object with its place. The two differ if an object is asked for twice. After recalling the answer
+// to the first question, a model need not go back to the statement for the second; so the distance
+// that a memory has to bridge is the one to the last mention.
 //
 //     anna took the key barn . the key barn . the key barn .
 //                        ↑              ↑              ↑
@@ -15,15 +15,16 @@
 
 import Tensors
 
-/// An answer in a document, and how far it is from what determines it.
+/// An answer in a document, and its distance from what determines it.
 public struct Recall: Sendable, Equatable {
-  /// The place of the answer among the document's tokens, 1…T: the logits at `position - 1` predict it.
+  /// The index of the answer among the document's tokens, 1…T: the logits at `position - 1` predict it.
   public let position: Int
   /// The tokens from the place's name in the statement to the answer.
   public let sinceFact: Int
   /// The tokens from the place's name in the last sentence about the object to the answer; at most `sinceFact`.
   public let sinceMention: Int
 
+  /// An answer whose distances are known; for tests and for languages of your own. Nothing is checked.
   public init(position: Int, sinceFact: Int, sinceMention: Int) {
     (self.position, self.sinceFact, self.sinceMention) = (position, sinceFact, sinceMention)
   }
@@ -31,20 +32,23 @@ public struct Recall: Sendable, Equatable {
 
 /// T + 1 tokens of a grammar, and the answers in them.
 public struct Document: Sendable, Equatable {
+  /// The tokens, one more than a model reads.
   public let tokens: [Int]
+  /// The answers among the tokens, in order.
   public let recalls: [Recall]
 
+  /// A document from its parts. Nothing is checked.
   public init(tokens: [Int], recalls: [Recall]) { (self.tokens, self.recalls) = (tokens, recalls) }
 }
 
-/// B documents: what a model reads, what it is to predict, and the answers that need recall.
+/// B documents: what a model reads, what it should predict, and the answers that need recall.
 public struct RecallBatch: Sendable, Equatable {
   /// The tokens but the last, and the tokens but the first: [B, T] each.
   public let batch: Batch
   /// The answers of each row.
   public let recalls: [[Recall]]
 
-  /// Documents of equal length as a batch.
+  /// A batch of documents; stops the program unless there is at least one and all have the same length.
   public init(_ documents: [Document]) {
     let T = (documents.first?.tokens.count ?? 0) - 1
     precondition(
@@ -55,7 +59,7 @@ public struct RecallBatch: Sendable, Equatable {
   }
 }
 
-/// An object in the course of a document.
+/// An object that a document has placed.
 private struct Placed {
   let object: Int
   let place: Int
@@ -66,7 +70,7 @@ private struct Placed {
 }
 
 extension Grammar {
-  /// A document of T + 1 tokens.
+  /// A new document of T + 1 tokens.
   public func document(using random: inout some RandomNumberGenerator) -> Document {
     var (tokens, recalls) = ([Int](), [Recall]())
     tokens.reserveCapacity(T + question.symbols.count + statement.symbols.count)
@@ -117,7 +121,7 @@ extension Grammar {
     return RecallBatch((0..<B).map { _ in document(using: &random) })
   }
 
-  /// `count` new documents in batches of B (the last may be smaller): to judge with, from a seed that training
+  /// `count` new documents in batches of B (the last may be smaller): to evaluate with, from a seed that training
   /// does not use.
   public func batches(count: Int, B: Int, using random: inout some RandomNumberGenerator) -> [RecallBatch] {
     precondition(count > 0 && B > 0, "\(count) documents in batches of \(B) are none")

@@ -1,21 +1,20 @@
 // # The least loss that is possible
 //
-// No model can do better than to know the grammar and all that it has read. What such a reader pays
-// for a token is the entropy of the token given those before it, and the mean over a document's
-// tokens is a floor under every loss curve. We compute it exactly.
+// No model can do better than a reader who knows the grammar and remembers everything. The expected
+// loss of that reader at a token is the entropy of the token given those before it, and the mean over
+// a document's tokens is a floor under every loss curve. We compute it exactly.
 //
 // Let X[0], X[1], … be the tokens of a document. By the chain rule
 //
 //     H(X[0] … X[T])  =  Σₜ H( X[t] | X[0] … X[t−1] )
 //
-// so we need the expected entropy of each token given its past. What matters of the past is little:
-// which objects were placed where, whether we are inside a statement or a question, at which of its
-// words, and which object was named. A reader knows all of that for certain. It knows where
-// sentences begin, since the sentences have fixed lengths; and it knows the kind of a sentence from
-// its first word, since the parser demands that no word can begin both. Nothing hidden is left, so
-// that the entropy given the past is the entropy of the next throw of the dice. With k objects
-// placed, m objects in all, r places, and q the probability of a question (0 for k = 0, 1 for k =
-// m):
+// so we need the expected entropy of each token given its past. Little of the past matters: which
+// objects were placed where, whether we are inside a statement or a question, at which of its words,
+// and which object was named. The reader knows all of this with certainty: where sentences begin,
+// because sentences have fixed lengths, and the kind of a sentence from its first word, because the
+// parser demands that no word can begin both. Nothing is hidden, so the entropy given the past is
+// that of the next random choice. With k objects placed, m objects in all, r places, and q the
+// probability of a question (0 for k = 0, 1 for k = m):
 //
 //     a fixed word                     0
 //     a symbol of n words              log n
@@ -27,14 +26,14 @@
 //                                            +  q · (entropy of a question's first word)
 //
 // with h(q) = −q log q − (1 − q) log (1 − q). The last line is the chain rule once more: the first
-// word tells the kind, then itself. How likely is it that a sentence begins at t with k objects
-// placed? A sentence of S words leads from (t, k) to (t + S, k + 1) or (t + S, k), so that one pass
-// over t gives all these probabilities, and weighs the entropies with them.
+// word reveals first the kind, then itself. How likely is it that a sentence begins at t with k
+// objects placed? A sentence of S words leads from (t, k) to (t + S, k + 1) or (t + S, k), so one
+// pass over t gives all these probabilities, which weight the entropies.
 //
-// The end costs nothing extra: a document is the first T + 1 tokens of an endless text, and that it
-// is cut there tells a reader nothing about the tokens before the cut. The beginning tells
-// something: k = 0, the first sentence has to be a statement, and h does not appear. A model
-// predicts X[1] … X[T] and is not asked for X[0]; so the floor is the mean over these T.
+// The end needs no special case: a document is the first T + 1 tokens of an endless text, and where
+// it is cut says nothing about the tokens before the cut. The beginning does: k = 0, the first
+// sentence must be a statement, and h does not appear. A model predicts X[1] … X[T], not X[0]; so
+// the floor is the mean over these T.
 //
 // Read before: `Grammar.swift`. Read next: `IdealReader.swift`, which computes the same loss by
 // reading.
@@ -47,7 +46,7 @@ private func entropy(_ p: Double) -> Double {
 }
 
 extension Grammar {
-  /// What is expected at each place of a document.
+  /// Expected values at each place of a document.
   private struct Expectations {
     /// H(X[t] | X[0] … X[t−1]) in nats.
     var entropies: [Double]
@@ -90,18 +89,20 @@ extension Grammar {
   }
 
   /// The entropy of each token given those before it, in nats: T + 1 numbers, whose sum is the entropy of a document.
+  ///
+  /// Computed anew at each access, in time proportional to T and the number of objects.
   public var entropies: [Double] { expectations.entropies }
 
   /// The least cross-entropy that any model can have on documents of this grammar, in nats per predicted token.
   ///
-  /// The mean of `entropies` without the first, which no model is asked for.
+  /// The mean of `entropies` without the first, which no model predicts.
   public var lossFloor: Double { entropies.dropFirst().reduce(0, +) / Double(T) }
 
-  /// The part of the predicted tokens that are answers, on average over documents.
+  /// The expected fraction of the predicted tokens that are answers, 0 … 1.
   public var answerShare: Double { expectations.answers.dropFirst().reduce(0, +) / Double(T) }
 
-  /// The cross-entropy of a reader who knows everything but which place goes with which object, and guesses evenly.
+  /// The cross-entropy of a reader who knows everything except which object is where, and guesses uniformly.
   ///
-  /// In nats per predicted token: above the floor by log(places) for each answer.
+  /// In nats per predicted token: the floor plus log(places) for each answer.
   public var lossOfGuessing: Double { lossFloor + answerShare * log(Double(places.count)) }
 }

@@ -1,22 +1,23 @@
 // # Reading a grammar
 //
-// The file is meant to be changed by a reader of the book, so that its errors matter as much as its
-// format: each names line and column, what was wrong, and what to do. The format, line by line:
+// The file is meant to be edited by readers of the book, so its errors matter as much as its format:
+// each gives line and column, what was wrong, and what to do. The format, line by line:
 //
-//     # a comment                          also behind anything else
+//     # a comment                          also after anything else
 //     tokens 128                           T
-//     NAME = anna ben …                    a symbol and its words; OBJECT and PLACE must be there
+//     NAME = anna ben …                    a symbol and its words; OBJECT and PLACE are required
 //     statement 0.3 = NAME took the OBJECT PLACE .
 //     question 0.7 = the OBJECT PLACE .
 //
-// In capitals only: a symbol. Anything else: a word. Reading goes in two steps. This file cuts
-// lines into words and sorts them; `Grammar+Checking.swift` sees whether they make a language.
+// A word in capitals only is a symbol; anything else is a word of the language. Reading takes two
+// steps: this file cuts lines into words and sorts them, and `Grammar+Checking.swift` checks that
+// they define a language.
 //
 // Read before: `Grammar.swift`. Read next: `Grammar+Checking.swift`.
 
 import Foundation
 
-/// A word of the file, and where it stands.
+/// A word of the file and its position.
 struct GrammarWord {
   let text: String
   let line: Int
@@ -96,7 +97,7 @@ struct GrammarLines {
     return T
   }
 
-  /// More tokens than any model of this book could read; a typing error, which would fill the memory.
+  /// More tokens than any model of this book could read: a larger number is a typing error and would fill the memory.
   static let longest = 100_000
 
   private func probability(_ key: GrammarWord, _ rest: [GrammarWord]) throws -> GrammarWord {
@@ -108,7 +109,7 @@ struct GrammarLines {
     return word
   }
 
-  /// What stands behind an equals sign.
+  /// The words after an equals sign.
   private func list(_ key: GrammarWord, _ rest: ArraySlice<GrammarWord>) throws -> [GrammarWord] {
     guard rest.first?.text == "=" else {
       throw error(
@@ -129,7 +130,7 @@ struct GrammarLines {
 extension Grammar {
   /// The grammar that a text describes.
   ///
-  /// - Parameter file: a name of the text for errors
+  /// - Parameter file: the name of the text in error messages
   ///
   /// Throws `CorpusError` with line and column if the text does not describe one.
   public init(_ text: String, file: String = "the grammar") throws {

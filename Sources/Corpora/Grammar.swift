@@ -1,25 +1,26 @@
 // # A language in which recall can be measured
 //
-// In a real text nobody can say which words had to be remembered and which were guessed. So we make
-// a language in which it is known. Its documents tell where things were put, and ask for them:
+// In real text nobody can say which words had to be remembered and which could be guessed. So we
+// define a language in which this is known. Its documents say where things were put, and ask for
+// them:
 //
 //     anna took the key barn . the key barn . ben took the cup mill . the key barn . the cup mill .
 //     ├── statement ─────────┤ ├─ question ─┤
 //
-// The place in a question is determined by what was said some tokens back, and by nothing else: a
-// model that does not recall can only guess. Everything else is drawn by dice that we know, so that
-// the least possible loss is known as well.
+// The place in a question is determined by what was said some tokens earlier, and by nothing else: a
+// model that does not recall it can only guess. Everything else is drawn from known distributions,
+// so the least possible loss is known as well.
 //
 // The rules of a document:
 //
 // 1. It begins with a statement. After that each sentence is a question with a fixed probability,
-//    unless all objects are placed: then only questions can follow.
-// 2. A statement names an object that was not yet placed, each as likely, and a place, each as
-//    likely. Two objects may share a place; an object stays where it is.
-// 3. A question names an object that was placed, each as likely, and its place.
-// 4. A document ends in the middle of a sentence if its T + 1 tokens are full.
+//    until all objects are placed: then only questions follow.
+// 2. A statement names an object not placed before and a place, both uniformly at random. Two
+//    objects may share a place; an object stays where it is.
+// 3. A question names an object that was placed, uniformly at random, and its place.
+// 4. A document is cut after T + 1 tokens, even in the middle of a sentence.
 //
-// The words, the sentences and the probability are in a file, data/world.grammar.
+// The words, the sentences and the probability are in the file data/world.grammar.
 //
 // Read before: `WordTokenizer.swift`. Read next: `Grammar+Parsing.swift`,
 // `Grammar+Documents.swift`, `Grammar+Entropy.swift`.
@@ -28,11 +29,11 @@
 public struct Grammar: Sendable, Equatable {
   /// What stands at one place of a sentence.
   public enum Symbol: Sendable, Equatable {
-    /// Always this token.
+    /// This token, always.
     case word(Int)
-    /// One of these tokens, each as likely.
+    /// One of these tokens, uniformly at random.
     case anyOf(Range<Int>)
-    /// In a statement an object that was not yet placed, in a question one that was.
+    /// In a statement an object not placed before, in a question one that was.
     case object
     /// In a statement any place, in a question that of the object.
     case place
@@ -40,14 +41,15 @@ public struct Grammar: Sendable, Equatable {
 
   /// A kind of sentence.
   public struct Production: Sendable, Equatable {
-    /// How likely this sentence is where both kinds are possible.
+    /// The probability of this sentence where both kinds are possible.
     public let probability: Double
+    /// What stands at each place of the sentence, one symbol a token.
     public let symbols: [Symbol]
   }
 
-  /// The tokens that a model reads of a document; the document has one more, the last to be predicted.
+  /// How many tokens of a document a model reads; the document has one more, the last target.
   public let T: Int
-  /// The words; first those of the symbols in the order of the file, then those of the sentences.
+  /// The words: first those of the symbols in the order of the file, then those of the sentences.
   public let tokenizer: WordTokenizer
   /// The tokens of the objects.
   public let objects: Range<Int>
@@ -61,9 +63,7 @@ public struct Grammar: Sendable, Equatable {
   /// The size of the vocabulary.
   public var V: Int { tokenizer.vocabularySize }
 
-  /// The two kinds of sentence, each with its probability after so many objects were placed.
-  ///
-  /// A kind that is not possible has the probability 0.
+  /// The two kinds of sentence, each with its probability after so many objects were placed; 0 if it is impossible.
   func sentences(placed: Int) -> [(production: Production, isQuestion: Bool, probability: Double)] {
     let asked =
       switch placed {

@@ -1,35 +1,36 @@
 // # The ideal reader
 //
-// A program that knows the grammar, reads a document word by word and says before each word how
-// likely every word is. It is the slow twin of `Grammar+Entropy.swift`: that file weighs all
-// documents at once and never sees a word; this one sees one document and knows nothing of
-// averages. The mean of −log p over many documents has to come out at the floor.
+// A program that knows the grammar, reads a document word by word, and before each word states the
+// probability of every word. It is the slow twin of `Grammar+Entropy.swift`: that file averages over
+// all documents without seeing one; this one reads a single document and averages nothing. The mean
+// of −log p over many documents must approach the floor.
 //
-// It is also the measure for one batch: documents differ, and a model's loss minus the ideal
-// reader's on the same documents is how far the model is from the best that could be done.
+// It is also the measure for one batch: documents differ, and a model's loss minus that of the ideal
+// reader on the same documents is the model's distance from the best possible.
 //
 // Read before: `Grammar.swift`.
 
 import Foundation
 import Tensors
 
-/// What is known of a document after some of its tokens.
+/// What can be known of a document after some of its tokens.
 public struct IdealReader: Sendable {
+  /// The language of the document.
   public let grammar: Grammar
-  /// The place of each object that was placed.
+  /// The place of each object placed so far.
   private var places: [Int: Int] = [:]
-  /// The sentence that is being read, and the number of its words that were.
+  /// The current sentence, and how many of its words were read.
   private var sentence: Grammar.Production?
   private var isQuestion = false
   private var count = 0
-  /// What the sentence named so far.
+  /// What the sentence has named so far.
   private var object: Int?
   private var place: Int?
 
   /// A reader before the first token of a document.
   public init(_ grammar: Grammar) { self.grammar = grammar }
 
-  /// The probability of each token to be the next one: V numbers.
+  /// The probability that each token is next: V numbers with the sum 1.
   public var distribution: [Double] {
     var result = Array(repeating: 0.0, count: grammar.V)
     if let sentence {
@@ -56,7 +57,9 @@ public struct IdealReader: Sendable {
 
   /// Reads the next token.
   ///
-  /// - Returns: its probability; stops the program if it is 0, since such a text is not of this grammar
+  /// Stops the program if the token cannot come here: the text is not of this grammar.
+  ///
+  /// - Returns: the probability that the token had
   @discardableResult
   public mutating func read(_ token: Int) -> Double {
     let probability = distribution[token]
@@ -80,6 +83,8 @@ public struct IdealReader: Sendable {
   }
 
   /// −log p of each token of a document given those before it, in nats.
+  ///
+  /// Stops the program if the tokens are not a document of the grammar.
   public static func losses(of tokens: [Int], in grammar: Grammar) -> [Double] {
     var reader = IdealReader(grammar)
     return tokens.map { -log(reader.read($0)) }

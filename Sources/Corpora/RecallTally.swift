@@ -1,14 +1,14 @@
 // # Counting what was recalled
 //
-// An answer is recalled if the model ranks it first among all V tokens. We count by distance, since
-// that is the question: attention can look at any token, a state has to carry it.
+// An answer is recalled if the model ranks it first among all V tokens. We count by distance, because
+// distance is what separates the mixers: attention can look at any token, a state has to carry it.
 //
 // Read before: `Grammar+Documents.swift`.
 
 import Tensors
 
 extension Recall {
-  /// From where the distance of an answer is counted.
+  /// What the distance of an answer is counted from.
   public enum Origin: String, Sendable, CaseIterable {
     /// The statement.
     case fact
@@ -16,7 +16,7 @@ extension Recall {
     case mention
   }
 
-  /// The tokens from there to the answer.
+  /// The number of tokens from the fact or the mention to the answer.
   public func distance(from origin: Origin) -> Int {
     switch origin {
     case .fact: sinceFact
@@ -29,23 +29,27 @@ extension Recall {
 public struct RecallTally: Sendable, Equatable {
   /// The answers in a range of distances.
   public struct Bin: Sendable, Equatable {
-    /// In tokens.
+    /// The distances of this bin, in tokens.
     public let distances: ClosedRange<Int>
+    /// How many answers the model ranked first.
     public fileprivate(set) var hits = 0
+    /// How many answers there were.
     public fileprivate(set) var count = 0
 
-    /// The part that was right; NaN if there was no answer at this distance.
+    /// hits / count, 0 … 1; NaN if there was no answer at this distance.
     public var accuracy: Double { Double(hits) / Double(count) }
   }
 
+  /// What distances are counted from.
   public let origin: Recall.Origin
+  /// The counts, by ascending distance.
   public private(set) var bins: [Bin]
 
   /// An empty tally.
   ///
   /// - Parameters:
   ///   - bounds: the greatest distance of each bin, ascending; the first bin begins at 1
-  ///   - origin: from where distances are counted
+  ///   - origin: what distances are counted from
   public init(upTo bounds: [Int], from origin: Recall.Origin = .mention) {
     precondition(
       !bounds.isEmpty && zip([0] + bounds, bounds).allSatisfy { $0 < $1 },
@@ -54,7 +58,7 @@ public struct RecallTally: Sendable, Equatable {
     bins = zip([0] + bounds, bounds).map { Bin(distances: ($0 + 1)...$1) }
   }
 
-  /// All bins together.
+  /// The sum of all bins.
   public var total: Bin {
     bins.reduce(into: Bin(distances: 1...bins.last!.distances.upperBound)) { total, bin in
       total.hits += bin.hits
@@ -64,9 +68,9 @@ public struct RecallTally: Sendable, Equatable {
 
   /// Counts the answers of a batch.
   ///
-  /// - Parameter logits: [B, T, V], of the token that follows each token of the batch
+  /// - Parameter logits: [B, T, V], for the token that follows each token of the batch
   ///
-  /// Stops the program if an answer is farther than the last bin goes: it would be lost in silence.
+  /// Stops the program if an answer lies beyond the last bin: it would be lost silently.
   public mutating func add(_ logits: Tensor, _ batch: RecallBatch) {
     let targets = batch.batch.targets
     logits.expecting(targets.B, targets.T, nil, as: "the logits")

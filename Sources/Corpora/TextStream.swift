@@ -1,24 +1,25 @@
 // # Text that comes token by token
 //
-// Who writes to a terminal wants to show each token as it is drawn. Its text alone may be no text:
-// a byte-pair token can end within a character, whose other bytes come with the next token, and the
-// space between two words belongs to neither. So a stream keeps what is not whole yet:
+// On a terminal each token should appear as soon as it is drawn. But the text of one token may be
+// incomplete: a byte-pair token can end inside a character, whose other bytes come with the next
+// token, and the space between two words belongs to neither. So a stream holds back what is not
+// complete yet:
 //
 //     tokens       226   130   172
 //     append       ""    ""    "€"            € is the bytes 226 130 172
 //
 // The first byte of a character says how many follow, and no other byte looks like a first one. So
-// only the last three bytes have to be looked at, and however the tokens come, the pieces together
-// are what `decode` gives for all of them at once.
+// only the last three bytes need to be examined. Concatenated, the pieces are what `decode` returns
+// for all the tokens at once.
 //
 // Read before: `Tokenizer.swift`, `BytePairTokenizer.swift`.
 
-/// The text of tokens that come one after the other, in whole characters.
+/// The text of tokens that arrive one at a time, in whole characters.
 public struct TextStream: Sendable {
   private let tokenizer: AnyTokenizer
-  /// Whether nothing has come before.
+  /// Whether no token has come yet.
   private var isAtBeginning: Bool
-  /// The bytes of a character that is not whole yet, at most three.
+  /// The bytes of a character that is not complete yet, at most three.
   public private(set) var unfinished: [UInt8]
 
   /// A stream from the beginning of a text.
@@ -26,12 +27,12 @@ public struct TextStream: Sendable {
     (self.tokenizer, isAtBeginning, unfinished) = (tokenizer, true, [])
   }
 
-  /// A stream that goes on with a text, from what its first part has left in `unfinished`.
+  /// A stream that continues a text, from the `unfinished` bytes of its first part.
   public init(_ tokenizer: AnyTokenizer, goingOnFrom unfinished: [UInt8]) {
     (self.tokenizer, isAtBeginning, self.unfinished) = (tokenizer, false, unfinished)
   }
 
-  /// Takes a token; returns the characters that are whole with it, often its own text.
+  /// Takes a token; returns the characters that it completes, often just its own text, sometimes none.
   public mutating func append(_ token: Int) -> String {
     defer { isAtBeginning = false }
     switch tokenizer {
@@ -45,14 +46,14 @@ public struct TextStream: Sendable {
     }
   }
 
-  /// Ends the text: half a character becomes U+FFFD, as in `decode`.
+  /// Ends the text and returns what was held back: half a character as U+FFFD, as in `decode`.
   public mutating func end() -> String {
     defer { unfinished = [] }
     return String(decoding: unfinished, as: UTF8.self)
   }
 }
 
-/// The number of bytes at the end of UTF-8 that begin a character and miss its rest, 0 … 3.
+/// How many bytes at the end of some UTF-8 begin a character without completing it, 0 … 3.
 private func lengthOfUnfinishedEnd(_ bytes: [UInt8]) -> Int {
   for (index, byte) in bytes.reversed().prefix(3).enumerated() where byte & 0b1100_0000 != 0b1000_0000 {
     // The first byte of the last character: its leading ones count the bytes.
@@ -62,12 +63,12 @@ private func lengthOfUnfinishedEnd(_ bytes: [UInt8]) -> Int {
   return 0
 }
 
-// ## What a vocabulary has
+// ## What a vocabulary contains
 //
-// Who is told that a character is unknown wants to know which are not.
+// An error about an unknown character lists the known ones.
 
 extension AnyTokenizer {
-  /// What a text may consist of, in a few words for a message.
+  /// What a text may consist of, for an error message: the first 200 characters, the first 40 words, or "every text".
   public var alphabet: String {
     switch self {
     case .characters:

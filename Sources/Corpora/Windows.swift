@@ -1,15 +1,15 @@
 // # Windows and batches
 //
-// A model sees windows: T tokens, and for each of them the token that follows as the answer. A window is therefore
-// cut T + 1 long, and is read twice: without its last token, and without its first. For training, windows lie
-// anywhere. For judging, they are always the same ones, evenly spread over the held-out part, so that two numbers
-// can be compared.
+// A model sees windows: T tokens, and for each of them the next token as its target. A window is therefore T + 1
+// tokens long and is read twice: without its last token as input, without its first as target. Training windows
+// start anywhere. Held-out windows are always the same ones, evenly spread over the held-out part, so that the losses
+// of two models can be compared.
 //
 // Read before: `Corpus.swift`, `Tensors/Core/Tokens.swift`. Read next: `Gradients/Positions.swift`.
 
 import Tensors
 
-/// B windows: what a model reads, and what it is to predict.
+/// B windows: what a model reads, and what it should predict.
 public struct Batch: Sendable, Equatable {
   /// The tokens to read. [B, T]
   public let inputs: Tokens
@@ -34,9 +34,10 @@ public struct Batch: Sendable, Equatable {
 }
 
 extension Corpus {
-  /// B windows of T tokens from random places of the training part, every place being equally likely.
+  /// B windows of T tokens that start at random places of the training part, each place equally likely.
   ///
-  /// Stops the program if the training part is shorter than a window; `validated(forWindow:)` checks that in time.
+  /// Stops the program if the training part is shorter than a window; `validated(forWindow:)` reports that earlier,
+  /// as an error.
   public func randomBatch(B: Int, T: Int, using random: inout some RandomNumberGenerator) -> Batch {
     precondition(B > 0 && T > 0, "a batch has at least one window of one token, not \(B) of \(T)")
     precondition(
@@ -47,9 +48,9 @@ extension Corpus {
 
   /// `count` windows of T tokens from the held-out part, always the same, in batches of B (the last may be smaller).
   ///
-  /// They are evenly spaced from the very beginning to the very end. Where `count * (T + 1)` tokens are there, no two
-  /// windows share one. Throws `CorpusError` if there are not `count` different windows, with the length that is
-  /// there and the length that is needed.
+  /// They are evenly spaced from the first token to the last. If there are `count * (T + 1)` tokens, no two windows
+  /// overlap. Throws `CorpusError` if there are fewer than `count` different windows, with the actual and the
+  /// required length.
   public func heldOutBatches(count: Int, B: Int, T: Int) throws -> [Batch] {
     guard count > 0, B > 0, T > 0 else {
       throw CorpusError(

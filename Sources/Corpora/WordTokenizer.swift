@@ -1,17 +1,17 @@
 // # A token for every word
 //
-// The dictionary of a language whose words can be listed. Words stand between single spaces and a
-// text has nothing else, so that it comes back exactly.
+// A vocabulary for a language whose words can be listed. A text consists of such words with single
+// spaces between them and of nothing else, so that decoding returns it exactly.
 //
 // Read before: `Tokenizer.swift`. Read next: `Grammar.swift`.
 
 /// One token for each word of a list, in the order of the list.
 public struct WordTokenizer: Tokenizer, Equatable {
-  /// The words; a word's token is its place here.
+  /// The words; the index of a word is its token.
   public let words: [String]
   private let ids: [String: Int]
 
-  /// The tokenizer of a list of words, or nil if a word is there twice, is empty or has white space in it.
+  /// The tokenizer of a list of words, or nil if a word is empty, occurs twice or contains white space.
   public init?(words: [String]) {
     guard Set(words).count == words.count, words.allSatisfy({ !$0.isEmpty && !$0.contains(where: \.isWhitespace) })
     else { return nil }
@@ -19,11 +19,14 @@ public struct WordTokenizer: Tokenizer, Equatable {
     ids = Dictionary(uniqueKeysWithValues: zip(words, 0...))
   }
 
+  /// The number of words in the list.
   public var vocabularySize: Int { words.count }
 
   /// The token of a word, or nil if the word is not in the list.
   public func id(of word: String) -> Int? { ids[word] }
 
+  /// One token for each word between single spaces; none for an empty text.
+  ///
   /// Throws `CorpusError` with the first word that is not in the list, and its place.
   public func encode(_ text: String) throws -> [Int] {
     guard !text.isEmpty else { return [] }
@@ -38,6 +41,7 @@ public struct WordTokenizer: Tokenizer, Equatable {
     }
   }
 
+  /// The words with single spaces between them; U+FFFD for a number outside the vocabulary.
   public func decode(_ ids: [Int]) -> String {
     ids.map { words.indices.contains($0) ? words[$0] : "\u{FFFD}" }.joined(separator: " ")
   }
@@ -46,6 +50,7 @@ public struct WordTokenizer: Tokenizer, Equatable {
 extension WordTokenizer {
   private enum CodingKeys: CodingKey { case words }
 
+  /// Reads `{"words": […]}`. Throws `DecodingError` if a word is empty, occurs twice or contains white space.
   public init(from decoder: any Decoder) throws {
     let fields = try decoder.container(keyedBy: CodingKeys.self)
     guard let tokenizer = WordTokenizer(words: try fields.decode([String].self, forKey: .words)) else {
@@ -55,6 +60,7 @@ extension WordTokenizer {
     self = tokenizer
   }
 
+  /// Writes the list of words, whose order is that of the tokens.
   public func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(words, forKey: .words)

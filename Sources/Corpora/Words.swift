@@ -1,20 +1,20 @@
 // # Where text is cut before pairs are counted
 //
-// Without cuts, byte pairs would join the end of one word to the beginning of the next, and “of the” would fill the
-// vocabulary with phrases. So a text is first cut into words, and no token reaches across a cut. A word is
+// Without cuts, byte pairs would join the end of one word to the beginning of the next, and the vocabulary would fill
+// with phrases such as “of the”. So a text is first cut into words, and no token reaches across a cut. A word is
 //
 //     a run of letters, of digits, or of other marks, with the one space before it;
-//     a run of white space, without the last space where that belongs to the word that follows.
+//     a run of white space, without its last space if that belongs to the next word.
 //
-// Bytes above 127 count as letters: they are parts of letters in most scripts, and a character is never torn. Texts
-// without spaces (Chinese, or a file of one letter) would give one word of the length of the text, and the
-// work per word grows with the square of its length; so a word ends after 64 bytes.
+// Bytes above 127 count as letters: in most scripts they are parts of letters, and this way no character is split. A
+// text without spaces (Chinese, or a file of one letter) would be a single word, and the work per word grows with the
+// square of its length; so a word ends after 64 bytes.
 //
 // Read before: `Tokenizer.swift`. Read next: `BytePairTokenizer.swift`.
 
-/// The words of a text, as bytes in UTF-8; put together they are the text.
+/// The words of a text, as UTF-8 bytes; concatenated they are the text.
 struct Words: Sequence, IteratorProtocol {
-  /// Beyond this number of bytes a word ends with the next character.
+  /// After this many bytes a word ends at the next character.
   static let longest = 64
 
   private let bytes: [UInt8]
@@ -37,7 +37,7 @@ struct Words: Sequence, IteratorProtocol {
     guard start < bytes.count else { return nil }
     var end = start
     var kind = Words.kind(bytes[end])
-    // A single space joins the run after it, whatever that is.
+    // A single space belongs to the run after it, whatever that is.
     if bytes[end] == 0x20, end + 1 < bytes.count {
       end += 1
       kind = Words.kind(bytes[end])
@@ -48,7 +48,7 @@ struct Words: Sequence, IteratorProtocol {
       if end - start >= Words.longest, !isInsideCharacter { break }
       end += 1
     }
-    // White space before a word leaves its last space to that word.
+    // White space before a word leaves its last space to the word.
     if kind == .space, end < bytes.count, end - start > 1, bytes[end - 1] == 0x20, Words.kind(bytes[end]) != .space {
       end -= 1
     }

@@ -1,8 +1,8 @@
 // # Central differences
 //
-// A derivative that was derived can be wrong; a derivative that was measured cannot be far off. We
-// nudge an input by h both ways and by 2h both ways, and combine the four values so that the errors
-// of first, second and third order in h cancel:
+// A derivative that was derived can be wrong; one that was measured cannot be far off. We nudge an
+// input by ±h and by ±2h and combine the four values so that the errors of first, second and third
+// order in h cancel:
 //
 //     f′(x)  ≈  ( f(x − 2h) − 8 f(x − h) + 8 f(x + h) − f(x + 2h) ) / 12h            error h⁴ f⁽⁵⁾/30
 //
@@ -20,6 +20,7 @@ public struct DifferenceSettings: Sendable {
   /// The largest error, relative to max(1, |derived|, |measured|).
   public var tolerance: Scalar
 
+  /// A larger step errs by its fourth power, a smaller one by the rounding of f divided by it.
   public init(step: Scalar, tolerance: Scalar) {
     self.step = step
     self.tolerance = tolerance

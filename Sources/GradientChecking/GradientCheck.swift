@@ -1,11 +1,11 @@
 // # The gradient check
 //
-// A function with tensors as inputs and a tensor as output becomes a function with a number as
-// output by a random cotangent w: φ = ⟨w, f⟩. Every entry of every input is nudged, and the
-// measured derivative of φ is compared with what the pullback carries back from w.
+// A random cotangent w turns a function whose output is a tensor into one whose output is a number:
+// φ = ⟨w, f⟩. Every entry of every input is nudged, and the measured derivative of φ is compared with
+// what the pullback returns for w.
 //
-// The cotangent is random and never all ones. With ones, φ would be the plain sum of the outputs;
-// the sum of a softmax is constant, and a pullback that returns zeros would pass.
+// The cotangent is random, never all ones. With ones, φ would be the plain sum of the outputs; the
+// sum of a softmax is constant, so a pullback that returns zeros would pass.
 //
 // Read before: `CentralDifferences.swift`, `Gradients/Sweep.swift`. Read next: `Projections.swift`
 // for functions of too many numbers, `Jacobian.swift` for those of few.

@@ -1,9 +1,8 @@
 // # What a check found
 //
 // A check of a derivative compares many pairs of numbers. It does not stop at the first that
-// disagree: a mistake is easier to see in all the places where it shows. So each check fills a
-// report, reports can be put together, and every failure says which input, which entry, and both
-// numbers.
+// disagree: the places where a mistake shows help to find it. So each check fills a report, reports
+// can be merged, and every failure says which input, which entry, and both numbers.
 //
 // Read next: `GradientCheck.swift`.
 
@@ -18,12 +17,15 @@ public struct GradientReport: Sendable {
   /// A sentence for each disagreement: which input, which entry, both numbers.
   public var failures: [String] = []
 
+  /// An empty report, which does not pass until something has been compared.
   public init() {}
 
-  /// Whether every number agreed, and there was one.
+  /// Whether every number agreed and at least one was compared.
   public var passes: Bool { failures.isEmpty && comparisons > 0 }
 
-  /// Compares a derived number with a measured one.
+  /// Compares a derived number with a measured one; a NaN on either side is a failure.
+  ///
+  /// - Parameter place: names the input and the entry, for the sentence about a failure
   public mutating func compare(
     derived: Scalar, measured: Scalar, tolerance: Scalar, _ place: @autoclosure () -> String
   ) {
@@ -35,19 +37,19 @@ public struct GradientReport: Sendable {
     }
   }
 
-  /// Keeps the larger error; one that is no number stays for good.
+  /// Keeps the larger error; a NaN is kept for good.
   private mutating func note(_ error: Scalar) {
     if !worstError.isNaN && !(error <= worstError) { worstError = error }
   }
 
-  /// Takes over what another check found.
+  /// Adds what another check found.
   public mutating func merge(_ other: GradientReport) {
     comparisons += other.comparisons
     note(other.worstError)
     failures += other.failures
   }
 
-  /// Compares two tensors entry by entry; another shape is a failure.
+  /// Compares two tensors entry by entry; unequal shapes are a failure.
   mutating func compare(
     _ found: Tensor, _ expected: Tensor, tolerance: Scalar, relativeTo floor: Scalar = 1, _ name: String
   ) {

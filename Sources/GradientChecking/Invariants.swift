@@ -1,22 +1,21 @@
-// # What every pullback keeps
+// # What every pullback guarantees
 //
-// Some mistakes need no differences to be seen. Whatever the function, its pullback
+// Some mistakes show without any differences. Whatever the function, its pullback
 //
 //     gives each input a cotangent of the input's shape,
 //     gives exact zeros for a cotangent of zero,
 //     is linear:  Jᵀ(αu + βv)  =  α Jᵀu + β Jᵀv,
-//     gives the same bits when it is called again, or made again, and leaves the inputs as they were.
+//     gives the same bits when it is called again, or made again, and leaves the inputs unchanged.
 //
-// A buffer that is used again too early, a pullback that adds into its own input, a cotangent that
-// is squared by mistake: these fail here, at points where differences would say nothing, such as
-// kinks.
+// A buffer reused too early, a pullback that adds into its own input, a cotangent squared by mistake:
+// these fail here, also at points where differences say nothing, such as kinks.
 //
 // Read before: `GradientCheck.swift`.
 
 import Gradients
 import Tensors
 
-/// Checks what every pullback keeps, whatever it computes.
+/// Checks what every pullback guarantees, whatever the function: shapes, zeros, linearity, repeatability.
 ///
 /// - Parameters:
 ///   - inputs: where the pullback is taken; kinks are allowed
@@ -36,7 +35,7 @@ public func checkInvariants(
   let ofZero = pull { Tensor.zeros($0) }
   for (number, input) in inputs.enumerated() {
     let name = "input \(number): the cotangent of zeros"
-    // −0 is a zero as well.
+    // −0 counts as zero.
     if report.sameShape(ofZero.cotangents[number], input, name) {
       report.compareBits(ofZero.cotangents[number] + Tensor(0), Tensor.zeros(input.shape), name)
     }

@@ -1,14 +1,14 @@
 // # The whole Jacobian
 //
-// A random cotangent mixes all outputs, and what it finds wrong it cannot place. At small shapes we
-// can afford the whole matrix of derivatives, one row for each number of the output and one column
-// for each of the inputs:
+// A random cotangent mixes all outputs, so a disagreement does not show which output is wrong. For
+// small shapes we can afford the whole matrix of derivatives, one row for each number of the output
+// and one column for each of the input:
 //
 //     row i of J       =  the pullback of the i-th unit cotangent
 //     column j of J    ≈  the difference of outputs when entry j is nudged
 //
-// The pullback makes rows and the differences make columns, so that the two computations share
-// nothing but the function.
+// The pullback gives rows and the differences give columns, so the two computations share nothing but
+// the function.
 //
 // Read before: `GradientCheck.swift`.
 
@@ -29,7 +29,7 @@ public func jacobian(at inputs: [Tensor], of function: ([Variable]) -> Variable)
   }
 }
 
-/// The same matrices by central differences.
+/// The same matrices by central differences: four values of the function for each number of the inputs.
 public func measuredJacobian(
   at inputs: [Tensor], step: Scalar = DifferenceSettings.standard.step, of function: ([Variable]) -> Variable
 ) -> [Tensor] {
@@ -43,7 +43,7 @@ public func measuredJacobian(
   }
 }
 
-/// Compares every entry of the Jacobian with central differences.
+/// Compares every entry of the Jacobian with central differences; a failure names output, input and entry.
 public func checkJacobian(
   at inputs: [Tensor], settings: DifferenceSettings = .standard, of function: ([Variable]) -> Variable
 ) -> GradientReport {

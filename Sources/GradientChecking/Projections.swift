@@ -1,14 +1,13 @@
 // # Derivatives along random directions
 //
-// Where there are too many numbers to nudge each, all are nudged at once, along a random direction
-// v. What is measured is then one number, ⟨w, J v⟩, and what the pullback promises for it is
+// Where there are too many numbers to nudge each of them, all are nudged at once, along a random
+// direction v. The measurement is then a single number, ⟨w, J v⟩, which the pullback predicts:
 //
 //     ⟨w, J v⟩  =  ⟨Jᵀ w, v⟩          J the Jacobian, w the cotangent
 //
-// A pullback that is wrong in one entry only is wrong here too, unless v is orthogonal to the
-// mistake, which has probability 0; but a small mistake in one entry of many is diluted by the
-// others. So this check is for whole models and for Float, and the check entry by entry for
-// primitives.
+// A pullback that is wrong in only one entry is wrong here too, unless v is orthogonal to the
+// mistake, which has probability 0; but a small mistake in one of many entries is diluted by the
+// others. So this check is for whole models and for Float; primitives are checked entry by entry.
 //
 // Read before: `GradientCheck.swift`.
 
@@ -47,7 +46,7 @@ public func checkProjection(
   return report
 }
 
-/// The same for a loss that reads parameters: they are nudged in place, and have their old values afterwards.
+/// The same for a loss that reads parameters: they are nudged in place, and restored afterwards.
 ///
 /// - Parameters:
 ///   - parameters: what is nudged, all at once, in a random direction of length 1

@@ -10,7 +10,7 @@
 //     …
 //     chapter.finish()
 //
-// The first statement reads the command line, answers `--help`, rejects what it does not know, and sees to it that the
+// The first statement reads the command line, answers `--help`, rejects unknown options, and makes sure that the
 // folder for the results can be written before any work is done. The last one writes report.md and the CSV files,
 // prints how many checks have passed, and ends the program with status 1 if one has failed.
 //
@@ -25,19 +25,19 @@ import Plots
 public final class Chapter<Extra: ParsableArguments> {
   /// The chapter's name: "08-matrix-orientation".
   public let name: String
-  /// The question that it answers.
+  /// The question that the chapter answers.
   public let question: String
-  /// The options of this chapter alone.
+  /// The chapter's own options, beside those that every chapter has.
   public let options: Extra
   /// Whether `--quick` asked for the small version.
   public let isQuick: Bool
-  /// The seed of all randomness.
+  /// The seed of all randomness, 0 unless `--seed` gave one.
   public let seed: UInt64
-  /// The text to learn from, if `--corpus` gave one.
+  /// The text to train on, if `--corpus` gave one.
   public let corpus: URL?
   /// The number of tokens of a byte-pair encoding, if `--byte-pairs` asked for one in place of characters.
   public let bytePairs: Int?
-  /// The folder of all results: checkpoints of other chapters are found below it.
+  /// The folder of all results, "out" unless `--out` gave one; other chapters' checkpoints are below it.
   public let out: URL
   /// The folder of this chapter's results: out/NN-name.
   public let directory: URL
@@ -48,10 +48,10 @@ public final class Chapter<Extra: ParsableArguments> {
   private let start = ContinuousClock.now
   private var metrics: [Metrics] = []
 
-  /// A chapter with options of its own, for the command line of this process. `--help` and a command line that is wrong
-  /// end the program, as does a folder that can not be written.
+  /// A chapter with options of its own, for the command line of this process. `--help`, an invalid command line and a
+  /// folder that cannot be written end the program.
   ///
-  /// - Parameter duration: how long a run takes: "2 minutes; 10 seconds with --quick".
+  /// - Parameter duration: how long a run takes, for `--help`: "2 minutes; 10 seconds with --quick".
   public convenience init(_ name: String, question: String, duration: String, options: Extra.Type) {
     let text = ChapterText(name: name, question: question, duration: duration)
     do {
@@ -63,7 +63,7 @@ public final class Chapter<Extra: ParsableArguments> {
     }
   }
 
-  /// A chapter for a command line and a page that are given.
+  /// A chapter for a given command line and page.
   package init(_ text: ChapterText, arguments: [String], page: Page) throws {
     let line = try text.during { try ChapterCommand<Extra>.parse(arguments) }
     (name, question, options) = (text.name, text.question, line.extra)
@@ -79,7 +79,8 @@ public final class Chapter<Extra: ParsableArguments> {
 }
 
 extension Chapter where Extra == NoOptions {
-  /// A chapter without options of its own.
+  /// A chapter without options of its own, for the command line of this process, which ends the program if it is
+  /// invalid or asks for `--help`.
   public convenience init(_ name: String, question: String, duration: String) {
     self.init(name, question: question, duration: duration, options: NoOptions.self)
   }
@@ -88,14 +89,15 @@ extension Chapter where Extra == NoOptions {
 // ## What a chapter says
 
 extension Chapter {
-  /// Begins a section.
+  /// Begins a section: a heading in the transcript and in the report.
   public func section(_ title: String) { page.add(.heading(title)) }
 
-  /// Prints prose, wrapped; a blank line separates paragraphs. What was measured is better shown than said: a number of
-  /// another length would wrap the paragraph elsewhere, and the transcripts would differ.
+  /// Prints prose, wrapped; a blank line separates paragraphs. Measured numbers belong in `show` or `check`, not
+  /// here: a longer number would wrap the paragraph elsewhere, and the transcripts would differ.
   public func say(_ text: String) { page.add(.prose(text)) }
 
-  /// Writes a figure as out/NN-name/`file`.gp, with the picture or the drawing that `--plots` asks for.
+  /// Writes a figure as out/NN-name/`file`.gp, with the picture or the drawing that `--plots` asks for. An invalid
+  /// figure ends the program with its error.
   public func plot(_ figure: Figure, _ file: String) {
     let written = exitOnError { try figure.write(to: directory, named: file, as: plots) }
     page.add(
@@ -106,7 +108,7 @@ extension Chapter {
           picture: written.picture?.lastPathComponent, drawing: written.ascii, note: written.note)))
   }
 
-  /// A CSV file out/NN-name/`file`.csv, to which rows are added while the chapter runs.
+  /// A CSV file out/NN-name/`file`.csv, to which the chapter adds rows while it runs. `finish` completes it.
   public func metrics(_ file: String, columns: [String]) -> Metrics {
     let new = Metrics(url: directory.appending(path: "\(file).csv"), columns: columns)
     metrics.append(new)
@@ -117,8 +119,8 @@ extension Chapter {
 // ## How it ends
 
 extension Chapter {
-  /// Writes the report and the CSV files, prints the closing line, and ends the program: with status 0, or with 1 if a
-  /// check has failed.
+  /// Writes the report and the CSV files, prints the closing line, and ends the program: with status 0, or with 1 if
+  /// a check has failed.
   public func finish() -> Never {
     exit(exitOnError { try close() })
   }
@@ -138,7 +140,7 @@ extension Chapter {
   }
 }
 
-/// The most memory that this process has held, in bytes, if the system tells (Linux: VmHWM).
+/// The most memory that this process has held, in bytes; nil if the system does not tell (Linux: VmHWM).
 package func peakMemory() -> Int? {
   guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return nil }
   let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }

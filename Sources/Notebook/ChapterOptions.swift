@@ -1,6 +1,6 @@
 // # The command line of a chapter
 //
-// Every chapter has the same options. A chapter that needs more declares them as swift-argument-parser does:
+// All chapters share some options. A chapter that needs more declares them as in swift-argument-parser:
 //
 //     struct Options: ParsableArguments {
 //       @Option(help: "Random seeds to average over.") var seeds = 1
@@ -40,7 +40,7 @@ package struct CommonOptions: ParsableArguments {
 
   package func validate() throws {
     if let corpus, !FileManager.default.isReadableFile(atPath: corpus) || isFolder(corpus) {
-      throw ValidationError("--corpus \(corpus): no such file, or it can not be read.")
+      throw ValidationError("--corpus \(corpus): no such file, or it cannot be read.")
     }
     if let bytePairs, bytePairs <= 256 {
       throw ValidationError("--byte-pairs \(bytePairs): there are 256 bytes to begin with; ask for more tokens.")
@@ -57,13 +57,14 @@ extension PlotFormat: ExpressibleByArgument {}
 
 /// The options of a chapter that has no options of its own.
 public struct NoOptions: ParsableArguments {
+  /// Made by the parser of the command line.
   public init() {}
 }
 
 // ## The command
 //
-// swift-argument-parser asks the type, not a value, for the command's name and description. A chapter gives its name and
-// question at run time; a task-local value carries them to the type while it parses.
+// swift-argument-parser asks the type, not a value, for the command's name and description. A chapter gives its name
+// and question at run time; a task-local value hands them to the type during parsing.
 
 /// The command line of a chapter with its own options `Extra`.
 package struct ChapterCommand<Extra: ParsableArguments>: ParsableCommand {
@@ -89,7 +90,7 @@ package struct ChapterText: Sendable {
     (self.name, self.question, self.duration) = (name, question, duration)
   }
 
-  /// Calls `body` while the command's type knows this text.
+  /// Calls `body` with this text as that of the command's type.
   package func during<Result>(_ body: () throws -> Result) rethrows -> Result {
     let configuration = CommandConfiguration(
       commandName: name, abstract: question, discussion: "Run time: \(duration).")
@@ -97,7 +98,7 @@ package struct ChapterText: Sendable {
   }
 }
 
-/// The command that makes the same results again: without the options that only say where to write and how to draw.
+/// The command that reproduces the results: without the options that only say where to write and how to draw.
 package func reproducingCommand(_ name: String, _ arguments: [String]) -> String {
   var kept = [name]
   var rest = arguments[...]

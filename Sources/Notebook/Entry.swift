@@ -1,17 +1,17 @@
-// # What a run leaves on the page
+// # What a run prints
 //
-// A run is a list of entries: headings, prose, values, verdicts, tables, figures. Each entry knows its two forms, the
-// lines on the terminal and the Markdown of report.md, so that the two can not drift apart.
+// A run is a list of entries: headings, prose, values, verdicts, tables, figures. Each entry has two forms, the lines
+// on the terminal and the Markdown of report.md, made from the same data so that they cannot drift apart.
 //
-// Some of what a run prints is never the same twice. Times and paths are `volatile` lines and begin with `~ `; text that
-// a model wrote is a `sample`, whose lines begin with `~| `. The comparison of transcripts looks at neither. Volatile
-// lines stay out of report.md, so that two runs with equal settings write equal reports.
+// Some output is never the same twice. Times and paths are `volatile` lines and begin with `~ `; text that a model
+// wrote is a `sample`, whose lines begin with `~| `. The comparison of transcripts ignores both. Volatile lines stay
+// out of report.md, so that two runs with equal settings write equal reports.
 //
 // Read before: `Table.swift`, `Verdict.swift`. Read next: `Page.swift`.
 
 import Foundation
 
-/// One thing that a chapter has said.
+/// One thing that a chapter has printed.
 public enum Entry: Equatable, Sendable {
   /// The name of the chapter and its question.
   case title(String, question: String)
@@ -35,7 +35,7 @@ public enum Entry: Equatable, Sendable {
 
 /// Where a figure was written.
 public struct FigureFiles: Equatable, Sendable {
-  /// The folder, as a path that the reader of the terminal can open.
+  /// The folder, as a path that can be opened from the terminal.
   public var directory: String
   /// The gnuplot script's name.
   public var script: String
@@ -43,7 +43,7 @@ public struct FigureFiles: Equatable, Sendable {
   public var picture: String?
   /// The figure in characters, if `--plots ascii` asked for it.
   public var drawing: String?
-  /// What is missing and why: gnuplot is not installed.
+  /// Why there is no picture, if there is none: gnuplot is not installed, say.
   public var note: String?
 
   /// The file to open first: the picture, or else the script.
@@ -77,7 +77,8 @@ extension Entry {
     }
   }
 
-  /// Whether a blank line separates this entry from the one before it. Values, verdicts and volatile lines form blocks.
+  /// Whether a blank line separates this entry from the one before it. Values, verdicts and volatile lines form
+  /// blocks.
   package func isSeparated(from previous: Entry?) -> Bool {
     guard let previous else { return false }
     return !(isOneLine && previous.isOneLine)
@@ -91,7 +92,7 @@ extension Entry {
     }
   }
 
-  // A sample keeps its own line breaks: they are part of what the model wrote.
+  // A sample keeps its line breaks: the model wrote them.
   private func wrappedLines(of text: String) -> [String] {
     text.split(separator: "\n", omittingEmptySubsequences: false).flatMap { line in
       let lines = wrapped(String(line))
@@ -103,7 +104,7 @@ extension Entry {
 // ## To the report
 
 extension Entry {
-  /// The entry in Markdown; nil for what does not belong into a report.
+  /// The entry in Markdown; nil for what the report leaves out.
   package var markdown: String? {
     switch self {
     case .title(let name, let question): return "# \(name)\n\n\(question)"
@@ -128,7 +129,8 @@ extension Entry {
     return "\(fence)text\n\(text)\n\(fence)"
   }
 
-  /// Whether report.md separates this entry from the one before it by a blank line. Items of one list are not separated.
+  /// Whether report.md separates this entry from the one before it by a blank line. Items of one list are not
+  /// separated.
   package func isSeparatedInMarkdown(from previous: Entry?) -> Bool {
     !(isItem && previous?.isItem == true)
   }

@@ -1,8 +1,8 @@
 // # When something goes wrong
 //
-// An error that leaves the top-level code of a Swift program ends in a trap and a stack trace, which tells the reader of
-// a chapter nothing. So a chapter writes `let teacher = exitOnError { try Teacher(from: file) }` where a library module
-// throws: the error becomes one line on standard error and the exit status 1.
+// An error that escapes the top-level code of a Swift program ends in a trap and a stack trace, which tells the
+// reader of a chapter nothing. So a chapter writes `let teacher = exitOnError { try Teacher(from: file) }` where a
+// library module throws: the error becomes one line on standard error and the exit status 1.
 //
 // Read before: `Notebook.swift`. Read next: `Chapter.swift`.
 
@@ -14,8 +14,8 @@ public func exitOnError<Result>(_ body: () throws -> Result) -> Result {
   do { return try body() } catch { stop(because: error) }
 }
 
-/// Prints `error: …` on standard error and ends the program with exit status 1. A folder that this run made and in which
-/// it has left nothing is removed.
+/// Prints `error: …` on standard error and ends the program with exit status 1. Folders that this run made and left
+/// empty are removed.
 @MainActor
 public func stop(because error: any Error) -> Never {
   fflush(nil)
@@ -27,14 +27,17 @@ public func stop(because error: any Error) -> Never {
 
 /// A problem that has no error type of its own: what was wrong, where, and what to do, in one sentence.
 public struct CommandError: Error, CustomStringConvertible {
+  /// The sentence that is printed after `error: `.
   public let description: String
+
+  /// An error with this sentence.
   public init(_ description: String) { self.description = description }
 }
 
-/// What to tell the reader about an error: its own words if it has some.
+/// What to tell the reader about an error: its own description if it has one.
 package func description(of error: any Error) -> String {
   if let words = (error as? any LocalizedError)?.errorDescription { return words }
-  // Foundation's own errors keep the words to themselves and print their dictionary otherwise.
+  // Foundation's own errors would print their dictionary.
   if error is CocoaError || error is POSIXError || type(of: error) == NSError.self {
     let error = error as NSError
     let path = error.userInfo[NSFilePathErrorKey] as? String
@@ -57,17 +60,17 @@ package enum OutputFolder {
   /// The folders that this run has made, deepest first.
   @MainActor private static var made: [URL] = []
 
-  /// A folder that can not be written.
+  /// A folder that cannot be written.
   package struct Unwritable: Error, CustomStringConvertible {
     let folder: String
     let reason: String
     package var description: String {
-      "can not write into \(folder): \(reason)\n       Give another folder with --out DIR, or make this one writable."
+      "cannot write into \(folder): \(reason)\n       Give another folder with --out DIR, or make this one writable."
     }
   }
 
-  /// Makes the folder and those above it, and tries whether a file can be written there. Throws `Unwritable`, and then
-  /// takes away the folders that it has made.
+  /// Makes the folder and those above it, and tests whether a file can be written there. If not, removes the folders
+  /// that it has made and throws `Unwritable`.
   @MainActor
   package static func prepare(_ folder: URL) throws {
     var above = folder.standardizedFileURL
@@ -77,7 +80,7 @@ package enum OutputFolder {
     }
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-      // Permission bits say little: the user may be root, the disk full or read-only. So we write.
+      // Permission bits are not enough: the user may be root, the disk full or read-only. So we write a file.
       let probe = folder.appending(path: ".probe-\(UUID().uuidString)")
       try Data("probe".utf8).write(to: probe)
       try FileManager.default.removeItem(at: probe)
@@ -87,7 +90,7 @@ package enum OutputFolder {
     }
   }
 
-  /// Removes the folders that this run has made, as far as they are empty.
+  /// Removes the folders that this run has made, unless they contain something.
   @MainActor
   package static func removeIfEmpty() {
     for folder in made where rmdir(folder.path) != 0 { break }

@@ -1,7 +1,7 @@
-// # Numbers in words that fit a line
+// # Numbers as text
 //
-// A chapter prints losses, differences, seconds and bytes. The same few functions format them everywhere, so that a
-// column lines up, a roundoff of 3e-17 is not printed as 0.000, and a NaN is printed as what it is.
+// A chapter prints losses, differences, seconds and bytes. The same few functions format them everywhere, so that
+// columns line up, a roundoff of 3e-17 is not printed as 0.000, and a NaN is printed as NaN.
 //
 // A number that was measured always carries a decimal point or an exponent, an integer never does. The comparison of
 // transcripts (`Transcript.swift`) relies on that: integers must agree exactly, measured numbers nearly.
@@ -10,9 +10,10 @@
 
 import Foundation
 
-/// `value` with about `digits` significant digits: 0.001234, 1.234, 123.4, and 1.234e-5 or 1.234e6 beyond them.
+/// `value` with about `digits` significant digits: 0.001234, 1.234, 123.4; outside 1e-3 ..< 1e6 as 1.234e-5 or 1.234e6.
 ///
-/// At least one decimal is printed, so 12345.678 with four digits is `12345.7`. Zero of either sign is `0.000`.
+/// At least one decimal is printed, so 12345.678 with four digits is `12345.7`. Zero of either sign is `0.000`; NaN
+/// and the infinities are `NaN`, `inf` and `-inf`.
 public func number(_ value: some BinaryFloatingPoint, digits: Int = 4) -> String {
   let value = Double(value)
   guard value.isFinite else { return notFinite(value) }
@@ -43,7 +44,8 @@ private func scientific(_ value: Double, digits: Int) -> String {
 
 // ## Seconds and bytes
 
-/// A length of time as one would say it: `350 ms`, `12.3 s`, `1 min 05 s`, `2 h 05 min`; "unknown" if it is no time.
+/// A length of time for a reader: `350 ms`, `12.3 s`, `1 min 05 s`, `2 h 05 min`; "unknown" if negative or not
+/// finite.
 public func duration(seconds: Double) -> String {
   guard seconds >= 0, seconds < 1e9 else { return "unknown" }
   if seconds < 0.0995 { return "\(number(seconds * 1000, decimals: 1)) ms" }
@@ -55,7 +57,7 @@ public func duration(seconds: Double) -> String {
   return String(format: "%d h %02d min", minutes / 60, minutes % 60)
 }
 
-/// A length of time as one would say it.
+/// A length of time for a reader, as by `duration(seconds:)`.
 public func duration(_ time: Duration) -> String { duration(seconds: time.seconds) }
 
 extension Duration {
@@ -69,7 +71,7 @@ public func bytes(_ count: Int) -> String {
   return scaled(Double(count), units: ["B", "kB", "MB", "GB", "TB"])
 }
 
-/// A value of some thousands or millions with three digits and the unit that belongs to them.
+/// A value with three digits and the unit for its thousands.
 package func scaled(_ value: Double, units: [String]) -> String {
   var (value, unit) = (value, 0)
   while value >= 999.5, unit + 1 < units.count { (value, unit) = (value / 1000, unit + 1) }
@@ -83,7 +85,7 @@ package func scaled(_ value: Double, units: [String]) -> String {
 package let proseWidth = 88
 
 /// `text` in lines of at most `width` characters. A line break in `text` counts as a space, a blank line separates
-/// paragraphs; a word that is wider than a line gets a line of its own.
+/// paragraphs; a word wider than a line gets a line of its own.
 package func wrapped(_ text: String, at width: Int = proseWidth) -> [String] {
   var lines: [String] = []
   var words: [Substring] = []

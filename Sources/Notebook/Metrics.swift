@@ -1,8 +1,8 @@
 // # Numbers for other programs
 //
-// What a chapter measures step by step it also writes as a CSV file, which a spreadsheet or a script can read. The rows
-// stay in memory and the file is replaced as a whole, every few seconds and at the end, so that there is never half a
-// row on the disk. Numbers are written with all their digits.
+// What a chapter measures step by step it also writes to a CSV file, for a spreadsheet or a script. The rows stay in
+// memory and the file is replaced as a whole, every few seconds and at the end, so that no row on disk is ever
+// incomplete. Numbers are written with all their digits.
 //
 // Read before: `Formatting.swift`. Read next: `Chapter.swift`.
 
@@ -10,7 +10,7 @@ import Foundation
 
 /// One CSV file of a chapter. Rows may be added from any thread.
 public final class Metrics: @unchecked Sendable {
-  /// The file.
+  /// Where the file is written.
   public let url: URL
   /// The titles of the columns.
   public let columns: [String]
@@ -18,17 +18,17 @@ public final class Metrics: @unchecked Sendable {
   private var text: String
   private var lastFlush = ContinuousClock.now
 
-  /// A file with a line of titles and no rows. Nothing is written before `flush` or some seconds of `add`.
+  /// A file with a line of titles and no rows. Nothing is written before `flush`, or an `add` some seconds later.
   package init(url: URL, columns: [String]) {
     self.url = url
     self.columns = columns
     text = Metrics.line(columns)
   }
 
-  /// Adds a row: one value a column.
+  /// Adds a row, one value for each column; stops the program if there are more or fewer.
   public func add(_ values: any LosslessStringConvertible...) { add(row: values.map(\.description)) }
 
-  /// Adds a row of cells.
+  /// Adds a row of cells, one for each column. Every few seconds the file is written.
   public func add(row: [String]) {
     precondition(row.count == columns.count, "\(url.lastPathComponent): \(row.count) values under \(columns)")
     lock.withLock {
@@ -39,7 +39,7 @@ public final class Metrics: @unchecked Sendable {
     }
   }
 
-  /// Writes all rows up to now, atomically.
+  /// Writes all rows added so far, atomically.
   public func flush() throws { try lock.withLock(writeAll) }
 
   private func writeAll() throws {

@@ -1,8 +1,9 @@
 // # The words of a chapter
 //
-// `show` a value, `check` a claim, `report` an order, print a `table`, a `sample` or a `volatile` line, `exitOnError`
-// what may fail. These are functions rather than methods, because they are read a dozen times a chapter. `show`,
-// `check`, `report` and `table` record the line that called them, so that the output can be set under that line.
+// `show` a value, `check` a claim, `report` an observation, print a `table`, a `sample` or a `volatile` line, and
+// `exitOnError` where something may fail. These are functions rather than methods, because a chapter calls them dozens
+// of times. `show`, `check`, `report` and `table` record the line that called them, so that output can be placed
+// under that line of the source.
 //
 //     show("loss before", loss, unit: "nats")             loss before:          1.234 nats
 //     check("recurrent = quadratic", gap, within: 1e-12)  ✓ recurrent = quadratic: ~3.1e-16 ≤ 1e-12
@@ -14,8 +15,8 @@ import Foundation
 
 // ## Values
 
-/// Prints a named number. With `about` it is printed with a tilde and left out of the comparison of transcripts: for
-/// roundoff and whatever else another processor computes differently.
+/// Prints a named number. With `about` it is printed with a tilde, and comparisons of transcripts ignore its value:
+/// for roundoff and whatever else differs from processor to processor.
 @MainActor
 public func show(
   _ label: String, _ value: some Quantity, unit: String = "", digits: Int = 4, about: Bool = false, line: Int = #line
@@ -30,29 +31,29 @@ public func show(_ label: String, _ text: String, line: Int = #line) {
   Page.current.add(.value(label: label, text: text, line: line))
 }
 
-/// Prints rows of cells under column titles; columns of numbers are set flush right. Format cells with `number`.
+/// Prints rows of cells under column titles; columns of numbers are right-aligned. Format cells with `number`.
 @MainActor
 public func table(_ columns: [String], rows: [[String]], line: Int = #line) {
   Page.current.add(.table(Table(columns, rows: rows), line: line))
 }
 
-/// Prints what differs from run to run, such as times and paths, behind `~ `. It stays out of the report.
+/// Prints what differs from run to run, such as times and paths, after `~ `. It stays out of the report.
 @MainActor
 public func volatile(_ text: String) { Page.current.add(.volatile(text)) }
 
-/// Prints rows of cells that differ from run to run, such as times, each line behind `~ `; the report leaves them out.
+/// Prints rows of cells that differ from run to run, such as times, each line after `~ `; the report leaves them out.
 @MainActor
 public func volatileTable(_ columns: [String], rows: [[String]]) {
   volatile(Table(columns, rows: rows).printed.joined(separator: "\n"))
 }
 
-/// Prints text that a model wrote, under a title. The comparison of transcripts passes over it; the report has it.
+/// Prints text that a model wrote, under a title. Comparisons of transcripts ignore it; the report includes it.
 @MainActor
 public func sample(_ title: String, _ text: String) { Page.current.add(.sample(title: title, text: text)) }
 
 // ## Checks: what has to be true
 
-/// Checks |difference| ≤ bound. NaN fails, as it fails every check.
+/// Checks |difference| ≤ bound. NaN fails, as in every check. Returns whether the check holds, as they all do.
 @MainActor @discardableResult
 public func check(
   _ claim: String, _ difference: some Quantity, within bound: some Quantity, line: Int = #line
@@ -82,7 +83,7 @@ public func check(
   _ claim: String, _ value: some Quantity, atLeast other: some Quantity, digits: Int = 4, line: Int = #line
 ) -> Bool { record(Verdict(.check, claim, value, .atLeast, other, digits: digits), line: line) }
 
-/// Checks a condition; the explanation is printed behind the claim.
+/// Checks a condition; the explanation is printed after the claim.
 @MainActor @discardableResult
 public func check(_ claim: String, _ condition: Bool, _ explanation: String = "", line: Int = #line) -> Bool {
   record(Verdict(.check, claim, evidence: explanation, holds: condition), line: line)
@@ -114,7 +115,7 @@ public func report(
   _ claim: String, _ value: some Quantity, atLeast other: some Quantity, digits: Int = 4, line: Int = #line
 ) -> Bool { record(Verdict(.observation, claim, value, .atLeast, other, digits: digits), line: line) }
 
-/// Prints whether a condition holds, behind it the numbers that decide it. Nothing fails if it does not.
+/// Prints whether a condition holds, and the explanation after the claim. Nothing fails if it does not.
 @MainActor @discardableResult
 public func report(_ claim: String, _ condition: Bool, _ explanation: String = "", line: Int = #line) -> Bool {
   record(Verdict(.observation, claim, evidence: explanation, holds: condition), line: line)

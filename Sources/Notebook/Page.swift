@@ -1,8 +1,8 @@
 // # The page that a run writes
 //
-// Whatever a chapter says goes through one page, which prints it at once and keeps it for report.md. There is one page
-// in a process, `Page.current`, so that the functions of `Notebook.swift` can be called without naming it and the
-// modules below a chapter can speak too. It belongs to the main actor, where the top-level code of a chapter runs.
+// All output of a chapter goes through one page, which prints it at once and keeps it for report.md. A process has
+// one page, `Page.current`, so that the functions of `Notebook.swift` need no argument for it, and modules below a
+// chapter can print too. It belongs to the main actor, where the top-level code of a chapter runs.
 //
 // Standard output carries the transcript and nothing else. Progress and errors go to standard error.
 //
@@ -10,10 +10,10 @@
 
 import Foundation
 
-/// What a run has said so far.
+/// What a run has printed so far.
 @MainActor
 public final class Page {
-  /// The page of this process.
+  /// The page of this process, which prints to standard output.
   public static let current = Page { text in
     Screen.shared.erase()
     print(text)
@@ -21,11 +21,11 @@ public final class Page {
     fflush(nil)
   }
 
-  /// What was said, in order.
+  /// The entries, in order.
   public private(set) var entries: [Entry] = []
   private let put: (String) -> Void
 
-  /// An empty page whose lines go to `put`, one a call.
+  /// An empty page that passes its lines to `put`, one per call.
   package init(put: @escaping (String) -> Void) { self.put = put }
 
   /// Prints an entry and keeps it.
@@ -35,9 +35,9 @@ public final class Page {
     entries.append(entry)
   }
 
-  /// The number of checks that hold.
+  /// The number of checks that hold; observations do not count.
   public var passed: Int { checks.count(where: \.holds) }
-  /// The number of checks that do not.
+  /// The number of checks that do not hold: with any, the chapter ends with status 1.
   public var failed: Int { checks.count - passed }
 
   /// "12 checks passed, 0 failed".
@@ -53,7 +53,7 @@ public final class Page {
 // ## report.md
 
 extension Page {
-  /// The report: everything that is not volatile, how it was made, and links to `files`. Equal runs give equal reports.
+  /// The report: all that is not volatile, the command, and links to `files`. Equal runs give equal reports.
   package func report(command: String, files: [String]) -> String {
     var text = ""
     var previous: Entry?

@@ -1,7 +1,7 @@
-// # How far, how fast, how long still
+// # Progress
 //
-// A long loop reports its steps to a progress bar. On a terminal the bar is redrawn in place; elsewhere it is a plain
-// line every few seconds, so that a log file stays readable. Both go to standard error: standard output is the
+// A long loop reports its steps to a progress bar. On a terminal the bar is redrawn in place; elsewhere a plain line
+// is printed every few seconds, so that a log file stays readable. Both go to standard error: standard output is the
 // transcript of the chapter, which is compared.
 //
 // The bar may be updated from any thread. It is called `ProgressBar` because Foundation has a class `Progress`.
@@ -10,7 +10,7 @@
 
 import Foundation
 
-/// The progress of one loop.
+/// The progress of one loop, on standard error. May be updated from any thread.
 public final class ProgressBar: @unchecked Sendable {
   private let lock = NSLock()
   private var state: ProgressState
@@ -28,11 +28,11 @@ public final class ProgressBar: @unchecked Sendable {
     state = ProgressState(title: title, total: total, unit: unit, from: from)
   }
 
-  /// Reports that `step` steps are done, counted from the beginning.
+  /// Reports that `step` steps are done, counted from 0 also in a resumed run. Redraws at most ten times a second.
   ///
   /// - Parameters:
-  ///   - note: what else to say: "loss 1.432".
-  ///   - tokens: the tokens seen by this run up to now, from which the speed is computed.
+  ///   - note: what to add: "loss 1.432".
+  ///   - tokens: the tokens that this run has seen so far, from which the speed is computed.
   public func update(_ step: Int, note: String = "", tokens: Int? = nil) {
     lock.withLock {
       state.step = step
@@ -50,7 +50,7 @@ public final class ProgressBar: @unchecked Sendable {
     }
   }
 
-  /// Ends the bar: erases it, and leaves one line that says how long the loop took.
+  /// Replaces the bar with one line that says how long the loop took.
   public func finish() {
     lock.withLock {
       state.seconds = (ContinuousClock.now - start).seconds
@@ -60,7 +60,7 @@ public final class ProgressBar: @unchecked Sendable {
   }
 }
 
-// ## What it says
+// ## What it shows
 
 /// The numbers of a progress bar and their wording.
 package struct ProgressState: Sendable {
@@ -81,7 +81,7 @@ package struct ProgressState: Sendable {
   /// The part that is done, between 0 and 1.
   private var fraction: Double { total > 0 ? min(max(Double(step) / Double(total), 0), 1) : 1 }
 
-  /// Time left, speed and note, as far as they are known.
+  /// Remaining time, speed and note, if they are known.
   private var details: [String] {
     var details: [String] = []
     if step > from, step < total {
@@ -121,7 +121,7 @@ package struct ProgressState: Sendable {
   }
 }
 
-// ## Where it says it
+// ## Where it is drawn
 
 /// Standard error: a terminal with one line that can be redrawn, or a file.
 package final class Screen: @unchecked Sendable {
@@ -132,7 +132,7 @@ package final class Screen: @unchecked Sendable {
   private let lock = NSLock()
   private var isDrawn = false
 
-  /// Writes text as it is. Errors are ignored: nobody is left to be told.
+  /// Writes text as it is. Errors are ignored: there is nowhere else to report them.
   package func write(_ text: String) { lock.withLock { put(text) } }
 
   /// Replaces the line on the terminal.
@@ -143,7 +143,7 @@ package final class Screen: @unchecked Sendable {
     }
   }
 
-  /// Takes the line away, before something else is written.
+  /// Erases the line before something else is written.
   package func erase() {
     lock.withLock {
       if isDrawn { put("\r\u{1B}[K") }
@@ -151,7 +151,7 @@ package final class Screen: @unchecked Sendable {
     }
   }
 
-  /// The width of the terminal in characters; 80 if it does not tell.
+  /// The width of the terminal in characters; 80 if it is unknown.
   package var width: Int {
     var size = winsize()
     guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }

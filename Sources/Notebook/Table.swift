@@ -1,7 +1,7 @@
 // # A table, twice
 //
 // The same rows are printed to the terminal, with columns that line up, and written to report.md as a Markdown table.
-// A column whose cells are all numbers is set flush right, because digits are read by their place.
+// A column of numbers is right-aligned, so that digits of equal weight stand below each other.
 //
 // Read before: `Formatting.swift`. Read next: `Entry.swift`.
 
@@ -11,10 +11,10 @@ import Foundation
 public struct Table: Equatable, Sendable {
   /// The column titles.
   public let columns: [String]
-  /// The rows, each with one cell a column.
+  /// The rows, each with one cell for each column.
   public let rows: [[String]]
 
-  /// A table. A row that is too short is filled with empty cells; one that is too long stops the program.
+  /// A table. A short row is filled with empty cells; one with more cells than titles stops the program.
   public init(_ columns: [String], rows: [[String]]) {
     for row in rows {
       precondition(row.count <= columns.count, "a row of \(row.count) cells under \(columns.count) titles: \(row)")
@@ -23,7 +23,7 @@ public struct Table: Equatable, Sendable {
     self.rows = rows.map { $0 + Array(repeating: "", count: columns.count - $0.count) }
   }
 
-  /// Whether each column holds numbers only. Empty cells and dashes count as numbers that are not there.
+  /// Whether each column holds numbers only. Empty cells and dashes count as missing numbers.
   package var isNumeric: [Bool] {
     columns.indices.map { column in
       let cells = rows.map { $0[column] }
@@ -31,10 +31,11 @@ public struct Table: Equatable, Sendable {
     }
   }
 
-  // A number may be followed by its unit and preceded by the tilde of a volatile one: `~3.1e-16`, `43.2 %`, `1.2 ± 0.1`.
+  // A number may be followed by its unit and preceded by the tilde of a volatile one: `~3.1e-16`, `43.2 %`, `1.2 ±
+  // 0.1`.
   private func looksNumeric(_ cell: String) -> Bool {
     let bare = cell.drop { "~+-−<>≤≥ ".contains($0) }
-    // More words than a number and its unit are prose that begins with a digit.
+    // More words than a number and a unit: prose that begins with a digit.
     guard bare.split(separator: " ").count <= 2 || bare.contains("±") else { return false }
     return bare.first?.isNumber == true || ["NaN", "inf"].contains(bare)
   }

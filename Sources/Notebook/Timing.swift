@@ -1,14 +1,13 @@
 // # How long it takes, and how that grows
 //
-// A time is a property of code on a machine that does other things as well. What disturbs it only
-// ever makes it longer; so we repeat, and take the median where two ways are compared and the
-// minimum where a way is measured for itself. Ways that are compared take turns, so that a slow
-// moment meets all of them. Where other programs leave no moment quiet, the time on the wall says
-// more about them than about us; the time that the cores have spent on this process does not count
-// its pauses.
+// A time is measured on a machine that does other things as well. Disturbances only ever make it
+// longer; so we repeat, and take the median to compare two ways and the minimum to measure one.
+// Ways that are compared take turns, so that a slow phase affects all of them. On a busy machine
+// wall-clock time measures mostly the other programs; processor time excludes the pauses of this
+// process.
 //
 // Growth is read from a straight line: a time of c·Tᵖ is log c + p·log T on two logarithmic axes.
-// The line is fitted by least squares, and the scatter about it says how sure its slope is:
+// The line is fitted by least squares, and the scatter about it gives the error of its slope:
 //
 //     p  =  Σ (xᵢ − x̄)(yᵢ − ȳ) / Σ (xᵢ − x̄)²
 //     s.e.(p)  =  √( Σ rᵢ² / (n − 2) / Σ (xᵢ − x̄)² )          rᵢ the distance of point i from the line
@@ -17,21 +16,21 @@ import Foundation
 
 /// The times of several ways to do one thing, measured in turns.
 public struct Timing: Sendable {
-  /// Seconds, for each way in the order in which it was repeated.
+  /// Seconds: an array for each way, with one entry for each repetition.
   public var seconds: [[Double]]
 
-  /// The median of each way.
+  /// The median of each way, in seconds: for comparing ways.
   public var medians: [Double] { seconds.map(median) }
 
-  /// The minimum of each way.
+  /// The minimum of each way, in seconds: for measuring one.
   public var minima: [Double] { seconds.map { $0.min() ?? .nan } }
 }
 
-/// What is read before and after.
+/// Which time is measured.
 public enum TimingClock: Sendable {
-  /// The time that has passed.
+  /// The time that has passed, pauses included.
   case wall
-  /// The time that all cores together have worked for this process: two cores for a second are two seconds.
+  /// The time that all cores together have spent on this process: two cores for a second are two seconds.
   case processor
 
   /// Seconds since some beginning.
@@ -42,11 +41,11 @@ public enum TimingClock: Sendable {
   }
 }
 
-/// Does each of several ways once for warmth, then all of them in turns, and measures each.
+/// Runs each of several ways once to warm up, then all of them in turns, and measures each.
 ///
 /// - Parameters:
-///   - repetitions: how often at least, 1 or more
-///   - atLeast: seconds that the whole is to take at least; more repetitions are made until then
+///   - repetitions: the smallest number of turns, 1 or more
+///   - atLeast: the smallest time for the whole in seconds; turns are added until it has passed
 ///   - clock: which time is measured
 public func time(
   repetitions: Int = 5, atLeast: Double = 0, on clock: TimingClock = .wall, _ ways: (() -> Void)...
@@ -81,14 +80,17 @@ public func median(_ values: [Double]) -> Double {
   return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/// y = factor · x^exponent, as well as points allow.
+/// y = factor · x^exponent, fitted to points.
 public struct PowerLaw: Sendable {
+  /// The value at x = 1.
   public var factor: Double
+  /// The slope on two logarithmic axes.
   public var exponent: Double
   /// The standard error of the exponent; NaN for fewer than three points.
   public var exponentError: Double
 
-  /// Fits a straight line to the logarithms of points with positive coordinates, at least two of them.
+  /// Fits a straight line to the logarithms of at least two points; stops the program if a coordinate is not
+  /// positive.
   public init(x: [Double], y: [Double]) {
     precondition(x.count == y.count && x.count >= 2, "a power law needs at least two points")
     precondition((x + y).allSatisfy { $0 > 0 }, "a power law needs positive numbers")
@@ -104,7 +106,7 @@ public struct PowerLaw: Sendable {
       n > 2 ? (residuals.reduce(0) { $0 + $1 * $1 } / (n - 2) / spread).squareRoot() : .nan
   }
 
-  /// The value of the law at x.
+  /// The value of the law at x > 0.
   public func callAsFunction(_ x: Double) -> Double { factor * pow(x, exponent) }
 
   /// The exponent with its standard error: "2.03 ± 0.02".

@@ -1,26 +1,26 @@
-// # Is this what the chapter printed before?
+// # Comparing transcripts
 //
-// chapters/NN-name/expected.txt holds what `--quick` printed when the chapter was written. To compare it byte by byte
-// would be wrong: another processor sums in another order, and after some steps of training the third digit differs.
-// To compare nothing but exit statuses would be weak. So two lines are equal if
+// chapters/NN-name/expected.txt holds what `--quick` printed when the chapter was written. Comparing byte by byte
+// would be too strict: another processor sums in another order, and after some steps of training the third digit
+// differs. Comparing exit statuses alone would be too weak. So two lines are equal if
 //
 // - their words are equal, where any run of spaces counts as one and so does the rule of a table;
 // - their integers are equal;
 // - their other numbers differ by at most 3 %, or by one unit in the last digit that is printed;
-// - numbers behind a tilde (`~3.1e-16`, a roundoff) stand in the same place.
+// - numbers after a tilde (`~3.1e-16`, a roundoff) are in the same place.
 //
-// A line that begins with `~ ` (times, paths) only has to be there, and lines that begin with `~| ` (text that a
-// model wrote) are passed over. Used by the tool compare-transcripts.
+// A line that begins with `~ ` (times, paths) only has to exist, and lines that begin with `~| ` (text that a model
+// wrote) are ignored. Used by the tool compare-transcripts.
 //
 // Read before: `Entry.swift`, which prints these lines.
 
 import Foundation
 
-/// What a chapter has printed, in a form that can be compared.
+/// The output of a chapter, in a form that can be compared.
 public struct Transcript: Sendable {
   let lines: [Line]
 
-  /// The transcript in a text.
+  /// A transcript from the text that a chapter printed to standard output.
   public init(_ text: String) {
     var lines: [Line] = []
     for (index, text) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
@@ -31,8 +31,8 @@ public struct Transcript: Sendable {
     self.lines = lines
   }
 
-  /// The lines that differ, as a reader wants to see them; empty if the transcripts agree. At most `limit` lines are
-  /// listed, and a last one says how many there are besides.
+  /// The lines that differ, with their numbers, for a reader; empty if the transcripts agree. At most `limit` lines
+  /// are listed, and a last one says how many more there are.
   public func differences(fromExpected expected: Transcript, limit: Int = 10) -> [String] {
     let changes = lines.difference(from: expected.lines) { $0.matches($1) }
     let described: [(number: Int, order: Int, text: String)] = changes.map { change in
@@ -70,15 +70,15 @@ extension Transcript {
     case integer(String)
     /// A number with a point or an exponent, and the unit of its last digit.
     case decimal(Double, unit: Double, hasExponent: Bool)
-    /// A number behind a tilde.
+    /// A number after a tilde.
     case about
 
     func matches(_ other: Piece) -> Bool {
       guard case .decimal(let a, let unitA, let exponentA) = self,
         case .decimal(let b, let unitB, let exponentB) = other
       else { return self == other }
-      // Each of the two was rounded by half a unit. Of two numbers with exponents the finer one decides, or else 1e-12
-      // and 1e-11 would be equal; 0.000 and 3e-17 are.
+      // Each of the two was rounded by half a unit. Of two numbers with exponents the finer one decides, or else
+      // 1e-12 and 1e-11 would be equal; 0.000 and 3e-17 are.
       let unit = exponentA && exponentB ? min(unitA, unitB) : max(unitA, unitB)
       return abs(a - b) <= max(0.03 * max(abs(a), abs(b)), unit * 1.0001)
     }
@@ -116,7 +116,7 @@ extension Transcript.Piece {
     return pieces
   }
 
-  // A digit behind a letter or a digit belongs to a name (`x86`), a sign there is a minus or a hyphen (`1-2`).
+  // A digit after a letter or a digit belongs to a name (`x86`); a sign there is a minus or a hyphen (`1-2`).
   private static func endsInName(_ words: String) -> Bool {
     words.last.map { $0.isLetter || $0.isNumber || $0 == "_" } ?? false
   }

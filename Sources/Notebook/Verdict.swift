@@ -1,9 +1,9 @@
 // # Checks and observations
 //
-// A chapter claims things. Two kinds of claim must not be confused:
+// A chapter makes claims, of two kinds that must not be confused:
 //
-// - a check is something that has to be true if the code is right: the recurrence equals the quadratic form to
-//   roundoff, a loss that we minimise is lower afterwards. A failed check makes the exit status of the chapter 1.
+// - a check must hold if the code is right: the recurrence equals the quadratic form to roundoff, a loss that we
+//   minimise is lower afterwards. A failed check makes the exit status of the chapter 1.
 // - an observation is an order that the paper reports and that a small model may or may not reproduce. It is
 //   printed with its numbers and with `holds` or `does not hold`, and nothing fails: we report what we see.
 //
@@ -16,16 +16,16 @@ import Foundation
 
 /// The outcome of one claim.
 public struct Verdict: Equatable, Sendable {
-  /// What kind of claim it is.
+  /// The kind of a claim: a check must hold, an observation is only reported.
   public enum Kind: Sendable { case check, observation }
 
-  /// Whether the claim has to be true or is only looked at.
+  /// Whether the claim must hold or is only reported.
   public let kind: Kind
   /// The claim: "recurrent = quadratic".
   public let claim: String
-  /// The numbers that decide it: "~3.1e-16 ≤ 1e-12"; may be empty.
+  /// The numbers that decide it, "~3.1e-16 ≤ 1e-12", or an explanation; may be empty.
   public let evidence: String
-  /// Whether the claim is true.
+  /// Whether the claim holds; false if a NaN leaves it undecided.
   public let holds: Bool
 
   /// A verdict whose outcome is known.
@@ -33,7 +33,7 @@ public struct Verdict: Equatable, Sendable {
     (self.kind, self.claim, self.evidence, self.holds) = (kind, claim, evidence, holds)
   }
 
-  /// The line under which the verdict is read, with the place in the source if a check has failed.
+  /// The verdict as a line of output, with the line of the source if a check has failed.
   package func text(line: Int) -> String {
     let statement = evidence.isEmpty ? claim : "\(claim): \(evidence)"
     switch (kind, holds) {
@@ -49,24 +49,30 @@ public struct Verdict: Equatable, Sendable {
 
 /// A number that a chapter prints and compares: an integer, a `Double` or a `Float`.
 public protocol Quantity: Sendable {
-  /// The number as a `Double`.
+  /// The number as a `Double`, which decides comparisons.
   var measure: Double { get }
   /// The number in print; an integer is printed in full, whatever `digits` says.
   func text(digits: Int) -> String
 }
 
 extension Int: Quantity {
+  /// Exact up to 2⁵³.
   public var measure: Double { Double(self) }
+  /// All digits; `digits` has no effect.
   public func text(digits: Int) -> String { "\(self)" }
 }
 
 extension Double: Quantity {
+  /// The number itself.
   public var measure: Double { self }
+  /// As by `number(_:digits:)`.
   public func text(digits: Int) -> String { number(self, digits: digits) }
 }
 
 extension Float: Quantity {
+  /// Exact: a `Double` holds every `Float`.
   public var measure: Double { Double(self) }
+  /// As by `number(_:digits:)`.
   public func text(digits: Int) -> String { number(self, digits: digits) }
 }
 
@@ -79,7 +85,7 @@ package enum Relation: String {
   case atMost = "≤"
   case atLeast = "≥"
 
-  /// Whether a stands in this relation to b; never if one of them is NaN.
+  /// Whether the relation holds between a and b; never if one of them is NaN.
   package func holds(_ a: Double, _ b: Double) -> Bool {
     switch self {
     case .less: a < b
@@ -101,8 +107,8 @@ extension Verdict {
       holds: relation.holds(value.measure, other.measure))
   }
 
-  /// The verdict on |value| ≤ bound. The value stands for a roundoff error, which differs from processor to processor,
-  /// so it is printed with the tilde that tells the comparison of transcripts not to compare it.
+  /// The verdict on |value| ≤ bound. The value is a roundoff error, which differs from processor to processor, so it
+  /// is printed with the tilde that excludes it from comparisons of transcripts.
   package init(_ claim: String, _ value: some Quantity, within bound: some Quantity) {
     let exact = "\(bound)"
     self.init(

@@ -1,8 +1,8 @@
 // # Balanced truncation: a recurrence for any matrix
 //
-// Any causal matrix is a recurrence, if the state may be large enough. What has to be found is a
-// state: numbers that the past leaves (R[k], "reached") and the future reads (O[k], "observed"),
-// with H[k] = O[k] R[k] at each cut. The singular value decomposition H = U Σ Vᵀ offers one:
+// Any causal matrix is a recurrence if its state may be large enough. We have to find a state:
+// numbers that the past leaves (R[k], "reached") and the future reads (O[k], "observed"), with
+// H[k] = O[k] R[k] at each cut. The singular value decomposition H = U Σ Vᵀ offers one:
 //
 //     R[k]  =  Vᵀ          O[k]  =  U Σ
 //
@@ -15,25 +15,24 @@
 //     C[k]  =  U[k] Σ[k], its first row
 //     D[k]  =  M[k, k]
 //
-// This is exact: without its last column, H[k + 1] is H[k] without its first row, so that what a row
-// of V[k + 1]ᵀ with σ > 0 can see of the past, V[k] could see before. Rows with σ = 0 are read by
-// nobody: their C is 0, and so is what A hands on from them to rows with σ > 0.
+// This is exact: without its last column, H[k + 1] is H[k] without its first row, so what a row of
+// V[k + 1]ᵀ with σ > 0 sees of the past, V[k] already saw. Rows with σ = 0 are never read: their C
+// is 0, and so is what A passes from them to rows with σ > 0.
 //
 // Truncation keeps the first N numbers of each state, those with the largest singular values, and
-// strikes out the rows and columns of A, B and C that belong to the others. In the textbooks both
-// halves are scaled alike (R = √Σ Vᵀ, O = U √Σ), which gave the method its name: in this basis what
-// is hard to reach is as hard to observe. Scaling each number of the state by itself changes what is
-// written in A, B and C but neither M nor which numbers are struck out, and our basis never divides
-// by a singular value that might be zero.
+// deletes the rows and columns of A, B and C that belong to the others. Textbooks scale both halves
+// alike (R = √Σ Vᵀ, O = U √Σ), which gave the method its name: in this basis what is hard to reach
+// is equally hard to observe. Rescaling single numbers of the state changes A, B and C but neither M
+// nor which numbers are deleted, and our basis never divides by a singular value that might be zero.
 //
 // A tiny example, T = 3, whose state needs one number. The matrix in `HankelBlocks.swift` has
 //
 //     H[1]  =  (½ ¼)ᵀ  =  (2 1)ᵀ/√5 · √5/4 · (1)          H[2]  =  (¼ ¼)  =  (1) · √2/4 · (1 1)/√2
 //
-// so that A[1] = B[1] = 1/√2, B[0] = 1, C[1] = ½, C[2] = √2/4, and C[2] A[1] B[0] = ¼ as it should be.
+// so that A[1] = B[1] = 1/√2, B[0] = 1, C[1] = ½, C[2] = √2/4, and C[2] A[1] B[0] = ¼, as required.
 //
-// The truncated recurrence is not the nearest one of its order; how far it is from that,
-// `SemiseparableBound.swift` limits.
+// The truncated recurrence is not the nearest one of its order; `SemiseparableBound.swift` bounds how
+// much nearer any other can be.
 //
 // Read before: `HankelBlocks.swift`, `TimeVaryingSystem.swift`. Source: Dewilde and van der Veen,
 // "Time-Varying Systems and Computations", 1998.

@@ -1,15 +1,15 @@
 // # Hankel blocks: what the past can tell the future
 //
-// Cut time before token k. What the tokens before k do to the outputs from k on stands in one block
-// of the causal matrix, its Hankel block:
+// Cut time before token k. How the tokens before k affect the outputs from k on is one block of the
+// causal matrix, its Hankel block:
 //
 //     H[k]  =  M[k…, …k−1]          T − k rows, k columns
 //
-// A state of N numbers is all that may cross the cut, so that a recurrence with N numbers makes a
-// matrix whose Hankel blocks have rank at most N; such a matrix is called semiseparable of order N
-// (here the diagonal is free; the Mamba-2 paper counts it in, and then N + 1 may be needed;
-// elsewhere ours is called quasiseparable). The singular values of H[k] say how much a state of N
-// numbers has to lose at this cut.
+// Only the state crosses the cut, so a recurrence with a state of N numbers has a matrix whose Hankel
+// blocks have rank at most N. Such a matrix is called semiseparable of order N. (Here the diagonal is
+// free, which elsewhere is called quasiseparable; the Mamba-2 paper includes the diagonal, and then
+// N + 1 may be needed.) The singular values of H[k] say how much a state of N numbers must lose at
+// this cut.
 //
 // An example with T = 3, cut before token 1 and before token 2:
 //
@@ -32,7 +32,7 @@ public struct HankelBlocks {
   public var T: Int { matrices.shape[1] }
   private let decompositions: [SingularValueDecomposition]
 
-  /// Decomposes all blocks of causal matrices [B, T, T]; what stands above the diagonal is not read.
+  /// Decomposes all blocks of causal matrices [B, T, T]; entries above the diagonal are not read.
   public init(of matrices: Tensor) {
     matrices.expecting(nil, matrices.shape[-1], matrices.shape[-1], as: "causal matrices")
     self.matrices = matrices
@@ -48,9 +48,9 @@ public struct HankelBlocks {
     return decompositions[k - 1]
   }
 
-  /// For each matrix √(Σ σ²) over the singular values that a state of N numbers loses at the worst cut.
+  /// For each of the B matrices √(Σ σ²) over the singular values that a state of N numbers loses at the worst cut.
   ///
-  /// No semiseparable matrix of order N is nearer than this (Eckart and Young, applied to that block).
+  /// No semiseparable matrix of order N is nearer in the Frobenius norm (Eckart and Young, applied to that block).
   public func loss(at N: Int) -> [Double] {
     var worst = [Double](repeating: 0, count: matrices.shape[0])
     for parts in decompositions {

@@ -1,16 +1,16 @@
 // # How a head looks back
 //
-// Three numbers that describe an attention matrix without reference to any fit. Each row is a
+// Three numbers that describe an attention matrix independently of any fit. Each row is a
 // distribution over the tokens up to t.
 //
 //     looks back     mean over t of  Σ M[t, s] (t − s)              tokens
-//     entropy        mean over t of  −Σ M[t, s] log M[t, s]         nats; its exponential is a number of tokens
+//     entropy        mean over t of  −Σ M[t, s] log M[t, s]         nats; exp of it is a number of tokens
 //     norm           √ Σ M[t, s]²                                   large when rows are sharp
 
 import Foundation
 import Tensors
 
-/// What attention matrices look like, a number for each.
+/// Distance, entropy and norm of attention matrices: one number of each kind for each matrix.
 public struct LookingBack: Sendable {
   /// The mean distance from a token to what it attends to, in tokens.
   public private(set) var distance: [Double] = []
@@ -19,7 +19,7 @@ public struct LookingBack: Sendable {
   /// The Frobenius norm.
   public private(set) var norm: [Double] = []
 
-  /// Measures causal matrices [B, T, T] whose rows are distributions; what stands above the diagonal is not read.
+  /// Measures causal matrices [B, T, T] whose rows are distributions; entries above the diagonal are not read.
   public init(of matrices: Tensor) {
     let (B, T) = (matrices.shape[0], matrices.shape[1])
     for index in 0..<B {
@@ -40,7 +40,7 @@ public struct LookingBack: Sendable {
   }
 }
 
-/// Pearson's correlation of two lists of equal length.
+/// Pearson's correlation of two lists of equal length, −1 … 1; NaN if one of them is constant.
 public func correlation(_ x: [Double], _ y: [Double]) -> Double {
   precondition(x.count == y.count && x.count > 1, "\(x.count) and \(y.count) numbers have no correlation")
   let (a, b) = (x.reduce(0, +) / Double(x.count), y.reduce(0, +) / Double(y.count))

@@ -1,32 +1,31 @@
-// # How near could any recurrence come?
+// # How near can any recurrence come?
 //
-// A fit alone does not say whether a better one exists. Here is a number that no semiseparable
-// matrix of order N can go below. Take a rectangle that lies wholly below the diagonal. It is part
-// of a Hankel block, so that in a semiseparable matrix it has rank at most N, and misses M there by
-// at least the singular values beyond the N-th (Eckart and Young). Rectangles that do not overlap
-// miss independently, so that their squares add up:
+// A fit alone does not say whether a better one exists. Here is a distance that no semiseparable
+// matrix of order N can go below. Take a rectangle that lies entirely below the diagonal. It is part
+// of a Hankel block, so in a semiseparable matrix it has rank at most N and differs from M by at
+// least the singular values beyond the N-th (Eckart and Young). For disjoint rectangles the squares
+// of these errors add up:
 //
 //     ‖M − X‖²  ≥  Σ over disjoint rectangles  Σ over n > N  σ[n]²
 //
 // Which rectangles? Cut the tokens from i to j (without j) at k: the rectangle of rows k … j − 1
-// and columns i … k − 1 lies below the diagonal, and so do those of the two halves, which do not
-// overlap with it nor with each other. The best cut of each interval follows from the best cuts of
-// the shorter ones:
+// and columns i … k − 1 lies below the diagonal, and so do those of the two halves, which overlap
+// neither with it nor with each other. The best cut of each interval follows from the best cuts of
+// shorter ones:
 //
 //     bound(i, j)  =  max over k of  tail(M[k…j − 1, i…k − 1])  +  bound(i, k)  +  bound(k, j)
 //
-// Cuts at multiples of a grid are enough for a bound; a grid that contains this one gives a bound at
-// least as large.
+// Cuts at the points of a grid suffice for a bound; refining the grid never lowers it.
 //
 // Read before: `HankelBlocks.swift`.
 
 import Tensors
 
-/// A distance below which no semiseparable matrix of an order comes to a causal matrix [B, T, T].
+/// The Frobenius distance that every semiseparable matrix of an order keeps at least from causal matrices [B, T, T].
 ///
 /// - Parameters:
 ///   - orders: one or several N
-///   - grid: the distance of the cuts that are tried
+///   - grid: the distance between the cuts that are tried; the time grows with the cube of T / grid
 /// - Returns: for each order a bound for each of the B matrices
 public func semiseparableBounds(_ matrices: Tensor, orders: [Int], grid: Int) -> [[Double]] {
   let (B, T) = (matrices.shape[0], matrices.shape[1])

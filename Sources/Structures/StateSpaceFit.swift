@@ -1,19 +1,19 @@
 // # Low rank and SSD, fitted
 //
 // For these two families there is no formula for the nearest matrix. Both are L ∘ (C Bᵀ) with a row
-// of B and one of C for each token; in the low rank family no decay stands between them (L is the
-// mask of ones), in SSD a decay α[t] at each token does. Each matrix is a problem of its own, and
-// all are fitted side by side on the batch axis: the loss is the sum of their Frobenius distances,
-// and since Adam scales the step of each number by itself, none of them notices the others.
-// (Clipping by the common norm would tie them together, and is off.)
+// of B and one of C for each token. In the low rank family there is no decay (L is the causal mask of
+// ones); in SSD each token has a decay α[t]. Each matrix is a problem of its own, and all are fitted
+// side by side on the batch axis: the loss is the sum of their Frobenius distances, and since Adam
+// scales the step of each number separately, none affects the others. (Clipping by the common norm
+// would couple them, and is off.)
 //
-// There are two ways down. In `descend` everything goes by the gradient. In `alternate` the decays
-// go by the gradient, and at each step c is solved for exactly, then b (`CausalLeastSquares.swift`);
-// there b is exact for this c, so that the gradient with respect to the decays is that of the
-// distance with the best b; c is exact for the b before, and follows a step behind.
+// There are two methods. `descend` changes everything by the gradient. `alternate` changes the decays
+// by the gradient, and at each step solves for c exactly, then for b (`CausalLeastSquares.swift`). So
+// b is optimal for this c, and the gradient with respect to the decays is that of the distance with
+// the best b; c is optimal for the previous b and lags one step behind.
 //
-// Both begin with the matrix of rank N nearest to the target when the mask is forgotten (Eckart and
-// Young), cut in two halves of equal size, and SSD with one decay everywhere.
+// Both start from the matrix of rank N nearest to the target without the mask (Eckart and Young),
+// split into two factors of equal size, and SSD from one decay for all tokens.
 //
 // Read before: `Gradients/StateSpace.swift`, `Training/TrainingRun.swift`.
 
@@ -26,15 +26,15 @@ import Training
 public enum StateSpaceFamily: Sendable {
   /// No decay: the mask times a matrix of rank N.
   case lowRank
-  /// A decay at each token, which begins with the given value between 0 and 1.
+  /// A decay at each token; all start at the given value between 0 and 1.
   case ssd(firstDecay: Double)
 }
 
-/// Matrices L ∘ (C Bᵀ) with state size N near to B given ones.
+/// Matrices L ∘ (C Bᵀ) of state size N, fitted to B given ones.
 public struct StateSpaceFit {
   /// log α, [B, T].
   public private(set) var logDecay: Tensor
-  /// Where each token is written, and what each asks, [B, T, N].
+  /// The rows of B and C: where each token is written, and what each asks for, [B, T, N].
   public private(set) var b, c: Tensor
   /// The sum of the distances before each step.
   public private(set) var losses: [Double] = []
@@ -43,7 +43,7 @@ public struct StateSpaceFit {
   /// α = sigmoid(−a), as in the mixer.
   private let a: Parameter
 
-  /// The start of a fit to causal matrices [B, T, T].
+  /// The start of a fit to causal matrices [B, T, T]; stops the program unless 1 ≤ N ≤ T.
   public init(_ family: StateSpaceFamily, N: Int, to targets: Tensor) {
     let (B, T) = (targets.shape[0], targets.shape[1])
     targets.expecting(B, T, T, as: "the matrices to be fitted")
@@ -63,26 +63,26 @@ public struct StateSpaceFit {
   /// The fitted matrices, [B, T, T].
   public var matrices: Tensor { matrix(logDecays, constant(b), constant(c)).value.reshaped(to: targets.shape) }
 
-  /// The distance of each from its target, [B].
+  /// The Frobenius distance of each from its target, [B].
   public var distances: Tensor { distance(matrices, targets, over: 2) }
 }
 
 // ## SSD without decays
 //
 // L[t, s] = α[s + 1] ⋯ α[t] is the quotient p[t] / p[s] with p[t] = α[1] ⋯ α[t]. So c[t]·p[t] and
-// b[s] / p[s] make the same matrix with no decay between them. The price is their range, which is
-// why the logarithm of p is what is returned beside the difference, and why the sums are in Double.
+// b[s] / p[s] make the same matrix without any decay. The price is their range: so log p is returned
+// beside the difference, and the sums are in Double.
 
 extension StateSpaceFit {
-  /// How a matrix of the fit comes out when its decays are hidden in b and c.
+  /// The range and the error of a matrix whose decays are moved into b and c.
   public struct Undecayed: Sendable {
-    /// The powers of ten from the smallest to the largest p.
+    /// The range of p, in powers of ten.
     public let powersOfTen: Double
-    /// The largest difference from the matrix; nil if not even Double can hold p.
+    /// The largest difference from the matrix; nil if p is beyond the range of Double.
     public let difference: Double?
   }
 
-  /// Matrix `index` of the fit made again as mask ∘ (C Bᵀ), in Double, with p around 1 in the middle.
+  /// Matrix `index` of the fit computed as mask ∘ (C Bᵀ) without decays, in Double, with p scaled to 1 in the middle.
   public func undecayed(_ index: Int) -> Undecayed {
     let (T, N) = (b.shape[1], b.shape[2])
     func row(_ x: Tensor) -> [Double] { x.sliced(index..<(index + 1)).elements.map { Double($0) } }
@@ -106,10 +106,9 @@ extension StateSpaceFit {
 
 // ## The common part
 //
-// The kernels know heads, which we have not: matrices stand on the batch axis and H is 1. The loss
-// is the distance itself, as in stage 1, and not its square. Adam does not see the difference
-// between them but for one thing: the factor between their gradients, twice the distance, changes as
-// the fit goes on.
+// The kernels expect heads, which we do not have: matrices lie on the batch axis and H is 1. The loss
+// is the distance itself, as in stage 1, not its square. For Adam the two differ only in that the
+// factor between their gradients, twice the distance, changes during the fit.
 
 extension StateSpaceFit {
   private var decays: Bool { if case .ssd = family { true } else { false } }
@@ -142,10 +141,12 @@ extension StateSpaceFit {
   }
 }
 
-// ## Two ways down
+// ## Two methods
 
 extension StateSpaceFit {
-  /// Fits everything by gradient descent. Throws if a loss or a gradient is not finite.
+  /// Fits b, c and the decays by gradient descent. Throws if a loss or a gradient is not finite.
+  ///
+  /// - Parameter rate: the peak learning rate, after a warm-up of a tenth of the steps; the last half decays to 0
   public mutating func descend(steps: Int, rate: Double) throws {
     let (b, c) = (Parameter("b", constant(b).value), Parameter("c", constant(c).value))
     let run = try run(of: [b, c] + (decays ? [a] : []), steps: steps, rate: rate)
@@ -155,7 +156,10 @@ extension StateSpaceFit {
     takeDecays()
   }
 
-  /// Fits c and b exactly in turn, and the decays by gradient descent. Throws if a loss or a gradient is not finite.
+  /// Solves for c and b in turn, and fits the decays by gradient descent. Throws if a loss or a gradient is not
+  /// finite.
+  ///
+  /// - Parameter rate: the peak learning rate of the decays; without effect in the low rank family
   public mutating func alternate(steps: Int, rate: Double) throws {
     if decays {
       let run = try run(of: [a], steps: steps, rate: rate)

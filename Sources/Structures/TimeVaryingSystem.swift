@@ -1,18 +1,18 @@
 // # A recurrence whose matrices change with time
 //
-// The most general linear recurrence: at each token its own A, B, C and D, and a state that may even
-// change its size.
+// The most general linear recurrence: each token has its own A, B, C and D, and even the size of the
+// state may change.
 //
 //     y[k]      =  C[k] h[k]  +  D[k] x[k]
 //     h[k + 1]  =  A[k] h[k]  +  B[k] x[k]          h[0] has no numbers
 //
 // Unrolled, its matrix is M[t, s] = C[t] A[t − 1] ⋯ A[s + 1] B[s] below the diagonal and D[t] on it.
-// The state h[k] is a product of x[…k−1] with the matrix R[k] (what is reached), which grows by a
-// column at each token; row k of M is C[k] R[k]:
+// The state h[k] is the matrix R[k] (what is reached) times x[…k−1]; R gains a column at each token,
+// and row k of M is C[k] R[k]:
 //
 //     R[k + 1]  =  [ A[k] R[k] | B[k] ]
 //
-// SSD reads after it has written: it is the case A[k] = α[k]·I, B[k] = b[k], C[k] = α[k] c[k]ᵀ and
+// SSD reads after writing: it is the case A[k] = α[k]·I, B[k] = b[k], C[k] = α[k] c[k]ᵀ and
 // D[k] = c[k]·b[k] + d.
 //
 // Read before: `HankelBlocks.swift`. Read next: `BalancedTruncation.swift`. Source: Dewilde and van
@@ -20,7 +20,7 @@
 
 import Tensors
 
-/// B linear recurrences with one schedule of state sizes n[0] = 0, n[1], …, n[T] = 0.
+/// B linear recurrences that share the state sizes n[0] = 0, n[1], …, n[T] = 0.
 public struct TimeVaryingSystem {
   /// A[k], [B, n[k + 1], n[k]], for each token k.
   public let a: [Tensor]
@@ -31,7 +31,7 @@ public struct TimeVaryingSystem {
   /// D, [B, T].
   public let d: Tensor
 
-  /// The number of numbers in the state that token k reads, for each k.
+  /// n[k] for each token k: the size of the state that it reads.
   public var stateSizes: [Int] { c.map { $0.shape[2] } }
 
   /// The matrices of the recurrences, [B, T, T].
@@ -49,7 +49,7 @@ public struct TimeVaryingSystem {
     return Tensor.concatenated(rows, along: 1)
   }
 
-  /// The recurrence itself: x [B, T] → y [B, T], a token at a time.
+  /// The recurrence, token by token: x [B, T] → y [B, T].
   public func callAsFunction(_ x: Tensor) -> Tensor {
     let (B, T) = (d.shape[0], d.shape[1])
     x.expecting(B, T, as: "the input of a recurrence")

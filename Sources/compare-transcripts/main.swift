@@ -1,7 +1,7 @@
 // # compare-transcripts EXPECTED ACTUAL
 //
 // Compares what a chapter printed with what it is expected to print. What counts as equal is said in
-// Sources/Notebook/Transcript.swift. Exit status: 0 if they agree, 1 if they differ or can not be read.
+// Sources/Notebook/Transcript.swift. Exit status: 0 if they agree, 1 if they differ or cannot be read.
 
 import Foundation
 import Notebook
@@ -12,7 +12,7 @@ struct CommandError: Error, CustomStringConvertible {
 
 func transcript(inFile path: String) throws -> Transcript {
   guard let data = FileManager.default.contents(atPath: path) else {
-    throw CommandError(description: "\(path): no such file, or it can not be read")
+    throw CommandError(description: "\(path): no such file, or it cannot be read")
   }
   return Transcript(String(decoding: data, as: UTF8.self))
 }

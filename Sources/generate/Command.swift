@@ -1,7 +1,7 @@
-// # What can be asked for
+// # The options of the command
 //
-// The options of the command, and what cannot be meant: it ends with status 64 and the usage, before
-// any file is read.
+// Combinations that make no sense end the command with status 64 and the usage, before any file is
+// read.
 //
 // Read next: `Writing.swift`.
 
@@ -75,7 +75,7 @@ struct Command: ParsableCommand {
     }
   }
 
-  /// How tokens are drawn: what is given here, else what the resumed text had, else a temperature of 0.8.
+  /// How tokens are drawn: the options given here, else those of the resumed text, else a temperature of 0.8.
   func sampler(resuming old: Sampler?) -> Sampler {
     Sampler(
       temperature: temperature ?? old?.temperature ?? 0.8, topK: topK ?? old?.topK, topP: topP ?? old?.topP)

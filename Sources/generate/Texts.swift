@@ -1,7 +1,7 @@
 // # The texts on their way to the terminal
 //
-// For each text what it has so far, half characters held back, and whether it has said the words
-// that end it.
+// For each text what it has so far, incomplete characters held back, and whether the words that end
+// it have appeared.
 //
 // Read before: `Corpora/TextStream.swift`. Used by: `Writing.swift`.
 
@@ -13,7 +13,7 @@ struct Texts {
   /// One text.
   struct Text {
     var stream: TextStream
-    /// Of several texts: what has been written of this one, with its prompt.
+    /// With several texts: this text so far, including its prompt.
     var shown = ""
     /// The end of what the model has written, a byte shorter than the words that end it.
     var tail: [UInt8] = []
@@ -29,29 +29,29 @@ struct Texts {
     self.stop = Array((stop ?? "").utf8)
   }
 
-  /// Whether a text appears as it is written: only if there is one.
+  /// Whether there is only one text, which then appears while it is written.
   var isSingle: Bool { texts.count == 1 }
 
-  /// Takes tokens that were read: a part of a prompt.
+  /// Takes tokens that were read, not written: a part of a prompt.
   mutating func read(_ tokens: [Int], in row: Int) {
     for token in tokens { show(texts[row].stream.append(token), in: row) }
   }
 
-  /// Takes a token that was written; tells whether the text now has the words that end it.
+  /// Takes a token that was written; returns whether the text now contains the words that end it.
   mutating func write(_ token: Int, in row: Int) -> Bool {
     let new = texts[row].stream.append(token)
     show(new, in: row)
     texts[row].count += 1
     if stop.isEmpty { return false }
-    // A token may have several characters, so that the words need not be the last of the text.
+    // A token may have several characters, so the words need not be at the very end of the text.
     let seen = texts[row].tail + new.utf8
     texts[row].tail = Array(seen.suffix(stop.count - 1))
     return seen.indices.contains { seen[$0...].starts(with: stop) }
   }
 
-  /// Ends a text: of several, prints it under its number.
+  /// Ends a text; with several texts, prints it under its number.
   ///
-  /// - Parameter goesOn: whether half a character is kept for the process that goes on
+  /// - Parameter goesOn: whether an incomplete character is kept for the process that resumes the text
   mutating func end(_ row: Int, goesOn: Bool) {
     if !goesOn { show(texts[row].stream.end(), in: row) }
     if isSingle {

@@ -1,10 +1,10 @@
 // # From the options to the text
 //
-// A model is read, prompts are read by it, and then there is one loop: draw a token of each text,
-// show it, and let go of the texts that are complete.
+// A model is loaded, it reads the prompts, and then there is one loop: draw a token for each text,
+// show it, and drop the texts that are complete.
 //
-// A text that has come to its end before the others leaves the batch, with its state, so that
-// `--save` can put all of them together again.
+// A text that ends before the others leaves the batch together with its state, so that `--save` can
+// join all of them again.
 //
 // Read before: `Command.swift`, `Texts.swift`.
 
@@ -16,13 +16,13 @@ import Models
 import Notebook
 import Tensors
 
-/// Prompts are read in pieces of so many tokens, which bounds the memory on the way (`FrozenModel.read`).
+/// Prompts are read in pieces of this many tokens, which bounds the memory needed (`FrozenModel.read`).
 private let pieceLength = 1024
 
-/// What of a character is still to come, kept beside the state: bytes of each text, in hexadecimal.
+/// The key for incomplete characters, kept beside the state: the bytes of each text, in hexadecimal.
 private let unfinishedKey = "unfinished characters"
 
-/// Does what the command asks for; throws an error with a sentence about what was wrong.
+/// Does what the command asks for; throws an error whose description is one sentence.
 func write(_ command: Command) throws {
   let folder = URL(filePath: command.model, directoryHint: .isDirectory)
   let saved = try SavedModel(contentsOf: folder)
@@ -56,7 +56,7 @@ func write(_ command: Command) throws {
     texts.end(row, goesOn: command.save != nil)
   }
 
-  // Keep it, and say how fast it was
+  // Save the state, and report the speed
   let all = Generation.joined(ended.sorted { $0.key < $1.key }.map(\.value))
   if let file = command.save {
     var checkpoint = all.checkpoint
@@ -70,7 +70,7 @@ func write(_ command: Command) throws {
 
 // ## Beginning
 
-/// The texts after their prompts, new ones or those of a file.
+/// The texts after their prompts: new ones, or those of a file.
 private func begin(_ command: Command, _ saved: SavedModel) throws -> (Generation, Texts) {
   let prompts = try command.prompt.map { try encode($0, saved.tokenizer) }
   guard let file = command.resume.map({ URL(filePath: $0) }) else {
@@ -97,7 +97,7 @@ private func begin(_ command: Command, _ saved: SavedModel) throws -> (Generatio
   return (generation, texts)
 }
 
-/// The tokens of a prompt; an error names the prompt and says what may stand in one.
+/// The tokens of a prompt; an error names the prompt and lists what a prompt may contain.
 private func encode(_ prompt: String, _ tokenizer: AnyTokenizer) throws -> [Int] {
   do {
     return try tokenizer.encode(prompt)
@@ -114,11 +114,11 @@ private func unfinishedCharacters(in file: URL, count: Int) throws -> [[UInt8]] 
   let bytes = words.split(separator: " ").map { word in
     word.dropFirst().dropLast().split(separator: ",").compactMap { UInt8($0, radix: 16) }
   }
-  // A file that another program of this book wrote has no such words.
+  // A file written by another program of this book has no such key.
   return bytes.count == count ? bytes : Array(repeating: [], count: count)
 }
 
-/// Throws if no file can be written there: better now than after the work.
+/// Throws if no file can be written there, before the work and not after it.
 private func requirePlace(for file: URL) throws {
   let folder = file.deletingLastPathComponent()
   var isFolder: ObjCBool = false

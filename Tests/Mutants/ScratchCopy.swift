@@ -108,6 +108,7 @@ struct ScratchCopy {
       }
     }
     package.targets.removeAll { !needed.contains($0.name) }
+    package.products = []
     package.dependencies = []
 
     """

@@ -1,7 +1,7 @@
 // # Comparing tensors
 //
-// A failed comparison should say where to look: the worst entry, both numbers, how far apart. An
-// infinity equals itself, and a NaN where a NaN is expected is right.
+// A failed comparison should say where to look: the worst entry, both numbers, and their distance.
+// An infinity equals itself, and a NaN equals an expected NaN.
 //
 // Read before: `Tolerance.swift`. Read next: `Tally.swift`, which counts what was compared.
 

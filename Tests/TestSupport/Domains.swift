@@ -1,16 +1,16 @@
 // # Random inputs
 //
-// Every case draws its numbers from a generator that is seeded by the case's own name: adding a row
-// does not change the numbers of any other, and a failure comes back when the case is run alone. A
-// domain keeps the numbers where the function is defined, and far enough from kinks and poles that
-// a nudge of two steps stays on one side.
+// Every case draws its numbers from a generator seeded by the case's own name: adding a row does not
+// change the numbers of any other, and a failure recurs when the case is run alone. A domain keeps
+// the numbers where the function is defined, and far enough from kinks and poles that a nudge of two
+// steps stays on one side.
 
 import Tensors
 
 extension SeededGenerator {
   /// The generator that belongs to a name.
   public init(for name: String) {
-    // FNV-1a: the hash of the standard library is another one in each run.
+    // FNV-1a: the hash of the standard library changes from run to run.
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
     self.init(seed: hash)

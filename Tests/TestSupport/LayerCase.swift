@@ -1,9 +1,9 @@
 // # A row of a table of layers
 //
-// A layer, a block, a whole model and a stage's loss have the same thing to prove: they are
-// functions of some inputs and of parameters that they list. A row of a table says how to make one
-// at small sizes, all different; what is then demanded of every row stands in
-// `LayerPromises.swift`. To add a layer or an option is to add a row.
+// A layer, a block, a whole model and a stage's loss are tested in the same way: each is a function
+// of some inputs and of the parameters that it lists. A row of a table says how to make one at small
+// sizes, all different; `LayerPromises.swift` says what is demanded of every row. A new layer or
+// option needs only a new row.
 //
 // Read next: `LayerPromises.swift`; the tables are `Tests/LayersTests/LayerTable.swift`,
 // `Tests/ModelsTests/ModelTable.swift` and `Tests/DistillationTests/StageTable.swift`.
@@ -14,18 +14,20 @@ import Testing
 
 /// What a row makes: a function of inputs and parameters, at one place.
 public struct Subject {
-  /// Just what the function depends on, beside its inputs.
+  /// What the function depends on besides its inputs, and nothing else.
   public let parameters: [Parameter]
   /// The values of the inputs.
   public let inputs: [Tensor]
-  /// Parameters whose slope is 0 but for rounding, by name.
+  /// The names of parameters whose slope is 0 up to rounding.
   public let idle: Set<String>
   /// From the inputs to an output of any shape.
   public let function: ([Variable]) -> Variable
 
+  /// A function of inputs and parameters, at the values that both have now.
+  ///
   /// - Parameters:
   ///   - parameters: the list that the layer gives
-  ///   - idle: those that the output depends on only in form, such as a key's bias that softmax forgets
+  ///   - idle: those that cannot change the output, such as a key's bias, which softmax cancels
   public init(
     _ parameters: [Parameter], at inputs: [Tensor] = [], idle: Set<String> = [],
     _ function: @escaping ([Variable]) -> Variable
@@ -39,12 +41,17 @@ public struct Subject {
 
 /// A row: a name, the type whose behaviour it shows, and how to make one.
 public struct LayerCase: Sendable, CustomTestStringConvertible {
+  /// "Type: option": names the row in messages, and seeds its random numbers.
   public let name: String
   /// The name of the type that the row covers.
   public let type: String
   private let make: @Sendable (inout SeededGenerator) throws -> Subject
 
-  /// - Parameter option: what is special about this row
+  /// A row for a type.
+  ///
+  /// - Parameters:
+  ///   - option: what is special about this row
+  ///   - make: makes the layer and its inputs; all randomness comes from the generator that it is given
   public init(
     _ type: Any.Type, _ option: String, _ make: @escaping @Sendable (inout SeededGenerator) throws -> Subject
   ) {
@@ -59,6 +66,7 @@ public struct LayerCase: Sendable, CustomTestStringConvertible {
     return try make(&random)
   }
 
+  /// The name, as the test report shows the row.
   public var testDescription: String { name }
 }
 

@@ -3,10 +3,10 @@
 // Three things, for every row of a table:
 //
 //     derivatives   every number of every parameter and of every input is nudged, and the measured
-//                   slope is the one that the pullbacks carry back from a random cotangent
-//     leaves        what the output depends on is the list of parameters: all of them, each with a
-//                   name of its own, and nothing else
-//     freezing      a frozen parameter gets nothing, and its neighbours get the same bits as before
+//                   slope is the one that the pullbacks return for a random cotangent
+//     leaves        the output depends on the listed parameters, all of them, each with a name of
+//                   its own, and on nothing else
+//     freezing      a frozen parameter gets no gradient, and the others get the same bits as before
 //
 // A parameter whose slope is smaller than the tolerance could lose its gradient unnoticed. So the
 // first promise has a second half: each parameter's largest slope lies well above the tolerance,
@@ -21,7 +21,12 @@ import Testing
 
 /// What is demanded of a row.
 public enum LayerPromise: String, CaseIterable, Sendable {
-  case derivatives, leaves, freezing
+  /// Every measured slope is the derived one.
+  case derivatives
+  /// The output depends on the listed parameters and on nothing else.
+  case leaves
+  /// Frozen parameters get no gradient, and change nothing for the others.
+  case freezing
 }
 
 extension LayerCase {
@@ -136,11 +141,13 @@ extension LayerCase {
 
 // ## Promises that are broken on purpose
 
-/// A row that is wrong in a way that just these promises reveal.
+/// A row with a deliberate mistake, and the promises that must reveal it.
 public struct LayerMutant: Sendable, CustomTestStringConvertible {
+  /// The row with the mistake.
   public let row: LayerCase
   private let broken: Set<LayerPromise>
 
+  /// A wrong row, and all promises that it breaks: no others may fail.
   public init(_ row: LayerCase, caughtBy broken: Set<LayerPromise>) { (self.row, self.broken) = (row, broken) }
 
   /// Records an issue unless each promise is broken that should be, and no other.
@@ -155,6 +162,7 @@ public struct LayerMutant: Sendable, CustomTestStringConvertible {
     }
   }
 
+  /// The row's name, as the test report shows it.
   public var testDescription: String { row.name }
 }
 

@@ -1,21 +1,11 @@
 // # The types of a module, read from its sources
 //
-// A table of rows cannot know that a layer is missing from it. So the sources are asked, in two
-// ways. Every public type of a module has to have a row or be named as one that is no layer; and
-// there have to be as many types with rows as there are lists of parameters in the sources, so that
-// no layer passes for something else, and none hides behind another access level.
-
-import Foundation
-
-/// The source files of a module, in Sources/MODULE and below.
-public func sources(of module: String) throws -> [String] {
-  let root = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-  let folder = root.appendingPathComponent("Sources").appendingPathComponent(module)
-  return try FileManager.default.subpathsOfDirectory(atPath: folder.path)
-    .filter { $0.hasSuffix(".swift") }
-    .map { try String(contentsOf: folder.appendingPathComponent($0), encoding: .utf8) }
-}
+// A table of rows cannot know that a layer is missing from it. So the sources are read, for two
+// checks. Every public type of a module must have a row or be named as one that is no layer; and
+// there must be as many types with rows as there are lists of parameters in the sources, so that no
+// layer passes for something else, and none is hidden by its access level.
+//
+// Read before: `Repository.swift`.
 
 /// What the lines of a source declare.
 private struct Declarations {
@@ -47,7 +37,8 @@ public func gaps(
   in rows: [LayerCase], ofModule module: String, except others: [Any.Type],
   list: String = "var parameters: [Parameter]"
 ) throws -> [String] {
-  let files = try sources(of: module).map { Declarations(in: $0, list: list) }
+  let files = try Repository.swiftFiles(in: "Sources/\(module)")
+    .map { Declarations(in: try Repository.text(of: $0), list: list) }
   let declared = files.reduce(into: Set<String>()) { $0.formUnion($1.types) }
   let (covered, excepted) = (Set(rows.map(\.type)), Set(others.map { String(describing: $0) }))
   let lists = files.reduce(0) { $0 + $1.lists }

@@ -78,6 +78,7 @@ public final class Tally: Sendable {
 public struct TallyTrait: SuiteTrait, TestTrait, TestScoping {
   let byGroup: Bool
 
+  /// Runs the suite with a tally of its own, and prints it.
   public func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {

@@ -1,9 +1,9 @@
 // # How close is close
 //
-// The suite runs in both builds, and each has its own idea of equal: sixteen digits in Double,
-// seven in Float. All tolerances stand here, so that a test says what it compares and not how many
-// digits it hopes for. They are relative to max(1, |expected|) unless a test sets another floor,
-// and a few times what was measured, not more.
+// The suite runs in both builds, and equal means sixteen digits in Double but seven in Float. All
+// tolerances are here, so that a test says what it compares and not how many digits it expects.
+// They are relative to max(1, |expected|) unless a test sets another floor, and a few times the
+// measured error, not more.
 //
 // Those of gradients come from `Sources/GradientChecking/CentralDifferences.swift`.
 
@@ -33,6 +33,7 @@ public enum Tolerance {
     public static let (log, tanh) = (0.82, 2.3)
     /// Correctly rounded.
     public static let sqrt = 0.5
+    /// Over all exponents, both signs.
     public static let (sigmoid, softplus, silu) = (2.4, 1.7, 2.4)
     /// Right of 0, and left of it in units that grow with the exponential's argument.
     public static let (gelu, geluLeft) = (2.5, 2.8)
@@ -40,6 +41,7 @@ public enum Tolerance {
     public static let (sigmoidSlope, tanhSlope) = (1.5, 1.6)
     /// Slopes in units of 1, and in units of the sum of their terms' magnitudes.
     public static let (siluSlope, siluTerms) = (2.2, 5.0)
+    /// GELU's slope, in the same two units.
     public static let (geluSlope, geluTerms) = (2.3, 3.0)
     /// By how much a growing function may fall from a number to the next.
     public static let fall = 1.0

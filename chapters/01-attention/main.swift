@@ -1,13 +1,14 @@
 // # 01  Attention
 //
-// A text is a row of tokens (letters, say), and a model holds a vector for each. Most of its layers
-// look at one vector at a time. One kind lets them look at each other: attention gives every token
-// a weighted mean of itself and what came before it. The weights for a whole text form a square
-// matrix, as wide as the text is long. This book replaces that matrix by a cheaper one; so we begin
-// by making it, looking at it, and asking what it costs.
+// A text is a row of tokens (letters, say), and a model holds a vector for each. Most layers handle
+// one vector at a time. One kind lets tokens look at each other: attention gives every token a
+// weighted mean of itself and what came before it. The weights for a whole text form a square
+// matrix, as wide as the text is long. This book replaces that matrix with a cheaper one; so we
+// begin by making it, looking at it, and asking what it costs.
 //
 // You will see a matrix that can be checked by hand, what positions do to it, two heads that learn
-// from a text while they read it, and time and memory against length, in a quarter of a minute.
+// from a text while reading it, and time and memory against length. A run takes a quarter of a
+// minute.
 
 import Book
 import Foundation
@@ -26,9 +27,9 @@ func largest(_ x: Tensor) -> Double { Double(largestMagnitude(x)) }
 // ## Three tokens by hand
 //
 // Each token t has three vectors of P numbers: a query q[t], what it looks for; a key k[t], what it
-// is found by; a value v[t], what it hands on. The inner product q[t]·k[s] is the score of token s
+// is found by; a value v[t], what it passes on. The inner product q[t]·k[s] is the score of token s
 // for token t. It is divided by √P, since a sum of P random products is about that large. The
-// exponential makes a score a weight, and the weights of a row are divided by their sum: this is
+// exponential turns scores into weights, and the weights of a row are divided by their sum: this is
 // softmax. A token sees itself and its past but not its future, which is called the causal mask.
 // The weight of s for t is M[t][s], and the output is y = M v.
 
@@ -48,7 +49,7 @@ func mixture(_ m: [[Double]], _ v: [[Double]]) -> [[Double]] {
 }
 
 // Let P be 1, every query 1, and the keys log 1, log 2, log 3. Then the weights are as 1 : 2 : 3.
-// With the values 6, 0 and 12 the last row has to be ⅙, ⅓, ½, and the last output 1 + 0 + 6 = 7.
+// With the values 6, 0 and 12 the last row must be ⅙, ⅓, ½, and the last output 1 + 0 + 6 = 7.
 
 let (q, k, v) = ([[1.0], [1], [1]], [1.0, 2, 3].map { [log($0)] }, [[6.0], [0], [12]])
 let byHand = attentionMatrix(q, k)
@@ -61,10 +62,10 @@ check("the last output is 7", outputs[2][0] - 7, within: 1e-12)
 // ## Heads, and two matrix products
 //
 // A layer has H heads, each with queries, keys and values of its own, so H matrices. All come from
-// the token's vector u[t] by learned matrices, q = W_q u, k = W_k u, v = W_v u, whose results are
-// cut into H pieces of P numbers. The library keeps them in tensors [B, T, H, P], for B texts of T
-// tokens. There attention is three lines: all scores as a product of matrices, which is handed to
-// BLAS, the library of fast products; a softmax of each row, with mask; a second product.
+// the token's vector u[t] through learned matrices, q = W_q u, k = W_k u, v = W_v u, whose results
+// are cut into H pieces of P numbers. The library keeps them in tensors [B, T, H, P], for B texts of
+// T tokens. There attention is three lines: all scores as one matrix product, computed by BLAS, a
+// library of fast products; a softmax of each row, with the mask; a second product.
 
 chapter.section("2. Heads, and two matrix products")
 let (T, H, P) = (13, 3, 5)
@@ -85,9 +86,9 @@ for h in 0..<H {
   check("head \(h): loops = products, matrix and output", gaps.max()!, within: roundoff)
 }
 
-// Why does each row sum to 1? Because of the division, and that has two uses. The output is a mean
-// of what is seen, no larger for a long past than for a short one. And only the differences within
-// a row of scores matter, so that the largest may be subtracted first and exp cannot overflow.
+// Each row sums to 1 because of the division, which has two uses. The output is a mean of what is
+// seen, no larger for a long past than for a short one. And only differences within a row of scores
+// matter, so the largest can be subtracted first and exp cannot overflow.
 
 let one = Tensor.ones(values.shape)
 check("the rows sum to 1: a mixture of ones is one", largest(headMix(m, one) - one), within: roundoff)
@@ -96,11 +97,12 @@ check("50 added to every score changes nothing", largest(raised - m), within: 10
 
 // ## Where am I?
 //
-// Nothing so far knows the order of the past. Exchange two pieces of it, and the last token gets
-// the same mean. So positions have to be put in. Absolute ones: a vector of sines and cosines of t
+// Nothing so far depends on the order of the past. Exchange two pieces of it, and the last token
+// gets the same mean. So positions must be added. Absolute ones: a vector of sines and cosines of t
 // is added to u[t], before W_q and W_k. Rotary ones: the numbers of q[t] and k[t] are taken in
-// pairs, points in a plane, and each is turned by t times an angle of its own. Two vectors keep
-// their inner product when both are turned alike; so it depends on t − s alone.
+// pairs, points in a plane, and each is turned by t times an angle of its own. The inner product of
+// two vectors does not change when both are turned by the same angle; so scores depend on t − s
+// alone.
 
 chapter.section("3. Where am I?")
 func lastToken(_ x: Tensor) -> Tensor { x.sliced((T - 1)..<T, along: 1) }
@@ -110,8 +112,8 @@ func exchanged(_ x: Tensor) -> Tensor {
 let again = headMix(softmax(headScores(queries, exchanged(keys)), scale: scale, causal: true), exchanged(values))
 check("the past in another order: the last output stays", largest(lastToken(again) - lastToken(y)), within: roundoff)
 
-// To see positions alone, we take a text of one token repeated, and let it stand once at the
-// beginning of a page and once 40 places further on. W_q and W_k are random, and equal for both.
+// To see positions alone, we take a text of one repeated token, and place it once at the beginning
+// of a page and once 40 places further on. W_q and W_k are random, and the same for both.
 
 let (length, width, shift) = (24, 16, 40)
 let u = Tensor.normal([1, 1, 1, width], using: &random).broadcast(to: [1, length, 1, width])
@@ -145,9 +147,9 @@ chapter.plot(Figure("Scores in a text of one repeated token", panels: pages, col
 // ## Two heads that learn while they read
 //
 // What is such a matrix good for? We build two heads by hand. Their values are letters: a 1 at the
-// letter's own number, 0 elsewhere. The first head looks one place back, whatever stands there. All
-// its queries and keys are one vector, so that only the angles tell places apart; and its queries
-// are turned as if each stood one place earlier, so that the score is largest at s = t − 1.
+// letter's own number, 0 elsewhere. The first head looks one place back, whatever is there. All its
+// queries and keys are the same vector, so only the angles distinguish places; and its queries are
+// turned as if each were one place earlier, so the score is largest at s = t − 1.
 
 chapter.section("4. Two heads that learn while they read")
 let text = Array("^the_cat_sat_on_the_mat")
@@ -161,10 +163,10 @@ func placed(_ offset: Int) -> Tensor {
 let oneBack = softmax(headScores(placed(-1), placed(0)), scale: sharpness, causal: true)
 let previous = headMix(oneBack, letters)
 
-// The second head, a layer above, has what the first put out as its key: "I come after an a". Its
-// query is the letter itself: "I am an a". So an a looks at all letters that followed an a so far,
-// and their mean is a guess of what comes next. Nothing was trained: what the head knows, it has
-// from the text in front of it. Trained models have such pairs (Olsson et al., arXiv 2209.11895),
+// The second head, a layer above, uses the output of the first as its key: "I come after an a". Its
+// query is the letter itself: "I am an a". So an a looks at all letters that have followed an a so
+// far, and their mean is a guess at what comes next. Nothing was trained: all the head knows comes
+// from the text that it reads. Trained models contain such pairs (Olsson et al., arXiv 2209.11895),
 // and the second is called an induction head.
 
 let afterSame = softmax(headScores(letters, previous), scale: sharpness, causal: true)
@@ -182,20 +184,20 @@ for t in 0..<(text.count - 1) {
 table(["the text so far", "the head's guess", "what came"], rows: lines.suffix(6))
 check("the guess = counting by a loop, at \(lines.count) letters", worst, within: 0.01)
 
-// The first matrix depends on places alone, and a recurrence could do the same. The second has its
-// weight where the text decides; at t = 20, the m, all weights of the row are equal, for no m came
-// before. To reach any place in the past by what stands there is what attention pays its price for.
+// The first matrix depends on places alone, and a recurrence could do the same. The second puts its
+// weight where the text decides; at t = 20, the m, all weights of the row are equal, because no m
+// came before. Finding any place in the past by its content is what attention's cost buys.
 
 let heads = [("one place back", oneBack), ("after the same letter", afterSame)].map { map($0, $1, "weight", 0...1) }
 chapter.plot(Figure("Two heads on the text \(String(text))", panels: heads), "heads")
 
 // ## The surprise: the matrix need not be there
 //
-// A mean can be taken as things come in. We keep the largest score so far, the sum of the weights,
-// and the weighted sum of the values, both as if the largest score were 0. When a larger one comes,
-// both sums are multiplied by exp(old − new). For the last row by hand, two keys and then one:
-// weights ½ and 1 make the sums 1.5 and 3. Then log 3 is the largest, the factor is ⅔, and we have
-// 1.5 · ⅔ + 1 = 2 and 3 · ⅔ + 12 = 14. The quotient is 7.
+// A mean can be computed as its terms arrive. We keep the largest score so far, the sum of the
+// weights, and the weighted sum of the values, both as if the largest score were 0. When a larger
+// one comes, both sums are multiplied by exp(old − new). The last row by hand, two keys and then
+// one: weights ½ and 1 give the sums 1.5 and 3. Then log 3 is the largest, the factor is ⅔, and we
+// have 1.5 · ⅔ + 1 = 2 and 3 · ⅔ + 12 = 14. The quotient is 7.
 
 chapter.section("5. The surprise: the matrix need not be there")
 var (top, total, sum) = (-Double.infinity, 0.0, 0.0)
@@ -210,8 +212,8 @@ for block in [0..<2, 2..<3] {
 }
 check("in two blocks the output is 7 too", sum / total - 7, within: 1e-12)
 
-// `Sources/Tensors/Attention/BlockedAttention.swift` does this for blocks of queries and of keys. It is the
-// same function of q, k and v, and only a block of scores ever exists.
+// `Sources/Tensors/Attention/BlockedAttention.swift` does this for blocks of queries and of keys. It
+// is the same function of q, k and v, and only one block of scores exists at a time.
 
 let blocked = blockedAttention(queries, keys, values, scale: scale, Q: 4)
 check("blocks of 4 = the whole matrix, for T = \(T)", largest(blocked - y), within: roundoff)
@@ -219,9 +221,9 @@ check("blocks of 4 = the whole matrix, for T = \(T)", largest(blocked - y), with
 // ## What it costs
 //
 // Three forms of one head, on random vectors: plain loops, two products by BLAS, blocks. We measure
-// the time that the cores work, and the most memory that is needed at once, beside what is read and
-// put out. On logarithmic axes a cost of c · Tᵖ is a straight line of slope p. We fit p from 512
-// on, where the fixed costs of a call no longer count; behind ± stands its standard error.
+// processor time, and the largest amount of memory needed at once, besides inputs and outputs. On
+// logarithmic axes a cost of c · Tᵖ is a straight line of slope p. We fit p from 512 on, where the
+// fixed costs of a call no longer matter; after ± is its standard error.
 
 chapter.section("6. What it costs")
 let headWidth = 128
@@ -266,9 +268,9 @@ for (form, expected) in [2.0, 2, 0].enumerated() {
 }
 show("two matrices for 131072 tokens", bytes(Int(1e6 * laws[1][1](131_072))))
 
-// No form gets around T² in time; only the heights of the lines differ. BLAS computes the future
-// too, twice the work of the loops, and is several times faster. And to keep less is faster still:
-// the blocks leave the future out, and never send a matrix to memory and back.
+// No form avoids T² in time; only the heights of the lines differ. BLAS computes the future too,
+// twice the work of the loops, and is several times faster. Keeping less is faster still: the
+// blocks skip the future, and never send a matrix to memory and back.
 
 func chart(_ y: Axis, _ values: [[Double]], _ laws: [PowerLaw]) -> LineChart {
   let series = zip(forms, zip(values, laws)).map { form, fit in
@@ -287,9 +289,9 @@ if !chapter.isQuick { check("blocks are faster than BLAS", seconds[2].last!, les
 // ## Breaking it on purpose: the mask after the softmax
 //
 // It seems to be the same: let softmax see all T scores, then set the weights of the future to 0.
-// The future's values are gone. But its scores stand in the sum by which each row was divided, so
-// that what a token gets depends on what comes after it, and rows no longer sum to 1. The test
-// changes the last token's key and looks whether any earlier output changes.
+// The future's values are gone. But its scores are part of the sum by which each row was divided,
+// so the output of a token depends on what comes after it, and rows no longer sum to 1. The test
+// changes the last token's key and checks whether any earlier output changes.
 
 chapter.section("7. Breaking it on purpose: the mask after the softmax")
 let past = Naive.tabulate([T, T]) { $0[1] <= $0[0] ? 1 : 0 }
@@ -305,17 +307,18 @@ check("mask late: a row misses 1 by", largest(headMix(maskedLate(keys), one) - o
 
 // ## What we saw
 //
-// Attention is a lower triangular matrix, made anew for each text, whose rows are weights that sum
-// to 1. Rotary positions let it know distances, and it fetches any place by what stands there. For
-// that it compares each token with all before it: from T = 512 to 4096 time grows with exponents of
+// Attention is a lower triangular matrix, computed anew for each text, whose rows are weights that
+// sum to 1. Rotary positions tell it distances, and it can find any place by its content. For that
+// it compares each token with all before it: from T = 512 to 4096 time grows with exponents of
 // 2.01, 2.03 and 1.97 (loops, BLAS, blocks), to 750, 109 and 63 ms. Memory need not grow: 134 MB
-// for two matrices, 0.08 MB for blocks (default run, seed 0, Float).
+// for two matrices, 0.08 MB for blocks (default run, seed 0, Float, two cores of a shared x86-64
+// machine).
 //
 // Exercises. 1: Take W_q and W_k out of `absolute`. Which of the four products in (u + p)·(u + p′)
 // still spoil the diagonals (p and p′ are the positions' vectors)? 2: Let the first head look two
-// places back. What does the second guess now? 3: Give the blocks Q = 16 and Q = 512: what do time
-// and memory do at T = 4096?
+// places back. What does the second guess now? 3: Give the blocks Q = 16 and Q = 512: what happens
+// to time and memory at T = 4096?
 //
-// Next: 02-state-space, whose matrix need not be made, at a cost that grows like T.
+// Next: 02-state-space, whose matrix need not be computed, at a cost that grows like T.
 
 chapter.finish()

@@ -2,12 +2,12 @@
 //
 // Chapter 01 wrote attention as a matrix that mixes tokens. A recurrence walks through the tokens
 // once, keeps a few numbers, and never looks back. Yet it is a matrix too, of a special kind: no
-// block below its diagonal has more rank than the recurrence has numbers to remember.
+// block below its diagonal has a rank above the number of numbers that the recurrence keeps.
 //
 // You will see a memory that fades, its matrix as the product of two others, the singular values of
 // its blocks beside those of attention, and a fault that one check sees and another does not. A run
-// takes seconds; what is written out here is in Double, what comes from the library in Scalar, the
-// number type of the build (Float under make).
+// takes seconds. The code of this chapter computes in Double, the library in Scalar, the number
+// type of the build (Float under make).
 
 import Book
 import Foundation
@@ -26,7 +26,7 @@ var random = SeededGenerator(seed: chapter.seed)
 
 func dot(_ x: [Double], _ y: [Double]) -> Double { zip(x, y).reduce(0) { $0 + $1.0 * $1.1 } }
 func times(_ m: [[Double]], _ x: [Double]) -> [Double] { m.map { dot($0, x) } }
-/// The norm of the difference in parts of that of y. A NaN makes it NaN, and no check takes that.
+/// The norm of the difference, relative to that of y. A NaN makes it NaN, which fails every check.
 func gap(_ x: [Double], _ y: [Double]) -> Double {
   (zip(x, y).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / dot(y, y)).squareRoot()
 }
@@ -35,7 +35,7 @@ let (roundoff, negligible) = (100 * Double(Scalar.ulpOfOne), 5 * Double(Scalar.u
 
 // ## A memory that fades
 //
-// The smallest recurrence keeps one number h. At each step a part α of it survives, and the new
+// The smallest recurrence keeps one number h. At each step a fraction α of it survives, and the new
 // input x is added:
 //
 //     h[t]  =  α[t] h[t − 1] + x[t]              h[−1] = 0
@@ -71,16 +71,17 @@ check("wiped: at step \(wipe) nothing is left", wiped[wipe], within: 0.0)
 
 // ## Unrolled by hand
 //
-// Take four steps with x = (8, 4, 2, 1) and α = (·, ½, ¼, ½), and put each line into the next:
+// Take four steps with x = (8, 4, 2, 1) and α = (·, ½, ¼, ½), and substitute each line in the next:
 //
 //     h[0]  =  x[0]                                       =  8
 //     h[1]  =  ½ x[0] + x[1]                              =  4 + 4
 //     h[2]  =  ¼·½ x[0] + ¼ x[1] + x[2]                   =  1 + 1 + 2
 //     h[3]  =  ½·¼·½ x[0] + ½·¼ x[1] + ½ x[2] + x[3]      =  ½ + ½ + 1 + 1
 //
-// The factors do not depend on x. They are a matrix, L: in row t and column s stands the part of
-// x[s] that is left at step t, the product of all decays after s up to t, α[s + 1] ⋯ α[t]. On the
-// diagonal the product is empty, 1. The decay of step 0 is nowhere: there is nothing yet to fade.
+// The factors do not depend on x. They form a matrix, L: the entry in row t and column s is the
+// fraction of x[s] that is left at step t, the product of all decays after s up to t,
+// α[s + 1] ⋯ α[t]. On the diagonal the product is empty, 1. The decay of step 0 does not occur:
+// there is nothing yet to fade.
 
 chapter.section("2. Unrolled by hand")
 func decays(_ alpha: [Double]) -> [[Double]] {
@@ -98,11 +99,11 @@ check("L x = h, to the last bit", gap(times(unrolled, four.x), walked), within: 
 
 // ## Segment sums
 //
-// A product of decays is a sum of logarithms, and so the library computes it. The segment sum of
-// (x₀, x₁, x₂) has in row t and column s the sum of all after s up to t, and −∞ above the diagonal,
-// which exp turns into an exact 0. With (1, 20, 300) each entry tells what it has summed: 320 is x₁
-// + x₂, and x₀ is in none. L is exp of the segment sums of log α. Why not the quotient of two
-// running products, which looks cheaper, is a story for chapter 03.
+// The logarithm of a product of decays is a sum of logarithms, and that is how the library computes
+// it. The segment sums of (x₀, x₁, x₂) are a matrix: row t and column s hold the sum of the xᵢ with
+// s < i ≤ t, and −∞ above the diagonal, which exp turns into an exact 0. With (1, 20, 300) each
+// entry shows what it has summed: 320 is x₁ + x₂, and x₀ is in none. L is exp of the segment sums of
+// log α. Chapter 03 tells why a quotient of two running products, which looks cheaper, will not do.
 
 chapter.section("3. Segment sums")
 table(
@@ -114,25 +115,25 @@ check("exp of the segment sums = L of section 2", gap(numbers(summed), unrolled.
 // ## A state of N numbers
 //
 // One number remembers one running total. A head of a state space model keeps N of them. At each
-// step it is told where to write, B[t], and what to ask, C[t], both N numbers; the one decay fades
-// all alike:
+// step it is told where to write, B[t], and what to read, C[t], both N numbers; a single decay
+// applies to all of them:
 //
 //     h[t]  =  α[t] h[t − 1] + B[t] x[t]           N numbers
 //     y[t]  =  C[t] · h[t]                         one
 //
 // Two steps by hand, N = 2: write 8 with B[0] = (1, 0), then 4 with B[1] = (0, 1), α[1] = ½. The
-// state is (4, 4), and C[1] = (3, −1) reads 12 − 4 = 8. The part of x[0] in that is (C[1] · B[0]) ½
-// x[0] = 3 · ½ · 8. So it is with every pair of steps:
+// state is (4, 4), and C[1] = (3, −1) reads 12 − 4 = 8. The contribution of x[0] to that is
+// (C[1] · B[0]) ½ x[0] = 3 · ½ · 8. It is the same for every pair of steps:
 //
 //     M[t, s]  =  (C[t] · B[s]) α[s + 1] ⋯ α[t]    or    M = L ∘ (C Bᵀ)
 //
 // where ∘ multiplies entry by entry. A head has P features, as in attention, and all share α, B and
 // C: x[t] and y[t] are then rows of P numbers, the state has N rows and P columns, and one M mixes
-// each feature. C Bᵀ says what a step would ask of another one, L how much of it is left. In
-// Discrete-Mamba-2, the layer that will mix the tokens of this book's student (its mixer), the
-// decay comes from a number a[t] that is computed from the input: α = sigmoid(−a) = 1 / (1 + exp
-// a), between 0 and 1 whatever a is: 0.95 for a = −3, 0.02 for a = 4. We draw a, B, C at random, a
-// about −3, and let step 28 forget.
+// each feature. C Bᵀ says what one step would read from another, L how much of it is left. In
+// Discrete-Mamba-2, the mixer of this book's student (the layer that mixes its tokens), the decay
+// comes from a number a[t] computed from the input: α = sigmoid(−a) = 1 / (1 + exp a), which is
+// between 0 and 1 for every a: 0.95 for a = −3, 0.02 for a = 4. We draw a, B, C at random, a about
+// −3, and let step 28 forget.
 
 chapter.section("4. A state of N numbers")
 struct Head {
@@ -159,8 +160,8 @@ let (head, x) = (newHead(T: T, N: N), normal(1, T)[0])
 let (L, M, y) = (decays(head.alpha), head.matrix, head.scan(x))
 check("the matrix times x = the scan", gap(times(M, x), y), within: 1e-12)
 
-// L is dark where the past is still there, and nearly white below and left of step 28, which has
-// forgotten. C Bᵀ knows no order of time. M keeps of it what L lets through.
+// L is dark where the past is still remembered, and nearly white below and left of step 28, where
+// it was forgotten. C Bᵀ has no notion of time. M keeps of it what L lets through.
 
 let maps = [
   ("L: what is left of s at t", L, 1.0), ("C Bᵀ: what t asks of s", head.scores, 4), ("M = L ∘ (C Bᵀ)", M, 4),
@@ -173,15 +174,15 @@ chapter.plot(Figure("What is left, what is asked, and their product", panels: ma
 
 // ## D, the gate, and the whole layer
 //
-// Two things stand around the recurrence. D lets the input pass by the state, y[t] + D x[t]: it
-// adds to the diagonal of M. The gate multiplies that sum by silu(z[t]), where silu(z) =
-// z·sigmoid(z), with a z for each step and feature: a factor for row t, but another one for each of
-// the features that share a head, so that no single matrix holds it. By the matrix of a head this
-// book means M with D on its diagonal, and without the gate.
+// Two things surround the recurrence. D lets the input bypass the state, y[t] + D x[t]: it adds to
+// the diagonal of M. The gate multiplies that sum by silu(z[t]), where silu(z) = z·sigmoid(z), with
+// a z for each step and feature: a factor for row t, but a different one for each feature of a
+// head, so that no single matrix contains it. By the matrix of a head this book means M with D on
+// its diagonal, and without the gate.
 //
-// The library's layer has all of it, and a short convolution before x, B and C, of which chapter 07
-// speaks. (In the code D is the width of the model, and `skip` is this D.) It can walk, or build
-// its matrices and multiply. We draw its weights at random, those of D and the gate too.
+// The library's layer has all of this, and a short convolution before x, B and C, which chapter 07
+// explains. (In the code D is the width of the model, and `skip` is this D.) It can run step by
+// step, or build its matrices and multiply. We draw all its weights at random, also D and the gate.
 
 chapter.section("5. D, the gate, and the whole layer")
 let layer = DiscreteMamba2("mixer", sizes: DiscreteMamba2Sizes(D: 12, H: 2, N: N), using: &random)
@@ -194,17 +195,17 @@ check("the layer as a matrix = the layer as a scan", gap(numbers(mixing), number
 
 // ## Every block below the diagonal
 //
-// Cut time at t0. The block of rows from t0 on and columns before t0 holds all that the future
-// takes from the past. In a recurrence nothing gets across the cut but the state, N numbers. So the
-// block is a product of two thin matrices, what the future reads and what the past has written:
+// Cut time at t0. The block of rows from t0 on and columns before t0 is how the future depends on
+// the past. In a recurrence nothing crosses the cut except the state, N numbers. So the block is a
+// product of two thin matrices, what the future reads and what the past has written:
 //
 //     M[t, s]  =  ( α[t0] ⋯ α[t] C[t] ) · ( α[s + 1] ⋯ α[t0 − 1] B[s] )          s < t0 ≤ t
 //
-// Its rank is at most N. A matrix all of whose blocks below the diagonal are so thin is called
-// semiseparable. To see a rank we ask LAPACK, the companion of BLAS for such questions, for the
-// singular values σ of a block, its stretches in directions at right angles, and count those above
-// the rounding. Beside it the matrix of chapter 01, in which each token looks where it likes:
-// random queries and keys of P features.
+// Its rank is at most N. A matrix whose blocks below the diagonal all have rank at most N is called
+// semiseparable. To find a rank we compute the singular values σ of a block, the factors by which
+// it stretches orthogonal directions, with LAPACK, and count those above rounding error. Beside it
+// we put the matrix of chapter 01, in which each token can look anywhere: random queries and keys
+// of P features.
 
 chapter.section("6. Every block below the diagonal")
 let future = (cut..<T).map { t in head.c[t].map { L[t][cut - 1] * $0 } }
@@ -215,7 +216,7 @@ func attention(T: Int, P: Int) -> [[Double]] {
   let (q, k) = (Tensor.normal([1, T, 1, P], using: &random), Tensor.normal([1, T, 1, P], using: &random))
   return rows(of: softmax(headScores(q, k), scale: 1 / Scalar(P).squareRoot(), causal: true).reshaped(to: [T, T]))
 }
-/// The singular values of a block, in parts of the first.
+/// The singular values of a block, relative to the first.
 func spectrum(_ m: [[Double]], from t0: Int) -> [Double] {
   let sigma = numbers(singularValues(Tensor(rows: m[t0...].map { $0[..<t0].map { Scalar($0) } })))
   return sigma.map { $0 / sigma[0] }
@@ -228,8 +229,8 @@ check("state space, \(cuts.count) blocks: the largest σ / σ₁ after the N-th"
 check("and the smallest up to the N-th", kept, greaterThan: negligible, digits: 2)
 check("attention: the smallest of all", ofAttention.flatMap { $0 }.min()!, greaterThan: negligible, digits: 2)
 
-// Left, the rank against where we cut: a plateau and a mountain. Right, the σ of one block: after
-// the N-th a cliff, down to the rounding. Attention walks down slowly and has no cliff.
+// Left, the rank against the place of the cut: a plateau and a mountain. Right, the σ of one block:
+// after the N-th a cliff, down to rounding error. Attention's fall slowly, without a cliff.
 
 let examined = [
   ("softmax attention", attending), ("state space, N = \(N)", M),
@@ -251,16 +252,16 @@ chapter.plot(Figure("Blocks below the diagonal", panels: [plateau, cliffs]), "bl
 // ## The surprise: full rank, and yet nearly thin
 //
 // Let the text grow, and cut it at a third. The rank of that block stays N for the recurrence. For
-// attention it is T/3: every token brings a direction of its own, and no state of fixed size could
-// follow. But a rank counts a direction however faint it is. The best matrix of rank n keeps the n
+// attention it is T/3: every token adds a direction of its own, and no state of fixed size could
+// keep up. But a rank counts every direction, however faint. The best matrix of rank n keeps the n
 // largest σ and misses √(σ²ₙ₊₁ + σ²ₙ₊₂ + …) (Eckart and Young). So we also ask how many of the
-// largest σ must be kept until what is missed is at most a tenth of the block's norm, and what part
-// of the norm is missed when 16 are kept, with P = 4 and with P = 16; means of five draws.
+// largest σ must be kept to miss at most a tenth of the block's norm, and what fraction of the norm
+// is missed when 16 are kept, with P = 4 and with P = 16; means of five draws.
 //
-// There is a reason to expect few. But for a factor in each row a softmax is exp(q · k) = 1 + q · k
-// + (q · k)² / 2 + …; each product of features of q with the same one of k is a matrix of rank 1,
-// and few features have few products: up to degree 2 there are 1 + 4 + 10 = 15 for P = 4, and 1 +
-// 16 + 136 = 153 for P = 16.
+// There is a reason to expect few. Apart from a factor for each row, a softmax is exp(q · k) = 1 +
+// q · k + (q · k)² / 2 + …. Each product of features of q, times the same product of features of k,
+// is a matrix of rank 1, and few features have few products: up to degree 2 there are 1 + 4 + 10 =
+// 15 for P = 4, and 1 + 16 + 136 = 153 for P = 16.
 
 chapter.section("7. The surprise: full rank, and yet nearly thin")
 let lengths = chapter.isQuick ? [48, 96, 192] : [48, 96, 192, 384, 768]
@@ -296,8 +297,8 @@ chapter.plot(Figure("Directions of a block, as the text grows", panels: [growing
 
 // ## Breaking it on purpose: two faults, two checks
 //
-// The commonest fault with segment sums is to begin them at s instead of s + 1: what is written at
-// step s then fades at once, by α[s]. Another looks harmless: to put a softmax over C Bᵀ, as
+// The most common fault with segment sums is to begin them at s instead of s + 1: what is written
+// at step s then fades immediately, by α[s]. Another looks harmless: to apply a softmax to C Bᵀ, as
 // attention does, and keep the decay. Which check sees which?
 
 chapter.section("8. Breaking it on purpose: two faults, two checks")
@@ -312,17 +313,17 @@ check("but its block is as thin as before", lateRank == N, "rank \(lateRank)")
 check("softmax of C Bᵀ: its block is thin no more", softRank, greaterThan: N)
 check("and M x is not the scan either", gap(times(softened, x), y), greaterThan: 0.01, digits: 2)
 
-// A late start of the sums is only another B, and only the scan can tell. The softmax shows in
-// both.
+// Sums with a wrong start amount to a different B, so only the scan reveals them. The softmax shows
+// in both checks.
 
 // ## What we saw
 //
-// A recurrence is a matrix, M = L ∘ (C Bᵀ), and to walk is to multiply, to 1e-15 in Double. None of
-// its 46 blocks has a rank above N. Random attention has every direction, 256 of 256 at T = 768;
-// yet 25 are enough to miss no more than a tenth of a head of 4 features, and 120 for one of 16
-// (default run, seed 0). So much a state has to hold: with the N = 16 of this book, a state space
-// model misses at least 0.18 of such a block in the one case and 0.47 in the other, however it is
-// trained.
+// A recurrence is a matrix, M = L ∘ (C Bᵀ), and running it is multiplying by M, to 1e-15 in Double.
+// None of its 46 blocks has a rank above N. Random attention has every direction, 256 of 256 at
+// T = 768; yet 25 are enough to miss no more than a tenth of a head of 4 features, and 120 for one
+// of 16 (default run, seed 0). That is how much a state would have to hold: with the N = 16 of this
+// book, a state space model misses at least 0.18 of such a block in the one case and 0.47 in the
+// other, however it is trained.
 //
 // Exercises. 1: Multiply the queries by 4. Does a sharper softmax need more directions? 2: Replace
 // L by 1 / (1 + t − s), a decay that is no product. What ranks do the blocks have? 3: Give each of

@@ -1,7 +1,7 @@
 // # What the chapter counts and times
 //
-// The forms of a layer with their multiplications and their memory, and one layer of random numbers
-// on which they run. The formulas are derived in main.swift; the three forms of the state space
+// The forms of a layer with their multiplications and their memory, and a layer of random numbers
+// for them to run on. The formulas are derived in main.swift; the three forms of the state space
 // model are the library's, attention is composed of its matrix products.
 
 import Notebook
@@ -97,7 +97,7 @@ func seconds(_ forms: [Form], on layer: Layer, atLeast: Double) -> [Double] {
 
 // ## Two forms, and one form over lengths
 
-/// A form beside another one on the same layer.
+/// Two forms compared on the same layer.
 struct Comparison {
   /// Multiplications and time of the one over those of the other.
   let inCount, inTime: Double

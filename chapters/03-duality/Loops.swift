@@ -1,8 +1,7 @@
 // # Loops that count
 //
-// The recurrence and the matrix as plain loops over one head, in `Double` whatever the book is built
-// with, and a multiplication that counts itself. The third form is the subject of main.swift and
-// stands there.
+// The recurrence and the matrix as plain loops over one head, always in `Double`, and a
+// multiplication that counts itself. The third form is the subject of main.swift and is there.
 
 import Foundation
 import Tensors

@@ -1,6 +1,6 @@
 // # The neighbour's weight, in two ways that lose it
 //
-// L[t, t − 1] = α[t] by running products and by running sums, in a number type of one's choice.
+// L[t, t − 1] = α[t] by running products and by running sums, in any number type.
 
 import Foundation
 

@@ -1,12 +1,12 @@
 // # 03  Duality: three algorithms for one layer
 //
-// A state space layer is a recurrence, and it is a matrix (chapter 02). That makes two algorithms
+// A state space layer is a recurrence, and it is a matrix (chapter 02). That gives two algorithms
 // for one function: the recurrence takes T steps, each waiting for the one before; the matrix is
 // one large product that costs T². Why is there a third, which everybody uses?
 //
-// You will see the three give the same numbers, the matrix cut into blocks by who computes them,
-// multiplications counted and times measured, and a chunk length that the count gets wrong: a
-// minute.
+// You will see the three give the same numbers, the matrix cut into blocks by how they are
+// computed, multiplications counted and times measured, and a chunk length that the count gets
+// wrong. A run takes a minute.
 
 import Book
 import Experiments
@@ -21,8 +21,8 @@ var random = SeededGenerator(seed: chapter.seed)
 
 // ## Two ways to the same three numbers
 //
-// One head with one number of state. Everything that comes in is written as it is (b = 1) and read
-// as it is (c = 1), and the state halves with each step (α = ½). For the input 1, 2, 3, by hand:
+// One head with a state of one number. Inputs are written unchanged (b = 1) and read unchanged
+// (c = 1), and the state halves with each step (α = ½). For the input 1, 2, 3, by hand:
 //
 //     step by step      1,   ½·1 + 2 = 2.5,   ½·2.5 + 3 = 4.25
 //
@@ -30,9 +30,9 @@ var random = SeededGenerator(seed: chapter.seed)
 //                       [ ½   1     ] [ 2 ]  =  [ ½ + 2      ]  =  [ 2.5  ]
 //                       [ ¼   ½   1 ] [ 3 ]     [ ¼ + 1 + 3  ]     [ 4.25 ]
 //
-// `Loops.swift` has both as plain loops, for a state of N rows and P columns. Its sign `×`
-// multiplies and counts that it did; `decay(s, t)` is α[s + 1] ⋯ α[t]. What D adds is the same
-// d·x[t] in every form, and is left out.
+// `Loops.swift` has both as plain loops, for a state of N rows and P columns. Its operator `×`
+// counts the multiplications; `decay(s, t)` is α[s + 1] ⋯ α[t]. D adds the same d·x[t] in every
+// form, and is left out.
 
 chapter.section("1. Two ways to the same three numbers")
 let ones: Rows = [[1], [1], [1]]
@@ -42,8 +42,8 @@ show("as a matrix", printed(quadratic(halving)))
 
 // ## The third way
 //
-// Cut time into chunks of Q steps. Inside a chunk use the matrix; what comes from before it is all
-// in the state that enters. With Q = 2 the example has the chunks (1, 2) and (3): the first gives 1
+// Cut time into chunks of Q steps. Inside a chunk use the matrix; everything from before it is in
+// the state that enters it. With Q = 2 the example has the chunks (1, 2) and (3): the first gives 1
 // and 2.5 and leaves the state 2.5, of which the second keeps ½·2.5 and adds 3.
 
 func chunked(_ head: Head, Q: Int) -> Rows {
@@ -70,17 +70,17 @@ func chunked(_ head: Head, Q: Int) -> Rows {
   return y
 }
 
-// How often each form multiplies can be read from its loops, for one head; decays are exp of sums
-// and are not counted:
+// The number of multiplications of each form, for one head, follows from its loops; decays are exp
+// of sums and are not counted:
 //
 //     recurrent     T · 3NP                                  fade, write and read each number of the state
 //     quadratic     T² · (N + P + 1)                         c·b, times decay, times x; masked places too
 //     chunked       Σ over chunks of q steps:
-//                   q² · (N + P + 1) + q · (2NP + 2N) + NP   its matrix; out of and into the state; it fades
+//                   q² · (N + P + 1) + q · (2NP + 2N) + NP   its matrix; reading and writing the state; its decay
 //     attention     T² · 2P + T · (T + 1)                    q·k, times v; scale and normalise what is not masked
 //
-// In `Forms.swift` these are functions. We compare the first three with what the loops have
-// counted, for T = 12 and every Q, also those that do not divide 12: their last chunk is shorter.
+// In `Forms.swift` these are functions. We compare the first three with the counts of the loops,
+// for T = 12 and every Q, including those that do not divide 12: their last chunk is shorter.
 
 chapter.section("2. The third way, and what each costs")
 show("in chunks of 2", printed(chunked(halving, Q: 2)))
@@ -103,19 +103,19 @@ check("the formulas miss no multiplication", miscounts == 0, "\(rows.count) form
 
 // ## Who computes which entry
 //
-// The chunked algorithm never makes M, but each entry of M is in it. Entries inside a chunk are
-// computed as they are. Those further down have their source s in one chunk and their target t in a
-// later one. A chunk is entered by the state of the last step before it, and left by that of its
-// own last step; call these steps borders:
+// The chunked algorithm never builds M, but each entry of M is implicit in it. Entries inside a
+// chunk are computed directly. Those further down have their source s in one chunk and their target
+// t in a later one. The state that enters a chunk is that of the last step before it, and the state
+// that leaves it is that of its own last step; call these steps borders:
 //
 //     M[t, s]  =  (c[t], faded from the border before t)  ·  (decay from border to border)
 //                 ·  (b[s], faded to the border after s)
 //     M        =  diagonal blocks + C̃ A B̃          left factor C̃, centre A, right factor B̃
 //
-// A block of Q² numbers off the diagonal has rank N at most and becomes 2·Q·N numbers, fewer as
-// soon as Q > 2N (here both are 16): what chapter 02 found in the singular values saves work.
-// `factors` in `Loops.swift` writes them down; their inner index counts the N numbers of the state
-// for each chunk. Look in the second figure at how empty the factors are, and at the centre, where
+// A block of Q² numbers off the diagonal has rank at most N and becomes 2·Q·N numbers, which are
+// fewer if Q > 2N (here both are 16): the low ranks that chapter 02 found save work. `factors` in
+// `Loops.swift` builds the factors; their inner index runs over the N numbers of the state of each
+// chunk. In the second figure, see how empty the factors are, and look at the centre, where the
 // decay is the same for all N numbers of a state.
 
 chapter.section("3. Who computes which entry")
@@ -150,10 +150,9 @@ check("chunked = recurrent, largest relative difference", gaps.chunked, within: 
 
 // ## How the time grows
 //
-// Now the clock. Sizes are those of a layer of the book's student; beside the three forms stands
-// attention as matrix products (chapter 01). A form stops where its matrices would take more than
-// half a gigabyte. Time is the processor's, summed over cores; forms take turns, and we keep the
-// least.
+// Now the clock. Sizes are those of a layer of the book's student; attention as matrix products
+// (chapter 01) joins the three forms. A form stops where its matrices would take more than half a
+// gigabyte. Time is processor time, summed over cores; forms take turns, and we keep the minimum.
 
 chapter.section("5. How the time grows")
 let recipe = Recipe.standard
@@ -181,9 +180,9 @@ chapter.plot(
     curves.map(\.series)), "times")
 
 // The slope of a line in this picture is the exponent of T, fitted here to the last four lengths of
-// each form. Rate is multiplications over time, in thousand millions a second on one core; nearly
-// each comes with an addition: twice that in GFLOP/s. The quick run checks no claim about the
-// clock.
+// each form. Rate is multiplications over time, in billions a second on one core; nearly every
+// multiplication comes with an addition, so it is twice that in GFLOP/s. The quick run checks no
+// claim about times.
 
 table(["form", "last T", "exponent of the count", "of the time", "time", "rate"], rows: curves.map(\.row))
 let miss = curves.map { abs($0.ofTime.exponent - ($0.form.hasMatrix ? 2 : 1)) }.max()!
@@ -197,8 +196,8 @@ chapter.timed("exponents are nearest to 2 with a matrix, to 1 without; largest d
 //     f′(Q)  =  N + P + 1  −  NP / Q²  =  0     at     Q*  =  √( NP / (N + P + 1) )
 //
 // Larger chunks cost more inside, smaller ones fade the state more often. For our sizes Q* is about
-// 3. The clock sees more than the count: a product of small matrices is over before it has begun,
-// and a chunk has four of them.
+// 3. Time depends on more than the count: a product of small matrices is mostly the overhead of its
+// call, and a chunk has four of them.
 
 chapter.section("6. The surprise: the best chunk, and none")
 let optimum = (Double(state * width) / Double(state + width + 1)).squareRoot()
@@ -223,8 +222,8 @@ chapter.timed("the clock's best Q is more than twice Q*", Double(lengths[best]) 
 chapter.timed("rate at Q = 64 over rate at Q = 4", rates[6] > 1.5 * rates[2], rates[6] / rates[2])
 
 // And in the picture of section 5 the recurrence lies below all chunks. Of its 3NP multiplications
-// a token, chunks save nearly NP, because they fade a state once a chunk, and pay Q (N + P + 1) for
-// it. That pays where the state is large. Mamba-2 has N = 128 and P = 64.
+// for each token, chunks save nearly NP, because they fade the state only once per chunk, and add
+// Q (N + P + 1). That is worthwhile if the state is large. Mamba-2 has N = 128 and P = 64.
 
 let comparisons = [(state, width), (64, 64), (128, 64)].map { N, P in
   let layer = Layer(B: B, T: steps / 2, H: H, N: N, P: P, using: &random)
@@ -241,8 +240,8 @@ if !chapter.isQuick {
 // ## Crossing attention, and memory
 //
 // Attention multiplies 2P times for each pair of tokens, chunks a fixed number of times for each
-// token: below some T attention is cheaper. The count says where; the clock sees the exp of each
-// pair, too.
+// token: below some T attention is cheaper. The count says where; the measured time also includes
+// the exp of each pair.
 
 chapter.section("7. Crossing attention, and memory")
 let short = [8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
@@ -263,8 +262,8 @@ table(
   })
 chapter.timed("at T = 512 attention costs more than chunks of 64, times", inTime[1].last! > 1, inTime[1].last!)
 
-// Memory besides input and output, counted from the shapes. Derivatives need states again: chunks
-// keep the one that enters each, the recurrence would have to keep them all.
+// Memory besides input and output, computed from the shapes. Derivatives need states again: chunks
+// keep the state that enters each of them, the recurrence would have to keep every state.
 
 let all = forms + [.recurrentKeepingStates(N: state, P: width)]
 table(
@@ -273,13 +272,13 @@ table(
 
 // ## Breaking it on purpose: the ratio of products
 //
-// L[t, s] = α[s + 1] ⋯ α[t] is part of a product. So why not make P[t] = α[0] ⋯ α[t] once (no kin
-// of the P features), and divide: L[t, s] = P[t] / P[s]? But P fades like exp(μ t), μ the mean of
-// log α, and below half of the smallest number of its type it is 0; then 0 / 0 is no number.
-// Segment sums of logarithms begin anew at each s, so that the neighbour's weight L[t, t − 1] is
-// α[t] for any t. That we test (`Neighbours.swift`). The sum of t logarithms strays from μ t by
-// about √t of their standard deviations; over |μ| that is an error in steps, and we allow four of
-// them.
+// L[t, s] = α[s + 1] ⋯ α[t] is part of a product. So why not compute P[t] = α[0] ⋯ α[t] once (this
+// P has nothing to do with the P features), and divide: L[t, s] = P[t] / P[s]? But P decays like
+// exp(μ t), μ the mean of log α, and below half of the smallest number of its type it is 0; then
+// 0 / 0 is NaN. Segment sums of logarithms start anew at each s, so the neighbour's weight
+// L[t, t − 1] is α[t] for any t. We test that (`Neighbours.swift`). The sum of t logarithms deviates
+// from μ t by about √t of their standard deviations; divided by |μ| that is an error in steps, and
+// we allow four of them.
 
 chapter.section("8. Breaking it on purpose: the ratio of products")
 let long = 2048
@@ -306,9 +305,9 @@ check("segment sums give every neighbour its weight, to roundoff", passes(kept),
 check("the same test catches the ratio in Float", !passes(single.byRatio))
 check("and in Double, which only fails later", !passes(double.byRatio) && double.zero > single.zero)
 
-// The mask has a trap of the same kind. Above the diagonal the difference of two sums is positive,
-// and its exp overflows; a factor of 0 afterwards makes ∞ · 0. A mask of −∞ before makes exp(−∞) =
-// 0.
+// The mask has a similar trap. Above the diagonal the difference of two sums is positive, and its
+// exp overflows; a factor of 0 afterwards gives ∞ · 0, which is NaN. A mask of −∞ before it gives
+// exp(−∞) = 0.
 
 let lost = single.sums.dropFirst().count { (exp(single.sums[0] - $0) * 0).isNaN }
 check("exp first, mask after: no number", lost > 0, "\(lost) of \(long - 1) places, in Float")
@@ -317,13 +316,13 @@ check("mask first, exp after: zeros", (1..<long).allSatisfy { weights[0, $0] == 
 // ## What we saw
 //
 // Three algorithms, one function: they agree to roundoff for 594 pairs of T and Q. The recurrence
-// and the chunks grow like T, matrices like T² (exponents within 0.3 in the default run). The count
-// wants chunks of 3, the clock of 16, where 64 take 1.2 times as long; the book takes 64. With the
-// book's small state the recurrence is 3 times as fast as chunks of 32, with that of Mamba-2 the
-// chunks are 1.4 times as fast. So why three? To see the matrix, as stage 1 must: the quadratic
-// form. To generate, with one state and a token at a time: the recurrence. To train: chunks, which
-// keep 3.45 MB where the recurrence would keep 201 (T = 16384), and are products of matrices, which
-// processors do best.
+// and the chunks grow like T, matrices like T² (exponents within 0.3 in the default run). By the
+// count chunks of 3 are best, by the clock chunks of 16, and 64 take 1.2 times as long; the book
+// uses 64. With the book's small state the recurrence is 3 times as fast as chunks of 32, with that
+// of Mamba-2 the chunks are 1.4 times as fast. So why three? To see the matrix, as stage 1 must: the
+// quadratic form. To generate, with one state and token by token: the recurrence. To train: chunks,
+// which keep 3.45 MB where the recurrence would keep 201 (T = 16384), and are products of matrices,
+// which processors do best.
 //
 // Exercises. 1: For which Q does the chunked form need the least memory at T = 16384? Derive the
 // equation as for Q*, and solve it by trial. 2: From which N on, with P = 24, do chunks of 16

@@ -1,13 +1,13 @@
 // # 04  Gradients
 //
-// From here on everything is trained, and training follows derivatives. A wrong derivative is the
-// most patient of mistakes: nothing stops, the loss falls a little less, and weeks later somebody
-// wonders. So this book derives each one by hand and holds each against a measurement. How does a
-// program compute derivatives at all, and how do we know that they are right?
+// From here on everything is trained, and training follows derivatives. A wrong derivative is easy
+// to miss: nothing stops, the loss falls a little less, and weeks later somebody wonders why. So
+// this book derives each one by hand and compares each with a measurement. How does a program
+// compute derivatives at all, and how do we know that they are right?
 //
 // You will see reverse mode in thirty lines, the same for tensors, a pullback derived and checked,
-// how well a derivative can be measured in 32 and in 64 bits, and wrong pullbacks, some of which a
-// careless check lets pass. The run takes a second.
+// how well a derivative can be measured in 32 and in 64 bits, and wrong pullbacks, some of which
+// pass a careless check. The run takes a second.
 
 import Foundation
 import GradientChecking
@@ -26,13 +26,13 @@ show("the numbers of this build", scalarName)
 
 // ## Reverse mode for single numbers
 //
-// A program is a chain of small steps, and of each step the slope is known. By the chain rule, the
-// slope of the result with respect to an early number is the sum over all ways that lead from the
-// number to the result, of the product of the slopes along the way. Reverse mode sums over all ways
-// at once: it starts at the result with 1, and every number hands what has arrived at it to those
-// it was made from, times the slope. One sweep, whatever the number of inputs.
+// A program is a chain of small steps, and the slope of each step is known. By the chain rule, the
+// slope of the result with respect to an early number is a sum over all paths from the number to
+// the result, of the product of the slopes along the path. Reverse mode sums over all paths at
+// once: it starts at the result with 1, and every number passes what it has received to the numbers
+// it was made from, times the slope. One sweep is enough, whatever the number of inputs.
 //
-// A number remembers what it was made from and with which slopes. That is all.
+// A number stores what it was made from and with which slopes. That is all.
 
 final class Number {
   let value: Double
@@ -72,8 +72,8 @@ final class Number {
 }
 
 // Try it where a pencil is enough: f = (a·b + c)·a at a = 2, b = −3, c = 10. The bracket is 4, so
-// that f = 8. Two ways lead from a to f: through the last factor, with slope 4, and through the
-// product with b, with slope 2·(−3) = −6. Together −2.
+// f = 8. Two paths lead from a to f: through the last factor, with slope 4, and through the product
+// with b, with slope 2·(−3) = −6. Together −2.
 
 chapter.section("1. Reverse mode for single numbers")
 let (a, b, c) = (Number(2), Number(-3), Number(10))
@@ -89,18 +89,18 @@ check("all are as by hand", byHand.allSatisfy { $1.gradient == $2 }, "\(byHand.c
 
 // ## The same for tensors
 //
-// An object for each number would be slow: a matrix product of two 96 × 96 matrices alone makes
-// nearly a million products. So our `Variable` holds a whole tensor, and a step is a whole matrix
-// product. Its slope would be a matrix of matrices, the Jacobian J, which nobody wants to store.
-// What the sweep needs is only what its transpose Jᵀ does to the thing that arrives: a function
-// from the result's cotangent ȳ (the gradient of the final number with respect to y) to those of
-// the inputs. It is called the pullback:
+// An object for each number would be slow: a product of two 96 × 96 matrices alone takes nearly a
+// million multiplications. So our `Variable` holds a whole tensor, and a step is a whole matrix
+// product. Its slope is a huge matrix, the Jacobian J, which we never store. The sweep needs only
+// the effect of its transpose Jᵀ on what arrives: a function from the result's cotangent ȳ (the
+// gradient of the final number with respect to y) to those of the inputs. It is called the
+// pullback:
 //
 //     y = W x           W̄ = ȳ xᵀ,   x̄ = Wᵀ ȳ
 //     y = tanh x        x̄ = ȳ ∘ (1 − y²)          ∘ entry by entry, as in chapter 02
 //
-// What a result remembers of how it was made is called its tape. Both engines compute Σ tanh(W x)
-// for a 3 × 5 matrix. They share no line of code.
+// The record of how a result was computed is called its tape. Both engines compute Σ tanh(W x) for a
+// 3 × 5 matrix. They share no line of code.
 
 chapter.section("2. The same for tensors")
 let (rowCount, columnCount) = (3, 5)
@@ -132,14 +132,15 @@ check("\(byTensors.count) derivatives agree", apart, within: 16 * Double(Scalar.
 // ## A pullback, derived
 //
 // Softmax turns a row of numbers into weights that are positive and sum to 1: yᵢ = exp xᵢ / Σⱼ exp
-// xⱼ. Raise one xⱼ, and its own weight rises while all others give way: ∂yᵢ/∂xⱼ = yᵢ(δᵢⱼ − yⱼ),
-// with δᵢⱼ = 1 for i = j and else 0. The pullback multiplies a cotangent with the transpose of that
-// matrix, and the sum collapses:
+// xⱼ. If one xⱼ grows, its own weight rises and all others fall: ∂yᵢ/∂xⱼ = yᵢ(δᵢⱼ − yⱼ), with
+// δᵢⱼ = 1 for i = j and otherwise 0. The pullback multiplies a cotangent by the transpose of that
+// matrix, and the sum simplifies:
 //
 //     x̄ⱼ  =  Σᵢ ȳᵢ yᵢ(δᵢⱼ − yⱼ)  =  yⱼ ( ȳⱼ − Σᵢ ȳᵢ yᵢ )
 //
-// In words: what arrives, less its mean under the weights, times the weight. No matrix is left.
-// Anybody can add an operation to the tape: a value, and a pullback into each input.
+// In words: what arrives, minus its mean under the weights, times the weight. No matrix is left. An
+// operation can be added to the tape from outside the library: a value, and a pullback for each
+// input.
 
 typealias Pullback = (_ cotangent: Tensor, _ y: Tensor) -> Tensor
 func mySoftmax(_ x: Variable, pullback: @escaping Pullback) -> Variable {
@@ -165,16 +166,16 @@ func largest(_ x: Tensor) -> Scalar { x.elements.reduce(0) { max($0, abs($1)) } 
 
 // ## How well can a derivative be measured?
 //
-// The measurement nudges the input by h and watches the output. Two points give (f(x + h) − f(x −
-// h)) / 2h, which misses by h²/6 · f‴: smaller h, smaller error. But f itself is rounded, by some
-// ε, and the difference of two rounded numbers is divided by h: smaller h, larger error, ε/h. Where
-// the two meet lies the best h, and below its error one cannot get. Four points cancel the h² term
-// as well:
+// The measurement nudges the input by h and observes the output. Two points give (f(x + h) − f(x −
+// h)) / 2h, with an error of h²/6 · f‴: smaller h, smaller error. But f itself is rounded, by some
+// ε, and the difference of two rounded numbers is divided by h: smaller h, larger error, ε/h. The
+// best h is where the two errors meet, and no h gives a smaller error. Four points cancel the h²
+// term as well:
 //
-//     f′(x)  ≈  ( f(x − 2h) − 8 f(x − h) + 8 f(x + h) − f(x + 2h) ) / 12h        misses by h⁴/30 · f⁽⁵⁾
+//     f′(x)  ≈  ( f(x − 2h) − 8 f(x − h) + 8 f(x + h) − f(x + 2h) ) / 12h        error h⁴/30 · f⁽⁵⁾
 //
-// We measure the slope of the sine at 64 places and plot the root mean square of the errors. Two
-// axes with logarithms make powers of h straight lines, and the curves a V.
+// We measure the slope of the sine at 64 places and plot the root mean square of the errors. On
+// logarithmic axes powers of h are straight lines, and the curves have the form of a V.
 
 chapter.section("4. How well can a derivative be measured?")
 enum Stencil: Int, CaseIterable {
@@ -218,10 +219,9 @@ let curves = Stencil.allCases.flatMap { stencil in
   ]
 }
 
-// To the right of the best h, on the right flank of the V, the height needs no fit: the fifth
-// derivative of the sine is the cosine, its root mean square over a period 1/√2. The left flank is
-// the roundoff of f over h; its factor depends on how errors fall, so that only its slope, −1, is
-// claimed.
+// The right flank of the V, beyond the best h, is known without a fit: the fifth derivative of the
+// sine is the cosine, whose root mean square over a period is 1/√2. The left flank is the roundoff
+// of f divided by h; its factor depends on the particular errors, so we check only its slope, −1.
 
 func missed(_ stencil: Stencil, _ h: Double) -> Double {
   0.5.squareRoot() * (stencil == .two ? h * h / 6 : h * h * h * h / 30)
@@ -266,16 +266,16 @@ check("four points in Double come nearer than 1e-12, two do not", least[3] < 1e-
 check("in Float neither comes nearer than 1e-7", least[0] > 1e-7 && least[2] > 1e-7)
 
 // This is why `checkGradient` in Double takes four points and h = 1e−3, and can demand agreement to
-// 1e−9. In Float, as in the chapters, it takes h = 0.03 and demands 0.02: it sees gross mistakes
-// only.
+// 1e−9. In Float, as in the chapters, it takes h = 0.03 and demands 0.02: it finds only gross
+// mistakes.
 
 // ## What a sum can not see
 //
 // A check needs a single number to measure, and the obvious one is the sum of all outputs. For
-// softmax that is a trap. Each row sums to 1 whatever goes in; the sum is constant, its gradient is
-// 0, and a pullback that returns nothing but zeros agrees with the measurement up to rounding. So
-// `checkGradient` never adds outputs up. It weighs each with a random number and measures φ = Σᵢ rᵢ
-// yᵢ, with r drawn anew: a wrong pullback then agrees only by accident.
+// softmax that is a trap. Each row sums to 1 whatever the input; the sum is constant, its gradient
+// is 0, and a pullback that returns only zeros agrees with the measurement up to rounding. So
+// `checkGradient` never simply adds outputs. It weights each with a random number and measures
+// φ = Σᵢ rᵢ yᵢ, with a new r each time: a wrong pullback then agrees only by accident.
 
 chapter.section("5. What a sum can not see")
 let zeros: Pullback = { cotangent, _ in 0 * cotangent }
@@ -286,10 +286,10 @@ check("random weights do not", !byWeights.passes, "\(byWeights.failures.count) o
 
 // ## Breaking it on purpose
 //
-// Five pullbacks, four of them wrong in ways that have happened to people, and four checks. The
+// Five pullbacks, four of them wrong in ways that happen in practice, and four checks. The
 // invariants need no measurement: a pullback is linear, and gives exactly 0 for a cotangent of 0.
-// The Jacobian is all of J, by pullbacks of unit cotangents, entry by entry against measured
-// columns. Which check sees which mistake?
+// The Jacobian check compares all of J, by pullbacks of unit cotangents, with measured columns,
+// entry by entry. Which check sees which mistake?
 
 chapter.section("6. Breaking it on purpose")
 let pullbacks: [(name: String, Pullback)] = [
@@ -317,11 +317,11 @@ check("random weights and the Jacobian catch every wrong one", verdicts.dropFirs
 let missedBySum = verdicts.dropFirst().count { $0[0] }
 check("the sum lets most of the wrong ones pass", missedBySum == 3, "\(missedBySum) of \(verdicts.count - 1)")
 
-// A failure is a sentence with a place; its error is in parts of the larger number, or of 1 where
-// both are smaller. And the whole Jacobian can be looked at: right, with the unweighted mean, and
-// the difference, for the first row. Each column of the right one sums to 0, since the weights
-// always sum to 1; so does each of the wrong one. It is the rows that differ, and their sums are
-// what raising all inputs together would do. To softmax that does nothing.
+// A failure is a sentence that names the place; its error is relative to the larger number, or to 1
+// if both are smaller. And the whole Jacobian can be inspected: the right one, the one with the
+// unweighted mean, and their difference, for the first row. Each column of the right one sums to 0,
+// because the weights always sum to 1; so does each of the wrong one. It is the rows that differ:
+// their sums are the effect of raising all inputs together, which does not change softmax.
 
 let row = scores.sliced(0..<1)
 let wrong = checkJacobian(at: [row]) { mySoftmax($0[0], pullback: pullbacks[2].1) }
@@ -342,11 +342,11 @@ chapter.plot(
 
 // ## What it costs, and a whole model
 //
-// A sweep costs some two or three times as much as the value alone, for all derivatives together.
+// A sweep costs two or three times as much as the value alone, for all derivatives together.
 // Differences cost four values for each derivative. For a model the check therefore nudges all
 // parameters at once along a random direction v: the measured slope must be ⟨gradient, v⟩. Below is
-// a whole language model with a layer of attention and one of the state space mixer, whose parts
-// come in the next chapters.
+// a whole language model with one layer of attention and one of the state space mixer, which the
+// next chapters explain.
 
 chapter.section("7. What it costs, and a whole model")
 let mixers: [any MixerSizes] = [CausalAttentionSizes(D: 12, H: 3), DiscreteMamba2Sizes(D: 12, H: 3, N: 5)]
@@ -370,18 +370,18 @@ volatile("all derivatives by differences: \(number(byDifferences, digits: 2)) s"
 
 // ## What we saw
 //
-// Thirty lines are enough for reverse mode; the rest is which steps are worth a pullback of their
-// own. A measured slope has a best step, and what it can prove depends on the numbers: in Double
-// four points come within 2e-13 of the truth, in Float within 2e-6. And the question matters as
-// much as the precision: the plain sum of a softmax let three of four wrong pullbacks pass, random
-// weights none. The tests of this book put every primitive through all of these checks, value by
-// value against a slow twin too; `make test-gradients` prints how well each agrees.
+// Thirty lines are enough for reverse mode; the rest is a choice of which steps deserve a pullback
+// of their own. A measured slope has a best step, and what it can prove depends on the numbers: in
+// Double four points come within 2e-13 of the truth, in Float within 2e-6. And what is measured
+// matters as much as the precision: the plain sum of a softmax let three of four wrong pullbacks
+// pass, random weights none. The tests of this book apply all of these checks to every primitive,
+// and compare its values with a slow twin; `make test-gradients` prints how well each agrees.
 //
 // Exercises. 1: Give `Number` a division and check it with `Stencil.four`. 2: Derive the pullback
-// of y = x / ‖x‖, row by row, write it with `Variable(custom:)` and let `checkGradient` judge it.
-// 3: In Float, how small a mistake in `derived` can `checkGradient` still see? Multiply it by 1 +
-// δ.
+// of y = x / ‖x‖, row by row, write it with `Variable(custom:)` and check it with `checkGradient`.
+// 3: In Float, how small a mistake in `derived` can `checkGradient` still detect? Multiply it by
+// 1 + δ.
 //
-// Next: 05-teacher, the Transformer that is to be distilled.
+// Next: 05-teacher, the Transformer that we shall distil.
 
 chapter.finish()

@@ -1,15 +1,15 @@
 // # 06  Which structure can imitate attention?
 //
-// Attention mixes tokens with a matrix that costs T² numbers. Each cheap mixer has a matrix too,
-// from a family with some structure: one number a diagonal (Toeplitz, a convolution), a product of
+// Attention mixes tokens with a matrix of T² numbers. Each cheap mixer has a matrix too, from a
+// family with some structure: one number for each diagonal (Toeplitz, a convolution), a product of
 // two thin factors (low rank, linear attention), the same with decays (SSD, Mamba-2), or whatever a
 // recurrence with N numbers of memory can do (semiseparable). Before a student is trained to
-// imitate a teacher, we ask how near each family can come to the matrices that the teacher of
-// chapter 05 really has. The MOHAWK paper has this study as a table; here it runs.
+// imitate a teacher, we ask how near each family can come to the actual matrices of the teacher of
+// chapter 05. The MOHAWK paper has this study as a table; here it runs.
 //
 // You will see the table beside the paper's, a bound that no recurrence can beat, what a heuristic
-// for Toeplitz may cost, and a surprise about low rank and SSD. The run takes some minutes once the
-// teacher is there.
+// for Toeplitz may cost, and a surprise about low rank and SSD. The run takes a few minutes once
+// the teacher exists.
 
 import Book
 import Corpora
@@ -39,10 +39,10 @@ let tolerance = MemoryLayout<Scalar>.size == 8 ? 1e-10 : 1e-4
 
 // ## The matrices
 //
-// From each of some windows of held-out text, far from one another, the matrices of all heads of
-// all layers. Row t says how much of each token s ≤ t enters the output at t; its entries are
-// positive and sum to 1. All distances below are Frobenius norms of differences, as in stage 1, and
-// the norm of the matrix itself is what a fit of zeros would have.
+// We take the matrices of all heads of all layers on a few windows of held-out text, far from one
+// another. Row t says how much of each token s ≤ t enters the output at t; its entries are positive
+// and sum to 1. All distances below are Frobenius norms of differences, as in stage 1; a fit of
+// zeros would have the norm of the matrix itself as its distance.
 
 chapter.section("1. The matrices")
 let targets = Tensor.concatenated(
@@ -61,7 +61,7 @@ show("matrices", count)
 show("tokens in each", T)
 show("norm of a matrix, mean ± standard error over matrices", text(Estimate(zeros)))
 
-// Every family will leave its distances here, by its name and N.
+// Every family stores its distances here, under its name and N.
 
 var results: [String: [Int: [Double]]] = [:]
 func record(_ family: String, _ N: Int, _ fitted: Tensor) {
@@ -72,9 +72,9 @@ func estimate(_ family: String, _ N: Int) -> Estimate { Estimate(results[family]
 // ## One number a diagonal
 //
 // The nearest Toeplitz matrix needs no search. The squared distance is a sum over diagonals, and
-// the number nearest to several is their mean. Of 1 at the diagonal's first place and ½ at its
-// second we make ¾ twice, and miss each by ¼. What a Toeplitz matrix can not do is to look back
-// three tokens here and five there: that costs it most of the norm.
+// the number nearest to several is their mean. A diagonal with 1 in its first place and ½ in its
+// second becomes ¾ twice, wrong by ¼ each time. What a Toeplitz matrix cannot do is look back three
+// tokens here and five there: that costs it most of the norm.
 
 chapter.section("2. One number a diagonal: Toeplitz")
 let toeplitz = toeplitzProjection(targets)
@@ -94,10 +94,10 @@ check("the residual sums to zero along each diagonal", sums.map(abs).max()!, wit
 
 // ## What a state can carry
 //
-// Cut time before token k. All that the past can do to the future stands in the block of rows from
-// k on and columns before k, and a recurrence must squeeze it through a state of N numbers: the
-// rank of the block is at most N. Singular values say what that loses. Balanced truncation keeps
-// the N largest at every cut and builds the A, B, C of each token from them
+// Cut time before token k. All that the past can do to the future is in the block of rows from k on
+// and columns before k, and a recurrence must squeeze it through a state of N numbers: the rank of
+// the block is at most N. Singular values say what that loses. Balanced truncation keeps the N
+// largest at every cut and builds the A, B, C of each token from them
 // (`Sources/Structures/BalancedTruncation.swift` derives it). With N = T/2 nothing is cut off.
 
 chapter.section("3. What a state can carry: semiseparable")
@@ -111,11 +111,11 @@ check(
   "with N = \(shown) no block of its matrix has a rank above: what is left beyond",
   HankelBlocks(of: truncated.matrices).loss(at: shown).max()!, within: tolerance)
 
-// Is it a good one? A bound tells. Rectangles below the diagonal that do not overlap each miss at
-// least their own singular values beyond the N-th, whatever the recurrence
+// Is the fit a good one? A bound answers that. In each of several disjoint rectangles below the
+// diagonal, any recurrence loses at least the singular values beyond the N-th
 // (`Sources/Structures/SemiseparableBound.swift`). The best recurrence lies between bound and fit.
-// The worst cut alone is a bound as well, and may be the larger one, since the rectangles are cut
-// at a grid.
+// The worst cut alone is a bound as well, and may be the larger one, because the rectangles are
+// restricted to a grid.
 
 let bounds = semiseparableBounds(targets, orders: orders, grid: chapter.isQuick ? 4 : 8)
 for N in orders { record("semiseparable", N, balancedTruncation(of: blocks, N: N).matrices) }
@@ -133,9 +133,9 @@ check("no fit is below its bound: the smallest ratio", ratios.joined().min()!, a
 // ## Down the gradient: low rank and SSD
 //
 // For the product of two thin factors under a mask, and for the same with decays, there is no
-// formula. As in the paper we go down the gradient, all matrices side by side through our own
-// engine. Both families begin at the same factors, those of the best rank N without a mask, and go
-// the same number of steps; SSD has a decay at each token besides, which begins at 0.9.
+// formula. As in the paper we follow the gradient, for all matrices side by side, with our own
+// engine. Both families start from the same factors, those of the best rank N without a mask, and
+// take the same number of steps; SSD also has a decay at each token, which starts at 0.9.
 
 chapter.section("4. Down the gradient: low rank and SSD")
 let families: [(name: String, family: StateSpaceFamily)] = [
@@ -163,8 +163,8 @@ for N in orders {
 }
 
 // Has it converged? Two measures for N = 8: how much the last tenth of the steps gained, and how
-// much twice the steps would. The first is small in any case where the rate has nearly fallen to
-// zero; believe the second.
+// much twice as many steps would gain. The first is always small where the learning rate has
+// nearly fallen to zero; trust the second.
 
 func tableOfConvergence(_ names: [String], exactly: Bool) {
   table(
@@ -183,8 +183,8 @@ tableOfConvergence(["low rank", "SSD"], exactly: false)
 //
 // Mean distances with standard errors over matrices. (They are 16 heads in 4 windows and not 64
 // independent samples: the error says how much matrices differ, and is too small for a claim about
-// other heads.) The paper has T = 512, other text and another teacher; what corresponds is not N
-// but the part of the window that a state holds, N / T.
+// other heads.) The paper has T = 512, other text and another teacher; what should be compared is
+// not N but the fraction of the window that a state holds, N / T.
 
 chapter.section("5. The table, beside the paper's")
 let rising = ["low rank", "SSD", "semiseparable"]
@@ -196,9 +196,9 @@ table(
   ["the paper, T = 512: N", "N / T"] + rising,
   rows: published.map { N, values in ["\(N)", "1/\(512 / N)"] + values.map { number($0, decimals: 3) } })
 
-// The order of the families. All fit the same matrices, so the error of a difference has to be
-// taken from the differences, matrix by matrix; from the errors of the two means it can not be had.
-// The checks compare the means.
+// The order of the families. All fit the same matrices, so the standard error of a difference comes
+// from the differences, matrix by matrix; it cannot be computed from the two standard errors. The
+// checks compare the means.
 
 func better(_ a: String, than b: String, _ N: Int) -> String {
   text(Estimate(zip(results[b]![N]!, results[a]![N]!).map { $0 - $1 }), digits: 2)
@@ -222,16 +222,16 @@ table(
 // ## The surprise: two names for one family
 //
 // L[t, s] = α[s + 1] ⋯ α[t] is a quotient, p[t] / p[s] with p[t] = α[1] ⋯ α[t]. So the decays can
-// be hidden in the factors: c[t]·p[t] and b[s] / p[s] give the same matrix with no decay at all. As
-// long as no α is 0, every SSD matrix of order N IS a low rank matrix under the mask, of the same
-// N; and the other way round, since decays can be put in and taken out of b and c. (Of matrices,
-// not of layers: a layer makes b[s] from token s, and p[s] depends on all before it.) Three tokens
-// that halve at each step: p = 1, ½, ¼, so b is multiplied by 1, 2, 4. After 127 steps it would be
-// 2 to the 127.
+// be hidden in the factors: c[t]·p[t] and b[s] / p[s] give the same matrix with no decay at all. If
+// no α is 0, every SSD matrix of order N IS a low rank matrix under the mask, with the same N. The
+// converse holds too: a low rank matrix is SSD with all decays 1. (This is true of matrices, not of
+// layers: a layer computes b[s] from token s, but p[s] depends on all tokens before it.) Take three
+// tokens with decay ½ at each step: p = 1, ½, ¼, so b is multiplied by 1, 2, 4. After 127 steps the
+// factor would be 2 to the 127.
 //
-// The same hides the A of any recurrence that can be inverted: with P[t] = A[t − 1] ⋯ A[1],
-// c[t]·P[t] and P[s + 1]⁻¹ b[s] do without it. So below the diagonal even the semiseparable family
-// is the limit of low rank ones; what differs is how large the numbers become.
+// The same trick hides the A of any recurrence that can be inverted: with P[t] = A[t − 1] ⋯ A[1],
+// c[t]·P[t] and P[s + 1]⁻¹ b[s] need no A. So below the diagonal even the semiseparable family is
+// the limit of low rank ones; the difference is how large the numbers become.
 
 chapter.section("6. The surprise: two names for one family")
 let (solvedLowRank, solvedSSD) = ("low rank, rows solved", "SSD, rows solved")
@@ -253,11 +253,11 @@ check(
   within: tolerance)
 
 // If the families are one, why is low rank so much worse in the table? Because descent does not get
-// there. Float would hold these numbers, but they grow by more than twenty powers of ten along the
-// window, which is far from any start. The decay is a name for them that a gradient can find. A
-// better way down should narrow the gap. With b fixed, each row of C is a small least squares
-// problem with an exact solution, and so is each row of B; only the decays need a gradient
-// (`Sources/Structures/StateSpaceFit.swift`).
+// there. Float could represent these numbers, but they grow by more than twenty powers of ten along
+// the window, which is far from any starting point. The decays express them in a form that a
+// gradient can find. A better method should narrow the gap. With b fixed, each row of C is a small
+// least squares problem with an exact solution, and so is each row of B; only the decays need a
+// gradient (`Sources/Structures/StateSpaceFit.swift`).
 
 table(
   ["N", "low rank by descent", "rows solved", "SSD by descent", "rows solved"],
@@ -268,9 +268,9 @@ tableOfConvergence([solvedLowRank, solvedSSD], exactly: true)
 bar.finish()
 checkOrder(solvedLowRank, "low rank")
 
-// Is the semiseparable fit still ahead? It gets its diagonal for nothing, through D. Giving it to
-// SSD afterwards changes little, since SSD has already spent its numbers there; a fair fit would
-// leave the diagonal out of the loss from the start (exercise 1).
+// Is the semiseparable fit still ahead? It gets its diagonal for free, through D. Giving SSD the
+// diagonal afterwards changes little, since SSD has already spent its numbers there; a fair fit
+// would leave the diagonal out of the loss from the start (exercise 1).
 
 checkOrder("semiseparable", solvedSSD + ", diagonal given")
 
@@ -300,9 +300,9 @@ chapter.plot(
 
 // ## Which heads are hard?
 //
-// For each head, its mean over windows: distances at N = 8, how far back it looks on average, and
-// the entropy of its rows, the logarithm of how many tokens it attends to. The last row correlates
-// each column, over all matrices, with the logarithm of the semiseparable distance.
+// For each head, means over windows: the distances at N = 8, how far back it looks, and the entropy
+// of its rows, which is the logarithm of how many tokens it attends to. The last row correlates each
+// column, over all matrices, with the logarithm of the semiseparable distance.
 
 chapter.section("7. Which heads are hard?")
 let looking = LookingBack(of: targets)
@@ -324,8 +324,8 @@ table(
     ["\(h / H), \(h % H)"] + features.map { number(ofHead($0.values, h), digits: 3) }
   } + [["correlation"] + features.map { number(correlation($0.values, hardness), decimals: 2) }])
 
-// The hardest and the easiest of them in the first window. A row for each family: the target, the
-// fit, and what is left, in colours that end at a tenth of those of the weights.
+// The hardest and the easiest head in the first window. A row for each family: the target, the fit,
+// and the residual, whose colour scale ends at a tenth of that of the weights.
 
 let seen = (T - 48)..<T
 let fits: [(String, Tensor)] = [
@@ -347,13 +347,13 @@ for (file, h) in [("hardest", byDifficulty.first!), ("easiest", byDifficulty.las
 
 // ## Breaking it on purpose
 //
-// The paper finds its Toeplitz matrices by a heuristic, at 12.3. A norm grows about as √T, so that
-// this is some 6.2 at our T: near the projection, and we can not say that it is bad. Here is one
-// that is: copy the first column, as one would read the filter of a convolution off its answer to
-// an impulse at the first token. That answer is attention's weight on the first token, which is 1
-// for the first row; so the whole diagonal becomes 1, and the fit is worse than no fit. A
-// projection can not lose against any member of the family, nor against zeros, which belong to it.
-// This check catches it, though not a heuristic that is better than zeros.
+// The paper finds its Toeplitz matrices by a heuristic, at 12.3. A norm grows about as √T, so this
+// corresponds to some 6.2 at our T: near the projection, so we cannot call it bad. Here is a
+// heuristic that is: copy the first column, as one would read the filter of a convolution from its
+// response to an impulse at the first token. That response is attention's weight on the first
+// token, which is 1 in the first row; so the whole diagonal becomes 1, and the fit is worse than no
+// fit. A projection is never farther than any member of the family, and zeros are a member. This
+// check catches the mistake, though not a heuristic that is better than zeros.
 
 chapter.section("8. Breaking it on purpose: a filter read off the first column")
 let entries = targets.elements
@@ -375,25 +375,25 @@ check("the same check sees that the copied filter is no projection", worse, grea
 //
 // The numbers are those of a default run, seed 0: 64 matrices of norm 8.62. The paper's order holds
 // at every N: semiseparable < SSD < low rank < Toeplitz, at N = 16 with distances of 0.021, 0.226,
-// 1.07 and 6.73. A doubled N halves what SSD misses (0.51 to 0.53, from N = 4 on) and divides what
-// a general recurrence misses by nearly 4 and more. The paper's factors for its last two doublings
-// are 0.50 and 0.41 for SSD, 0.47 and 0.37 for semiseparable: there the two fall nearly alike, here
-// they do not. Balanced truncation is at twice the bound, on average: a recurrence with N numbers
-// could be nearer by a factor of about two at most.
+// 1.07 and 6.73. Doubling N halves the distance of SSD (factors of 0.51 to 0.53, from N = 4 on) and
+// divides that of a general recurrence by nearly 4 or more. The paper's factors for its last two
+// doublings are 0.50 and 0.41 for SSD, 0.47 and 0.37 for semiseparable: there the two fall at
+// nearly the same rate, here they do not. Balanced truncation is at twice the bound, on average: a
+// recurrence with N numbers could be nearer by a factor of about two at most.
 //
-// What is between SSD and low rank is less than it seems. They are one family (and the
-// semiseparable one, but for its diagonal, is their limit), and a fit that solves its rows brings
-// low rank at N = 16 from 1.07 to 0.27, SSD from 0.226 to 0.140. Low rank is not at its end even
-// so: at N = 8 twice the steps still gain 19 percent, where SSD gains 5 either way. So a table of
-// this kind compares ways down as much as families, ours as well as the paper's. That SSD is where
-// the descent arrives is a merit all the same: a student is trained by descent, too. Toeplitz,
-// fitted exactly, is better than zeros by a fifth; the filter that was copied is worse than zeros
-// by more than half.
+// The difference between SSD and low rank is smaller than it seems. They are one family (and the
+// semiseparable one, apart from its diagonal, is their limit), and a fit that solves its rows
+// brings low rank at N = 16 from 1.07 to 0.27, SSD from 0.226 to 0.140. Even so, low rank has not
+// converged: at N = 8 twice the steps still gain 19 percent, while SSD gains 5 with either method.
+// So a table of this kind compares methods of descent as much as families, ours as well as the
+// paper's. That descent reaches SSD is still a merit: a student is trained by descent, too.
+// Toeplitz, fitted exactly, is better than zeros by a fifth; the filter that was copied is worse
+// than zeros by more than half.
 //
-// Hard for a recurrence are the heads that look far and at many tokens. Head 0 of layer 1 is hard
-// for SSD alone (0.68, and 0.11 for a general recurrence). We guess that it keeps some things long
-// and others shortly: one decay can carry only one pace, and the others have to be hidden in b and
-// c, where they grow.
+// Hard for a recurrence are the heads that look far back and at many tokens. Head 0 of layer 1 is
+// hard for SSD alone (0.68, against 0.11 for a general recurrence). We guess that it keeps some
+// things for long and others briefly: one decay allows only one pace, and the others have to be
+// hidden in b and c, where they grow.
 //
 // Exercises. 1: Leave the diagonal out of the loss of the SSD fit, and out of its least squares.
 // How much nearer do the other entries come? 2: Truncate one cut after the other, each basis chosen
