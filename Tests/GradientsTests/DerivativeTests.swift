@@ -76,8 +76,8 @@ import Testing
 
 /// All primitives that the sources declare, each beside its rule: `static let name = Primitive("name")`.
 func declaredPrimitives() throws -> Set<Primitive> {
-  let names = try sources(of: "Gradients").flatMap { source in
-    source.matches(of: /static let (\w+) = Primitive\("(\w+)"\)/).map { match in
+  let names = try Repository.swiftFiles(in: "Sources/Gradients").flatMap { file in
+    try Repository.text(of: file).matches(of: /static let (\w+) = Primitive\("(\w+)"\)/).map { match in
       #expect(match.1 == match.2, "\(match.1) is called \(match.2)")
       return String(match.2)
     }
