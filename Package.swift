@@ -161,6 +161,12 @@ let package = Package(
     .testTarget(
       name: "DocumentationTests", dependencies: ["TestSupport"], path: "Tests/DocumentationTests"),
     .testTarget(
+      name: "ExtensionTests",
+      dependencies: [
+        "TestSupport", "Experiments", "Distillation", "Models", "Layers", "Training", "Gradients", "GradientChecking",
+        "Tensors", "Corpora", "Checkpoints", "Statistics",
+      ]),
+    .testTarget(
       name: "CommandsTests",
       dependencies: [
         "TestSupport", "generate", "05-teacher", "10-knowledge-distillation", "11-ablations", "12-training-laws",

@@ -57,7 +57,9 @@ public struct StageLoss {
   /// The parts that it is the sum of, such as one for each layer, for the record; empty for a loss without parts.
   public let parts: [(name: String, value: Double)]
 
-  public init(_ total: Variable, parts: [(name: String, value: Double)] = []) { (self.total, self.parts) = (total, parts) }
+  public init(_ total: Variable, parts: [(name: String, value: Double)] = []) {
+    (self.total, self.parts) = (total, parts)
+  }
 }
 
 // ## The loop

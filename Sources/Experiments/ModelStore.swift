@@ -38,10 +38,14 @@ public struct ModelStore {
   }
 
   /// What the experiment knows: its recipe, its text, its seed.
-  public subscript<Value>(dynamicMember property: KeyPath<Experiment, Value>) -> Value { experiment[keyPath: property] }
+  public subscript<Value>(dynamicMember property: KeyPath<Experiment, Value>) -> Value {
+    experiment[keyPath: property]
+  }
 
   /// The same store for another seed.
-  public func with(seed: UInt64) -> ModelStore { ModelStore(experiment.with(seed: seed), in: out, progress: progress) }
+  public func with(seed: UInt64) -> ModelStore {
+    ModelStore(experiment.with(seed: seed), in: out, progress: progress)
+  }
 
   /// The same store for a language; see `Experiment.speaking`.
   public func speaking(_ grammar: Grammar, from file: URL) throws -> ModelStore {

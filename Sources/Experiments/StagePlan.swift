@@ -81,5 +81,7 @@ public struct StagePlan: Encodable, Hashable, Sendable {
   /// The peak of the learning rate.
   public var rate: Double
 
-  public init(_ kind: StageKind, steps: Int, rate: Double) { (self.kind, self.steps, self.rate) = (kind, steps, rate) }
+  public init(_ kind: StageKind, steps: Int, rate: Double) {
+    (self.kind, self.steps, self.rate) = (kind, steps, rate)
+  }
 }

@@ -37,7 +37,9 @@ extension Study {
       }
       (result.matrixDistance, result.hiddenDistance) = (pair(\.matrix), pair(\.hidden))
     }
-    if let documents = store.heldOutDocuments?.reported { (result.recall, result.recallSinceFact) = recall(of: student, on: documents) }
+    if let documents = store.heldOutDocuments?.reported {
+      (result.recall, result.recallSinceFact) = recall(of: student, on: documents)
+    }
     result.seconds = start.duration(to: .now) / .seconds(1)
     return result
   }

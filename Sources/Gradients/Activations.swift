@@ -85,7 +85,9 @@ public func gelu(_ x: Variable) -> Variable {
 @inlinable public func sigmoid<A: Activation>(_ x: A) -> A { .either({ sigmoid(x.tensor) }, { sigmoid(x.variable) }) }
 
 /// log(1 + exp x), elementwise.
-@inlinable public func softplus<A: Activation>(_ x: A) -> A { .either({ softplus(x.tensor) }, { softplus(x.variable) }) }
+@inlinable public func softplus<A: Activation>(_ x: A) -> A {
+  .either({ softplus(x.tensor) }, { softplus(x.variable) })
+}
 
 /// x · sigmoid(x), elementwise.
 @inlinable public func silu<A: Activation>(_ x: A) -> A { .either({ silu(x.tensor) }, { silu(x.variable) }) }

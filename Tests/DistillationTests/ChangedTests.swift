@@ -64,7 +64,8 @@ import Training
   }
 
   // A stage does what it is there for.
-  @Test(arguments: Student.allCases, StageForm.allCases) func theLossFalls(student: Student, stage: StageForm) throws {
+  @Test(arguments: Student.allCases, StageForm.allCases) func theLossFalls(student: Student, stage: StageForm) throws
+  {
     let pair = Pair(student)
     let begun = stage.between(pair)
     try begun.begin()

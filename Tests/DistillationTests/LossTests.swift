@@ -34,7 +34,9 @@ import Testing
     }
   }
 
-  @Test(arguments: Student.allCases, StageForm.layerwise) func aLayersLossIsTheNaiveOne(student: Student, stage: StageForm) {
+  @Test(arguments: Student.allCases, StageForm.layerwise) func aLayersLossIsTheNaiveOne(
+    student: Student, stage: StageForm
+  ) {
     let pair = Pair(student)
     let traces = pair.teacher.trace(tokens)
     let compared = student.replaced.map { layer -> (Tensor, Tensor) in

@@ -21,15 +21,17 @@ import Tensors
 import TestSupport
 
 extension LayerCase {
-  static let stages = [labels] + StageForm.allCases.flatMap { stage in
-    Student.allCases.map { student in
-      LayerCase(stage.type, "\(stage), \(student)") { _ in
-        let begun = stage.between(tiny(student))
-        try begun.begin()
-        return Subject(begun.trained.map(\.parameter)) { _ in 10 * begun.loss(tinyTokens).total }
+  static let stages =
+    [labels]
+    + StageForm.allCases.flatMap { stage in
+      Student.allCases.map { student in
+        LayerCase(stage.type, "\(stage), \(student)") { _ in
+          let begun = stage.between(tiny(student))
+          try begun.begin()
+          return Subject(begun.trained.map(\.parameter)) { _ in 10 * begun.loss(tinyTokens).total }
+        }
       }
     }
-  }
 
   /// The stage without a teacher; the tokens that came are not those that were read.
   private static let labels = LayerCase(TokenPrediction.self, "a hybrid") { _ in

@@ -22,7 +22,8 @@ private func withStore(_ body: (ModelStore) throws -> Void) throws {
   try lines.joined(separator: " ").write(to: text, atomically: true, encoding: .utf8)
   try body(
     ModelStore(
-      Experiment(ExperimentSettings(isQuick: true, corpus: text, teacherSteps: 8)), in: folder.appending(path: "out")))
+      Experiment(ExperimentSettings(isQuick: true, corpus: text, teacherSteps: 8)), in: folder.appending(path: "out"))
+  )
 }
 
 @Suite struct StudyTests {

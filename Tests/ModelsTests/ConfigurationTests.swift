@@ -105,7 +105,10 @@ private func flattened(_ file: URL) throws -> [String: String] {
     ),
     (mambaFile(type: "modules.mixers.hyena", core: #"{"d_state":3}"#), ["no kind", "CoreType", "discrete_mamba2"]),
     (mambaFile(type: "modules.mixers.phi_attention", core: #"{"num_attention_heads":2}"#), ["partial_rotary_factor"]),
-    (mambaFile(type: "modules.mixers.discrete_mamba2", core: coreJSON, block: "modules.llama_block"), ["no kind", "BlockType"]),
+    (
+      mambaFile(type: "modules.mixers.discrete_mamba2", core: coreJSON, block: "modules.llama_block"),
+      ["no kind", "BlockType"]
+    ),
     (mambaFile(type: "modules.mixers.discrete_mamba2", core: coreJSON, groups: 0), ["layers"]),
     (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"d_state":"many"}"#), ["d_state", "Int"]),
     (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"n_v_heads":2}"#), ["d_state", "missing"]),

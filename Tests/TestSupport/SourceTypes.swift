@@ -40,7 +40,9 @@ public func gaps(
   let files = try Repository.swiftFiles(in: "Sources/\(module)")
     .map { Declarations(in: try Repository.text(of: $0), list: list) }
   let declared = files.reduce(into: Set<String>()) { $0.formUnion($1.types) }
-  let (covered, excepted) = (Set(rows.map(\.type)), Set(others.map { String(describing: $0) }))
+  let (covered, excepted) = (
+    Set(rows.map(\.type)), Set(others.map { String(String(describing: $0).prefix { $0 != "<" }) })
+  )
   let lists = files.reduce(0) { $0 + $1.lists }
   Tally.count(declared.count, module)
   var gaps: [String] = []

@@ -83,9 +83,10 @@ extension DiscreteMamba2Sizes {
 
   public init(from decoder: any Decoder, D: Int) throws {
     let words = try decoder.container(keyedBy: Word.self)
+    let N = try words.decode(Int.self, forKey: .d_state)
     self.init(
-      D: D, H: try words.decode(Int.self, forKey: .n_v_heads), N: try words.decode(Int.self, forKey: .d_state),
-      K: try words.decode(Int.self, forKey: .d_conv), Q: try words.decode(Int.self, forKey: .chunk_size),
+      D: D, H: try words.decode(Int.self, forKey: .n_v_heads), N: N, K: try words.decode(Int.self, forKey: .d_conv),
+      Q: try words.decode(Int.self, forKey: .chunk_size),
       G: try words.decodeIfPresent(Int.self, forKey: .n_qk_heads))
   }
 

@@ -40,7 +40,7 @@ extension MixerSizes {
   public func isEqual(to other: any MixerSizes) -> Bool { other as? Self == self }
 
   /// Why sizes with these names and values cannot be: each is at least 1, and D is cut evenly into H heads; nil if they can.
-  package func problem(among sizes: [(name: String, value: Int)]) -> String? {
+  public func problem(among sizes: [(name: String, value: Int)]) -> String? {
     if let (name, value) = ([("width", D), ("heads", H)] + sizes).first(where: { $0.1 < 1 }) {
       return "its \(name) has a size of \(value), where at least 1 is needed"
     }

@@ -87,7 +87,8 @@ public protocol BlockSizes: Hashable, Sendable {
   ///   - name: the prefix of its parameters' names
   ///   - D: the width of the model
   ///   - mixer: the mixer, which has its weights
-  func make(_ name: String, D: Int, mixer: any MatrixMixer, using random: inout some RandomNumberGenerator) -> any Block
+  func make(_ name: String, D: Int, mixer: any MatrixMixer, using random: inout some RandomNumberGenerator)
+    -> any Block
 }
 
 extension BlockSizes {

@@ -61,7 +61,9 @@ private struct PhiWords: Codable {
   init(from decoder: any Decoder) throws {
     let words = try decoder.container(keyedBy: Word.self)
     _ = try words.decode([String].self, forKey: .architectures)
-    let (D, L) = (try words.decode(Int.self, forKey: .hidden_size), try words.decode(Int.self, forKey: .num_hidden_layers))
+    let (D, L) = (
+      try words.decode(Int.self, forKey: .hidden_size), try words.decode(Int.self, forKey: .num_hidden_layers)
+    )
     let attention = try CausalAttentionSizes(from: decoder, D: D)
     configuration = ModelConfiguration(
       V: try words.decode(Int.self, forKey: .vocab_size), D: D,
