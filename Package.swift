@@ -107,8 +107,6 @@ let package = Package(
       dependencies: ["Models", "Corpora", "Checkpoints", "Recipes", "Tensors", "Notebook", argumentParser],
       swiftSettings: [.defaultIsolation(MainActor.self)]),
 
-    .executableTarget(name: "count-mutants", path: "Tests/Mutants", exclude: ["equivalents.md"]),
-
     .target(
       name: "Exercise",
       dependencies: ["Tensors", "Gradients", "Models", "Training", "Distillation", "Recipes", "Checkpoints"],
@@ -118,7 +116,7 @@ let package = Package(
     .executableTarget(
       name: "bench-cost",
       dependencies: [
-        "Exercise", "Tensors", "Gradients", "Models", "Training", "Recipes", "Plots", "Notebook",
+        "Exercise", "Tensors", "Gradients", "Models", "Training", "Recipes", "Plots", "Notebook", argumentParser,
       ],
       path: "Benchmarks/cost", swiftSettings: [.defaultIsolation(MainActor.self)]),
     .executableTarget(
