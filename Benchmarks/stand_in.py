@@ -47,7 +47,7 @@ def main():
             sys.exit(f"stand_in.py: bench-steps exported no {', '.join(missing)}")
     ours = Program(str(binaries / {"steps.py": "bench-steps", "kernels.py": "bench-kernels"}[script]))
     for line in sys.stdin:
-        print(answer(ours, script, line), flush=True)
+        print(answer(ours, script, line.strip()), flush=True)
     ours.end()
 
 
