@@ -21,7 +21,7 @@ func report(_ mutants: [Mutant], _ outcomes: [Outcome], killedBySecond: Int, _ e
 
   func row(_ cells: [String]) {
     let padded = cells.dropFirst().map { String(repeating: " ", count: max(0, 11 - $0.count)) + $0 }
-    say(cells[0].padding(to: 30) + padded.joined())
+    say(cells[0].padding(to: 44) + padded.joined())
   }
   say("")
   row(["file", "mutants", "failing", "crash", "time-out", "explained", "alive"])
