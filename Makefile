@@ -144,7 +144,7 @@ COUNT := .build-mutants-tool/debug/count-mutants
 mutants-tool:
 	swift build $(MUTANTS) --build-tests
 
-mutants: deps mutants-tool ## make each pullback wrong in every way and count what the tests notice; ONLY=Softmax.swift for one file
+mutants: deps mutants-tool ## make each pullback wrong in every way and count what the tests notice; ONLY=Softmax.swift,Losses.swift for some files
 	@$(COUNT) $(if $(ONLY),--only $(ONLY)) -- $(FLAGS)
 
 mutants-sample: deps mutants-tool ## the same for one mutant of each file

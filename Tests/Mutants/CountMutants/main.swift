@@ -1,6 +1,6 @@
 // # count-mutants
 //
-//     count-mutants [--only FILE] [-- flags of swift build]     every mutant, or those of one file
+//     count-mutants [--only FILE,…] [-- flags of swift build]   every mutant, or those of some files
 //     count-mutants --sample [-- flags]                         one mutant of each file
 //     count-mutants --check                                     no build: are all sites still found?
 //     count-mutants --record                                    writes sites.tsv anew
@@ -29,14 +29,15 @@ struct CommandError: Error, CustomStringConvertible {
 struct Options {
   enum Job { case all, sample, check, record, list }
   var job = Job.all
-  var only: String?
+  /// Names of files; all if there are none.
+  var only: [String] = []
   var flags: [String] = ["-c", "release"]
 
   init(_ arguments: [String]) throws {
     var rest = arguments[...]
     while let argument = rest.popFirst() {
       switch argument {
-      case "--only": only = rest.popFirst()
+      case "--only": only += (rest.popFirst() ?? "").split(separator: ",").map(String.init)
       case "--sample": job = .sample
       case "--check": job = .check
       case "--record": job = .record
@@ -46,7 +47,7 @@ struct Options {
         rest = []
       default:
         throw CommandError(
-          "count-mutants [--only FILE | --sample | --check | --record | --list] [-- flags of swift build], not \(argument)"
+          "count-mutants [--only FILE,… | --sample | --check | --record | --list] [-- flags of swift build], not \(argument)"
         )
       }
     }
@@ -104,11 +105,13 @@ func run() throws -> Bool {
     return passes && unswitched.isEmpty
   }
 
-  func isChosen(_ file: String) -> Bool { options.only.map { file == $0 || file.hasSuffix("/" + $0) } ?? true }
+  func isChosen(_ file: String) -> Bool {
+    options.only.isEmpty || options.only.contains { file == $0 || file.hasSuffix("/" + $0) }
+  }
   let chosen = candidates.filter { isChosen($0.file) }
   if chosen.isEmpty {
     throw CommandError(
-      "there is nothing to mutate in \(options.only ?? "all"); there is in \(Set(candidates.map(\.file)).sorted())")
+      "there is nothing to mutate in \(options.only); there is in \(Set(candidates.map(\.file)).sorted())")
   }
   let further = try TestRun(program: program, suites: furtherTests).calibrated()
   var found = try outcomes(of: chosen, under: first, title: firstTests.joined(separator: ", "))
