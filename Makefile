@@ -12,7 +12,8 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := main
-.PHONY: main help deps build chapters chapter test test-float test-gradients mutants lint floors api bench cost clean expected
+.PHONY: main help deps build chapters chapter expected expected-check test test-float test-gradients mutants \
+  mutants-sample mutants-check mutants-record mutants-tool lint floors api bench bench-check cost clean
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
@@ -97,14 +98,26 @@ chapter: deps $(TEXT) build ## run one chapter: make chapter N=08 [QUICK=1] [ARG
 	fi
 	run_all "$$names"
 
+# Where the transcripts go: over the committed ones, or into a folder of their own, to be compared with those.
+EXPECTED := chapters
+
 expected: deps data/kjv.txt build ## rewrite chapters/NAME/expected.txt from quick runs
 	@rm -rf out/quick
 	mkdir -p out/quick
 	for name in $(CHAPTERS); do
 	  echo "$$name" >&2
 	  $(BIN)/$$name --quick --out out/quick > "out/quick/$$name.txt"
-	  cp "out/quick/$$name.txt" "chapters/$$name/expected.txt"
+	  mkdir -p "$(EXPECTED)/$$name"
+	  cp "out/quick/$$name.txt" "$(EXPECTED)/$$name/expected.txt"
 	done
+
+expected-check: ## check that make expected gives the committed transcripts
+	@rm -rf out/expected
+	$(MAKE) --no-print-directory expected EXPECTED=out/expected
+	for name in $(CHAPTERS); do
+	  $(BIN)/compare-transcripts "chapters/$$name/expected.txt" "out/expected/$$name/expected.txt"
+	done
+	echo 'make expected gives the $(words $(CHAPTERS)) committed transcripts'
 
 # ---- Tests
 
@@ -124,9 +137,25 @@ test-gradients: deps ## check every derivative; print instances, comparisons and
 	grep -E '^  |✘|↳|error:|Test run with' out/gradients.txt | grep -v -E 'Testing Library|Target Platform'
 	exit $$status
 
-mutants: deps ## make each pullback wrong in every way and count what the tests notice; ONLY=Softmax.swift for one file
-	@swift build $(FLAGS) --product count-mutants
-	.build/release/count-mutants $(if $(ONLY),--only $(ONLY)) -- $(FLAGS)
+# The tool is a package of its own: swift-syntax, with which it reads the sources, takes minutes to build.
+MUTANTS := --package-path Tests/Mutants --scratch-path .build-mutants-tool -debug-info-format none
+COUNT := .build-mutants-tool/debug/count-mutants
+
+mutants-tool:
+	swift build $(MUTANTS) --build-tests
+
+mutants: deps mutants-tool ## make each pullback wrong in every way and count what the tests notice; ONLY=Softmax.swift,Losses.swift for some files
+	@$(COUNT) $(if $(ONLY),--only $(ONLY)) -- $(FLAGS)
+
+mutants-sample: deps mutants-tool ## the same for one mutant of each file
+	@$(COUNT) --sample -- $(FLAGS)
+
+mutants-check: mutants-tool ## test the tool; check that it finds all that Tests/Mutants/sites.tsv records
+	swift test $(MUTANTS) --skip-build --disable-xctest
+	$(COUNT) --check
+
+mutants-record: mutants-tool ## rewrite Tests/Mutants/sites.tsv
+	@$(COUNT) --record
 
 lint: ## check the form of the sources
 	swift format lint --strict --recursive Sources Tests chapters Benchmarks Package.swift
@@ -200,6 +229,34 @@ bench: build ## time optimiser steps and kernels beside PyTorch: make bench PYTH
 	$(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON)
 	$(PYTHON) Benchmarks/kernels_compare.py --swift $(BIN)/bench-kernels --python $(PYTHON) --out $(OUT)/bench
 
+# Without PyTorch the comparing programs are tried with a stand-in, once so that all agrees and once so that nothing does.
+bench-check: build ## try what make bench does, without PyTorch and in seconds
+	@export PYTHONDONTWRITEBYTECODE=1 STAND_IN_BINARIES=$(BIN)
+	python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' \
+	  Benchmarks/*.py Tests/DistillationTests/Golden/*.py
+	steps() { python3 Benchmarks/compare.py --swift $(BIN)/bench-steps --python Benchmarks/stand_in.py "$$@"; }
+	kernels() {
+	  python3 Benchmarks/kernels_compare.py --swift $(BIN)/bench-kernels --python Benchmarks/stand_in.py --rounds 2 --brief \
+	    --out out/bench-check
+	}
+	must_fail() {
+	  local status=0
+	  STAND_IN=wrong "$$@" > out/bench-check/wrong.txt 2>&1 || status=$$?
+	  if ((status != $$want)); then
+	    cat out/bench-check/wrong.txt
+	    echo "make bench-check: '$$*' ended with $$status and not with $$want, although the results were wrong" >&2
+	    exit 1
+	  fi
+	}
+	mkdir -p out/bench-check
+	steps --check --check-steps 2
+	want=1 must_fail steps --check --check-steps 2
+	steps --rounds 2 --steps 1 --warm-up 1 --limit 0
+	kernels
+	want=2 must_fail kernels
+	test -s out/bench-check/kernels.csv -a -s out/bench-check/roofline.gp
+	echo 'the comparing programs work, and see a wrong result'
+
 cost: build ## what a step costs, kernel by kernel against the machine's ceilings, and how it grows: out/bench-cost
 	@$(BIN)/bench-cost --out $(OUT) $(if $(QUICK),--quick) $(ARGS)
 
@@ -255,7 +312,7 @@ explain() {
 }
 endef
 
-deps: ## install the Debian packages that are missing; says what to do where it can not
+deps: ## install the Debian packages that are missing; says what to do where it cannot
 	@$(DEPS)
 	if [[ -n '$(SKIP_DEPS)' ]]; then exit 0; fi
 	if ! command -v swift > /dev/null; then
@@ -311,4 +368,4 @@ data/kjv.txt: | deps ## export the King James Bible from Debian's package bible-
 	echo "$@: $$((verses)) verses, $$(($$(wc -c < $@))) bytes"
 
 clean: ## remove results and builds; data/ stays
-	rm -rf out .build .build-float .build-mutants
+	rm -rf out .build .build-float .build-mutants .build-mutants-tool

@@ -117,8 +117,6 @@ let package = Package(
       dependencies: ["Models", "Corpora", "Checkpoints", "Experiments", "Tensors", "Notebook", argumentParser],
       swiftSettings: [.defaultIsolation(MainActor.self)]),
 
-    .executableTarget(name: "count-mutants", path: "Tests/Mutants", exclude: ["equivalents.md"]),
-
     .target(
       name: "Exercise",
       dependencies: [
@@ -130,7 +128,7 @@ let package = Package(
     .executableTarget(
       name: "bench-cost",
       dependencies: [
-        "Exercise", "Tensors", "Gradients", "Models", "Training", "Experiments", "Plots", "Notebook",
+        "Exercise", "Tensors", "Gradients", "Models", "Training", "Experiments", "Plots", "Notebook", argumentParser,
       ],
       path: "Benchmarks/cost", swiftSettings: [.defaultIsolation(MainActor.self)]),
     .executableTarget(

@@ -52,35 +52,38 @@ public func volatileTable(_ columns: [String], rows: [[String]]) {
 public func sample(_ title: String, _ text: String) { Page.current.add(.sample(title: title, text: text)) }
 
 // ## Checks: what has to be true
+//
+// A value and its bound are of one type. With two types the bound 1 / 3 of a `Double` would be an integer,
+// and 0; so it is a third.
 
 /// Checks |difference| ≤ bound. NaN fails, as in every check. Returns whether the check holds, as they all do.
 @MainActor @discardableResult
-public func check(
-  _ claim: String, _ difference: some Quantity, within bound: some Quantity, line: Int = #line
+public func check<Q: Quantity>(
+  _ claim: String, _ difference: Q, within bound: Q, line: Int = #line
 ) -> Bool { record(Verdict(claim, difference, within: bound), line: line) }
 
 /// Checks value < other.
 @MainActor @discardableResult
-public func check(
-  _ claim: String, _ value: some Quantity, lessThan other: some Quantity, digits: Int = 4, line: Int = #line
+public func check<Q: Quantity>(
+  _ claim: String, _ value: Q, lessThan other: Q, digits: Int = 4, line: Int = #line
 ) -> Bool { record(Verdict(.check, claim, value, .less, other, digits: digits), line: line) }
 
 /// Checks value > other.
 @MainActor @discardableResult
-public func check(
-  _ claim: String, _ value: some Quantity, greaterThan other: some Quantity, digits: Int = 4, line: Int = #line
+public func check<Q: Quantity>(
+  _ claim: String, _ value: Q, greaterThan other: Q, digits: Int = 4, line: Int = #line
 ) -> Bool { record(Verdict(.check, claim, value, .greater, other, digits: digits), line: line) }
 
 /// Checks value ≤ other.
 @MainActor @discardableResult
-public func check(
-  _ claim: String, _ value: some Quantity, atMost other: some Quantity, digits: Int = 4, line: Int = #line
+public func check<Q: Quantity>(
+  _ claim: String, _ value: Q, atMost other: Q, digits: Int = 4, line: Int = #line
 ) -> Bool { record(Verdict(.check, claim, value, .atMost, other, digits: digits), line: line) }
 
 /// Checks value ≥ other.
 @MainActor @discardableResult
-public func check(
-  _ claim: String, _ value: some Quantity, atLeast other: some Quantity, digits: Int = 4, line: Int = #line
+public func check<Q: Quantity>(
+  _ claim: String, _ value: Q, atLeast other: Q, digits: Int = 4, line: Int = #line
 ) -> Bool { record(Verdict(.check, claim, value, .atLeast, other, digits: digits), line: line) }
 
 /// Checks a condition; the explanation is printed after the claim.
@@ -93,26 +96,26 @@ public func check(_ claim: String, _ condition: Bool, _ explanation: String = ""
 
 /// Prints whether value < other. Nothing fails if it is not.
 @MainActor @discardableResult
-public func report(
-  _ claim: String, _ value: some Quantity, lessThan other: some Quantity, digits: Int = 4, line: Int = #line
+public func report<Q: Quantity>(
+  _ claim: String, _ value: Q, lessThan other: Q, digits: Int = 4, line: Int = #line
 ) -> Bool { record(Verdict(.observation, claim, value, .less, other, digits: digits), line: line) }
 
 /// Prints whether value > other. Nothing fails if it is not.
 @MainActor @discardableResult
-public func report(
-  _ claim: String, _ value: some Quantity, greaterThan other: some Quantity, digits: Int = 4, line: Int = #line
+public func report<Q: Quantity>(
+  _ claim: String, _ value: Q, greaterThan other: Q, digits: Int = 4, line: Int = #line
 ) -> Bool { record(Verdict(.observation, claim, value, .greater, other, digits: digits), line: line) }
 
 /// Prints whether value ≤ other. Nothing fails if it is not.
 @MainActor @discardableResult
-public func report(
-  _ claim: String, _ value: some Quantity, atMost other: some Quantity, digits: Int = 4, line: Int = #line
+public func report<Q: Quantity>(
+  _ claim: String, _ value: Q, atMost other: Q, digits: Int = 4, line: Int = #line
 ) -> Bool { record(Verdict(.observation, claim, value, .atMost, other, digits: digits), line: line) }
 
 /// Prints whether value ≥ other. Nothing fails if it is not.
 @MainActor @discardableResult
-public func report(
-  _ claim: String, _ value: some Quantity, atLeast other: some Quantity, digits: Int = 4, line: Int = #line
+public func report<Q: Quantity>(
+  _ claim: String, _ value: Q, atLeast other: Q, digits: Int = 4, line: Int = #line
 ) -> Bool { record(Verdict(.observation, claim, value, .atLeast, other, digits: digits), line: line) }
 
 /// Prints whether a condition holds, and the explanation after the claim. Nothing fails if it does not.

@@ -98,8 +98,8 @@ package enum Relation: String {
 
 extension Verdict {
   /// The verdict on `value relation other`.
-  package init(
-    _ kind: Kind, _ claim: String, _ value: some Quantity, _ relation: Relation, _ other: some Quantity, digits: Int
+  package init<Q: Quantity>(
+    _ kind: Kind, _ claim: String, _ value: Q, _ relation: Relation, _ other: Q, digits: Int
   ) {
     self.init(
       kind, claim,
@@ -109,7 +109,7 @@ extension Verdict {
 
   /// The verdict on |value| ≤ bound. The value is a roundoff error, which differs from processor to processor, so it
   /// is printed with the tilde that excludes it from comparisons of transcripts.
-  package init(_ claim: String, _ value: some Quantity, within bound: some Quantity) {
+  package init<Q: Quantity>(_ claim: String, _ value: Q, within bound: Q) {
     let exact = "\(bound)"
     self.init(
       .check, claim,

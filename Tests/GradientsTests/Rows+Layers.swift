@@ -1,6 +1,7 @@
 // # Rows: softmax, layer norm, positions, convolution, embedding, losses
 //
-// With masks, with fewer columns than rows, with fewer steps than taps, with tokens that repeat.
+// With masks, with fewer columns than rows, with fewer steps than taps, with tokens that repeat; and with
+// rows of more than sixteen numbers, which kernels take eight or sixteen at a time.
 //
 // Read before: `OperationCase.swift`.
 
@@ -11,14 +12,15 @@ import TestSupport
 extension Operation {
   private static let softmaxes = Operation(
     .softmax,
-    ([[1], [7], [2, 3], [2, 1, 3, 5]] as [Shape]).flatMap { shape in
+    ([[1], [7], [2, 3], [2, 1, 3, 5], [2, 19]] as [Shape]).flatMap { shape in
       [1, 0.25, -2].map { (scale: Scalar) in
         OperationCase("softmax, scale \(scale)", [argument(shape)], twin: { Naive.softmax($0[0], scale: scale) }) {
           softmax($0[0], scale: scale)
         }
       }
     }
-      + ([[1, 1], [5, 5], [2, 3, 3], [1, 7], [3, 7], [2, 3, 2, 5], [5, 3], [7, 1]] as [Shape]).flatMap { shape in
+      + ([[1, 1], [5, 5], [2, 3, 3], [1, 7], [3, 7], [2, 3, 2, 5], [5, 3], [7, 1], [2, 19]] as [Shape]).flatMap {
+        shape in
         [1, 0.25].map { (scale: Scalar) in
           OperationCase(
             "causal softmax, scale \(scale)", [argument(shape)],
@@ -39,7 +41,7 @@ extension Operation {
     .layerNorm,
     [
       ([7], 1e-5), ([5, 7], 1e-5), ([2, 3, 7], 1e-5), ([2, 3], 0.1), ([3, 2], 0.1), ([5, 1], 0.1),
-      ([2, 1, 3, 5], 0.1),
+      ([2, 1, 3, 5], 0.1), ([3, 19], 0.1),
     ]
     .map { (shape: Shape, epsilon: Scalar) in
       OperationCase(
@@ -54,6 +56,7 @@ extension Operation {
     .rotary,
     [
       ([2, 3, 5, 6], 6, 0), ([2, 3, 5, 7], 4, 0), ([1, 5, 2, 3], 0, 0), ([2, 5, 1, 3], 2, 11), ([1, 1, 1, 2], 2, 0),
+      ([1, 2, 1, 19], 18, 3),
     ].map {
       (shape: Shape, width: Int, offset: Int) in
       OperationCase(

@@ -285,7 +285,9 @@ table(
 check("the rank of the recurrence stays N", ranks[0].allSatisfy { $0 == Double(N) })
 check("the rank of attention is T/3", zip(lengths, ranks[2]).allSatisfy { $1 == Double($0 / 3) })
 let growth = held.map { $0.last! / $0[0] }
-check("P = \(P): what comes within a tenth grows less than the rank", growth[2], lessThan: lengths.last! / lengths[0])
+check(
+  "P = \(P): what comes within a tenth grows less than the rank", growth[2],
+  lessThan: Double(lengths.last! / lengths[0]))
 check("P = 4: and still less", growth[1], lessThan: growth[2])
 let growing = LineChart(
   "", x: Axis("T", unit: "token", logarithmic: true), y: Axis("directions", logarithmic: true),

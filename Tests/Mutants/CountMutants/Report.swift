@@ -5,6 +5,7 @@
 // Read before: `Equivalents.swift`.
 
 import Foundation
+import MutationSites
 
 /// Prints a line at once, so that it stands before what the compiler or a later line says.
 func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
@@ -12,7 +13,7 @@ func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").ut
 /// Prints the table and the lists; gives whether each survivor is explained and each explanation needed.
 func report(_ mutants: [Mutant], _ outcomes: [Outcome], killedBySecond: Int, _ explained: [Equivalent]) -> Bool {
   func isExplained(_ mutant: Mutant) -> Bool {
-    explained.contains { $0.file == mutant.file && $0.text == mutant.text }
+    explained.contains { $0.explains(mutant) }
   }
   let results = Array(zip(mutants, outcomes))
   let survivors = results.filter { $0.1 == .survived }.map(\.0)
@@ -20,7 +21,7 @@ func report(_ mutants: [Mutant], _ outcomes: [Outcome], killedBySecond: Int, _ e
 
   func row(_ cells: [String]) {
     let padded = cells.dropFirst().map { String(repeating: " ", count: max(0, 11 - $0.count)) + $0 }
-    say(cells[0].padding(to: 30) + padded.joined())
+    say(cells[0].padding(to: 44) + padded.joined())
   }
   say("")
   row(["file", "mutants", "failing", "crash", "time-out", "explained", "alive"])
@@ -34,12 +35,16 @@ func report(_ mutants: [Mutant], _ outcomes: [Outcome], killedBySecond: Int, _ e
   for mutant in mutants where names.last != mutant.file { names.append(mutant.file) }
   for name in names { row(name, results.filter { $0.0.file == name }) }
   row("all", results)
-  say("\(killedBySecond) of the dead were noticed by \(furtherTests.joined(separator: ", ")) alone")
+  if killedBySecond > 0 {
+    say("\(killedBySecond) of the dead were noticed by \(furtherTests.joined(separator: ", ")) alone")
+  }
 
   if !open.isEmpty { say("\nalive and not explained:") }
-  for mutant in open { say("\(mutant.file):\(mutant.line)\n  \(mutant.original)\n  \(mutant.text)") }
+  for mutant in open {
+    say("\(mutant.file):\(mutant.line) \(mutant.function)\n  \(mutant.original)\n  \(mutant.text)")
+  }
   let idle = explained.filter { entry in
-    !(entry.isByChance ? mutants : survivors).contains { $0.file == entry.file && $0.text == entry.text }
+    !(entry.isByChance ? mutants : survivors).contains(where: entry.explains)
   }
   if !idle.isEmpty { say("\nexplained in equivalents.md, but no survivor looks so:") }
   for entry in idle { say("\(entry.file)\n  \(entry.text)") }

@@ -7,6 +7,7 @@
 // Read before: `ScratchCopy.swift`. Read next: `Equivalents.swift`.
 
 import Foundation
+import MutationSites
 import Synchronization
 
 /// How a run of the tests ended.
@@ -74,10 +75,10 @@ struct TestRun: Sendable {
     let (outcome, closing, seconds) = try outcome(of: 0)
     let names = suites.joined(separator: ", ")
     if outcome != .survived {
-      throw CommandError(description: "without any mutant \(names) do not pass (\(outcome)): nothing can be counted")
+      throw CommandError("without any mutant \(names) do not pass (\(outcome)): nothing can be counted")
     }
     // A filter that matches nothing passes too.
-    if closing.contains("with 0 tests") { throw CommandError(description: "\(names): there are no such tests") }
+    if closing.contains("with 0 tests") { throw CommandError("\(names): there are no such tests") }
     say("the original: \(names): \(closing), \(String(format: "%.1f", seconds)) s")
     var result = self
     (result.closing, result.limit) = (closing, 20 + 10 * seconds)
@@ -115,7 +116,7 @@ func outcomes(of mutants: [Mutant], under run: TestRun, title: String) throws ->
       }
     }
   }
-  if let problem = problem.withLock({ $0 }) { throw CommandError(description: problem) }
+  if let problem = problem.withLock({ $0 }) { throw CommandError(problem) }
   return results.withLock { results in mutants.indices.map { results[$0]! } }
 }
 

@@ -9,11 +9,13 @@
 //       The reason, in a sentence.
 //
 // An entry is named by what the mutated line looks like. One that no survivor matches is an error,
-// so that the list can not outlive what it explains. Where a change lets two cores write to one
+// so that the list can not outlive what it explains; that there is such a mutant is checked without
+// a run. Where a change lets two cores write to one
 // place, a run may notice it or not; such a reason begins with “By chance:”, and the mutant may also
 // be dead.
 
 import Foundation
+import MutationSites
 
 struct Equivalent {
   let file: String
@@ -22,6 +24,19 @@ struct Equivalent {
 
   /// Whether the mutant dies in some runs and not in others.
   var isByChance: Bool { reason.hasPrefix("By chance:") }
+
+  /// Whether this is the reason why a mutant lives. The folder of a file may have changed.
+  func explains(_ mutant: Mutant) -> Bool {
+    mutant.text == text && mutant.file.split(separator: "/").last == file.split(separator: "/").last
+  }
+}
+
+/// Whether there is a mutant for each entry; names those without.
+func entriesStand(_ entries: [Equivalent], among mutants: [Mutant]) -> Bool {
+  let lost = entries.filter { entry in !mutants.contains(where: entry.explains) }
+  if !lost.isEmpty { say("explained in equivalents.md, but there is no such mutant:") }
+  for entry in lost { say("  \(entry.file)\n    \(entry.text)") }
+  return lost.isEmpty
 }
 
 /// The entries of the list.
@@ -30,7 +45,7 @@ func equivalents(inFile path: String) throws -> [Equivalent] {
   var (file, text, reason): (String, String?, [String]) = ("", nil, [])
   func close() throws {
     guard let entry = text else { return }
-    if reason.isEmpty { throw CommandError(description: "\(path): no reason is given for \(file): \(entry)") }
+    if reason.isEmpty { throw CommandError("\(path): no reason is given for \(file): \(entry)") }
     result.append(Equivalent(file: file, text: entry, reason: reason.joined(separator: " ")))
     (text, reason) = (nil, [])
   }
