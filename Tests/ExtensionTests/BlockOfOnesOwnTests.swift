@@ -133,7 +133,8 @@ struct SequentialBlockSizes: BlockSizes {
 
 @Suite("a tied head", .tallied) struct TiedHeadTests {
   static let configuration = ModelConfiguration(
-    V: 7, D: 6, T: 5, block: ParallelBlockSizes(feedForward: 8), mixers: [CausalAttentionSizes(D: 6, H: 2, rotaryFraction: 0.7)],
+    V: 7, D: 6, T: 5, block: ParallelBlockSizes(feedForward: 8),
+    mixers: [CausalAttentionSizes(D: 6, H: 2, rotaryFraction: 0.7)],
     hasTiedHead: true, layout: .phi)
 
   static let rows = [
