@@ -21,14 +21,12 @@ let library = [
   "Distillation", "Plots", "Notebook", "GradientChecking",
 ]
 
-/// A chapter of the book: top-level code in chapters/NAME/main.swift, run by `swift run NAME`.
-func chapter(_ name: String) -> Target {
+/// A chapter of the book: top-level code in chapters/NAME/main.swift, run by `swift run NAME`. It names the modules that
+/// it uses, and the compiler holds it to them.
+func chapter(_ name: String, on dependencies: [Target.Dependency]) -> Target {
   .executableTarget(
     name: name,
-    dependencies: [
-      "Tensors", "Gradients", "GradientChecking", "Layers", "Models", "Training", "Corpora", "Checkpoints",
-      "Distillation", "Structures", "Statistics", "Experiments", "Book", "Plots", "Notebook", argumentParser,
-    ],
+    dependencies: dependencies,
     path: "chapters/\(name)",
     exclude: ["expected.txt"],
     swiftSettings: [.defaultIsolation(MainActor.self), .enableUpcomingFeature("MemberImportVisibility")])
@@ -93,20 +91,61 @@ let package = Package(
     floor("Book", on: ["Experiments", "Training", "Statistics", "Tensors", "Notebook", "Plots", argumentParser]),
 
     // MARK: - 7  The book
-    chapter("01-attention"),
-    chapter("02-state-space"),
-    chapter("03-duality"),
-    chapter("04-gradients"),
-    chapter("05-teacher"),
-    chapter("06-structured-matrices"),
-    chapter("07-student"),
-    chapter("08-matrix-orientation"),
-    chapter("09-hidden-state-alignment"),
-    chapter("10-knowledge-distillation"),
-    chapter("11-ablations"),
-    chapter("12-training-laws"),
-    chapter("13-hybrid"),
-    chapter("14-generation"),
+    chapter("01-attention", on: ["Tensors", "Book", "Plots", "Notebook"]),
+    chapter("02-state-space", on: ["Tensors", "Gradients", "Layers", "Book", "Plots", "Notebook"]),
+    chapter("03-duality", on: ["Tensors", "Experiments", "Book", "Plots", "Notebook"]),
+    chapter(
+      "04-gradients",
+      on: [
+        "Tensors", "Gradients", "GradientChecking", "Layers", "Models", "Plots", "Notebook",
+      ]),
+    chapter(
+      "05-teacher",
+      on: [
+        "Tensors", "Gradients", "Layers", "Models", "Training", "Corpora", "Distillation", "Statistics",
+        "Experiments", "Book", "Plots", "Notebook",
+      ]),
+    chapter(
+      "06-structured-matrices",
+      on: [
+        "Tensors", "Models", "Corpora", "Structures", "Statistics", "Experiments", "Book", "Plots", "Notebook",
+      ]),
+    chapter(
+      "07-student",
+      on: [
+        "Tensors", "Gradients", "Layers", "Models", "Training", "Corpora", "Distillation", "Statistics",
+        "Experiments", "Book", "Plots", "Notebook",
+      ]),
+    chapter(
+      "08-matrix-orientation",
+      on: [
+        "Tensors", "Gradients", "Layers", "Models", "Training", "Corpora", "Distillation", "Statistics",
+        "Experiments", "Book", "Plots", "Notebook", argumentParser,
+      ]),
+    chapter(
+      "09-hidden-state-alignment",
+      on: [
+        "Tensors", "Gradients", "Layers", "Models", "Training", "Corpora", "Distillation", "Statistics",
+        "Experiments", "Book", "Plots", "Notebook",
+      ]),
+    chapter(
+      "10-knowledge-distillation",
+      on: [
+        "Tensors", "Gradients", "Models", "Training", "Corpora", "Distillation", "Statistics", "Experiments",
+        "Book", "Plots", "Notebook", argumentParser,
+      ]),
+    chapter("11-ablations", on: ["Statistics", "Experiments", "Book", "Plots", "Notebook"]),
+    chapter("12-training-laws", on: ["Statistics", "Experiments", "Book", "Plots", "Notebook"]),
+    chapter(
+      "13-hybrid",
+      on: [
+        "Tensors", "Training", "Corpora", "Statistics", "Experiments", "Book", "Plots", "Notebook", argumentParser,
+      ]),
+    chapter(
+      "14-generation",
+      on: [
+        "Tensors", "Gradients", "Layers", "Models", "Corpora", "Experiments", "Book", "Plots", "Notebook",
+      ]),
 
     // MARK: - Tools
     .executableTarget(

@@ -79,22 +79,6 @@ extension AnyTokenizer {
     try content.encode(to: encoder)
   }
 
-  /// Writes the vocabulary to a JSON file, atomically, and makes missing directories.
-  ///
-  /// Throws `CorpusError` if the file cannot be written.
-  public func save(to url: URL) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    do {
-      try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-      try encoder.encode(self).write(to: url, options: .atomic)
-    } catch {
-      throw CorpusError(
-        url.path, problem: "the tokenizer cannot be written (\(error.localizedDescription))",
-        remedy: "choose a place where you may write")
-    }
-  }
-
   /// Reads a saved vocabulary. Throws `CorpusError` if the file is missing or holds none.
   public init(contentsOf url: URL) throws {
     let data = try contents(of: url)

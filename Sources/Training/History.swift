@@ -44,9 +44,4 @@ public struct History: Codable, Sendable, Equatable {
         + ([record.loss, record.learningRate, record.gradientNorm] + record.details).map { "\($0)" }
     }
   }
-
-  /// Columns and rows as comma-separated values.
-  public var csv: String {
-    ([columns] + rows).map { $0.joined(separator: ",") + "\n" }.joined()
-  }
 }

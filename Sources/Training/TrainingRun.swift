@@ -152,7 +152,4 @@ public final class TrainingRun: Sequence, IteratorProtocol {
   public var history: History {
     History(tokensPerUpdate: settings.tokensPerUpdate, detailNames: detailNames, records: records)
   }
-
-  /// The records as a table of comma-separated values; see `History.csv`.
-  public var csv: String { history.csv }
 }

@@ -4,11 +4,12 @@
 
 import Checkpoints
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct AtomicFileTests {
   @Test func writesAndReplaces() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let url = directory.appendingPathComponent("new/directories/notes with spaces.txt")
       for text in ["first, and long", "second", ""] {
         try AtomicFile.write(text, to: url)
@@ -23,7 +24,7 @@ import Testing
 
   @Test func aFailureChangesNothing() throws {
     struct Interruption: Error {}
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let url = directory.appendingPathComponent("x")
       try AtomicFile.write("old", to: url)
       #expect(throws: Interruption.self) {
@@ -38,7 +39,7 @@ import Testing
   }
 
   @Test func leftoversAreRemoved() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let left = [".x.tmp-0123456789abcdef", ".x.tmp-fedcba9876543210"]
       let others = [".x.tmp-notes", ".xx.tmp-0123456789abcdef", "x.tmp-0123456789abcdef", ".x.tmp-0123456789abcdef0"]
       for name in left + others { try Data("?".utf8).write(to: directory.appendingPathComponent(name)) }
@@ -48,7 +49,7 @@ import Testing
   }
 
   @Test func theFileOfALivingWriterStays() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let url = directory.appendingPathComponent("x")
       try AtomicFile.write(to: url) { output in
         try output.write(Array("outer".utf8))
@@ -61,7 +62,7 @@ import Testing
   }
 
   @Test func manyWritersLeaveOneWholeFile() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let url = directory.appendingPathComponent("x")
       try AtomicFile.write(String(repeating: "0", count: 10_000), to: url)
       DispatchQueue.concurrentPerform(iterations: 200) { index in
@@ -79,7 +80,7 @@ import Testing
 
   // The tests may run as root, whom permissions do not stop: so the obstacles are of other kinds.
   @Test func obstaclesAreNamed() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let file = directory.appendingPathComponent("file")
       try AtomicFile.write("text", to: file)
       try FileManager.default.createDirectory(

@@ -6,6 +6,7 @@
 import Checkpoints
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 /// A file that must be refused, and what the message must say besides the name of the file.
@@ -109,7 +110,7 @@ struct Damage: CustomTestStringConvertible {
   }
 
   @Test(arguments: damages) func isRefused(_ damage: Damage) throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let url = directory.appendingPathComponent("some file.safetensors")
       try damage.data.write(to: url)
       let error = try #require(throws: CheckpointError.self) { try Checkpoint(contentsOf: url) }
@@ -122,7 +123,7 @@ struct Damage: CustomTestStringConvertible {
   }
 
   @Test func whatIsNoFileIsRefused() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let cases = [
         (directory, "directory"), (directory.appendingPathComponent("absent"), "no such file"),
         (URL(fileURLWithPath: "/dev/null"), "regular"), (URL(string: "https://example.org/x")!, "address"),

@@ -5,6 +5,7 @@
 import Checkpoints
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct ExpectationTests {
@@ -21,7 +22,7 @@ import Testing
   }
 
   @Test func theFileIsNamed() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let url = directory.appendingPathComponent("teacher.safetensors")
       try checkpoint.write(to: url)
       let read = try Checkpoint(contentsOf: url)
@@ -42,7 +43,7 @@ import Testing
   }
 
   @Test func theNameOfTheMetadataIsReserved() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let checkpoint = Checkpoint(tensors: ["__metadata__": Tensor(1)])
       let error = try #require(throws: CheckpointError.self) {
         try checkpoint.write(to: directory.appendingPathComponent("x"))

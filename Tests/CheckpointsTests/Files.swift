@@ -6,14 +6,6 @@ import Checkpoints
 import Foundation
 import Tensors
 
-/// Calls `body` with a directory of its own, which is removed afterwards.
-func withTemporaryDirectory(_ body: (URL) throws -> Void) throws {
-  let directory = FileManager.default.temporaryDirectory.appendingPathComponent("checkpoints-\(UUID().uuidString)")
-  try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(at: directory) }
-  try body(directory)
-}
-
 /// The bytes of a file with this header, then `numbers`.
 func safetensors(_ header: String, numbers: [UInt8] = []) -> Data {
   safetensors(header: Array(header.utf8), numbers: numbers)

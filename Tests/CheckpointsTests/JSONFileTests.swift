@@ -4,6 +4,7 @@
 
 import Checkpoints
 import Foundation
+import TestSupport
 import Testing
 
 private struct Settings: Codable, Equatable {
@@ -20,7 +21,7 @@ private struct Settings: Codable, Equatable {
 
 @Suite struct JSONFileTests {
   @Test func settingsComeBack() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let url = directory.appendingPathComponent("run/config.json")
       try writeJSON(Settings(), to: url)
       #expect(try readJSON(Settings.self, from: url) == Settings())
@@ -48,7 +49,7 @@ private struct Settings: Codable, Equatable {
     ("\u{0}\u{1}", "damaged"),
   ])
   func damageIsNamed(text: String, mention: String) throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let url = directory.appendingPathComponent("config.json")
       try Data(text.utf8).write(to: url)
       let error = try #require(throws: CheckpointError.self) { try readJSON(Settings.self, from: url) }
@@ -58,7 +59,7 @@ private struct Settings: Codable, Equatable {
   }
 
   @Test func whatHasNoFormIsNamed() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let url = directory.appendingPathComponent("config.json")
       var settings = Settings()
       settings.layers[1].scale = .nan

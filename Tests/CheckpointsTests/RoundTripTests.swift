@@ -5,6 +5,7 @@
 import Checkpoints
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct RoundTripTests {
@@ -14,7 +15,7 @@ import Testing
   ]
 
   @Test func everyBitSurvives() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       var random = SeededGenerator(seed: 1)
       let tensors: [String: Tensor] = [
         "special": Tensor(RoundTripTests.special),
@@ -40,7 +41,7 @@ import Testing
   }
 
   @Test func equalCheckpointsGiveEqualFiles() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let names = (0..<50).map { "tensor.\($0)" }
       var files: Set<Data> = []
       for order in [names, names.reversed(), names.shuffled()] {
@@ -58,7 +59,7 @@ import Testing
   }
 
   @Test func nothingAtAllIsACheckpoint() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let url = directory.appendingPathComponent("x")
       try Checkpoint().write(to: url)
       let read = try Checkpoint(contentsOf: url)
@@ -73,7 +74,7 @@ import Testing
       let shape: [Int]
       let data_offsets: [Int]
     }
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       var random = SeededGenerator(seed: 2)
       let tensors: [String: Tensor] = [
         "b": .normal([3, 5], using: &random), "a": .normal([2], using: &random), "c": Tensor(7), "d": .zeros([0, 2]),

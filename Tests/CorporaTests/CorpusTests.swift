@@ -2,6 +2,7 @@
 
 import Corpora
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct CorpusTests {
@@ -42,7 +43,7 @@ import Testing
   }
 
   @Test func filesAreReadAsTheyAre() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let url = directory.appendingPathComponent("text.txt")
       let text = "\u{FEFF}e\u{301} é\r\n\u{0}🙂 "
       try Data(text.utf8).write(to: url)
@@ -51,7 +52,7 @@ import Testing
   }
 
   @Test func unusableFilesAreNamed() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let files: [(String, [UInt8], String)] = [
         ("latin", Array("K".utf8) + [0xF6] + Array("nig".utf8), "byte 1"),
         ("cut", Array("ab🙂".utf8).dropLast(), "byte 2"),

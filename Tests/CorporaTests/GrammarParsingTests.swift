@@ -6,6 +6,7 @@
 import Corpora
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 /// A mistake, where it is to be found, and what the message has to mention.
@@ -124,7 +125,7 @@ struct Mistake: CustomTestStringConvertible {
   }
 
   @Test func filesAreNamed() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let url = directory.appendingPathComponent("a.grammar")
       try Data(grammarText().utf8).write(to: url)
       #expect(try Grammar(contentsOf: url) == Grammar(grammarText()))

@@ -37,11 +37,3 @@ struct PlaceTokenizer: Tokenizer {
   func encode(_ text: String) -> [Int] { Array(0..<text.utf8.count) }
   func decode(_ ids: [Int]) -> String { ids.map(String.init).joined(separator: " ") }
 }
-
-/// Calls `body` with a directory of its own, which is removed afterwards.
-func withTemporaryDirectory(_ body: (URL) throws -> Void) throws {
-  let directory = FileManager.default.temporaryDirectory.appendingPathComponent("corpora-\(UUID().uuidString)")
-  try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(at: directory) }
-  try body(directory)
-}

@@ -5,6 +5,7 @@
 import Corpora
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct TokenizerTests {
@@ -72,7 +73,7 @@ import Testing
   }
 
   @Test func vocabulariesAreSaved() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       var random = SeededGenerator(seed: 6)
       let text =
         randomText(count: 500, using: &random) + "\u{0}\"\\/\u{2028}" + randomWords(count: 99, using: &random)
@@ -84,14 +85,13 @@ import Testing
         .words(WordTokenizer(words: ["anna", "“é”", "\"", "\\"])!), .words(WordTokenizer(words: [])!),
       ]
       for (index, tokenizer) in tokenizers.enumerated() {
-        let url = directory.appendingPathComponent("new/\(index).json")
-        try tokenizer.save(to: url)
+        let url = directory.appendingPathComponent("\(index).json")
+        try JSONEncoder().encode(tokenizer).write(to: url)
         let read = try AnyTokenizer(contentsOf: url)
         #expect(read == tokenizer)
         #expect(read.vocabularySize == tokenizer.vocabularySize)
         if index < 2 { #expect(try read.encode(text) == tokenizer.encode(text)) }
       }
-      #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path + "/new").count == tokenizers.count)
     }
   }
 
@@ -106,7 +106,7 @@ import Testing
     "{\"kind\":\"bytePairs\",\"merges\":[[1,1],\((256..<315).map { "[\($0),\($0)]" }.joined(separator: ","))]}",
   ])
   func damagedVocabulariesAreRefused(text: String) throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let url = directory.appendingPathComponent("tokenizer.json")
       try Data(text.utf8).write(to: url)
       let error = try #require(throws: CorpusError.self) { try AnyTokenizer(contentsOf: url) }
@@ -115,14 +115,10 @@ import Testing
   }
 
   @Test func unusableFilesAreNamed() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let file = directory.appendingPathComponent("file")
       try Data("x".utf8).write(to: file)
-      let tokenizer = AnyTokenizer.characters(CharacterTokenizer(trainedOn: "ab"))
-      let below = file.appendingPathComponent("x.json")
-      let error = try #require(throws: CorpusError.self) { try tokenizer.save(to: below) }
-      #expect(error.description.contains(below.path), "\(error)")
-      for url in [directory, below, directory.appendingPathComponent("absent")] {
+      for url in [directory, file.appendingPathComponent("x.json"), directory.appendingPathComponent("absent")] {
         let error = try #require(throws: CorpusError.self) { try AnyTokenizer(contentsOf: url) }
         #expect(error.description.contains(url.path), "\(error)")
       }

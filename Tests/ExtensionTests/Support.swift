@@ -27,11 +27,3 @@ func model(_ configuration: ModelConfiguration, seed: UInt64) -> LanguageModel {
   randomise(model.parameters, using: &random)
   return model
 }
-
-/// Calls `body` with a folder of its own, which is removed afterwards.
-func withTemporaryFolder(_ body: (URL) throws -> Void) throws {
-  let folder = FileManager.default.temporaryDirectory.appending(path: "extensions-\(UUID().uuidString)")
-  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(at: folder) }
-  try body(folder)
-}

@@ -8,6 +8,7 @@ import Foundation
 import Layers
 import Models
 import Tensors
+import TestSupport
 import Testing
 
 /// The paths of all keys in a JSON object, with their values as text.
@@ -30,7 +31,7 @@ private func flattened(_ file: URL) throws -> [String: String] {
     V: 73, D: 30, T: 129, block: ParallelBlockSizes(feedForward: 77), mixers: [attention, attention], layout: .phi)
 
   @Test func aTeachersIsInTheWordsOfPhi() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let file = directory.appendingPathComponent("config.json")
       try ConfigurationTests.teacher.write(to: file)
       let expected = [
@@ -72,7 +73,7 @@ private func flattened(_ file: URL) throws -> [String: String] {
       ([1, 3, 5], [(1, true), (1, false), (1, true), (1, false), (1, true), (1, false)]),
     ]
     for (layers, groups) in cases {
-      try withTemporaryDirectory { directory in
+      try withTemporaryFolder { directory in
         let file = directory.appendingPathComponent("config.json")
         let configuration = base.student(student, keeping: layers)
         try configuration.write(to: file)
@@ -127,7 +128,7 @@ private func flattened(_ file: URL) throws -> [String: String] {
 
   @Test(arguments: wrong.indices) func whatIsOfNeitherLayoutIsRefused(index: Int) throws {
     let (text, mentions) = ConfigurationTests.wrong[index]
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let file = directory.appendingPathComponent("config.json")
       try Data(text.utf8).write(to: file)
       let error = try #require(throws: CheckpointError.self) { try ModelConfiguration(contentsOf: file) }
@@ -151,7 +152,7 @@ private func flattened(_ file: URL) throws -> [String: String] {
 
   // The layout is what the model says, whatever its mixers are.
   @Test func attentionThroughoutCanHaveEitherLayout() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       var configuration = Kind.teacher.configuration
       configuration.layout = .phiMamba
       var random = SeededGenerator(seed: 1)
@@ -165,7 +166,7 @@ private func flattened(_ file: URL) throws -> [String: String] {
   @Test func whatALayoutCannotSayIsNotWritten() throws {
     var configuration = Kind.student.configuration
     configuration.layout = .phi
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let file = directory.appendingPathComponent("config.json")
       let error = try #require(throws: CheckpointError.self) { try configuration.write(to: file) }
       #expect(error.description.contains("Phi") && !FileManager.default.fileExists(atPath: file.path), "\(error)")

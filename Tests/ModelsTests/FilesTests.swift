@@ -13,7 +13,7 @@ import Testing
 
 @Suite("models in files", .tallied) struct FilesTests {
   @Test(arguments: Kind.allCases) func aModelComesBackToTheLastBit(kind: Kind) throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       var random = SeededGenerator(seed: 4)
       let folder = directory.appendingPathComponent("made/on the way")
       let model = kind.model()
@@ -79,7 +79,7 @@ import Testing
   }
 
   @Test func aFolderWithoutAModelIsRefused() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       #expect(throws: CheckpointError.self) { try LanguageModel(contentsOf: directory) }
       try Kind.student.configuration.write(to: directory.appendingPathComponent("config.json"))
       let error = try #require(throws: CheckpointError.self) { try LanguageModel(contentsOf: directory) }

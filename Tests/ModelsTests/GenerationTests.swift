@@ -47,7 +47,7 @@ import Testing
   }
 
   @Test(arguments: Kind.allCases) func aFileGoesOnWithTheSameTokens(kind: Kind) throws {
-    try withTemporaryDirectory { folder in
+    try withTemporaryFolder { folder in
       let file = folder.appendingPathComponent("text.safetensors")
       let model = kind.model().frozen
       var generation = Generation(
@@ -76,7 +76,7 @@ import Testing
   }
 
   @Test func aFileOfAnotherKindOrModelIsRefused() throws {
-    try withTemporaryDirectory { folder in
+    try withTemporaryFolder { folder in
       let file = folder.appendingPathComponent("text.safetensors")
       func message(_ model: FrozenModel) -> String {
         do {

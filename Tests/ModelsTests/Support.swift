@@ -42,11 +42,3 @@ enum Kind: String, CaseIterable, Sendable {
     return model
   }
 }
-
-/// Calls `body` with a directory of its own, which is removed afterwards.
-func withTemporaryDirectory(_ body: (URL) throws -> Void) throws {
-  let directory = FileManager.default.temporaryDirectory.appendingPathComponent("models-\(UUID().uuidString)")
-  try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(at: directory) }
-  try body(directory)
-}

@@ -6,15 +6,8 @@ import ArgumentParser
 import Foundation
 import Notebook
 import Plots
+import TestSupport
 import Testing
-
-/// A folder that is removed when the test is over.
-private func withTemporaryFolder(_ body: (URL) throws -> Void) throws {
-  let folder = FileManager.default.temporaryDirectory.appending(path: "notebook-\(UUID().uuidString)")
-  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(at: folder) }
-  try body(folder)
-}
 
 private struct Extra: ParsableArguments {
   @Option(help: "Seeds.") var seeds = 1

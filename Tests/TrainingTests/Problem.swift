@@ -81,11 +81,3 @@ struct Outcome: Equatable {
 
 /// The bits of every number, so that −0 differs from 0.
 func bits(_ tensor: Tensor) -> [UInt64] { tensor.elements.map { UInt64($0.bitPattern) } }
-
-/// Calls `body` with a directory of its own, which is removed afterwards.
-func withTemporaryDirectory(_ body: (URL) throws -> Void) throws {
-  let directory = FileManager.default.temporaryDirectory.appendingPathComponent("training-\(UUID().uuidString)")
-  try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(at: directory) }
-  try body(directory)
-}

@@ -27,7 +27,7 @@ private func steps(in file: URL) throws -> Int {
 @Suite("resuming", .tallied) struct ResumeTests {
   @Test(arguments: [1, 3, 4, 200], 0...11) func aRunThatWasInterruptedIsTheRunThatWasNot(interval: Int, k: Int) throws
   {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let (whole, cut) = (directory.appendingPathComponent("whole"), directory.appendingPathComponent("cut"))
       let steady = Problem()
       let expected = Outcome(steady, try steady.train(checkpoint: whole))
@@ -42,7 +42,7 @@ private func steps(in file: URL) throws -> Int {
   }
 
   @Test func aRunMayBeInterruptedAtEachStep() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let (whole, cut) = (directory.appendingPathComponent("whole"), directory.appendingPathComponent("cut"))
       let steady = Problem()
       let expected = Outcome(steady, try steady.train(checkpoint: whole))
@@ -62,7 +62,7 @@ private func steps(in file: URL) throws -> Int {
   }
 
   @Test func theCheckpointIsWrittenAtTheIntervalAndAtTheEnd() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let file = directory.appendingPathComponent("deep/er/run.safetensors")
       let problem = Problem()
       let run = try TrainingRun("toy", of: problem.trained, settings: Problem.settings(), checkpoint: file, every: 4)
@@ -85,7 +85,7 @@ private func steps(in file: URL) throws -> Int {
   ]
 
   @Test func aCheckpointOfOtherSettingsIsRefused() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let file = directory.appendingPathComponent("run")
       _ = try Problem().train(checkpoint: file, stop: 6)
       for (what, change) in ResumeTests.others {
@@ -100,7 +100,7 @@ private func steps(in file: URL) throws -> Int {
   }
 
   @Test func aDamagedCheckpointIsRefused() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let file = directory.appendingPathComponent("run")
       _ = try Problem().train(checkpoint: file, stop: 6)
       let whole = try Data(contentsOf: file)
@@ -142,7 +142,7 @@ private func steps(in file: URL) throws -> Int {
   }
 
   @Test func aPlaceThatCannotBeWrittenIsAnError() throws {
-    try withTemporaryDirectory { directory in
+    try withTemporaryFolder { directory in
       let blocker = directory.appendingPathComponent("file")
       try Data([1]).write(to: blocker)
       let error = try #require(throws: CheckpointError.self) {

@@ -136,18 +136,17 @@ import Training
     let w = Parameter("w", Tensor([2, -4]))
     let settings = TrainingSettings(steps: 2, learningRate: 0.25, tokensPerUpdate: 24, seed: 1)
     let run = try TrainingRun("t", of: [ParameterRows(w)], settings: settings)
-    let names = "step,tokens,loss,learning_rate,gradient_norm"
-    #expect(run.csv == names + "\n")
+    let names = ["step", "tokens", "loss", "learning_rate", "gradient_norm"]
+    #expect(run.history.columns == names && run.history.rows.isEmpty)
     for _ in run {
       // Slopes 3 and 4: a norm of 5. Two steps of AdamW with equal slopes go by the learning rate.
       let loss = sum(w.variable * Variable(constant: Tensor([3, 4])))
       try run.descend(loss, details: [("layer 0", 0.5), ("layer 1", 1e-7)])
     }
-    let lines = run.csv.split(separator: "\n", omittingEmptySubsequences: false)
-    #expect(lines.count == 4 && lines[3] == "")
-    #expect(lines[0] == "\(names),layer 0,layer 1")
-    #expect(lines[1] == "0,24,-10.0,0.25,5.0,0.5,1e-07")
-    let second = lines[2].split(separator: ",")
+    let rows = run.history.rows
+    #expect(rows.count == 2 && run.history.columns == names + ["layer 0", "layer 1"])
+    #expect(rows[0] == ["0", "24", "-10.0", "0.25", "5.0", "0.5", "1e-07"])
+    let second = rows[1]
     #expect(second.count == 7 && second[0] == "1" && second[1] == "48")
     #expect(Double(second[2]) == run.records[1].loss)
     #expect(run.history.losses == run.records.map(\.loss))
