@@ -81,22 +81,22 @@ extension KeyValueCache {
     let needed = counts.max()! + T
     if needed > room { makeRoom(for: max(needed, 2 * room)) }
     let (room, counts) = (room, counts)
-    func copy(_ new: Tensor, into cache: inout Tensor) {
-      cache.withMutableElements { target in
-        let source = new.base
-        for b in 0..<B {
-          for t in 0..<T {
-            for h in 0..<H {
-              (target + ((b * H + h) * room + counts[b] + t) * P).update(
-                from: source + ((b * T + t) * H + h) * P, count: P)
+    func store(_ new: Tensor, into cache: inout Tensor) {
+      reading(new) { source in
+        cache.withMutableElements { target in
+          for b in 0..<B {
+            for t in 0..<T {
+              for h in 0..<H {
+                let row = source.extracting(places((b * T + t) * H + h, P))
+                copy(row, to: &target, at: ((b * H + h) * room + counts[b] + t) * P)
+              }
             }
           }
         }
-        withExtendedLifetime(new) {}
       }
     }
-    copy(k, into: &keys)
-    copy(v, into: &values)
+    store(k, into: &keys)
+    store(v, into: &values)
     for b in 0..<B { self.counts[b] += T }
   }
 
@@ -113,32 +113,30 @@ extension KeyValueCache {
   /// One query for each row, [B, 1, H, P], over all places of its row.
   private func attendToLast(_ q: Tensor, scale: Scalar) -> Tensor {
     let (H, P, room, longest) = (H, P, room, counts.max()!)
-    let result = Tensor(uninitialised: q.shape)
-    let weights = Tensor(uninitialised: [B * H, longest])
-    let (query, key, value) = (q.base, keys.base, values.base)
-    let (target, working) = (result.fresh, weights.fresh)
-    Parallel.each(B * H, workPerItem: longest * P) { index in
-      let count = counts[index / H]
-      let (mine, k, v) = (query + index * P, key + index * room * P, value + index * room * P)
-      let (w, to) = (working + index * longest, target + index * P)
-      for s in 0..<count { w[s] = scale * dot(mine, k + s * P, P) }
-      let largest = maximum(UnsafePointer(w), count)
-      for s in 0..<count { w[s] = exponential(w[s] - largest) }
-      let factor = 1 / sum(UnsafePointer(w), count)
-      for p in 0..<P { to[p] = 0 }
-      // Four places at a time, so that the sums are loaded and stored once for four.
-      let whole = count / 4 * 4
-      for s in stride(from: 0, to: whole, by: 4) {
-        let (w0, w1, w2, w3) = (w[s], w[s + 1], w[s + 2], w[s + 3])
-        let (v0, v1, v2, v3) = (v + s * P, v + (s + 1) * P, v + (s + 2) * P, v + (s + 3) * P)
-        for p in 0..<P { to[p] += (w0 * v0[p] + w1 * v1[p]) + (w2 * v2[p] + w3 * v3[p]) }
+    var result = Tensor(uninitialised: q.shape)
+    var weights = Tensor(uninitialised: [B * H, longest])
+    reading(q, keys, values) { q, keys, values in
+      writing(&result, &weights, rows: B * H, .singly(work: longest * P)) { index, target, w in
+        let count = counts[index / H]
+        let own = (index * room * P)..<((index * room + count) * P)
+        let (query, k, v) = (q.extracting(places(index, P)), keys.extracting(own), values.extracting(own))
+        for s in 0..<count { w[s] = scale * dot(query, k.extracting(places(s, P))) }
+        let largest = maximum(w.span.extracting(first: count))
+        for s in 0..<count { w[s] = exponential(w[s] - largest) }
+        let factor = 1 / sum(w.span.extracting(first: count))
+        for p in 0..<P { target[p] = 0 }
+        // Four places at a time, so that the sums are loaded and stored once for four.
+        let whole = count / 4 * 4
+        for s in stride(from: 0, to: whole, by: 4) {
+          let (w0, w1, w2, w3) = (w[s], w[s + 1], w[s + 2], w[s + 3])
+          let (v0, v1) = (v.extracting(places(s, P)), v.extracting(places(s + 1, P)))
+          let (v2, v3) = (v.extracting(places(s + 2, P)), v.extracting(places(s + 3, P)))
+          for p in 0..<P { target[p] += (w0 * v0[p] + w1 * v1[p]) + (w2 * v2[p] + w3 * v3[p]) }
+        }
+        for s in whole..<count { add(w[s], times: v.extracting(places(s, P)), to: &target) }
+        for p in 0..<P { target[p] *= factor }
       }
-      for s in whole..<count {
-        for p in 0..<P { to[p] += w[s] * v[s * P + p] }
-      }
-      for p in 0..<P { to[p] *= factor }
     }
-    withExtendedLifetime((q, self, weights)) {}
     return result
   }
 }
@@ -182,7 +180,7 @@ extension KeyValueCache {
       result.withMutableElements { elements in
         for (b, count) in counts.enumerated() {
           for h in 0..<H {
-            (elements + ((b * H + h) * longest + count) * P).update(repeating: 0, count: (longest - count) * P)
+            for place in places(b * H + h, longest * P).dropFirst(count * P) { elements[place] = 0 }
           }
         }
       }
@@ -190,9 +188,4 @@ extension KeyValueCache {
     }
     return (trimmed(keys), trimmed(values))
   }
-}
-
-extension Tensor {
-  /// Some rows of the first axis, in any order.
-  public func gathered(_ rows: [Int]) -> Tensor { .concatenated(rows.map { sliced($0..<($0 + 1)) }) }
 }

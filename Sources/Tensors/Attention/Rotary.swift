@@ -81,32 +81,27 @@ public func rotary(_ x: Tensor, _ table: RotaryTable, backward: Bool = false) ->
   precondition(
     table.T == T && table.width <= P,
     "a rotary table for \(table.T) positions and \(table.width) features does not fit x of shape \(x.shape)")
-  let result = Tensor(uninitialised: x.shape)
   let half = table.width / 2
-  let (source, target) = (x.base, result.fresh)
-  let (cosines, sines) = (table.cosines.base, table.sines.base)
   let direction: Scalar = backward ? -1 : 1
-  Parallel.ranges(B * T, grain: max(1, Parallel.grain / max(1, 2 * H * P))) { rows in
-    for row in rows {
-      let (c, s) = (cosines + row % T * half, sines + row % T * half)
-      for head in (row * H)..<((row + 1) * H) {
-        let (from, to) = (source + head * P, target + head * P)
+  return reading(x, table.cosines, table.sines) { elements, cosines, sines in
+    Tensor(writing: x.shape, rows: B * T, .runs(atLeast: Parallel.grain / max(1, 2 * H * P))) { row, target in
+      let (c, s) = (cosines.extracting(places(row % T, half)), sines.extracting(places(row % T, half)))
+      for head in 0..<H {
+        let (from, start) = (elements.extracting(places(row * H + head, P)), head * P)
         inLanes(
           half,
           wide: { i in
             let turn = direction * lanes(s, i)
-            store(lanes(from, i) * lanes(c, i) - lanes(from, i + half) * turn, to, i)
-            store(lanes(from, i) * turn + lanes(from, i + half) * lanes(c, i), to, i + half)
+            store(lanes(from, i) * lanes(c, i) - lanes(from, i + half) * turn, &target, start + i)
+            store(lanes(from, i) * turn + lanes(from, i + half) * lanes(c, i), &target, start + i + half)
           },
           narrow: { i in
             let turn = direction * s[i]
-            to[i] = from[i] * c[i] - from[i + half] * turn
-            to[i + half] = from[i] * turn + from[i + half] * c[i]
+            target[start + i] = from[i] * c[i] - from[i + half] * turn
+            target[start + i + half] = from[i] * turn + from[i + half] * c[i]
           })
-        for i in (2 * half)..<P { to[i] = from[i] }
+        for i in (2 * half)..<P { target[start + i] = from[i] }
       }
     }
   }
-  withExtendedLifetime((x, table)) {}
-  return result
 }

@@ -41,15 +41,12 @@ extension Tensor {
       a = a + b
       return
     }
-    let count = a.count
-    let addend = b.base
-    a.withMutableElements { target in
-      nonisolated(unsafe) let target = target
-      Parallel.ranges(count, grain: Parallel.grain) { range in
-        for index in range { target[index] += addend[index] }
+    reading(b) { addends in
+      changing(&a, 0..<a.count, grain: Parallel.grain) { places, target in
+        let b = addends.extracting(places)
+        for i in 0..<target.count { target[i] += b[i] }
       }
     }
-    withExtendedLifetime(b) {}
   }
 
   /// This tensor repeated along the axes where `shape` is larger.

@@ -39,23 +39,18 @@ public struct AdamWStep: Sendable {
     to value: inout Tensor, gradient: Tensor, firstMoment: inout Tensor, secondMoment: inout Tensor, rows: Range<Int>
   ) {
     let width = value.rank == 0 ? 1 : value.shape.stride(of: 0)
-    let g = gradient.base
     let range = (rows.lowerBound * width)..<(rows.upperBound * width)
-    value.withMutableElements { w in
-      firstMoment.withMutableElements { m in
-        secondMoment.withMutableElements { v in
-          Parallel.ranges(range.count, grain: Parallel.grain / 8) { piece in
-            for i in (range.lowerBound + piece.lowerBound)..<(range.lowerBound + piece.upperBound) {
-              let slope = g[i] * gradientScale
-              m[i] = beta1 * m[i] + (1 - beta1) * slope
-              v[i] = beta2 * v[i] + (1 - beta2) * slope * slope
-              let update = (m[i] / correction1) / ((v[i] / correction2).squareRoot() + epsilon)
-              w[i] -= learningRate * (update + weightDecay * w[i])
-            }
-          }
+    reading(gradient) { gradient in
+      changing(&value, &firstMoment, &secondMoment, range, grain: Parallel.grain / 8) { places, w, m, v in
+        let g = gradient.extracting(places)
+        for i in 0..<w.count {
+          let slope = g[i] * gradientScale
+          m[i] = beta1 * m[i] + (1 - beta1) * slope
+          v[i] = beta2 * v[i] + (1 - beta2) * slope * slope
+          let update = (m[i] / correction1) / ((v[i] / correction2).squareRoot() + epsilon)
+          w[i] -= learningRate * (update + weightDecay * w[i])
         }
       }
     }
-    withExtendedLifetime(gradient) {}
   }
 }
