@@ -67,7 +67,7 @@ let infixMutants: [String: [String]] = [
 
 /// Calls of products, and which two arguments change places. An inner product is symmetric and not among them.
 private let products: [String: (Int, Int)] = [
-  "matmul": (0, 1), "headScores": (0, 1), "headMix": (0, 1), "gemmInPiece": (3, 4), "gemm": (3, 4), "zip": (0, 1),
+  "matmul": (0, 1), "headScores": (0, 1), "headMix": (0, 1), "gemmInPiece": (0, 1), "gemm": (0, 1), "zip": (0, 1),
   "distancePullback": (2, 3),
 ]
 
@@ -75,9 +75,9 @@ private let stops = "decides only when the program stops"
 private let cuts = "decides only how a loop is cut"
 private let leftOutCalls = [
   "precondition": stops, "preconditionFailure": stops, "expecting": stops, "message": stops,
-  "withExtendedLifetime": "keeps memory alive", "Storage": "decides only how much memory is taken",
+  "withExtendedLifetime": "keeps memory alive", "withScratch": "decides only how much memory is taken",
 ]
-private let leftOutLabels = ["grain": cuts, "workPerItem": cuts, "cost": cuts]
+private let leftOutLabels = ["grain": cuts, "atLeast": cuts, "workPerItem": cuts, "work": cuts, "cost": cuts]
 
 extension Source {
   /// All sites in the regions of this file, numbered from `first` on.

@@ -18,7 +18,7 @@
 //     a′  =  c · a  +  Σ over the block of exp(xₛ − m′) · vₛ
 //
 // No exponent is above 0, so nothing overflows; in exact arithmetic a / l is the softmax's mean
-// whatever the blocks are. At the start l = 0 and a = 0, so that the first c is of no account. We
+// whatever the blocks are. At the start l = 0 and a = 0, so that the first c does not matter. We
 // begin with m = −(largest finite number), not −∞: a first block of scores that are all −∞ would
 // make −∞ − (−∞), which is NaN.
 //
@@ -80,7 +80,9 @@ private func attendBlock(
   let (T, S, P) = (target.rows, keys.rows, target.columns)
   let (queries, target) = (queries.rows(rows), target.rows(rows))
   working.withUnsafeMutableBufferPointer { working in
-    let (largest, total) = (working.extracting((Q * Q)..<(Q * Q + Q)), working.extracting((Q * Q + Q)..<(Q * Q + 2 * Q)))
+    let (largest, total) = (
+      working.extracting((Q * Q)..<(Q * Q + Q)), working.extracting((Q * Q + Q)..<(Q * Q + 2 * Q))
+    )
     for row in 0..<rows.count { (largest[row], total[row]) = (-.greatestFiniteMagnitude, 0) }
     func visible(_ t: Int) -> Int { causal ? max(0, S - T + t + 1) : S }
 

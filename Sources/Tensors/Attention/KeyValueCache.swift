@@ -1,29 +1,29 @@
 // # The keys and values of a text
 //
-// Attention asks all that it has read. Whoever writes a text token by token therefore keeps the key
-// and the value of each token: 2 · H · P numbers for a token, so that the memory grows with the
-// text, and a token's cost with it. This is what a state space model does without.
+// Attention looks at every earlier token. A model that generates a text token by token therefore
+// keeps the key and the value of each token: 2 · H · P numbers a token, so that memory grows with the
+// text, and so does the cost of the next token. A state space model needs none of this.
 //
-// Several texts may be written at once, of different lengths. Each row has a count of its own, and
+// Several texts may be generated at once, of different lengths. Each row has a count of its own, and
 // there is room for the longest:
 //
-//     keys, values   [B, H, room, P]         the rows of a head lie side by side, for the walk over all places
+//     keys, values   [B, H, room, P]         the rows of a head lie side by side, in the order of the loop over all places
 //
 // When the room is used up it is doubled, so that a token is moved once on average.
 //
-// One new token asks the cache by a walk over its places (`attendToLast`); a longer piece goes
-// through `blockedAttention`, which never makes a matrix of pieces by places.
+// For one new token a loop goes over the places of the cache (`attendToLast`); a longer piece goes
+// through `blockedAttention`, which never makes the whole matrix of new tokens by places.
 //
 // Read before: `BlockedAttention.swift`. Used by: `Layers/MixerState.swift`. Slow twin:
 // `Naive.attention`.
 
 /// The keys and values that attention has seen of B texts.
 public struct KeyValueCache: Sendable {
-  /// The number of places of each text.
+  /// The number of tokens of each text that have been read.
   public private(set) var counts: [Int]
   private var keys, values: Tensor
 
-  /// A cache of B texts of which nothing has been read.
+  /// A cache of B texts that are still empty.
   public init(B: Int, H: Int, P: Int) {
     counts = Array(repeating: 0, count: B)
     keys = Tensor(uninitialised: [B, H, 0, P])
@@ -48,10 +48,10 @@ public struct KeyValueCache: Sendable {
   public var bytes: Int { 2 * counts.reduce(0, +) * H * P * MemoryLayout<Scalar>.size }
 }
 
-// ## Reading on
+// ## Further tokens
 
 extension KeyValueCache {
-  /// Reads further tokens and lets them ask: each sees what its text had before, and the new ones up to itself.
+  /// Appends further tokens, and attends from each of them to its text before, and to the new tokens up to itself.
   ///
   /// - Parameters:
   ///   - q: queries of the new tokens, [B, T, H, P], at least one
@@ -64,7 +64,7 @@ extension KeyValueCache {
     for (tensor, name) in [(q, "queries"), (k, "keys"), (v, "values")] {
       tensor.expecting(B, T, H, P, as: "the \(name) for a cache")
     }
-    precondition(T > 0, "a cache is asked by at least one token")
+    precondition(T > 0, "attention to a cache needs at least one token")
     let isNew = counts.allSatisfy { $0 == 0 }
     append(k, v)
     if isNew { return blockedAttention(q, k, v, scale: scale) }
@@ -143,8 +143,8 @@ extension KeyValueCache {
 
 // ## Rows of texts
 //
-// Texts that were read alone, since their lengths differ, are put together to be written on
-// together; and one that has come to its end leaves the others.
+// Texts of different lengths are read one by one, and joined to be continued together; a text that
+// has ended is removed from the others.
 
 extension KeyValueCache {
   /// Several caches as one; there is room for the longest text.
@@ -164,7 +164,7 @@ extension KeyValueCache {
     return result
   }
 
-  /// The cache of some of the texts.
+  /// The cache of some of the texts, in the order of `rows`.
   public func keeping(_ rows: [Int]) -> KeyValueCache {
     var result = self
     result.counts = rows.map { counts[$0] }

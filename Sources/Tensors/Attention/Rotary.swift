@@ -85,22 +85,24 @@ public func rotary(_ x: Tensor, _ table: RotaryTable, backward: Bool = false) ->
   let direction: Scalar = backward ? -1 : 1
   return reading(x, table.cosines, table.sines) { elements, cosines, sines in
     Tensor(writing: x.shape, rows: B * T, .runs(atLeast: Parallel.grain / max(1, 2 * H * P))) { row, target in
-      let (c, s) = (cosines.extracting(places(row % T, half)), sines.extracting(places(row % T, half)))
+      let place = places(row % T, half)
+      let (c, s) = (address(cosines.extracting(place)), address(sines.extracting(place)))
       for head in 0..<H {
-        let (from, start) = (elements.extracting(places(row * H + head, P)), head * P)
+        let from = address(elements.extracting(places(row * H + head, P)))
+        let to = address(&target) + head * P
         inLanes(
           half,
           wide: { i in
             let turn = direction * lanes(s, i)
-            store(lanes(from, i) * lanes(c, i) - lanes(from, i + half) * turn, &target, start + i)
-            store(lanes(from, i) * turn + lanes(from, i + half) * lanes(c, i), &target, start + i + half)
+            store(lanes(from, i) * lanes(c, i) - lanes(from, i + half) * turn, to, i)
+            store(lanes(from, i) * turn + lanes(from, i + half) * lanes(c, i), to, i + half)
           },
           narrow: { i in
             let turn = direction * s[i]
-            target[start + i] = from[i] * c[i] - from[i + half] * turn
-            target[start + i + half] = from[i] * turn + from[i + half] * c[i]
+            to[i] = from[i] * c[i] - from[i + half] * turn
+            to[i + half] = from[i] * turn + from[i + half] * c[i]
           })
-        for i in (2 * half)..<P { target[start + i] = from[i] }
+        for i in (2 * half)..<P { to[i] = from[i] }
       }
     }
   }

@@ -195,5 +195,6 @@ extension Tensor: Equatable {
 }
 
 extension Tensor: CustomStringConvertible {
+  /// The shape and the first eight elements.
   public var description: String { "Tensor\(shape)(\(elements.prefix(8))\(count > 8 ? ", …" : ""))" }
 }

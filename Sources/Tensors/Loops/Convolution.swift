@@ -28,13 +28,14 @@ public func causalConvolution(_ x: Tensor, weight: Tensor, bias: Tensor, past: T
   bias.expecting(C, as: "the bias of a convolution")
   past?.expecting(B, K - 1, C, as: "the past of a convolution")
   let taps = weight.reshaped(to: [C, K]).transposed()
+  let hasPast = past != nil
   return reading(x, taps, bias, past ?? x) { elements, taps, bias, earlier in
     Tensor(writing: x.shape, rows: B * T, .runs(atLeast: Parallel.grain / max(1, 2 * K * C))) { row, target in
       copy(bias, to: &target)
       let (b, t) = (row / T, row % T)
       let missing = max(0, K - 1 - t)
       // The first taps look at the past, if there is one; the others at x.
-      for k in (past == nil ? missing : 0)..<K {
+      for k in (hasPast ? 0 : missing)..<K {
         let seen =
           k < missing
           ? earlier.extracting(places(b * (K - 1) + t + k, C)) : elements.extracting(places(row - (K - 1) + k, C))

@@ -7,10 +7,10 @@
 //     d       =  √ Σ (x − y)²
 //     x̄       =  d̄ · (x − y) / d,       ȳ = −x̄
 //
-// Where x = y the norm has no gradient; we give 0, the subgradient that leaves a perfect student in
-// peace.
+// Where x = y the norm has no gradient; we return 0, a subgradient, with which a student that equals
+// its teacher does not change.
 //
-// Read before: `Reductions.swift`. Slow twin: `Naive.distance`.
+// Read before: `RowSums.swift`. Slow twin: `Naive.distance`.
 
 /// The Euclidean distance over the innermost axes.
 ///

@@ -10,7 +10,7 @@
 // Lengths are checked once for a row, not once for eight places. Behind that check stand raw
 // pointers: eight numbers that need not be aligned are loaded through one.
 //
-// Read before: `Tensor+Writing.swift`. Used by: `Reductions.swift` and the kernels with short rows.
+// Read before: `Tensor+Writing.swift`. Used by: `RowSums.swift` and the kernels with short rows.
 
 /// Eight numbers side by side.
 typealias Lanes = SIMD8<Scalar>
@@ -24,24 +24,29 @@ private func load<Wide: SIMD>(_ x: UnsafePointer<Scalar>, _ index: Int) -> Wide 
 @inline(__always)
 func lanes(_ x: UnsafePointer<Scalar>, _ index: Int) -> Lanes { load(x, index) }
 
+@inline(__always)
+func lanes(_ x: UnsafeMutablePointer<Scalar>, _ index: Int) -> Lanes { load(x, index) }
+
 /// Writes eight numbers from a place on, which the caller has checked.
 @inline(__always)
 func store(_ value: Lanes, _ target: UnsafeMutablePointer<Scalar>, _ index: Int) {
   UnsafeMutableRawPointer(target + index).storeBytes(of: value, as: Lanes.self)
 }
 
-/// Eight numbers from a place on.
+/// Where a span begins, for a loop by eights over a row whose length is known; the pointer is not kept beyond the row.
+///
+/// Such a loop within `withUnsafeBufferPointer` would be a closure within a closure, which Swift calls for every eight
+/// numbers instead of inlining it: layer normalisation then takes half as long again.
 @inline(__always)
-func lanes(_ x: Span<Scalar>, _ index: Int) -> Lanes {
-  precondition(index >= 0 && index + 8 <= x.count)
-  return x.withUnsafeBufferPointer { lanes($0.baseAddress!, index) }
+func address(_ x: Span<Scalar>) -> UnsafePointer<Scalar> {
+  // An empty span has no address, and nothing is read from it.
+  x.withUnsafeBufferPointer { $0.baseAddress } ?? UnsafePointer(bitPattern: 64)!
 }
 
-/// Writes eight numbers from a place on.
+/// The same, to be written.
 @inline(__always)
-func store(_ value: Lanes, _ target: inout MutableSpan<Scalar>, _ index: Int) {
-  precondition(index >= 0 && index + 8 <= target.count)
-  target.withUnsafeMutableBufferPointer { store(value, $0.baseAddress!, index) }
+func address(_ x: inout MutableSpan<Scalar>) -> UnsafeMutablePointer<Scalar> {
+  x.withUnsafeMutableBufferPointer { $0.baseAddress } ?? UnsafeMutablePointer(bitPattern: 64)!
 }
 
 /// Calls `wide` for eight places at once, then `narrow` for each that is left over.
@@ -56,91 +61,6 @@ func inLanes(_ count: Int, wide: (Int) -> Void, narrow: (Int) -> Void) {
     narrow(index)
     index += 1
   }
-}
-
-// ## Any formula
-//
-// A formula comes twice, for eight places and for one. Swift has no closure that is generic.
-
-/// target = f(x), for the first places of x, as many as target has.
-@inline(__always)
-func fill(
-  _ target: inout MutableSpan<Scalar>, _ x: Span<Scalar>, wide: (Lanes) -> Lanes, narrow: (Scalar) -> Scalar
-) {
-  let count = target.count
-  precondition(x.count >= count)
-  pointers(&target, x) { target, x in
-    inLanes(count, wide: { store(wide(lanes(x, $0)), target, $0) }, narrow: { target[$0] = narrow(x[$0]) })
-  }
-}
-
-/// target = f(x, y), for the first `count` places.
-@inline(__always)
-func fill(
-  _ target: inout MutableSpan<Scalar>, first count: Int, _ x: Span<Scalar>, _ y: Span<Scalar>,
-  wide: (Lanes, Lanes) -> Lanes, narrow: (Scalar, Scalar) -> Scalar
-) {
-  precondition(count >= 0 && count <= target.count && count <= min(x.count, y.count))
-  pointers(&target, x, y) { target, x, y in
-    inLanes(
-      count, wide: { store(wide(lanes(x, $0), lanes(y, $0)), target, $0) },
-      narrow: { target[$0] = narrow(x[$0], y[$0]) })
-  }
-}
-
-/// target = f(x, y, z), for spans of one length.
-@inline(__always)
-func fill(
-  _ target: inout MutableSpan<Scalar>, _ x: Span<Scalar>, _ y: Span<Scalar>, _ z: Span<Scalar>,
-  wide: (Lanes, Lanes, Lanes) -> Lanes, narrow: (Scalar, Scalar, Scalar) -> Scalar
-) {
-  let count = target.count
-  precondition(x.count == count && y.count == count && z.count == count)
-  pointers(&target, x, y) { target, x, y in
-    z.withUnsafeBufferPointer { z in
-      guard let z = z.baseAddress else { return }
-      inLanes(
-        count, wide: { store(wide(lanes(x, $0), lanes(y, $0), lanes(z, $0)), target, $0) },
-        narrow: { target[$0] = narrow(x[$0], y[$0], z[$0]) })
-    }
-  }
-}
-
-/// target = f(target, x), at every place.
-@inline(__always)
-func change(
-  _ target: inout MutableSpan<Scalar>, with x: Span<Scalar>, wide: (Lanes, Lanes) -> Lanes,
-  narrow: (Scalar, Scalar) -> Scalar
-) {
-  let count = target.count
-  precondition(x.count >= count)
-  pointers(&target, x) { target, x in
-    inLanes(
-      count, wide: { store(wide(lanes(target, $0), lanes(x, $0)), target, $0) },
-      narrow: { target[$0] = narrow(target[$0], x[$0]) })
-  }
-}
-
-/// Calls `body` with the addresses of two spans, unless one is empty.
-@inline(__always)
-private func pointers(
-  _ target: inout MutableSpan<Scalar>, _ x: Span<Scalar>,
-  _ body: (UnsafeMutablePointer<Scalar>, UnsafePointer<Scalar>) -> Void
-) {
-  target.withUnsafeMutableBufferPointer { target in
-    x.withUnsafeBufferPointer { x in
-      if let target = target.baseAddress, let x = x.baseAddress { body(target, x) }
-    }
-  }
-}
-
-/// Calls `body` with the addresses of three spans, unless one is empty.
-@inline(__always)
-private func pointers(
-  _ target: inout MutableSpan<Scalar>, _ x: Span<Scalar>, _ y: Span<Scalar>,
-  _ body: (UnsafeMutablePointer<Scalar>, UnsafePointer<Scalar>, UnsafePointer<Scalar>) -> Void
-) {
-  pointers(&target, x) { target, x in y.withUnsafeBufferPointer { if let y = $0.baseAddress { body(target, x, y) } } }
 }
 
 // ## Rows
@@ -186,7 +106,7 @@ func add(_ factor: Scalar, times x: UnsafePointer<Scalar>, to target: UnsafeMuta
 func write(_ factor: Scalar, times x: Span<Scalar>, to target: inout MutableSpan<Scalar>) {
   let count = x.count
   precondition(count <= target.count)
-  pointers(&target, x) { target, x in write(factor, times: x, to: target, count) }
+  write(factor, times: address(x), to: address(&target), count)
 }
 
 /// target += factor · x, for the places of target from `start` on, as many as x has.
@@ -194,15 +114,14 @@ func write(_ factor: Scalar, times x: Span<Scalar>, to target: inout MutableSpan
 func add(_ factor: Scalar, times x: Span<Scalar>, to target: inout MutableSpan<Scalar>, at start: Int = 0) {
   let count = x.count
   precondition(start >= 0 && start + count <= target.count)
-  pointers(&target, x) { target, x in add(factor, times: x, to: target + start, count) }
+  add(factor, times: address(x), to: address(&target) + start, count)
 }
 
 /// target *= factor
 @inline(__always)
 func scale(_ target: inout MutableSpan<Scalar>, by factor: Scalar) {
-  target.withUnsafeMutableBufferPointer { target in
-    if let start = target.baseAddress { write(factor, times: start, to: start, target.count) }
-  }
+  let (count, start) = (target.count, address(&target))
+  write(factor, times: start, to: start, count)
 }
 
 /// target = x ⊙ y, for the places of target from `start` on, as many as x has.
@@ -210,12 +129,10 @@ func scale(_ target: inout MutableSpan<Scalar>, by factor: Scalar) {
 func write(_ x: Span<Scalar>, times y: Span<Scalar>, to target: inout MutableSpan<Scalar>, at start: Int = 0) {
   let count = x.count
   precondition(start >= 0 && start + count <= target.count && count == y.count)
-  pointers(&target, x, y) { target, x, y in
-    let target = target + start
-    write(
-      adding: false, to: target, count, sixteen: { load(x, $0) * load(y, $0) },
-      eight: { lanes(x, $0) * lanes(y, $0) }, one: { x[$0] * y[$0] })
-  }
+  let (x, y) = (address(x), address(y))
+  write(
+    adding: false, to: address(&target) + start, count, sixteen: { load(x, $0) * load(y, $0) },
+    eight: { lanes(x, $0) * lanes(y, $0) }, one: { x[$0] * y[$0] })
 }
 
 /// target += x ⊙ y, for the places of target from `start` on, as many as x has.
@@ -223,12 +140,10 @@ func write(_ x: Span<Scalar>, times y: Span<Scalar>, to target: inout MutableSpa
 func add(_ x: Span<Scalar>, times y: Span<Scalar>, to target: inout MutableSpan<Scalar>, at start: Int = 0) {
   let count = x.count
   precondition(start >= 0 && start + count <= target.count && count == y.count)
-  pointers(&target, x, y) { target, x, y in
-    let target = target + start
-    write(
-      adding: true, to: target, count, sixteen: { load(x, $0) * load(y, $0) },
-      eight: { lanes(x, $0) * lanes(y, $0) }, one: { x[$0] * y[$0] })
-  }
+  let (x, y) = (address(x), address(y))
+  write(
+    adding: true, to: address(&target) + start, count, sixteen: { load(x, $0) * load(y, $0) },
+    eight: { lanes(x, $0) * lanes(y, $0) }, one: { x[$0] * y[$0] })
 }
 
 /// Copies x to the places of target from `start` on.
@@ -236,7 +151,7 @@ func add(_ x: Span<Scalar>, times y: Span<Scalar>, to target: inout MutableSpan<
 func copy(_ x: Span<Scalar>, to target: inout MutableSpan<Scalar>, at start: Int = 0) {
   let count = x.count
   precondition(start >= 0 && start + count <= target.count)
-  pointers(&target, x) { target, x in (target + start).update(from: x, count: count) }
+  (address(&target) + start).update(from: address(x), count: count)
 }
 
 /// The next multiple of sixteen, or `room` if that is less: up to there a row may be computed where the rest of it is
@@ -262,5 +177,5 @@ func replace(_ x: UnsafeMutablePointer<Scalar>, _ count: Int, by function: (Scal
 @inline(__always)
 func replace(_ x: inout MutableSpan<Scalar>, first count: Int, by function: (Scalar) -> Scalar) {
   precondition(count >= 0 && count <= x.count)
-  x.withUnsafeMutableBufferPointer { if let start = $0.baseAddress { replace(start, count, by: function) } }
+  replace(address(&x), count, by: function)
 }

@@ -12,7 +12,7 @@
 //
 // x̂ and r are kept for the pullback.
 //
-// Read before: `Reductions.swift`. Slow twin: `Naive.layerNorm`. Source: Ba et al.,
+// Read before: `RowSums.swift`. Slow twin: `Naive.layerNorm`. Source: Ba et al.,
 // arXiv 1607.06450.
 
 /// What layer normalisation gives, and what its pullback needs.
@@ -44,11 +44,15 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Scalar
     writing(&output, &normalised, &inverse, rows: outer.count, shares) { row, y, hat, r in
       let from = x.extracting(places(row, D))
       let mean = sum(from) / Scalar(D)
-      fill(&hat, from, wide: { $0 - mean }, narrow: { $0 - mean })
+      let (source, toHat) = (address(from), address(&hat))
+      inLanes(D, wide: { store(lanes(source, $0) - mean, toHat, $0) }, narrow: { toHat[$0] = source[$0] - mean })
       let variance = dot(hat.span, hat.span) / Scalar(D)
       r[0] = 1 / (variance + epsilon).squareRoot()
       scale(&hat, by: r[0])
-      fill(&y, hat.span, weight, bias, wide: { $0 * $1 + $2 }, narrow: { $0 * $1 + $2 })
+      let (toY, w, b) = (address(&y), address(weight), address(bias))
+      inLanes(
+        D, wide: { store(lanes(toHat, $0) * lanes(w, $0) + lanes(b, $0), toY, $0) },
+        narrow: { toY[$0] = toHat[$0] * w[$0] + b[$0] })
     }
   }
   return LayerNormValue(output: output, normalised: normalised, inverseDeviation: inverse)
@@ -72,8 +76,10 @@ public func layerNormPullback(
       let mean = sum(target.span) / Scalar(D)
       let slope = dot(target.span, hat) / Scalar(D)
       let scale = r[row]
-      change(
-        &target, with: hat, wide: { scale * ($0 - mean - $1 * slope) }, narrow: { scale * ($0 - mean - $1 * slope) })
+      let (to, fromHat) = (address(&target), address(hat))
+      inLanes(
+        D, wide: { store(scale * (lanes(to, $0) - mean - lanes(fromHat, $0) * slope), to, $0) },
+        narrow: { to[$0] = scale * (to[$0] - mean - fromHat[$0] * slope) })
     }
   }
   return (result, columnSums(cotangent, times: value.normalised, width: D), sumOfRows(cotangent))

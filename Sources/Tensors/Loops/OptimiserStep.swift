@@ -15,13 +15,14 @@ public struct AdamWStep: Sendable {
   public var beta1, beta2: Scalar
   /// 1 − β₁ᵗ and 1 − β₂ᵗ at step t = 1, 2, …
   public var correction1, correction2: Scalar
-  /// What keeps the quotient finite.
+  /// What is added to the root of the second moment, so that the quotient stays finite.
   public var epsilon: Scalar
-  /// The part of a value that decays, times the learning rate.
+  /// The part of a value that decays, before it is multiplied by the learning rate.
   public var weightDecay: Scalar
-  /// What each gradient is multiplied by before anything else: clipping.
+  /// What each gradient is multiplied by before anything else, at most 1 where gradients are clipped.
   public var gradientScale: Scalar
 
+  /// The numbers of one step; `step` counts from 1 and gives the two corrections.
   public init(
     learningRate: Scalar, beta1: Scalar, beta2: Scalar, step: Int, epsilon: Scalar, weightDecay: Scalar,
     gradientScale: Scalar

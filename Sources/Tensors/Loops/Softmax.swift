@@ -48,9 +48,10 @@ public func softmaxPullback(
     softmaxRows(of: value.shape, causal: causal) { row, visible, target in
       let (g, m) = (cotangent.extracting(places(row, S)), values.extracting(places(row, S)))
       let mean = dot(g.extracting(first: visible), m.extracting(first: visible))
-      fill(
-        &target, first: wholeTurns(visible, room: S), m, g, wide: { scale * $0 * ($1 - mean) },
-        narrow: { scale * $0 * ($1 - mean) })
+      let (from, known, to) = (address(g), address(m), address(&target))
+      inLanes(
+        wholeTurns(visible, room: S), wide: { store(scale * lanes(known, $0) * (lanes(from, $0) - mean), to, $0) },
+        narrow: { to[$0] = scale * known[$0] * (from[$0] - mean) })
       for i in visible..<S { target[i] = 0 }
     }
   }

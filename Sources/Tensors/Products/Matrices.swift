@@ -25,9 +25,7 @@ struct MatrixOperand {
   init(_ numbers: Span<Scalar>, at place: Int = 0, rows: Int, columns: Int, stride: Int? = nil) {
     let stride = stride ?? columns
     check(rows, columns, stride: stride, at: place, in: numbers.count)
-    // The pointer leaves the closure: see above. An empty span has none, and of an empty matrix nothing is read.
-    let start = numbers.withUnsafeBufferPointer { $0.baseAddress } ?? UnsafePointer(bitPattern: 64)!
-    self.init(start: start + place, rows: rows, columns: columns, stride: stride)
+    self.init(start: address(numbers) + place, rows: rows, columns: columns, stride: stride)
   }
 
   @inline(__always)
@@ -87,14 +85,15 @@ struct MatrixTarget {
     let stride = stride ?? columns
     check(rows, columns, stride: stride, at: place, in: numbers.count)
     self.init(
-      start: (numbers.baseAddress ?? UnsafeMutablePointer(bitPattern: 64)!) + place, rows: rows, columns: columns,
+      start: numbers.baseAddress! + place, rows: rows, columns: columns,
       stride: stride)
   }
 
   /// A span as a matrix.
   @inline(__always)
   init(_ numbers: inout MutableSpan<Scalar>, rows: Int, columns: Int) {
-    self = numbers.withUnsafeMutableBufferPointer { MatrixTarget($0, rows: rows, columns: columns) }
+    check(rows, columns, stride: columns, at: 0, in: numbers.count)
+    self.init(start: address(&numbers), rows: rows, columns: columns, stride: columns)
   }
 
   @inline(__always)

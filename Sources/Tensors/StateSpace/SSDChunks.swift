@@ -94,7 +94,9 @@ struct SSDScratch {
 
   /// L and e of a chunk, whose log α is [q, 1]; what is returned are e and l, the last row of L.
   @inline(__always)
-  func fillDecays(_ logDecay: MatrixOperand) -> (e: UnsafeMutableBufferPointer<Scalar>, l: UnsafeMutableBufferPointer<Scalar>) {
+  func fillDecays(_ logDecay: MatrixOperand) -> (
+    e: UnsafeMutableBufferPointer<Scalar>, l: UnsafeMutableBufferPointer<Scalar>
+  ) {
     let q = logDecay.rows
     var total: Scalar = 0
     for i in 0..<q {

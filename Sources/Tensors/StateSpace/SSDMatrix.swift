@@ -14,8 +14,7 @@
 //     d̄       =  trace M̄
 //     S̄       =  M̄ ∘ L ∘ G  =  Ḡ ∘ G                   of the segment sums, strictly below the diagonal
 //
-// M is kept for nobody: the pullback makes L and G again, which is cheaper than to hold two more
-// matrices for each head.
+// The pullback computes L and G again, which is cheaper than to keep two more matrices for each head.
 //
 // Read before: `Scans.swift`. Slow twin: `Naive.ssdMatrix`. Source: arXiv 2405.21060, section 3.
 // Read next: `SSDSequence.swift`.

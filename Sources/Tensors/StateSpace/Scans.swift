@@ -1,4 +1,4 @@
-// # Scans and segment sums
+// # Segment sums
 //
 // A decay that acts from step s to step t is a product of numbers below 1, in logarithms a sum over
 // the segment between them:
