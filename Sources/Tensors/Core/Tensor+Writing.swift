@@ -12,7 +12,13 @@
 // loop, and makes vector code of the rest; loops that go eight places at a time are in `Lanes.swift`.
 //
 // Rejected: one span of the whole result for all cores. A `MutableSpan` has one writer at a time,
-// which is what makes it safe.
+// which is what makes it safe. Rejected too: a property that returns a span, as arrays have one. It
+// needs an experimental feature of the compiler, and Swift 6.3.1 stopped on its mutable form with an
+// internal error.
+//
+// A row costs 3 to 6 ns more than in a loop over raw pointers: for rows of 96 numbers layer
+// normalisation takes 1.15 times as long, softmax 1.1 times. Whole steps of training took 0.99 to 1.02
+// times as long, which is within the noise of that machine.
 //
 // Where this does not do, because a library wants a pointer or because pieces write between one
 // another's numbers (heads side by side in one row), a kernel takes `uninitialisedNumbers` and says

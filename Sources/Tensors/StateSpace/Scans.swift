@@ -44,6 +44,9 @@ public func segmentSum(_ x: Tensor) -> Tensor {
 //     x̄[k]  =  Σ over t ≥ k, s < k of S̄[t, s]
 //
 // We go through the rows from below and keep, for each column, the sum of what has been passed.
+//
+// Both work on scratch memory (`SSDScratch`), whose parts are read and written by turns: a row of the
+// matrix is made from `running`, and eight places at a time. Its lengths are checked at the start.
 
 /// decay[t, s] = exp(x[s + 1] + … + x[t]) for s ≤ t, and 0 above, for as many numbers of x as `decay` has rows.
 ///
