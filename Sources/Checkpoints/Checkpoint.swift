@@ -66,10 +66,7 @@ public struct Checkpoint: Sendable {
     try AtomicFile.write(to: url) { output in
       try output.write(header)
       for (_, tensor) in sorted {
-        try tensor.withElements { elements in
-          try output.write(
-            UnsafeRawBufferPointer(start: elements, count: tensor.count * MemoryLayout<Scalar>.size))
-        }
+        try tensor.withElements { elements in try elements.withUnsafeBytes { try output.write($0) } }
       }
     }
   }

@@ -36,15 +36,15 @@ enum ElementType: String, CaseIterable {
     var result = Tensor.zeros(shape)
     result.withMutableElements { elements in
       if self == .ofScalar {
-        UnsafeMutableRawBufferPointer(start: elements, count: bytes.count).copyMemory(from: bytes)
+        elements.withUnsafeMutableBytes { $0.copyMemory(from: bytes) }
         return
       }
       switch self {
-      case .f64: convert(bytes, elements) { (number: Double) in Scalar(number) }
-      case .f32: convert(bytes, elements) { (number: Float) in Scalar(number) }
-      case .f16: convert(bytes, elements) { (bits: UInt16) in Scalar(float(halfBits: bits)) }
-      case .bf16: convert(bytes, elements) { (bits: UInt16) in Scalar(Float(bitPattern: UInt32(bits) << 16)) }
-      case .i64: convert(bytes, elements) { (number: Int64) in Scalar(number) }
+      case .f64: convert(bytes, &elements) { (number: Double) in Scalar(number) }
+      case .f32: convert(bytes, &elements) { (number: Float) in Scalar(number) }
+      case .f16: convert(bytes, &elements) { (bits: UInt16) in Scalar(float(halfBits: bits)) }
+      case .bf16: convert(bytes, &elements) { (bits: UInt16) in Scalar(Float(bitPattern: UInt32(bits) << 16)) }
+      case .i64: convert(bytes, &elements) { (number: Int64) in Scalar(number) }
       }
     }
     return result
@@ -54,7 +54,7 @@ enum ElementType: String, CaseIterable {
 /// Fills `elements` from stored values, which need not be aligned.
 @inline(__always)
 private func convert<Stored: BitwiseCopyable>(
-  _ bytes: UnsafeRawBufferPointer, _ elements: UnsafeMutablePointer<Scalar>, _ number: (Stored) -> Scalar
+  _ bytes: UnsafeRawBufferPointer, _ elements: inout MutableSpan<Scalar>, _ number: (Stored) -> Scalar
 ) {
   let size = MemoryLayout<Stored>.size
   for index in 0..<(bytes.count / size) {

@@ -50,25 +50,6 @@ struct RotaryCase: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test(arguments: [(7, 2), (1, 6), (5, 0), (0, 4), (29, 10)], [0, 11])
-  func absolutePositionsTurnInPairs(_ sizes: (T: Int, D: Int), offset: Int) {
-    let (T, D) = sizes
-    let positions = absolutePositions(T: T, D: D, base: 100, offset: offset)
-    #expect(positions.shape == [T, D])
-    // A rotary embedding turns (1, 0) to (cos, sin) at the same pace, its pairs half the width apart.
-    let unit = Naive.tabulate([1, T, 1, D]) { $0[3] < D / 2 ? 1 : 0 }
-    let turned = rotary(unit, RotaryTable(T: T, width: D, base: 100, offset: offset))
-    let sorted = Naive.tabulate([T, D]) { i in turned[0, i[0], 0, i[1] / 2 + (i[1].isMultiple(of: 2) ? D / 2 : 0)] }
-    expectClose(positions, sorted, "absolute positions, T \(T), D \(D), offset \(offset)")
-    // Their inner products depend on the distance alone.
-    let products = matmul(positions, positions, transposingB: true)
-    if T > 1 {
-      let moved = products.sliced(1..<T, along: 0).sliced(1..<T, along: 1)
-      let kept = products.sliced(0..<(T - 1), along: 0).sliced(0..<(T - 1), along: 1)
-      expectClose(moved, kept, within: 10 * Tolerance.value, "their products, T \(T), D \(D)")
-    }
-  }
-
   @Test(arguments: [(5, 3), (2, 3), (1, 3), (7, 1), (1, 1), (3, 7), (0, 3), (301, 5)], [(2, 5), (1, 1), (3, 97)])
   func convolutionAgreesWithItsTwin(_ times: (T: Int, K: Int), _ sizes: (B: Int, C: Int)) {
     let name = "convolution \(times), \(sizes)"

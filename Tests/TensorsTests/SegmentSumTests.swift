@@ -10,6 +10,16 @@ import TestSupport
 import Testing
 
 @Suite("segment sums", .tallied) struct SegmentSumTests {
+  /// The running sums of one axis, with which the rejected ways begin.
+  func cumulativeSum(_ x: Tensor) -> Tensor {
+    var total: Scalar = 0
+    return Tensor(
+      x.elements.map { element in
+        total += element
+        return total
+      })
+  }
+
   @Test func theWorkedExample() {
     let expected = Tensor(rows: [[0, -.infinity, -.infinity], [20, 0, -.infinity], [320, 300, 0]])
     expectIdentical(segmentSum(Tensor([1, 20, 300])), expected, "x = (1, 20, 300)")

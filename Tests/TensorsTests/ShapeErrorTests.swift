@@ -84,7 +84,6 @@ struct ShapeError: Sendable, CustomTestStringConvertible {
     ShapeError("the weight of a layer norm", "[3]", "[5]", "weight") {
       _ = layerNorm(zeros(2, 3), weight: zeros(5), bias: zeros(3), epsilon: 1)
     },
-    ShapeError("absolute positions of an odd width", "3", "pairs") { _ = absolutePositions(T: 2, D: 3) },
     ShapeError("an odd rotary width", "3") { _ = RotaryTable(T: 2, width: 3) },
     ShapeError("a rotary table for other times", "[2, 3, 5, 7]", "4 positions") {
       _ = rotary(zeros(2, 3, 5, 7), RotaryTable(T: 4, width: 2))

@@ -94,22 +94,6 @@ import Testing
     expectIdentical(sumOfRows(x), Tensor(totals), "rows of \(shape)")
   }
 
-  @Test func runningSums() {
-    for shape in [[7], [1], [0], [5, 7], [2, 3, 5, 7], [2, 1, 3]] as [Shape] {
-      let x = Tensor.wholeNumbers(shape, for: "running \(shape)")
-      for axis in 0..<shape.rank {
-        let expected = Naive.tabulate(shape) { position in
-          (0...position[axis]).reduce(0) { total, index in
-            var place = position
-            place[axis] = index
-            return total + x.at(place)
-          }
-        }
-        expectIdentical(cumulativeSum(x, along: axis), expected, "running sums of \(shape) along \(axis)")
-      }
-    }
-  }
-
   @Test func oneBadNumberIsFoundAnywhere() {
     for count in 1...70 {
       let x = Tensor.random([count], for: "finite \(count)")

@@ -119,8 +119,16 @@ let (length, width, shift) = (24, 16, 40)
 let u = Tensor.normal([1, 1, 1, width], using: &random).broadcast(to: [1, length, 1, width])
 let wq = Tensor.normal([width, width], deviation: 0.25, using: &random)
 let wk = Tensor.normal([width, width], deviation: 0.25, using: &random)
+/// Pairs of a sine and a cosine that turn with the position (Vaswani et al., arXiv 1706.03762, section 3.5).
+func absolutePositions(from start: Int) -> Tensor {
+  Naive.tabulate(u.shape) { i in
+    let (t, d) = (i[1] + start, i[3])
+    let angle = Double(t) * pow(100, -Double(d / 2 * 2) / Double(width))
+    return Scalar(d.isMultiple(of: 2) ? sin(angle) : cos(angle))
+  }
+}
 func absolute(from start: Int) -> Tensor {
-  let places = absolutePositions(T: length, D: width, base: 100, offset: start).reshaped(to: u.shape)
+  let places = absolutePositions(from: start)
   return headScores(linear(u + places, weight: wq, bias: nil), linear(u + places, weight: wk, bias: nil))
 }
 func turned(from start: Int) -> Tensor {

@@ -18,7 +18,7 @@
 //     a′  =  c · a  +  Σ over the block of exp(xₛ − m′) · vₛ
 //
 // No exponent is above 0, so nothing overflows; in exact arithmetic a / l is the softmax's mean
-// whatever the blocks are. At the start l = 0 and a = 0, so that the first c is of no account. We
+// whatever the blocks are. At the start l = 0 and a = 0, so that the first c does not matter. We
 // begin with m = −(largest finite number), not −∞: a first block of scores that are all −∞ would
 // make −∞ − (−∞), which is NaN.
 //
@@ -53,61 +53,63 @@ public func blockedAttention(
   let tasks = B * H * blocks
   let pieces = Parallel.pieces(tasks, grain: max(1, Parallel.grain / max(1, Q * S * P / 16)))
   let room = Q * (Q + 2)
-  let scratch = Tensor(uninitialised: [pieces, room])
-  let (queries, keys, values, target, working) = (q.base, k.base, v.base, result.fresh, scratch.fresh)
-  Parallel.each(pieces, workPerItem: Parallel.grain) { piece in
-    // Late rows see more than early ones: the pieces take blocks in turns, not neighbours.
-    for task in stride(from: piece, to: tasks, by: pieces) {
-      let (b, h, first) = (task / (H * blocks), task / blocks % H, task % blocks * Q)
-      attendBlock(
-        rows: first..<min(T, first + Q), T: T, S: S, P: P, stride: H * P, scale: scale, causal: causal, Q: Q,
-        queries: queries + (b * T * H + h) * P, keys: keys + (b * S * H + h) * P,
-        values: values + (b * S * H + h) * P, into: target + (b * T * H + h) * P, working: working + piece * room)
+  let target = result.uninitialisedNumbers  // Heads lie side by side in each row.
+  var scratch = Tensor(uninitialised: [pieces, room])
+  reading(q, k, v) { q, k, v in
+    writing(&scratch, rows: pieces, .singly(work: Parallel.grain)) { piece, working in
+      // Late rows see more than early ones: the pieces take blocks in turns, not neighbours.
+      for task in stride(from: piece, to: tasks, by: pieces) {
+        let (head, first) = (task / blocks, task % blocks * Q)
+        attendBlock(
+          rows: first..<min(T, first + Q), scale: scale, causal: causal, Q: Q,
+          queries: headRows(of: q, head, T, H, P), keys: headRows(of: k, head, S, H, P),
+          values: headRows(of: v, head, S, H, P), into: headRows(of: target, head, T, H, P), working: &working)
+      }
     }
   }
-  withExtendedLifetime((q, k, v, scratch)) {}
   return result
 }
 
 /// The rows of one block of queries of one head, whose result begins as zeros; `working` holds Q · (Q + 2) numbers.
+///
+/// Raw pointers: the sums and weights of a row are read and written by turns, the weights also by BLAS.
 private func attendBlock(
-  rows: Range<Int>, T: Int, S: Int, P: Int, stride: Int, scale: Scalar, causal: Bool, Q: Int,
-  queries: UnsafePointer<Scalar>, keys: UnsafePointer<Scalar>, values: UnsafePointer<Scalar>,
-  into target: UnsafeMutablePointer<Scalar>, working: UnsafeMutablePointer<Scalar>
+  rows: Range<Int>, scale: Scalar, causal: Bool, Q: Int, queries: MatrixOperand, keys: MatrixOperand,
+  values: MatrixOperand, into target: MatrixTarget, working: inout MutableSpan<Scalar>
 ) {
-  let (weights, largest, total) = (working, working + Q * Q, working + Q * (Q + 1))
-  largest.update(repeating: -.greatestFiniteMagnitude, count: rows.count)
-  total.update(repeating: 0, count: rows.count)
-  func visible(_ t: Int) -> Int { causal ? max(0, S - T + t + 1) : S }
+  let (T, S, P) = (target.rows, keys.rows, target.columns)
+  let (queries, target) = (queries.rows(rows), target.rows(rows))
+  working.withUnsafeMutableBufferPointer { working in
+    let (largest, total) = (
+      working.extracting((Q * Q)..<(Q * Q + Q)), working.extracting((Q * Q + Q)..<(Q * Q + 2 * Q))
+    )
+    for row in 0..<rows.count { (largest[row], total[row]) = (-.greatestFiniteMagnitude, 0) }
+    func visible(_ t: Int) -> Int { causal ? max(0, S - T + t + 1) : S }
 
-  for first in Swift.stride(from: 0, to: visible(rows.upperBound - 1), by: Q) {
-    let width = min(Q, S - first)
-    gemmInPiece(
-      rows.count, width, P, MatrixOperand(start: queries + rows.lowerBound * stride, stride: stride),
-      MatrixOperand(start: keys + first * stride, stride: stride, isTransposed: true), into: weights, stride: width,
-      factor: scale)
-    for (row, t) in rows.enumerated() {
-      let (x, output) = (weights + row * width, target + t * stride)
-      let seen = max(0, min(width, visible(t) - first))
-      if seen > 0 {
-        // The old sums in terms of the new maximum.
-        let now = max(largest[row], maximum(UnsafePointer(x), seen))
-        let correction = exponential(largest[row] - now)
-        for p in 0..<P { output[p] *= correction }
-        // The weights of the block.
-        for i in 0..<seen { x[i] = exponential(x[i] - now) }
-        total[row] = correction * total[row] + sum(UnsafePointer(x), seen)
-        largest[row] = now
+    for first in Swift.stride(from: 0, to: visible(rows.upperBound - 1), by: Q) {
+      let block = first..<min(S, first + Q)
+      let weights = MatrixTarget(working, rows: rows.count, columns: block.count)
+      gemmInPiece(queries, keys.rows(block).transposed, into: weights, factor: scale)
+      for (row, t) in rows.enumerated() {
+        let (x, output) = (weights.row(row), target.row(row))
+        let seen = max(0, min(block.count, visible(t) - first))
+        if seen > 0 {
+          // The old sums in terms of the new maximum.
+          let now = max(largest[row], maximum(x, seen))
+          let correction = exponential(largest[row] - now)
+          for p in 0..<P { output[p] *= correction }
+          // The weights of the block.
+          for i in 0..<seen { x[i] = exponential(x[i] - now) }
+          total[row] = correction * total[row] + sum(x, seen)
+          largest[row] = now
+        }
+        for i in seen..<block.count { x[i] = 0 }
       }
-      for i in seen..<width { x[i] = 0 }
+      gemmInPiece(weights.operand, values.rows(block), into: target, keep: 1)
     }
-    gemmInPiece(
-      rows.count, P, width, MatrixOperand(start: weights, stride: width),
-      MatrixOperand(start: values + first * stride, stride: stride), into: target + rows.lowerBound * stride,
-      stride: stride, keep: 1)
-  }
-  for (row, t) in rows.enumerated() where visible(t) > 0 {
-    let factor = 1 / total[row]
-    for p in 0..<P { target[t * stride + p] *= factor }
+    for (row, t) in rows.enumerated() where visible(t) > 0 {
+      let (factor, output) = (1 / total[row], target.row(row))
+      for p in 0..<P { output[p] *= factor }
+    }
   }
 }

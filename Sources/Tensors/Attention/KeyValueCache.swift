@@ -1,29 +1,29 @@
 // # The keys and values of a text
 //
-// Attention asks all that it has read. Whoever writes a text token by token therefore keeps the key
-// and the value of each token: 2 · H · P numbers for a token, so that the memory grows with the
-// text, and a token's cost with it. This is what a state space model does without.
+// Attention looks at every earlier token. A model that generates a text token by token therefore
+// keeps the key and the value of each token: 2 · H · P numbers a token, so that memory grows with the
+// text, and so does the cost of the next token. A state space model needs none of this.
 //
-// Several texts may be written at once, of different lengths. Each row has a count of its own, and
+// Several texts may be generated at once, of different lengths. Each row has a count of its own, and
 // there is room for the longest:
 //
-//     keys, values   [B, H, room, P]         the rows of a head lie side by side, for the walk over all places
+//     keys, values   [B, H, room, P]         the rows of a head lie side by side, in the order of the loop over all places
 //
 // When the room is used up it is doubled, so that a token is moved once on average.
 //
-// One new token asks the cache by a walk over its places (`attendToLast`); a longer piece goes
-// through `blockedAttention`, which never makes a matrix of pieces by places.
+// For one new token a loop goes over the places of the cache (`attendToLast`); a longer piece goes
+// through `blockedAttention`, which never makes the whole matrix of new tokens by places.
 //
 // Read before: `BlockedAttention.swift`. Used by: `Layers/MixerState.swift`. Slow twin:
 // `Naive.attention`.
 
 /// The keys and values that attention has seen of B texts.
 public struct KeyValueCache: Sendable {
-  /// The number of places of each text.
+  /// The number of tokens of each text that have been read.
   public private(set) var counts: [Int]
   private var keys, values: Tensor
 
-  /// A cache of B texts of which nothing has been read.
+  /// A cache of B texts that are still empty.
   public init(B: Int, H: Int, P: Int) {
     counts = Array(repeating: 0, count: B)
     keys = Tensor(uninitialised: [B, H, 0, P])
@@ -48,10 +48,10 @@ public struct KeyValueCache: Sendable {
   public var bytes: Int { 2 * counts.reduce(0, +) * H * P * MemoryLayout<Scalar>.size }
 }
 
-// ## Reading on
+// ## Further tokens
 
 extension KeyValueCache {
-  /// Reads further tokens and lets them ask: each sees what its text had before, and the new ones up to itself.
+  /// Appends further tokens, and attends from each of them to its text before, and to the new tokens up to itself.
   ///
   /// - Parameters:
   ///   - q: queries of the new tokens, [B, T, H, P], at least one
@@ -64,7 +64,7 @@ extension KeyValueCache {
     for (tensor, name) in [(q, "queries"), (k, "keys"), (v, "values")] {
       tensor.expecting(B, T, H, P, as: "the \(name) for a cache")
     }
-    precondition(T > 0, "a cache is asked by at least one token")
+    precondition(T > 0, "attention to a cache needs at least one token")
     let isNew = counts.allSatisfy { $0 == 0 }
     append(k, v)
     if isNew { return blockedAttention(q, k, v, scale: scale) }
@@ -81,22 +81,22 @@ extension KeyValueCache {
     let needed = counts.max()! + T
     if needed > room { makeRoom(for: max(needed, 2 * room)) }
     let (room, counts) = (room, counts)
-    func copy(_ new: Tensor, into cache: inout Tensor) {
-      cache.withMutableElements { target in
-        let source = new.base
-        for b in 0..<B {
-          for t in 0..<T {
-            for h in 0..<H {
-              (target + ((b * H + h) * room + counts[b] + t) * P).update(
-                from: source + ((b * T + t) * H + h) * P, count: P)
+    func store(_ new: Tensor, into cache: inout Tensor) {
+      reading(new) { source in
+        cache.withMutableElements { target in
+          for b in 0..<B {
+            for t in 0..<T {
+              for h in 0..<H {
+                let row = source.extracting(places((b * T + t) * H + h, P))
+                copy(row, to: &target, at: ((b * H + h) * room + counts[b] + t) * P)
+              }
             }
           }
         }
-        withExtendedLifetime(new) {}
       }
     }
-    copy(k, into: &keys)
-    copy(v, into: &values)
+    store(k, into: &keys)
+    store(v, into: &values)
     for b in 0..<B { self.counts[b] += T }
   }
 
@@ -113,40 +113,38 @@ extension KeyValueCache {
   /// One query for each row, [B, 1, H, P], over all places of its row.
   private func attendToLast(_ q: Tensor, scale: Scalar) -> Tensor {
     let (H, P, room, longest) = (H, P, room, counts.max()!)
-    let result = Tensor(uninitialised: q.shape)
-    let weights = Tensor(uninitialised: [B * H, longest])
-    let (query, key, value) = (q.base, keys.base, values.base)
-    let (target, working) = (result.fresh, weights.fresh)
-    Parallel.each(B * H, workPerItem: longest * P) { index in
-      let count = counts[index / H]
-      let (mine, k, v) = (query + index * P, key + index * room * P, value + index * room * P)
-      let (w, to) = (working + index * longest, target + index * P)
-      for s in 0..<count { w[s] = scale * dot(mine, k + s * P, P) }
-      let largest = maximum(UnsafePointer(w), count)
-      for s in 0..<count { w[s] = exponential(w[s] - largest) }
-      let factor = 1 / sum(UnsafePointer(w), count)
-      for p in 0..<P { to[p] = 0 }
-      // Four places at a time, so that the sums are loaded and stored once for four.
-      let whole = count / 4 * 4
-      for s in stride(from: 0, to: whole, by: 4) {
-        let (w0, w1, w2, w3) = (w[s], w[s + 1], w[s + 2], w[s + 3])
-        let (v0, v1, v2, v3) = (v + s * P, v + (s + 1) * P, v + (s + 2) * P, v + (s + 3) * P)
-        for p in 0..<P { to[p] += (w0 * v0[p] + w1 * v1[p]) + (w2 * v2[p] + w3 * v3[p]) }
+    var result = Tensor(uninitialised: q.shape)
+    var weights = Tensor(uninitialised: [B * H, longest])
+    reading(q, keys, values) { q, keys, values in
+      writing(&result, &weights, rows: B * H, .singly(work: longest * P)) { index, target, w in
+        let count = counts[index / H]
+        let own = (index * room * P)..<((index * room + count) * P)
+        let (query, k, v) = (q.extracting(places(index, P)), keys.extracting(own), values.extracting(own))
+        for s in 0..<count { w[s] = scale * dot(query, k.extracting(places(s, P))) }
+        let largest = maximum(w.span.extracting(first: count))
+        for s in 0..<count { w[s] = exponential(w[s] - largest) }
+        let factor = 1 / sum(w.span.extracting(first: count))
+        for p in 0..<P { target[p] = 0 }
+        // Four places at a time, so that the sums are loaded and stored once for four.
+        let whole = count / 4 * 4
+        for s in stride(from: 0, to: whole, by: 4) {
+          let (w0, w1, w2, w3) = (w[s], w[s + 1], w[s + 2], w[s + 3])
+          let (v0, v1) = (v.extracting(places(s, P)), v.extracting(places(s + 1, P)))
+          let (v2, v3) = (v.extracting(places(s + 2, P)), v.extracting(places(s + 3, P)))
+          for p in 0..<P { target[p] += (w0 * v0[p] + w1 * v1[p]) + (w2 * v2[p] + w3 * v3[p]) }
+        }
+        for s in whole..<count { add(w[s], times: v.extracting(places(s, P)), to: &target) }
+        for p in 0..<P { target[p] *= factor }
       }
-      for s in whole..<count {
-        for p in 0..<P { to[p] += w[s] * v[s * P + p] }
-      }
-      for p in 0..<P { to[p] *= factor }
     }
-    withExtendedLifetime((q, self, weights)) {}
     return result
   }
 }
 
 // ## Rows of texts
 //
-// Texts that were read alone, since their lengths differ, are put together to be written on
-// together; and one that has come to its end leaves the others.
+// Texts of different lengths are read one by one, and joined to be continued together; a text that
+// has ended is removed from the others.
 
 extension KeyValueCache {
   /// Several caches as one; there is room for the longest text.
@@ -166,7 +164,7 @@ extension KeyValueCache {
     return result
   }
 
-  /// The cache of some of the texts.
+  /// The cache of some of the texts, in the order of `rows`.
   public func keeping(_ rows: [Int]) -> KeyValueCache {
     var result = self
     result.counts = rows.map { counts[$0] }
@@ -182,7 +180,7 @@ extension KeyValueCache {
       result.withMutableElements { elements in
         for (b, count) in counts.enumerated() {
           for h in 0..<H {
-            (elements + ((b * H + h) * longest + count) * P).update(repeating: 0, count: (longest - count) * P)
+            for place in places(b * H + h, longest * P).dropFirst(count * P) { elements[place] = 0 }
           }
         }
       }
@@ -190,9 +188,4 @@ extension KeyValueCache {
     }
     return (trimmed(keys), trimmed(values))
   }
-}
-
-extension Tensor {
-  /// Some rows of the first axis, in any order.
-  public func gathered(_ rows: [Int]) -> Tensor { .concatenated(rows.map { sliced($0..<($0 + 1)) }) }
 }

@@ -81,16 +81,15 @@ public func rotary(_ x: Tensor, _ table: RotaryTable, backward: Bool = false) ->
   precondition(
     table.T == T && table.width <= P,
     "a rotary table for \(table.T) positions and \(table.width) features does not fit x of shape \(x.shape)")
-  let result = Tensor(uninitialised: x.shape)
   let half = table.width / 2
-  let (source, target) = (x.base, result.fresh)
-  let (cosines, sines) = (table.cosines.base, table.sines.base)
   let direction: Scalar = backward ? -1 : 1
-  Parallel.ranges(B * T, grain: max(1, Parallel.grain / max(1, 2 * H * P))) { rows in
-    for row in rows {
-      let (c, s) = (cosines + row % T * half, sines + row % T * half)
-      for head in (row * H)..<((row + 1) * H) {
-        let (from, to) = (source + head * P, target + head * P)
+  return reading(x, table.cosines, table.sines) { elements, cosines, sines in
+    Tensor(writing: x.shape, rows: B * T, .runs(atLeast: Parallel.grain / max(1, 2 * H * P))) { row, target in
+      let place = places(row % T, half)
+      let (c, s) = (address(cosines.extracting(place)), address(sines.extracting(place)))
+      for head in 0..<H {
+        let from = address(elements.extracting(places(row * H + head, P)))
+        let to = address(&target) + head * P
         inLanes(
           half,
           wide: { i in
@@ -107,6 +106,4 @@ public func rotary(_ x: Tensor, _ table: RotaryTable, backward: Bool = false) ->
       }
     }
   }
-  withExtendedLifetime((x, table)) {}
-  return result
 }

@@ -3,7 +3,12 @@
 // An embedding is a table from which rows are taken by number. Its pullback adds each row's
 // cotangent where the row came from; a row that was taken twice gets both.
 //
-// Slow twin: a product with one-hot rows, `Naive.gathered`.
+// Read before: `Tensor+Writing.swift`. Slow twin: a product with one-hot rows, `Naive.gathered`.
+
+extension Tensor {
+  /// Some rows of the first axis, in any order; stops the program if there are none or one does not exist.
+  public func gathered(_ rows: [Int]) -> Tensor { .concatenated(rows.map { sliced($0..<($0 + 1)) }) }
+}
 
 /// The rows of a table, one for each token.
 ///
@@ -15,15 +20,13 @@
 /// Stops the program at a number that is not below V, naming it.
 public func gatherRows(_ table: Tensor, _ tokens: Tokens) -> Tensor {
   let (V, D) = (table.shape[0], table.shape[1])
-  let result = Tensor(uninitialised: [tokens.B, tokens.T, D])
-  let target = result.fresh
-  let (source, ids) = (table.base, tokens.ids)
+  let ids = tokens.ids
   for id in ids { precondition(id >= 0 && id < V, "the token \(id) is not below the vocabulary's size \(V)") }
-  Parallel.ranges(ids.count, grain: max(1, Parallel.grain / max(1, D))) { rows in
-    for row in rows { (target + row * D).update(from: source + ids[row] * D, count: D) }
+  return reading(table) { table in
+    Tensor(
+      writing: [tokens.B, tokens.T, D], rows: ids.count, .runs(atLeast: Parallel.grain / max(1, D))
+    ) { row, target in copy(table.extracting(places(ids[row], D)), to: &target) }
   }
-  withExtendedLifetime(table) {}
-  return result
 }
 
 /// The cotangent of the table in `gatherRows`.
@@ -34,12 +37,12 @@ public func gatherRows(_ table: Tensor, _ tokens: Tokens) -> Tensor {
 /// - Returns: [V, D]
 public func gatherRowsPullback(_ cotangent: Tensor, _ tokens: Tokens, V: Int) -> Tensor {
   let D = cotangent.shape[-1]
-  let result = Tensor.zeros([V, D])
-  let target = result.fresh
-  cotangent.withElements { source in
-    for (row, id) in tokens.ids.enumerated() {
-      let (from, to) = (source + row * D, target + id * D)
-      for i in 0..<D { to[i] += from[i] }
+  var result = Tensor.zeros([V, D])
+  reading(cotangent) { cotangent in
+    result.withMutableElements { target in
+      for (row, id) in tokens.ids.enumerated() {
+        add(1, times: cotangent.extracting(places(row, D)), to: &target, at: id * D)
+      }
     }
   }
   return result

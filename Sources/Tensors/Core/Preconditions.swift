@@ -23,3 +23,8 @@ package func preconditionFailure(
 ) -> Never {
   fatalError(message(), file: file, line: line)
 }
+
+/// Stops the program unless the condition holds, without a sentence: for checks inside kernels, which only a mistake in
+/// this module can fail, and where the code that makes a sentence would be larger than the loop.
+@inline(__always)
+func precondition(_ condition: Bool) { Swift.precondition(condition) }

@@ -1,7 +1,7 @@
 // # Randomness
 //
-// A generator whose state can be written down: a run that was interrupted goes on with the same
-// random numbers. There is no global generator; whoever needs randomness takes one as an `inout`
+// A generator whose state can be saved: a run that was interrupted continues with the same random
+// numbers. There is no global generator; a function that needs randomness takes one as an `inout`
 // argument.
 //
 // Read before: `Tensor.swift`.
@@ -32,6 +32,7 @@ public struct SeededGenerator: RandomNumberGenerator, Codable, Equatable, Sendab
     self.state = state
   }
 
+  /// The next 64 random bits.
   public mutating func next() -> UInt64 {
     func rotated(_ x: UInt64, _ k: UInt64) -> UInt64 { (x << k) | (x >> (64 - k)) }
     let result = rotated(state[1] &* 5, 7) &* 9

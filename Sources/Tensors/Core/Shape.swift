@@ -27,6 +27,7 @@ public struct Shape: Sendable, Equatable, ExpressibleByArrayLiteral {
     }
   }
 
+  /// The shape with the sizes of a literal, as in `[B, T, D]`.
   public init(arrayLiteral elements: Int...) { self.init(elements) }
 
   /// The size of an axis; negative axes count from the end, −1 being the innermost.
@@ -75,6 +76,7 @@ public struct Shape: Sendable, Equatable, ExpressibleByArrayLiteral {
   /// This shape with more axes inside.
   public func appending(_ more: Int...) -> Shape { Shape(array + more) }
 
+  /// Whether number and sizes of the axes are equal.
   public static func == (a: Shape, b: Shape) -> Bool {
     guard a.rank == b.rank else { return false }
     for axis in 0..<a.rank where a.sizes[axis] != b.sizes[axis] { return false }
@@ -99,5 +101,6 @@ public struct Shape: Sendable, Equatable, ExpressibleByArrayLiteral {
 }
 
 extension Shape: CustomStringConvertible {
+  /// The sizes in brackets, as in "[2, 3, 5]".
   public var description: String { "[" + array.map(String.init).joined(separator: ", ") + "]" }
 }

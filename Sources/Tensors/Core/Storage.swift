@@ -24,6 +24,14 @@ final class Storage: @unchecked Sendable {
   deinit { BlockPool.shared.give(pointer, sizeClass) }
 }
 
+/// Calls `body` with room for `count` numbers, whose values are whatever was there before, for the time of the call.
+@inline(__always)
+func withScratch<R>(_ count: Int, _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> R) rethrows -> R {
+  let storage = Storage(count: count)
+  defer { withExtendedLifetime(storage) {} }
+  return try body(UnsafeMutableBufferPointer(start: storage.pointer, count: count))
+}
+
 /// Free blocks by size class. Classes are powers of two and the three steps between, so that at most a fifth is unused.
 struct BlockPool: ~Copyable, Sendable {
   static let shared = BlockPool()

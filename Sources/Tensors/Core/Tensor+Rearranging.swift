@@ -40,22 +40,21 @@ extension Tensor {
   public func permuted(_ order: [Int]) -> Tensor {
     precondition(
       order.sorted() == Array(0..<rank), "\(order) does not name each axis of the shape \(shape) once")
-    let result = Tensor(uninitialised: Shape(order.map { shape[$0] }))
-    if count == 0 { return result }
+    let sizes = order.map { shape[$0] }
+    if count == 0 { return Tensor(uninitialised: Shape(sizes)) }
     let strides = order.map { shape.stride(of: $0) }
-    let sizes = result.shape.array
     let (width, step) = (sizes.last ?? 1, strides.last ?? 1)
-    let (source, target) = (base, result.fresh)
-    for row in 0..<(count / width) {
-      var (rest, offset) = (row, 0)
-      for axis in stride(from: rank - 2, through: 0, by: -1) {
-        offset += rest % sizes[axis] * strides[axis]
-        rest /= sizes[axis]
+    return reading(self) { source in
+      Tensor(writing: Shape(sizes), rows: count / width, .inOrder) { row, target in
+        var (rest, offset) = (row, 0)
+        for axis in stride(from: rank - 2, through: 0, by: -1) {
+          offset += rest % sizes[axis] * strides[axis]
+          rest /= sizes[axis]
+        }
+        let from = source.extracting(offset..<(offset + (width - 1) * step + 1))
+        for i in 0..<width { target[i] = from[i * step] }
       }
-      let (from, to) = (source + offset, target + row * width)
-      for i in 0..<width { to[i] = from[i * step] }
     }
-    return result
   }
 
   /// The part of an axis that lies in a range.
@@ -66,16 +65,15 @@ extension Tensor {
       "the range \(range) is outside axis \(axis) of the shape \(shape)")
     var cut = shape
     cut[axis] = range.count
-    let result = Tensor(uninitialised: cut)
+    if cut.count == 0 { return Tensor(uninitialised: cut) }
     let inner = shape.stride(of: axis)
     let (length, step) = (range.count * inner, shape[axis] * inner)
-    let (source, target) = (base + range.lowerBound * inner, result.fresh)
-    let blocks = length == 0 ? 0 : result.count / length
-    Parallel.ranges(blocks, grain: max(1, Parallel.grain / max(1, length))) { range in
-      for block in range { (target + block * length).update(from: source + block * step, count: length) }
+    return reading(self) { source in
+      Tensor(writing: cut, rows: cut.count / length, .runs(atLeast: Parallel.grain / length)) { block, target in
+        let first = block * step + range.lowerBound * inner
+        copy(source.extracting(first..<(first + length)), to: &target)
+      }
     }
-    withExtendedLifetime(self) {}
-    return result
   }
 
   /// A tensor of zeros of the given shape with this one in a range of an axis: the pullback of `sliced`.
@@ -87,19 +85,21 @@ extension Tensor {
 
   /// Writes `part` over the places from `start` on of an axis.
   public mutating func assign(_ part: Tensor, at start: Int, along axis: Int = 0) {
-    combine(part, at: start, along: axis) { to, from, count in to.update(from: from, count: count) }
+    combine(part, at: start, along: axis) { target, start, part in copy(part, to: &target, at: start) }
   }
 
   /// Adds `part` to the places from `start` on of an axis.
   public mutating func add(_ part: Tensor, at start: Int, along axis: Int = 0) {
-    combine(part, at: start, along: axis) { to, from, count in for i in 0..<count { to[i] += from[i] } }
+    combine(part, at: start, along: axis) { target, start, part in
+      Tensors.add(1, times: part, to: &target, at: start)
+    }
   }
 
-  /// Calls `body` with each block of the places from `start` on, the same block of `part`, and its length.
+  /// Calls `body` with all elements, where a block of the places from `start` on begins in them, and that block of `part`.
   @inline(__always)
   private mutating func combine(
     _ part: Tensor, at start: Int, along axis: Int,
-    _ body: (UnsafeMutablePointer<Scalar>, UnsafePointer<Scalar>, Int) -> Void
+    _ body: (inout MutableSpan<Scalar>, Int, Span<Scalar>) -> Void
   ) {
     let axis = shape.resolved(axis)
     var fitting = shape
@@ -110,10 +110,10 @@ extension Tensor {
     let inner = shape.stride(of: axis)
     let (length, step) = (part.shape[axis] * inner, shape[axis] * inner)
     let blocks = length == 0 ? 0 : part.count / length
-    part.withElements { source in
+    reading(part) { source in
       withMutableElements { target in
         for block in 0..<blocks {
-          body(target + block * step + start * inner, source + block * length, length)
+          body(&target, block * step + start * inner, source.extracting(places(block, length)))
         }
       }
     }

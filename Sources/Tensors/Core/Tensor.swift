@@ -5,7 +5,7 @@
 // rearrangement copies, and the kernels that would suffer from a copy (the products over heads)
 // take their strides from the layout instead.
 //
-// Read before: `Storage.swift`. Read next: `Tensor+Rearranging.swift`, `Elementwise.swift`.
+// Read before: `Storage.swift`. Read next: `Tensor+Rearranging.swift`, `Tensor+Writing.swift`.
 
 /// A row-major array of `Scalar`s with up to six axes.
 public struct Tensor: @unchecked Sendable {
@@ -104,30 +104,28 @@ public struct Tensor: @unchecked Sendable {
   }
 }
 
-// ## Access for kernels
+// ## Access to the elements
 //
-// A loop over `self[i]` would check, offset and retain at every element; through a hoisted pointer
-// it is as fast as C. These two functions are the only door to the pointer. The second makes the
-// numbers our own first, where a copy shares them.
+// These are the only doors to the memory. Spans know their length and are checked; how kernels use
+// them on several cores, and what `uninitialisedNumbers` is for, stands in `Tensor+Writing.swift`.
 
 extension Tensor {
   /// Calls `body` with the elements, which it may read during the call.
   @inline(__always)
-  public func withElements<R>(_ body: (UnsafePointer<Scalar>) throws -> R) rethrows -> R {
+  public func withElements<R>(_ body: (Span<Scalar>) throws -> R) rethrows -> R {
     defer { withExtendedLifetime(storage) {} }
-    return try body(UnsafePointer(storage.pointer))
+    let numbers = UnsafeBufferPointer(start: storage.pointer, count: count)
+    return try body(numbers.span)
   }
 
   /// Calls `body` with the elements, which it may change during the call; copies of this tensor keep their values.
   @inline(__always)
-  public mutating func withMutableElements<R>(_ body: (UnsafeMutablePointer<Scalar>) throws -> R) rethrows -> R {
-    if !isUnique {
-      let copy = Storage(count: count)
-      copy.pointer.update(from: storage.pointer, count: count)
-      storage = copy
-    }
+  public mutating func withMutableElements<R>(_ body: (inout MutableSpan<Scalar>) throws -> R) rethrows -> R {
+    makeUnique()
     defer { withExtendedLifetime(storage) {} }
-    return try body(storage.pointer)
+    let numbers = UnsafeMutableBufferPointer(start: storage.pointer, count: count)
+    var span = numbers.mutableSpan
+    return try body(&span)
   }
 
   /// Whether no copy shares the elements.
@@ -136,13 +134,20 @@ extension Tensor {
     mutating get { isKnownUniquelyReferenced(&storage) }
   }
 
-  /// The elements of a tensor that this kernel has just made and owns.
+  /// Gives this tensor elements of its own, where a copy shares them.
   @inline(__always)
-  var fresh: UnsafeMutablePointer<Scalar> { storage.pointer }
+  mutating func makeUnique() {
+    if isUnique { return }
+    let copy = Storage(count: count)
+    copy.pointer.update(from: storage.pointer, count: count)
+    storage = copy
+  }
 
-  /// The elements, for a kernel that keeps this tensor alive while it reads them.
+  /// The elements of a tensor that nothing else shares, for a kernel that returns it after writing to them.
   @inline(__always)
-  var base: UnsafePointer<Scalar> { UnsafePointer(storage.pointer) }
+  var uninitialisedNumbers: UnsafeMutableBufferPointer<Scalar> {
+    UnsafeMutableBufferPointer(start: storage.pointer, count: count)
+  }
 
   /// The same numbers under another shape.
   func viewed(as newShape: Shape) -> Tensor {
@@ -190,5 +195,6 @@ extension Tensor: Equatable {
 }
 
 extension Tensor: CustomStringConvertible {
+  /// The shape and the first eight elements.
   public var description: String { "Tensor\(shape)(\(elements.prefix(8))\(count > 8 ? ", …" : ""))" }
 }

@@ -1,11 +1,11 @@
 // # Two cores
 //
-// Loops that are worth it are cut into pieces, which run on all cores. How a loop is cut depends on
-// its length alone, never on how many cores there are or which is free, so that a sum over pieces
-// is the same to the last bit on each run. OpenBLAS itself stays on one thread: our pieces bring
-// the parallelism, and two levels of it would get into each other's way.
+// Long loops are cut into pieces, which run on all cores. How a loop is cut depends on its length
+// alone, never on how many cores there are or which of them is free, so that a sum over pieces is the
+// same to the last bit on every run. OpenBLAS itself stays on one thread: our pieces already use all
+// cores, and two levels of threads slow each other down.
 //
-// A loop is worth it from about three microseconds on, since the threads that help are awake
+// A loop is worth cutting from about three microseconds on, because the other threads are awake
 // (`WorkerPool.swift`).
 //
 // Read before: `Tensor.swift`. Read next: `WorkerPool.swift`. Used by every kernel.
@@ -14,7 +14,7 @@
 enum Parallel {
   /// Elements of cheap work (an addition) below which a loop stays in one piece.
   static let grain = 8192
-  /// The largest number of pieces of one loop: a few per core, so that a core that is held up does not hold up all.
+  /// The largest number of pieces of one loop: a few per core, so that one slow core does not delay the whole loop.
   static let maximalPieces = 4
 
   /// The number of pieces for `count` items, each piece having at least `grain`.
@@ -41,7 +41,7 @@ enum Parallel {
     }
   }
 
-  /// Calls `body` with each index in 0..<count, on all cores, if all of it is worth two pieces.
+  /// Calls `body` with each index in 0..<count, on all cores, if the whole is worth two pieces.
   @inline(__always)
   static func each(_ count: Int, workPerItem: Int, _ body: (Int) -> Void) {
     if count * workPerItem < 2 * grain || count == 1 { return (0..<count).forEach(body) }
@@ -54,10 +54,10 @@ enum Parallel {
 
 /// Calls `body` with each index in 0..<count, on all cores and in any order; the loops inside `body` stay on its core.
 ///
-/// For work that comes in large parts with nothing to do with one another, such as the training of several models.
+/// For large parts that are independent of one another, such as the training of several models.
 public func onAllCores(_ count: Int, _ body: @Sendable (Int) -> Void) { WorkerPool.shared.perform(count, body) }
 
-/// Calls `body` while every loop stays on the thread it is in: where the work of one core is to be measured.
+/// Calls `body` while every loop stays on its own thread, to measure the work of one core.
 public func onOneCore<Result>(_ body: () throws -> Result) rethrows -> Result {
   try WorkerPool.shared.resting(body)
 }

@@ -1,29 +1,29 @@
 // # The worker pool
 //
-// A step of training is some hundred loops of ten to a thousand microseconds, one after the other. To
-// be worth sharing, such a loop must find its helpers awake: to wake a sleeping thread took 30 to 50
-// microseconds here, so that Dispatch's `concurrentPerform`, which wakes them for each loop, made two
-// pieces of 15 microseconds slower than one after the other. So the pool's threads stay awake for a
-// little after each job (0.2 milliseconds) and look for the next; only then do they sleep.
+// A training step is some hundred loops of ten to a thousand microseconds, one after another. A loop
+// that short is worth sharing only if the other threads are awake. To wake a sleeping thread took 30
+// to 50 microseconds on a virtual machine with two cores (the machine of the table), so that
+// Dispatch's `concurrentPerform`, which wakes its threads for each loop, took longer for two pieces of
+// 15 microseconds than one thread took for both. The threads of this pool stay awake for 0.2
+// milliseconds after each job and look for the next one; only then do they sleep.
 //
-// They look without offering their core to others. That is impolite, and has a reason: a helper that
-// is started on the core of the thread it should help, and yields to it again and again, looks to the
-// system like a thread at rest and is left there, so that both took turns on one core for seconds. One
-// that keeps its core for its 0.2 milliseconds finds nothing to do, sleeps, and is woken on a core
-// that is free.
+// While they look they do not yield their core. A thread that was started on the core of the thread
+// it should help, and that yields again and again, looks idle to the scheduler and is not moved: both
+// then shared one core for seconds. A thread that uses its core for 0.2 milliseconds and goes to
+// sleep is woken on a core that is free.
 //
 //     two pieces of    one after the other    concurrentPerform    pool
 //          1.4 µs            2.8 µs                2.9 µs         1.8 µs
 //         14.4 µs           28.7 µs               36.6 µs        14.6 µs
 //         48.0 µs           96.0 µs              102.9 µs        48.2 µs      (`make cost`)
 //
-// A job is a number of items and what to do with each. What has been taken is one number in one
-// place: the items in its upper half, the next of them in its lower. Whoever raises it has taken an
-// item, be it the thread that asked or one of the pool. The job ends when every item is done, not when
-// every thread has been there: one that sleeps too long is not waited for.
+// A job is a number of items and a closure that is called with each. One atomic number holds both how
+// many items there are (its upper half) and which is the next (its lower half); a thread takes an item
+// by raising it. The job ends when every item is done, not when every thread has taken part: no job
+// waits for a thread that is still asleep.
 //
-// There is one job at a time. Who asks while there is one (a loop in a loop, a test beside a test) does
-// its items alone, in order: the outermost loop gets the cores.
+// There is one job at a time. A loop that starts while another job runs (a loop inside a loop, two
+// tests at once) does all its items on its own thread, in order: the outermost loop gets the cores.
 //
 // Used by: `Parallel.swift`.
 
@@ -31,12 +31,12 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// Threads that share loops with whoever asks.
+/// Threads that share the items of a loop with the thread that calls `perform`.
 package final class WorkerPool: @unchecked Sendable {
-  /// As many threads as there are cores, counting the one that asks.
+  /// As many threads as there are cores, counting the calling one.
   package static let shared = WorkerPool(threads: ProcessInfo.processInfo.activeProcessorCount)
 
-  /// The number of threads that can work on a job, counting the one that asks.
+  /// The number of threads that can work on a job, counting the calling one.
   package let threads: Int
 
   private let isBusy = Atomic(false)
@@ -73,13 +73,13 @@ package final class WorkerPool: @unchecked Sendable {
       self.body = body
       done.store(0, ordering: .relaxed)
       taken.store(UInt64(count) << 32, ordering: .sequentiallyConsistent)
-      // Whoever went to sleep before this store is counted here; whoever counts itself after it looks once more.
+      // A thread that went to sleep before this store is counted here; one that counts itself later looks once more.
       for _ in 0..<sleeping.exchange(0, ordering: .sequentiallyConsistent) { alarm.signal() }
       work()
       var looks = 0
       while done.load(ordering: .acquiring) < count {
         looks += 1
-        // Whoever has the last item may need this core for it.
+        // The thread that has the last item may need this core for it.
         if looks.isMultiple(of: 1024) { sched_yield() }
       }
       self.body = nil
@@ -87,7 +87,7 @@ package final class WorkerPool: @unchecked Sendable {
     isBusy.store(false, ordering: .releasing)
   }
 
-  /// Calls `body` while no job begins: who asks for one in the meantime does its items alone.
+  /// Calls `body` while no job can begin: loops in the meantime stay on their own threads.
   package func resting<Result>(_ body: () throws -> Result) rethrows -> Result {
     let isOurs = isBusy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
     defer { if isOurs { isBusy.store(false, ordering: .releasing) } }
@@ -113,7 +113,7 @@ package final class WorkerPool: @unchecked Sendable {
     }
   }
 
-  /// In a function of its own, which lets go of `body` when it returns: after the last item nobody holds it.
+  /// In a function of its own, which releases `body` when it returns: after the last item no thread holds it.
   @inline(never)
   private func perform(_ item: Int) { body!(item) }
 
@@ -127,7 +127,7 @@ package final class WorkerPool: @unchecked Sendable {
       }
       if isWorkOpen { continue }
       sleeping.add(1, ordering: .sequentiallyConsistent)
-      // What was opened in between has perhaps not counted us.
+      // A job that began in between may not have counted this thread.
       if isWorkOpen && withdraw() { continue }
       alarm.wait()
     }
@@ -138,7 +138,7 @@ package final class WorkerPool: @unchecked Sendable {
     return seen & 0xffff_ffff < seen >> 32
   }
 
-  /// Takes one from the number of sleepers, unless they have been called already.
+  /// Takes this thread from the number of sleepers, unless they have all been woken already.
   private func withdraw() -> Bool {
     var count = sleeping.load(ordering: .sequentiallyConsistent)
     while count > 0 {

@@ -28,24 +28,21 @@ public func causalConvolution(_ x: Tensor, weight: Tensor, bias: Tensor, past: T
   bias.expecting(C, as: "the bias of a convolution")
   past?.expecting(B, K - 1, C, as: "the past of a convolution")
   let taps = weight.reshaped(to: [C, K]).transposed()
-  let result = Tensor(uninitialised: x.shape)
-  let (source, w, start, target) = (x.base, taps.base, bias.base, result.fresh)
-  Parallel.ranges(B * T, grain: max(1, Parallel.grain / max(1, 2 * K * C))) { rows in
-    for row in rows {
-      let to = target + row * C
-      to.update(from: start, count: C)
-      let t = row % T
+  let hasPast = past != nil
+  return reading(x, taps, bias, past ?? x) { elements, taps, bias, earlier in
+    Tensor(writing: x.shape, rows: B * T, .runs(atLeast: Parallel.grain / max(1, 2 * K * C))) { row, target in
+      copy(bias, to: &target)
+      let (b, t) = (row / T, row % T)
       let missing = max(0, K - 1 - t)
       // The first taps look at the past, if there is one; the others at x.
-      let before = past.map { $0.base + (row / T * (K - 1) + t) * C }
-      for k in (before == nil ? missing : 0)..<K {
-        let (from, tap) = (k < missing ? before! + k * C : source + (row - (K - 1) + k) * C, w + k * C)
-        add(tap, times: from, to: to, C)
+      for k in (hasPast ? 0 : missing)..<K {
+        let seen =
+          k < missing
+          ? earlier.extracting(places(b * (K - 1) + t + k, C)) : elements.extracting(places(row - (K - 1) + k, C))
+        add(taps.extracting(places(k, C)), times: seen, to: &target)
       }
     }
   }
-  withExtendedLifetime((x, taps, bias, past)) {}
-  return result
 }
 
 /// What a convolution of width K needs of a text for its next piece: the last K − 1 values of `past` and `x` together.
@@ -73,23 +70,26 @@ public func causalConvolutionPullback(
 ) -> (x: Tensor, weight: Tensor, bias: Tensor) {
   let (B, T, C, K) = convolutionSizes(x, weight)
   let taps = weight.reshaped(to: [C, K]).transposed()
-  let result = Tensor(uninitialised: x.shape)
+  var result = Tensor(uninitialised: x.shape)
   // Each row of the batch sums its own cotangent of the taps; they are added afterwards in their order.
-  let partial = Tensor(repeating: 0, shape: [B, K * C])
-  let (flowing, source, w, target, sums) = (cotangent.base, x.base, taps.base, result.fresh, partial.fresh)
-  Parallel.each(B, workPerItem: 4 * T * C * K) { b in
-    for t in 0..<T {
-      let g = flowing + (b * T + t) * C
-      for k in max(0, K - 1 - t)..<K {
-        let place = (b * T + t - (K - 1) + k) * C
-        let (from, to, tap, tapSum) = (source + place, target + place, w + k * C, sums + (b * K + k) * C)
-        // The last tap is the first to reach a place.
-        if k == K - 1 { write(tap, times: g, to: to, C) } else { add(tap, times: g, to: to, C) }
-        add(g, times: from, to: tapSum, C)
+  var partial = Tensor.zeros([B, K * C])
+  reading(cotangent, x, taps) { cotangent, x, taps in
+    writing(&result, &partial, rows: B, .singly(work: 4 * T * C * K)) { b, target, sums in
+      for t in 0..<T {
+        let g = cotangent.extracting(places(b * T + t, C))
+        for k in max(0, K - 1 - t)..<K {
+          let (tap, place) = (taps.extracting(places(k, C)), t - (K - 1) + k)
+          // The last tap is the first to reach a place.
+          if k == K - 1 {
+            write(tap, times: g, to: &target, at: place * C)
+          } else {
+            add(tap, times: g, to: &target, at: place * C)
+          }
+          add(g, times: x.extracting(places(b * T + place, C)), to: &sums, at: k * C)
+        }
       }
     }
   }
-  withExtendedLifetime((cotangent, x, taps)) {}
   let weightCotangent = sum(partial, along: 0).reshaped(to: [K, C]).transposed().reshaped(to: [C, 1, K])
   return (result, weightCotangent, sumOfRows(cotangent))
 }

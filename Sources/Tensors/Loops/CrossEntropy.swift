@@ -30,7 +30,7 @@ public func crossEntropy(_ logits: Tensor, targets: Tokens) -> CrossEntropyValue
   let V = logits.shape[-1]
   logits.expecting(targets.B, targets.T, V, as: "the logits")
   for id in targets.ids { precondition(id >= 0 && id < V, "the token \(id) is not below the vocabulary's size \(V)") }
-  return crossEntropyRows(logits) { from, _, row in from[targets.ids[row]] }
+  return crossEntropyRows(logits) { logits, row in logits[targets.ids[row]] }
 }
 
 /// The cross-entropy of each token against a distribution over all tokens, the teacher's.
@@ -43,31 +43,30 @@ public func crossEntropy(_ logits: Tensor, distributions: Tensor) -> CrossEntrop
   precondition(
     logits.shape == distributions.shape,
     "the logits have the shape \(logits.shape), but the distributions \(distributions.shape)")
-  let p = distributions.base
-  defer { withExtendedLifetime(distributions) {} }
-  return crossEntropyRows(logits) { from, V, row in dot(from, p + row * V, V) }
+  return reading(distributions) { distributions in
+    crossEntropyRows(logits) { logits, row in dot(logits, distributions.extracting(places(row, logits.count))) }
+  }
 }
 
 /// The common part: log Σ exp(logits) − what `score` says of a row.
 @inline(__always)
 private func crossEntropyRows(
-  _ logits: Tensor, score: (_ logits: UnsafePointer<Scalar>, _ V: Int, _ row: Int) -> Scalar
+  _ logits: Tensor, score: (_ logits: Span<Scalar>, _ row: Int) -> Scalar
 ) -> CrossEntropyValue {
   let V = logits.shape[-1]
-  let losses = Tensor(uninitialised: logits.shape.prefix(logits.rank - 1))
-  let probabilities = Tensor(uninitialised: logits.shape)
-  let (source, q, target) = (logits.base, probabilities.fresh, losses.fresh)
-  Parallel.ranges(losses.count, grain: max(1, Parallel.grain / (8 * max(1, V)))) { rows in
-    for row in rows {
-      let (from, to) = (source + row * V, q + row * V)
-      let largest = maximum(from, V)
-      for i in 0..<V { to[i] = exponential(from[i] - largest) }
-      let total = sum(UnsafePointer(to), V)
-      for i in 0..<V { to[i] /= total }
-      target[row] = largest + Foundation.log(total) - score(from, V, row)
+  let outer = logits.shape.prefix(logits.rank - 1)
+  var (losses, probabilities) = (Tensor(uninitialised: outer), Tensor(uninitialised: logits.shape))
+  reading(logits) { logits in
+    let shares = Shares.runs(atLeast: Parallel.grain / (8 * max(1, V)))
+    writing(&losses, &probabilities, rows: outer.count, shares) { row, loss, q in
+      let from = logits.extracting(places(row, V))
+      let largest = maximum(from)
+      for i in 0..<V { q[i] = exponential(from[i] - largest) }
+      let total = sum(q.span)
+      for i in 0..<V { q[i] /= total }
+      loss[0] = largest + Foundation.log(total) - score(from, row)
     }
   }
-  withExtendedLifetime(logits) {}
   return CrossEntropyValue(losses: losses, probabilities: probabilities)
 }
 
@@ -79,8 +78,8 @@ private func crossEntropyRows(
 public func crossEntropyPullback(_ cotangent: Tensor, value: CrossEntropyValue, targets: Tokens) -> Tensor {
   let V = value.probabilities.shape[-1]
   var result = cotangent.reshaped(to: cotangent.shape.appending(1)) * value.probabilities
-  result.withMutableElements { target in
-    cotangent.withElements { g in for (row, id) in targets.ids.enumerated() { target[row * V + id] -= g[row] } }
+  reading(cotangent) { g in
+    result.withMutableElements { for (row, id) in targets.ids.enumerated() { $0[row * V + id] -= g[row] } }
   }
   return result
 }

@@ -7,10 +7,10 @@
 //     d       =  √ Σ (x − y)²
 //     x̄       =  d̄ · (x − y) / d,       ȳ = −x̄
 //
-// Where x = y the norm has no gradient; we give 0, the subgradient that leaves a perfect student in
-// peace.
+// Where x = y the norm has no gradient; we return 0, a subgradient, with which a student that equals
+// its teacher does not change.
 //
-// Read before: `Reductions.swift`. Slow twin: `Naive.distance`.
+// Read before: `RowSums.swift`. Slow twin: `Naive.distance`.
 
 /// The Euclidean distance over the innermost axes.
 ///
@@ -22,13 +22,13 @@
 public func distance(_ x: Tensor, _ y: Tensor, over axes: Int) -> Tensor {
   precondition(x.shape == y.shape, "the shapes \(x.shape) and \(y.shape) differ")
   let size = x.shape.suffix(axes).count
-  let result = Tensor(uninitialised: x.shape.prefix(x.rank - axes))
-  let (left, right, target) = (x.base, y.base, result.fresh)
-  Parallel.ranges(result.count, grain: max(1, Parallel.grain / max(1, size))) { rows in
-    for row in rows { target[row] = squaredDistance(left + row * size, right + row * size, size).squareRoot() }
+  let outer = x.shape.prefix(x.rank - axes)
+  return reading(x, y) { x, y in
+    Tensor(writing: outer, rows: outer.count, .runs(atLeast: Parallel.grain / max(1, size))) { row, target in
+      let own = places(row, size)
+      target[0] = squaredDistance(x.extracting(own), y.extracting(own)).squareRoot()
+    }
   }
-  withExtendedLifetime((x, y)) {}
-  return result
 }
 
 /// The cotangent of x in `distance(x, y)`; that of y is its negative.
@@ -39,14 +39,11 @@ public func distance(_ x: Tensor, _ y: Tensor, over axes: Int) -> Tensor {
 /// - Returns: the shape of x
 public func distancePullback(_ cotangent: Tensor, value: Tensor, _ x: Tensor, _ y: Tensor) -> Tensor {
   let size = value.count == 0 ? 0 : x.count / value.count
-  let result = Tensor(uninitialised: x.shape)
-  let (g, d, left, right, target) = (cotangent.base, value.base, x.base, y.base, result.fresh)
-  Parallel.ranges(value.count, grain: max(1, Parallel.grain / max(1, size))) { rows in
-    for row in rows {
+  return reading(cotangent, value, x, y) { g, d, left, right in
+    Tensor(writing: x.shape, rows: value.count, .runs(atLeast: Parallel.grain / max(1, size))) { row, target in
       let factor = d[row] == 0 ? 0 : g[row] / d[row]
-      for i in (row * size)..<((row + 1) * size) { target[i] = factor * (left[i] - right[i]) }
+      let (x, y) = (left.extracting(places(row, size)), right.extracting(places(row, size)))
+      for i in 0..<size { target[i] = factor * (x[i] - y[i]) }
     }
   }
-  withExtendedLifetime((cotangent, value, x, y)) {}
-  return result
 }

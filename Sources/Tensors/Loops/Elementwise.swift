@@ -19,25 +19,23 @@ protocol Binary: Sendable {
 
 /// The tensor of f(x) for each element; `cost` is what f costs in additions.
 func map<F: Unary>(_ x: Tensor, cost: Int = 1, _ f: F) -> Tensor {
-  let result = Tensor(uninitialised: x.shape)
-  let (source, target) = (x.base, result.fresh)
-  Parallel.ranges(x.count, grain: Parallel.grain / cost) { range in
-    for index in range { target[index] = f(source[index]) }
+  reading(x) { elements in
+    Tensor(writing: x.shape, grain: Parallel.grain / cost) { places, target in
+      let x = elements.extracting(places)
+      for i in 0..<target.count { target[i] = f(x[i]) }
+    }
   }
-  withExtendedLifetime(x) {}
-  return result
 }
 
 /// The tensor of f(x, y) for each pair of elements of two tensors of one shape.
 func zip<F: Binary>(_ x: Tensor, _ y: Tensor, cost: Int = 1, _ f: F) -> Tensor {
   precondition(x.shape == y.shape, "the shapes \(x.shape) and \(y.shape) differ")
-  let result = Tensor(uninitialised: x.shape)
-  let (left, right, target) = (x.base, y.base, result.fresh)
-  Parallel.ranges(x.count, grain: Parallel.grain / cost) { range in
-    for index in range { target[index] = f(left[index], right[index]) }
+  return reading(x, y) { left, right in
+    Tensor(writing: x.shape, grain: Parallel.grain / cost) { places, target in
+      let (x, y) = (left.extracting(places), right.extracting(places))
+      for i in 0..<target.count { target[i] = f(x[i], y[i]) }
+    }
   }
-  withExtendedLifetime((x, y)) {}
-  return result
 }
 
 /// The tensor of f(x, y) under broadcasting.
@@ -48,35 +46,33 @@ func combine<F: Binary>(_ x: Tensor, _ y: Tensor, _ f: F) -> Tensor {
   guard let shape = x.shape.broadcast(with: y.shape) else {
     preconditionFailure("the shapes \(x.shape) and \(y.shape) cannot be broadcast to one another")
   }
-  let result = Tensor(uninitialised: shape)
-  if result.count == 0 { return result }
-  let (left, right, target) = (x.base, y.base, result.fresh)
+  if shape.count == 0 { return Tensor(uninitialised: shape) }
   let (strideX, strideY) = (broadcastStrides(of: x.shape, in: shape), broadcastStrides(of: y.shape, in: shape))
   // The innermost axis in a loop of its own, the others as the digits of a counter.
   let width = shape.rank == 0 ? 1 : shape[-1]
+  let sizes = shape.array
   let (stepX, stepY) = (strideX.last ?? 0, strideY.last ?? 0)
-  Parallel.ranges(result.count / width, grain: max(1, Parallel.grain / width)) { rows in
-    for row in rows {
+  return reading(x, y) { left, right in
+    Tensor(writing: shape, rows: shape.count / width, .runs(atLeast: Parallel.grain / width)) { row, target in
       var (rest, offsetX, offsetY) = (row, 0, 0)
       var axis = shape.rank - 2
       while axis >= 0 {
-        let digit = rest % shape[axis]
-        rest /= shape[axis]
+        let (quotient, digit) = rest.quotientAndRemainder(dividingBy: sizes[axis])
+        rest = quotient
         offsetX += digit * strideX[axis]
         offsetY += digit * strideY[axis]
         axis -= 1
       }
-      let (rowX, rowY, rowTarget) = (left + offsetX, right + offsetY, target + row * width)
+      let x = left.extracting(offsetX..<(offsetX + (stepX == 0 ? 1 : width)))
+      let y = right.extracting(offsetY..<(offsetY + (stepY == 0 ? 1 : width)))
       switch (stepX, stepY) {
-      case (1, 1): for i in 0..<width { rowTarget[i] = f(rowX[i], rowY[i]) }
-      case (1, 0): for i in 0..<width { rowTarget[i] = f(rowX[i], rowY[0]) }
-      case (0, 1): for i in 0..<width { rowTarget[i] = f(rowX[0], rowY[i]) }
-      default: for i in 0..<width { rowTarget[i] = f(rowX[0], rowY[0]) }
+      case (0, 0): for i in 0..<width { target[i] = f(x[0], y[0]) }
+      case (_, 0): for i in 0..<width { target[i] = f(x[i], y[0]) }
+      case (0, _): for i in 0..<width { target[i] = f(x[0], y[i]) }
+      default: for i in 0..<width { target[i] = f(x[i], y[i]) }
       }
     }
   }
-  withExtendedLifetime((x, y)) {}
-  return result
 }
 
 /// For each axis of `shape`, how far a step along it moves in a tensor of shape `inner`: 0 where `inner` stretches.

@@ -13,7 +13,7 @@ import Foundation
 
 // ## Arithmetic
 //
-// Sizes of 1 stretch, as everywhere in the field. A number beside a tensor acts on each element.
+// Sizes of 1 stretch, as in NumPy. A number beside a tensor acts on each element.
 
 private struct Sum: Binary { func callAsFunction(_ x: Scalar, _ y: Scalar) -> Scalar { x + y } }
 private struct Difference: Binary { func callAsFunction(_ x: Scalar, _ y: Scalar) -> Scalar { x - y } }
@@ -26,33 +26,35 @@ private struct Multiple: Unary {
 }
 
 extension Tensor {
+  /// The elementwise sum; stops the program if the shapes do not broadcast, as all four operators do.
   public static func + (a: Tensor, b: Tensor) -> Tensor { combine(a, b, Sum()) }
+  /// The elementwise difference.
   public static func - (a: Tensor, b: Tensor) -> Tensor { combine(a, b, Difference()) }
   /// The elementwise (Hadamard) product.
   public static func * (a: Tensor, b: Tensor) -> Tensor { combine(a, b, Product()) }
+  /// The elementwise quotient; ±∞ or NaN where b is 0.
   public static func / (a: Tensor, b: Tensor) -> Tensor { combine(a, b, Quotient()) }
+  /// Every element negated.
   public static prefix func - (a: Tensor) -> Tensor { map(a, Multiple(factor: -1)) }
+  /// Every element times a number.
   public static func * (number: Scalar, a: Tensor) -> Tensor { map(a, Multiple(factor: number)) }
 
-  /// Adds another tensor of the same shape in place.
+  /// Adds another tensor of the same shape in place; stops the program if the shapes differ: nothing stretches.
   public static func += (a: inout Tensor, b: Tensor) {
     precondition(a.shape == b.shape, "a tensor of shape \(b.shape) cannot be added in place to one of \(a.shape)")
     guard a.isUnique else {
       a = a + b
       return
     }
-    let count = a.count
-    let addend = b.base
-    a.withMutableElements { target in
-      nonisolated(unsafe) let target = target
-      Parallel.ranges(count, grain: Parallel.grain) { range in
-        for index in range { target[index] += addend[index] }
+    reading(b) { addends in
+      changing(&a, 0..<a.count, grain: Parallel.grain) { places, target in
+        let b = addends.extracting(places)
+        for i in 0..<target.count { target[i] += b[i] }
       }
     }
-    withExtendedLifetime(b) {}
   }
 
-  /// This tensor repeated along the axes where `shape` is larger.
+  /// This tensor repeated along the axes where `shape` is larger; stops the program if it does not stretch to it.
   public func broadcast(to shape: Shape) -> Tensor {
     if self.shape == shape { return self }
     precondition(

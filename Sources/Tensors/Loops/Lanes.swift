@@ -1,27 +1,52 @@
 // # Eight at a time
 //
-// Of a loop over many elements the compiler makes vector code by itself. Of a loop over few it makes
-// little: with wide registers its vector loop takes 64 places a turn, and what is left over goes one
-// by one or in fours. But a head here has 24 features, a state 16 numbers, a row of the model 96, and a
-// row of a triangle anything. Loops over such rows say it themselves: eight places at a time, then the
-// rest. Every element is computed as in the plain loop, so that the results are the same to the last bit.
+// The compiler turns a loop over many elements into vector code by itself. For a loop over few it
+// does little: with wide registers its vector loop takes 64 places a turn, and what is left over goes
+// one by one or in fours. But a head here has 24 features, a state 16 numbers, a row of the model 96,
+// and a row of a triangle any number. Loops over such rows are written out: eight places at a time,
+// then the rest. Every element is computed as in the plain loop, so that the results are the same to
+// the last bit.
 //
-// Read before: `Parallel.swift`. Used by: `Reductions.swift` and the kernels with short rows.
+// Lengths are checked once for a row, not once for eight places. Behind that check stand raw
+// pointers: eight numbers that need not be aligned are loaded through one.
+//
+// Read before: `Tensor+Writing.swift`. Used by: `RowSums.swift` and the kernels with short rows.
 
 /// Eight numbers side by side.
 typealias Lanes = SIMD8<Scalar>
 
 @inline(__always)
-func lanes(_ x: UnsafePointer<Scalar>, _ index: Int) -> Lanes {
-  UnsafeRawPointer(x + index).loadUnaligned(as: Lanes.self)
+private func load<Wide: SIMD>(_ x: UnsafePointer<Scalar>, _ index: Int) -> Wide where Wide.Scalar == Scalar {
+  UnsafeRawPointer(x + index).loadUnaligned(as: Wide.self)
 }
 
+/// Eight numbers from a place on, which the caller has checked.
 @inline(__always)
-func lanes(_ x: UnsafeMutablePointer<Scalar>, _ index: Int) -> Lanes { lanes(UnsafePointer(x), index) }
+func lanes(_ x: UnsafePointer<Scalar>, _ index: Int) -> Lanes { load(x, index) }
 
+@inline(__always)
+func lanes(_ x: UnsafeMutablePointer<Scalar>, _ index: Int) -> Lanes { load(x, index) }
+
+/// Writes eight numbers from a place on, which the caller has checked.
 @inline(__always)
 func store(_ value: Lanes, _ target: UnsafeMutablePointer<Scalar>, _ index: Int) {
   UnsafeMutableRawPointer(target + index).storeBytes(of: value, as: Lanes.self)
+}
+
+/// Where a span begins, for a loop by eights over a row whose length is known; the pointer is not kept beyond the row.
+///
+/// Such a loop within `withUnsafeBufferPointer` would be a closure within a closure, which Swift calls for every eight
+/// numbers instead of inlining it: layer normalisation then takes half as long again.
+@inline(__always)
+func address(_ x: Span<Scalar>) -> UnsafePointer<Scalar> {
+  // An empty span has no address, and nothing is read from it.
+  x.withUnsafeBufferPointer { $0.baseAddress } ?? UnsafePointer(bitPattern: 64)!
+}
+
+/// The same, to be written.
+@inline(__always)
+func address(_ x: inout MutableSpan<Scalar>) -> UnsafeMutablePointer<Scalar> {
+  x.withUnsafeMutableBufferPointer { $0.baseAddress } ?? UnsafeMutablePointer(bitPattern: 64)!
 }
 
 /// Calls `wide` for eight places at once, then `narrow` for each that is left over.
@@ -42,11 +67,6 @@ func inLanes(_ count: Int, wide: (Int) -> Void, narrow: (Int) -> Void) {
 //
 // Where a row has sixteen places, they go at once.
 
-@inline(__always)
-private func load<Wide: SIMD>(_ x: UnsafePointer<Scalar>, _ index: Int) -> Wide where Wide.Scalar == Scalar {
-  UnsafeRawPointer(x + index).loadUnaligned(as: Wide.self)
-}
-
 /// target = f, for each place, or target += f; `sixteen`, `eight` and `one` are f for so many places.
 @inline(__always)
 private func write(
@@ -57,7 +77,7 @@ private func write(
   for index in Swift.stride(from: 0, to: whole, by: 16) {
     let value = sixteen(index)
     UnsafeMutableRawPointer(target + index).storeBytes(
-      of: adding ? load(UnsafePointer(target), index) + value : value, as: SIMD16<Scalar>.self)
+      of: adding ? load(target, index) + value : value, as: SIMD16<Scalar>.self)
   }
   inLanes(
     count - whole,
@@ -65,7 +85,7 @@ private func write(
     narrow: { target[whole + $0] = adding ? target[whole + $0] + one(whole + $0) : one(whole + $0) })
 }
 
-/// target = factor · x
+/// target = factor · x, for `count` places that the caller has checked.
 @inline(__always)
 func write(_ factor: Scalar, times x: UnsafePointer<Scalar>, to target: UnsafeMutablePointer<Scalar>, _ count: Int) {
   write(
@@ -73,7 +93,7 @@ func write(_ factor: Scalar, times x: UnsafePointer<Scalar>, to target: UnsafeMu
     one: { factor * x[$0] })
 }
 
-/// target += factor · x
+/// target += factor · x, for `count` places that the caller has checked.
 @inline(__always)
 func add(_ factor: Scalar, times x: UnsafePointer<Scalar>, to target: UnsafeMutablePointer<Scalar>, _ count: Int) {
   write(
@@ -81,24 +101,57 @@ func add(_ factor: Scalar, times x: UnsafePointer<Scalar>, to target: UnsafeMuta
     one: { factor * x[$0] })
 }
 
-/// target = x ⊙ y
+/// The first places of target = factor · x, as many as x has.
 @inline(__always)
-func write(
-  _ x: UnsafePointer<Scalar>, times y: UnsafePointer<Scalar>, to target: UnsafeMutablePointer<Scalar>, _ count: Int
-) {
+func write(_ factor: Scalar, times x: Span<Scalar>, to target: inout MutableSpan<Scalar>) {
+  let count = x.count
+  precondition(count <= target.count)
+  write(factor, times: address(x), to: address(&target), count)
+}
+
+/// target += factor · x, for the places of target from `start` on, as many as x has.
+@inline(__always)
+func add(_ factor: Scalar, times x: Span<Scalar>, to target: inout MutableSpan<Scalar>, at start: Int = 0) {
+  let count = x.count
+  precondition(start >= 0 && start + count <= target.count)
+  add(factor, times: address(x), to: address(&target) + start, count)
+}
+
+/// target *= factor
+@inline(__always)
+func scale(_ target: inout MutableSpan<Scalar>, by factor: Scalar) {
+  let (count, start) = (target.count, address(&target))
+  write(factor, times: start, to: start, count)
+}
+
+/// target = x ⊙ y, for the places of target from `start` on, as many as x has.
+@inline(__always)
+func write(_ x: Span<Scalar>, times y: Span<Scalar>, to target: inout MutableSpan<Scalar>, at start: Int = 0) {
+  let count = x.count
+  precondition(start >= 0 && start + count <= target.count && count == y.count)
+  let (x, y) = (address(x), address(y))
   write(
-    adding: false, to: target, count, sixteen: { load(x, $0) * load(y, $0) },
+    adding: false, to: address(&target) + start, count, sixteen: { load(x, $0) * load(y, $0) },
     eight: { lanes(x, $0) * lanes(y, $0) }, one: { x[$0] * y[$0] })
 }
 
-/// target += x ⊙ y
+/// target += x ⊙ y, for the places of target from `start` on, as many as x has.
 @inline(__always)
-func add(
-  _ x: UnsafePointer<Scalar>, times y: UnsafePointer<Scalar>, to target: UnsafeMutablePointer<Scalar>, _ count: Int
-) {
+func add(_ x: Span<Scalar>, times y: Span<Scalar>, to target: inout MutableSpan<Scalar>, at start: Int = 0) {
+  let count = x.count
+  precondition(start >= 0 && start + count <= target.count && count == y.count)
+  let (x, y) = (address(x), address(y))
   write(
-    adding: true, to: target, count, sixteen: { load(x, $0) * load(y, $0) },
+    adding: true, to: address(&target) + start, count, sixteen: { load(x, $0) * load(y, $0) },
     eight: { lanes(x, $0) * lanes(y, $0) }, one: { x[$0] * y[$0] })
+}
+
+/// Copies x to the places of target from `start` on.
+@inline(__always)
+func copy(_ x: Span<Scalar>, to target: inout MutableSpan<Scalar>, at start: Int = 0) {
+  let count = x.count
+  precondition(start >= 0 && start + count <= target.count)
+  (address(&target) + start).update(from: address(x), count: count)
 }
 
 /// The next multiple of sixteen, or `room` if that is less: up to there a row may be computed where the rest of it is
@@ -106,7 +159,7 @@ func add(
 @inline(__always)
 func wholeTurns(_ count: Int, room: Int) -> Int { min(room, (count + 15) / 16 * 16) }
 
-/// Replaces each number by a function of it, sixteen at a time.
+/// Replaces each of `count` numbers, which the caller has checked, by a function of it, sixteen at a time.
 @inline(__always)
 func replace(_ x: UnsafeMutablePointer<Scalar>, _ count: Int, by function: (Scalar) -> Scalar) {
   var index = 0
@@ -118,4 +171,11 @@ func replace(_ x: UnsafeMutablePointer<Scalar>, _ count: Int, by function: (Scal
     x[index] = function(x[index])
     index += 1
   }
+}
+
+/// Replaces each of the first `count` numbers by a function of it, sixteen at a time.
+@inline(__always)
+func replace(_ x: inout MutableSpan<Scalar>, first count: Int, by function: (Scalar) -> Scalar) {
+  precondition(count >= 0 && count <= x.count)
+  replace(address(&x), count, by: function)
 }

@@ -12,7 +12,7 @@
 //
 // x̂ and r are kept for the pullback.
 //
-// Read before: `Reductions.swift`. Slow twin: `Naive.layerNorm`. Source: Ba et al.,
+// Read before: `RowSums.swift`. Slow twin: `Naive.layerNorm`. Source: Ba et al.,
 // arXiv 1607.06450.
 
 /// What layer normalisation gives, and what its pullback needs.
@@ -37,25 +37,24 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Scalar
   weight.expecting(D, as: "the weight of a layer norm")
   bias.expecting(D, as: "the bias of a layer norm")
   let outer = x.shape.prefix(x.rank - 1)
-  let (output, normalised) = (Tensor(uninitialised: x.shape), Tensor(uninitialised: x.shape))
-  let inverse = Tensor(uninitialised: outer)
-  let (source, w, b) = (x.base, weight.base, bias.base)
-  let (y, hat, r) = (output.fresh, normalised.fresh, inverse.fresh)
-  Parallel.ranges(outer.count, grain: max(1, Parallel.grain / (4 * max(1, D)))) { rows in
-    for row in rows {
-      let (from, toHat, toY) = (source + row * D, hat + row * D, y + row * D)
-      let mean = sum(from, D) / Scalar(D)
-      inLanes(D, wide: { store(lanes(from, $0) - mean, toHat, $0) }, narrow: { toHat[$0] = from[$0] - mean })
-      let variance = dot(toHat, toHat, D) / Scalar(D)
-      let scale = 1 / (variance + epsilon).squareRoot()
-      r[row] = scale
-      write(scale, times: toHat, to: toHat, D)
+  var (output, normalised) = (Tensor(uninitialised: x.shape), Tensor(uninitialised: x.shape))
+  var inverse = Tensor(uninitialised: outer)
+  let shares = Shares.runs(atLeast: Parallel.grain / (4 * max(1, D)))
+  reading(x, weight, bias) { x, weight, bias in
+    writing(&output, &normalised, &inverse, rows: outer.count, shares) { row, y, hat, r in
+      let from = x.extracting(places(row, D))
+      let mean = sum(from) / Scalar(D)
+      let (source, toHat) = (address(from), address(&hat))
+      inLanes(D, wide: { store(lanes(source, $0) - mean, toHat, $0) }, narrow: { toHat[$0] = source[$0] - mean })
+      let variance = dot(hat.span, hat.span) / Scalar(D)
+      r[0] = 1 / (variance + epsilon).squareRoot()
+      scale(&hat, by: r[0])
+      let (toY, w, b) = (address(&y), address(weight), address(bias))
       inLanes(
         D, wide: { store(lanes(toHat, $0) * lanes(w, $0) + lanes(b, $0), toY, $0) },
         narrow: { toY[$0] = toHat[$0] * w[$0] + b[$0] })
     }
   }
-  withExtendedLifetime((x, weight, bias)) {}
   return LayerNormValue(output: output, normalised: normalised, inverseDeviation: inverse)
 }
 
@@ -69,21 +68,19 @@ public func layerNormPullback(
   _ cotangent: Tensor, value: LayerNormValue, weight: Tensor
 ) -> (x: Tensor, weight: Tensor, bias: Tensor) {
   let D = cotangent.shape[-1]
-  let result = Tensor(uninitialised: cotangent.shape)
-  let (g, hat, r) = (cotangent.base, value.normalised.base, value.inverseDeviation.base)
-  let (w, target) = (weight.base, result.fresh)
-  Parallel.ranges(value.inverseDeviation.count, grain: max(1, Parallel.grain / (4 * max(1, D)))) { rows in
-    for row in rows {
-      let (from, fromHat, to) = (g + row * D, hat + row * D, target + row * D)
-      write(from, times: w, to: to, D)
-      let mean = sum(UnsafePointer(to), D) / Scalar(D)
-      let slope = dot(UnsafePointer(to), fromHat, D) / Scalar(D)
+  let shares = Shares.runs(atLeast: Parallel.grain / (4 * max(1, D)))
+  let result = reading(cotangent, value.normalised, value.inverseDeviation, weight) { g, normalised, r, weight in
+    Tensor(writing: cotangent.shape, rows: r.count, shares) { row, target in
+      let hat = normalised.extracting(places(row, D))
+      write(g.extracting(places(row, D)), times: weight, to: &target)
+      let mean = sum(target.span) / Scalar(D)
+      let slope = dot(target.span, hat) / Scalar(D)
       let scale = r[row]
+      let (to, fromHat) = (address(&target), address(hat))
       inLanes(
         D, wide: { store(scale * (lanes(to, $0) - mean - lanes(fromHat, $0) * slope), to, $0) },
         narrow: { to[$0] = scale * (to[$0] - mean - fromHat[$0] * slope) })
     }
   }
-  withExtendedLifetime((cotangent, value, weight)) {}
   return (result, columnSums(cotangent, times: value.normalised, width: D), sumOfRows(cotangent))
 }

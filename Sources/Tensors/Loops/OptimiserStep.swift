@@ -15,13 +15,14 @@ public struct AdamWStep: Sendable {
   public var beta1, beta2: Scalar
   /// 1 − β₁ᵗ and 1 − β₂ᵗ at step t = 1, 2, …
   public var correction1, correction2: Scalar
-  /// What keeps the quotient finite.
+  /// What is added to the root of the second moment, so that the quotient stays finite.
   public var epsilon: Scalar
-  /// The part of a value that decays, times the learning rate.
+  /// The part of a value that decays, before it is multiplied by the learning rate.
   public var weightDecay: Scalar
-  /// What each gradient is multiplied by before anything else: clipping.
+  /// What each gradient is multiplied by before anything else, at most 1 where gradients are clipped.
   public var gradientScale: Scalar
 
+  /// The numbers of one step; `step` counts from 1 and gives the two corrections.
   public init(
     learningRate: Scalar, beta1: Scalar, beta2: Scalar, step: Int, epsilon: Scalar, weightDecay: Scalar,
     gradientScale: Scalar
@@ -39,23 +40,18 @@ public struct AdamWStep: Sendable {
     to value: inout Tensor, gradient: Tensor, firstMoment: inout Tensor, secondMoment: inout Tensor, rows: Range<Int>
   ) {
     let width = value.rank == 0 ? 1 : value.shape.stride(of: 0)
-    let g = gradient.base
     let range = (rows.lowerBound * width)..<(rows.upperBound * width)
-    value.withMutableElements { w in
-      firstMoment.withMutableElements { m in
-        secondMoment.withMutableElements { v in
-          Parallel.ranges(range.count, grain: Parallel.grain / 8) { piece in
-            for i in (range.lowerBound + piece.lowerBound)..<(range.lowerBound + piece.upperBound) {
-              let slope = g[i] * gradientScale
-              m[i] = beta1 * m[i] + (1 - beta1) * slope
-              v[i] = beta2 * v[i] + (1 - beta2) * slope * slope
-              let update = (m[i] / correction1) / ((v[i] / correction2).squareRoot() + epsilon)
-              w[i] -= learningRate * (update + weightDecay * w[i])
-            }
-          }
+    reading(gradient) { gradient in
+      changing(&value, &firstMoment, &secondMoment, range, grain: Parallel.grain / 8) { places, w, m, v in
+        let g = gradient.extracting(places)
+        for i in 0..<w.count {
+          let slope = g[i] * gradientScale
+          m[i] = beta1 * m[i] + (1 - beta1) * slope
+          v[i] = beta2 * v[i] + (1 - beta2) * slope * slope
+          let update = (m[i] / correction1) / ((v[i] / correction2).squareRoot() + epsilon)
+          w[i] -= learningRate * (update + weightDecay * w[i])
         }
       }
     }
-    withExtendedLifetime(gradient) {}
   }
 }

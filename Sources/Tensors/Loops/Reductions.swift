@@ -1,78 +1,12 @@
-// # Sums
+// # Sums of tensors
 //
-// A plain loop over `sum += x[i]` waits for each addition before it begins the next, since
-// floating-point additions may not be reordered. Thirty-two sums side by side, added at the end,
-// keep the processor busy, are eight times faster, and round less.
+// Over all elements, along an axis, or over what a broadcast has repeated; and the largest element.
 //
-// Read before: `Elementwise.swift`. Read next: `Products.swift`.
-
-/// The sum of f over `count` places; `wide` is f for eight places at once, and four sums of eight run side by side.
-@inline(__always)
-private func accumulate(
-  _ count: Int, wide: (Int) -> Lanes, narrow: (Int) -> Scalar
-) -> Scalar {
-  var (s0, s1, s2, s3) = (Lanes.zero, Lanes.zero, Lanes.zero, Lanes.zero)
-  var index = 0
-  while index + 32 <= count {
-    s0 += wide(index)
-    s1 += wide(index + 8)
-    s2 += wide(index + 16)
-    s3 += wide(index + 24)
-    index += 32
-  }
-  while index + 8 <= count {
-    s0 += wide(index)
-    index += 8
-  }
-  var total = ((s0 + s1) + (s2 + s3)).sum()
-  while index < count {
-    total += narrow(index)
-    index += 1
-  }
-  return total
-}
-
-/// The sum of `count` numbers.
-@inline(__always)
-func sum(_ x: UnsafePointer<Scalar>, _ count: Int) -> Scalar {
-  accumulate(count, wide: { lanes(x, $0) }, narrow: { x[$0] })
-}
-
-/// The sum of x ⊙ y.
-@inline(__always)
-func dot(_ x: UnsafePointer<Scalar>, _ y: UnsafePointer<Scalar>, _ count: Int) -> Scalar {
-  accumulate(count, wide: { lanes(x, $0) * lanes(y, $0) }, narrow: { x[$0] * y[$0] })
-}
-
-/// The sum of (x − y)².
-@inline(__always)
-func squaredDistance(_ x: UnsafePointer<Scalar>, _ y: UnsafePointer<Scalar>, _ count: Int) -> Scalar {
-  accumulate(
-    count,
-    wide: {
-      let difference = lanes(x, $0) - lanes(y, $0)
-      return difference * difference
-    },
-    narrow: { (x[$0] - y[$0]) * (x[$0] - y[$0]) })
-}
-
-/// The largest of `count` numbers, −∞ if there are none.
-@inline(__always)
-func maximum(_ x: UnsafePointer<Scalar>, _ count: Int) -> Scalar {
-  var wide = Lanes(repeating: -.infinity)
-  var narrow = -Scalar.infinity
-  inLanes(
-    count, wide: { wide.replace(with: lanes(x, $0), where: lanes(x, $0) .> wide) },
-    narrow: { narrow = x[$0] > narrow ? x[$0] : narrow })
-  for lane in 0..<8 { narrow = wide[lane] > narrow ? wide[lane] : narrow }
-  return narrow
-}
-
-// ## Of whole tensors
+// Read before: `RowSums.swift`, `Elementwise.swift`. Read next: `Products.swift`.
 
 /// The sum of all elements.
 /// - Returns: a tensor without axes.
-public func sum(_ x: Tensor) -> Tensor { Tensor(x.withElements { sum($0, x.count) }) }
+public func sum(_ x: Tensor) -> Tensor { Tensor(reading(x) { sum($0) }) }
 
 /// The mean of all elements; stops the program if there are none.
 /// - Returns: a tensor without axes.
@@ -84,14 +18,14 @@ public func mean(_ x: Tensor) -> Tensor {
 /// The sum of x ⊙ y over all elements of two tensors of one shape.
 public func dot(_ x: Tensor, _ y: Tensor) -> Scalar {
   precondition(x.shape == y.shape, "the shapes \(x.shape) and \(y.shape) differ")
-  return x.withElements { x0 in y.withElements { dot(x0, $0, x.count) } }
+  return reading(x, y) { dot($0, $1) }
 }
 
 /// The largest absolute value, 0 if there are no elements; NaN if one is NaN.
 public func largestMagnitude(_ x: Tensor) -> Scalar {
-  x.withElements { elements in
+  reading(x) { elements in
     var largest: Scalar = 0
-    for index in 0..<x.count {
+    for index in elements.indices {
       if elements[index].isNaN { return .nan }
       largest = Swift.max(largest, abs(elements[index]))
     }
@@ -102,10 +36,7 @@ public func largestMagnitude(_ x: Tensor) -> Scalar {
 /// Whether every element is a finite number.
 public func isFinite(_ x: Tensor) -> Bool {
   // x − x is 0 for finite numbers and NaN for all others; NaN survives every sum.
-  x.withElements { elements in
-    accumulate(
-      x.count, wide: { lanes(elements, $0) - lanes(elements, $0) }, narrow: { elements[$0] - elements[$0] }) == 0
-  }
+  reading(x) { accumulate($0, $0, wide: { x, _ in x - x }, narrow: { x, _ in x - x }) == 0 }
 }
 
 /// The sum along an axis, which disappears.
@@ -113,15 +44,15 @@ public func sum(_ x: Tensor, along axis: Int) -> Tensor {
   let axis = x.shape.resolved(axis)
   let (size, inner) = (x.shape[axis], x.shape.stride(of: axis))
   var result = Tensor.zeros(x.shape.removing(axis))
-  let outer = inner == 0 ? 0 : result.count / inner
-  x.withElements { source in
-    result.withMutableElements { target in
-      for block in 0..<outer {
-        let (from, to) = (source + block * size * inner, target + block * inner)
-        if inner == 1 {
-          to[0] = sum(from, size)
-        } else {
-          for step in 0..<size { for i in 0..<inner { to[i] += from[step * inner + i] } }
+  if x.count == 0 { return result }
+  reading(x) { x in
+    writing(&result, rows: result.count / inner, .inOrder) { block, target in
+      if inner == 1 {
+        target[0] = sum(x.extracting(places(block, size)))
+      } else {
+        for step in 0..<size {
+          let row = x.extracting(places(block * size + step, inner))
+          for i in 0..<inner { target[i] += row[i] }
         }
       }
     }
@@ -157,36 +88,40 @@ public func sum(_ x: Tensor, to shape: Shape) -> Tensor {
 func columnSums(_ x: Tensor, times y: Tensor? = nil, width: Int) -> Tensor {
   if width == 0 { return Tensor.zeros([0]) }
   let rows = x.count / width
-  let (source, factor) = (x.base, y?.base)
   // Each piece sums its own rows; then the pieces are added in their order. Long pieces: each costs a row of sums.
   let pieces = Parallel.pieces(x.count, grain: 8 * Parallel.grain)
-  let partial = Tensor(repeating: 0, shape: [pieces, width])
-  let target = partial.fresh
   // Few pieces are cut once more, into strips of columns; that leaves every sum as it is.
   let strips = pieces == 1 ? min(Parallel.pieces(x.count, grain: Parallel.grain), (width + 31) / 32) : 1
-  Parallel.each(pieces * strips, workPerItem: x.count / (pieces * strips)) { item in
-    let (piece, strip) = (item / strips, item % strips)
-    let (first, end) = (width * strip / strips, width * (strip + 1) / strips)
-    for row in (rows * piece / pieces)..<(rows * (piece + 1) / pieces) {
-      let (from, to) = (row * width + first, target + piece * width + first)
-      if let factor {
-        add(source + from, times: factor + from, to: to, end - first)
-      } else {
-        add(1, times: source + from, to: to, end - first)
+  let partial = Tensor.zeros([pieces, width])
+  let sums = partial.uninitialisedNumbers  // Strips are not of equal length.
+  let hasFactor = y != nil
+  reading(x, y ?? x) { x, factor in
+    Parallel.each(pieces * strips, workPerItem: x.count / (pieces * strips)) { item in
+      let (piece, strip) = (item / strips, item % strips)
+      let columns = (width * strip / strips)..<(width * (strip + 1) / strips)
+      let own = sums.extracting((piece * width + columns.lowerBound)..<(piece * width + columns.upperBound))
+      var target = own.mutableSpan
+      for row in (rows * piece / pieces)..<(rows * (piece + 1) / pieces) {
+        let part = (row * width + columns.lowerBound)..<(row * width + columns.upperBound)
+        if hasFactor {
+          add(x.extracting(part), times: factor.extracting(part), to: &target)
+        } else {
+          add(1, times: x.extracting(part), to: &target)
+        }
       }
     }
   }
-  withExtendedLifetime((x, y)) {}
   return pieces == 1 ? partial.reshaped(to: [width]) : sum(partial, along: 0)
 }
 
 /// For each row of the innermost axis, the place of its largest number, the first of equals.
 public func indicesOfLargest(_ x: Tensor) -> [Int] {
   let V = x.shape[-1]
-  return x.withElements { elements in
-    (0..<(x.count / max(1, V))).map { row in
+  return reading(x) { elements in
+    (0..<(x.count / max(1, V))).map { number in
+      let row = elements.extracting(places(number, V))
       var best = 0
-      for index in 1..<max(1, V) where elements[row * V + index] > elements[row * V + best] { best = index }
+      for index in 1..<max(1, V) where row[index] > row[best] { best = index }
       return best
     }
   }

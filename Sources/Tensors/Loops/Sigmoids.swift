@@ -5,7 +5,7 @@
 // since it calls the C library's log1p.
 //
 // Each states its largest error, as measured in both precisions by `ElementwiseErrorTests.swift`,
-// in ulp, units in the last place. Where a formula can not promise digits of the result, because it
+// in ulp, units in the last place. Where a formula cannot promise digits of the result, because it
 // cancels or because the argument of an exponential is rounded, the unit of another number is
 // named. Where exp overflows or falls below the normal numbers, results are exactly ±0, 1 or x.
 //

@@ -19,21 +19,19 @@
 ///   - causal: whether row t sees only its first S − T + t + 1 places
 /// - Returns: the shape of x; each row that sees anything sums to 1
 public func softmax(_ x: Tensor, scale: Scalar = 1, causal: Bool = false) -> Tensor {
-  let result = Tensor(uninitialised: x.shape)
   let S = x.shape[-1]
-  let (source, target) = (x.base, result.fresh)
-  softmaxRows(of: x, causal: causal) { row, visible in
-    let (from, to) = (source + row * S, target + row * S)
-    let turns = wholeTurns(visible, room: S)
-    write(scale, times: from, to: to, turns)
-    let largest = maximum(UnsafePointer(to), visible)
-    replace(to, turns) { exponential($0 - largest) }
-    let factor = 1 / sum(UnsafePointer(to), visible)
-    replace(to, turns) { $0 * factor }
-    for i in visible..<S { to[i] = 0 }
+  return reading(x) { elements in
+    softmaxRows(of: x.shape, causal: causal) { row, visible, target in
+      let x = elements.extracting(places(row, S))
+      let turns = wholeTurns(visible, room: S)
+      write(scale, times: x.extracting(first: turns), to: &target)
+      let largest = maximum(target.span.extracting(first: visible))
+      replace(&target, first: turns) { exponential($0 - largest) }
+      let factor = 1 / sum(target.span.extracting(first: visible))
+      replace(&target, first: turns) { $0 * factor }
+      for i in visible..<S { target[i] = 0 }
+    }
   }
-  withExtendedLifetime(x) {}
-  return result
 }
 
 /// The cotangent of x in `softmax(x)`, from its value.
@@ -45,31 +43,28 @@ public func softmax(_ x: Tensor, scale: Scalar = 1, causal: Bool = false) -> Ten
 public func softmaxPullback(
   _ cotangent: Tensor, value: Tensor, scale: Scalar = 1, causal: Bool = false
 ) -> Tensor {
-  let result = Tensor(uninitialised: value.shape)
   let S = value.shape[-1]
-  let (flowing, known, target) = (cotangent.base, value.base, result.fresh)
-  softmaxRows(of: value, causal: causal) { row, visible in
-    let (g, m, to) = (flowing + row * S, known + row * S, target + row * S)
-    let mean = dot(g, m, visible)
-    inLanes(
-      wholeTurns(visible, room: S), wide: { store(scale * lanes(m, $0) * (lanes(g, $0) - mean), to, $0) },
-      narrow: { to[$0] = scale * m[$0] * (g[$0] - mean) })
-    for i in visible..<S { to[i] = 0 }
+  return reading(cotangent, value) { cotangent, values in
+    softmaxRows(of: value.shape, causal: causal) { row, visible, target in
+      let (g, m) = (cotangent.extracting(places(row, S)), values.extracting(places(row, S)))
+      let mean = dot(g.extracting(first: visible), m.extracting(first: visible))
+      let (from, known, to) = (address(g), address(m), address(&target))
+      inLanes(
+        wholeTurns(visible, room: S), wide: { store(scale * lanes(known, $0) * (lanes(from, $0) - mean), to, $0) },
+        narrow: { to[$0] = scale * known[$0] * (from[$0] - mean) })
+      for i in visible..<S { target[i] = 0 }
+    }
   }
-  withExtendedLifetime((cotangent, value)) {}
-  return result
 }
 
-/// Calls `body` with each row of x and the number of its places that may be seen.
+/// A tensor of this shape, of which `body` writes each row; it is told the number of places that may be seen.
 @inline(__always)
-private func softmaxRows(of x: Tensor, causal: Bool, _ body: (_ row: Int, _ visible: Int) -> Void) {
-  let S = x.shape[-1]
-  let T = causal ? x.shape[-2] : 1
-  let rows = x.shape.prefix(x.rank - 1).count
-  Parallel.ranges(rows, grain: max(1, Parallel.grain / (8 * max(1, S)))) { range in
-    for row in range {
-      let visible = causal ? max(0, S - T + row % T + 1) : S
-      body(row, visible)
-    }
+private func softmaxRows(
+  of shape: Shape, causal: Bool, _ body: (_ row: Int, _ visible: Int, _ target: inout MutableSpan<Scalar>) -> Void
+) -> Tensor {
+  let (S, T) = (shape[-1], causal ? shape[-2] : 1)
+  let rows = shape.prefix(shape.rank - 1).count
+  return Tensor(writing: shape, rows: rows, .runs(atLeast: Parallel.grain / (8 * max(1, S)))) { row, target in
+    body(row, causal ? max(0, S - T + row % T + 1) : S, &target)
   }
 }

@@ -11,7 +11,7 @@
 // The pullbacks of the two are one another, and the transposed mix: a closed family of three
 // functions.
 //
-// Read before: `Products.swift`. Slow twins: `Naive.headScores`, `Naive.headMix`.
+// Read before: `Gemm.swift`. Slow twins: `Naive.headScores`, `Naive.headMix`.
 
 /// For each head, the inner products of all rows of q with all rows of k.
 ///
@@ -23,17 +23,13 @@ public func headScores(_ q: Tensor, _ k: Tensor) -> Tensor {
   let (B, T, H, P) = q.sizesOfHeads
   let S = k.shape[1]
   k.expecting(B, S, H, P, as: "the second factor of headScores")
-  let result = Tensor(uninitialised: [B, H, T, S])
-  let (left, right, target) = (q.base, k.base, result.fresh)
-  Parallel.each(B * H, workPerItem: T * S * P / 16) { index in
-    let (b, h) = (index / H, index % H)
-    gemmInPiece(
-      T, S, P, MatrixOperand(start: left + (b * T * H + h) * P, stride: H * P),
-      MatrixOperand(start: right + (b * S * H + h) * P, stride: H * P, isTransposed: true),
-      into: target + index * T * S, stride: S)
+  return reading(q, k) { q, k in
+    Tensor(writing: [B, H, T, S], rows: B * H, .singly(work: T * S * P / 16)) { index, target in
+      gemmInPiece(
+        headRows(of: q, index, T, H, P), headRows(of: k, index, S, H, P).transposed,
+        into: MatrixTarget(&target, rows: T, columns: S))
+    }
   }
-  withExtendedLifetime((q, k)) {}
-  return result
 }
 
 /// For each head, the matrix m times the rows of v.
@@ -47,16 +43,35 @@ public func headMix(_ m: Tensor, _ v: Tensor, transposing: Bool = false) -> Tens
   let T = m.shape[transposing ? 3 : 2]
   m.expecting(B, H, transposing ? S : T, transposing ? T : S, as: "the matrix of headMix")
   let result = Tensor(uninitialised: [B, T, H, P])
-  let (left, right, target) = (m.base, v.base, result.fresh)
-  Parallel.each(B * H, workPerItem: T * S * P / 16) { index in
-    let (b, h) = (index / H, index % H)
-    gemmInPiece(
-      T, P, S, MatrixOperand(start: left + index * T * S, stride: transposing ? T : S, isTransposed: transposing),
-      MatrixOperand(start: right + (b * S * H + h) * P, stride: H * P),
-      into: target + (b * T * H + h) * P, stride: H * P)
+  let target = result.uninitialisedNumbers  // Heads lie side by side in each row.
+  reading(m, v) { m, v in
+    Parallel.each(B * H, workPerItem: T * S * P / 16) { index in
+      let (rows, columns) = transposing ? (S, T) : (T, S)
+      gemmInPiece(
+        MatrixOperand(m, at: index * T * S, rows: rows, columns: columns).transposed(transposing),
+        headRows(of: v, index, S, H, P), into: headRows(of: target, index, T, H, P))
+    }
   }
-  withExtendedLifetime((m, v)) {}
   return result
+}
+
+/// The rows of one head of a tensor [B, T, H, P]; `index` counts heads within rows of the batch.
+@inline(__always)
+func headRows(of x: Span<Scalar>, _ index: Int, _ T: Int, _ H: Int, _ P: Int) -> MatrixOperand {
+  MatrixOperand(x, at: headStart(index, T, H, P), rows: T, columns: P, stride: H * P)
+}
+
+/// The same, to be written: the rows of other heads lie between them, so that no span can hold them alone.
+@inline(__always)
+func headRows(
+  of x: UnsafeMutableBufferPointer<Scalar>, _ index: Int, _ T: Int, _ H: Int, _ P: Int
+) -> MatrixTarget {
+  MatrixTarget(x, at: headStart(index, T, H, P), rows: T, columns: P, stride: H * P)
+}
+
+@inline(__always)
+private func headStart(_ index: Int, _ T: Int, _ H: Int, _ P: Int) -> Int {
+  (index / H * T * H + index % H) * P
 }
 
 extension Tensor {

@@ -1,102 +1,8 @@
-// # Products of matrices
+// # Products of tensors
 //
-// The one place that calls BLAS. A product is cut into pieces of the result's rows or columns
-// for the cores; OpenBLAS itself stays on one thread. Every kernel with an inner product goes
-// through `gemm` or `gemmInPiece`.
+// The product of two tensors, of every matrix in a batch, and what a linear layer computes.
 //
-// Read before: `Parallel.swift`. Slow twin: `Naive.matmul`. Read next: `HeadProducts.swift`.
-
-import COpenBLAS
-
-/// Evaluated once, before the first product: our pieces are the only parallelism.
-let openBLASIsSerial: Void = openblas_set_num_threads(1)
-
-/// A matrix in memory: its first element, the distance between rows, and whether it is to be read transposed.
-struct MatrixOperand {
-  var start: UnsafePointer<Scalar>
-  var stride: Int
-  var isTransposed = false
-}
-
-/// result[m, n] = factor · left[m, k] · right[k, n] + keep · result, on the calling thread alone.
-///
-/// With `keep` 0 the old result is not read. With `start` each row begins as that row of n numbers instead.
-@inline(__always)
-func gemmInPiece(
-  _ m: Int, _ n: Int, _ k: Int, _ left: MatrixOperand, _ right: MatrixOperand,
-  into result: UnsafeMutablePointer<Scalar>, stride: Int, factor: Scalar = 1, keep: Scalar = 0,
-  plus start: UnsafePointer<Scalar>? = nil
-) {
-  if Tiles.suit(m, n, k, left, right) {
-    Tiles.gemm(m, n, k, left, right, into: result, stride: stride, factor: factor, keep: keep, plus: start)
-  } else {
-    start.map { fillRows(result, m, n, stride: stride, with: $0) }
-    blas(m, n, k, left, right, into: result, stride: stride, factor: factor, keep: start == nil ? keep : 1)
-  }
-}
-
-/// What `gemmInPiece` computes, by a single call.
-func blas(
-  _ m: Int, _ n: Int, _ k: Int, _ left: MatrixOperand, _ right: MatrixOperand,
-  into result: UnsafeMutablePointer<Scalar>, stride: Int, factor: Scalar, keep: Scalar
-) {
-  if m == 0 || n == 0 { return }
-  _ = openBLASIsSerial
-  let (transposeLeft, transposeRight) = (
-    left.isTransposed ? CblasTrans : CblasNoTrans, right.isTransposed ? CblasTrans : CblasNoTrans
-  )
-  // BLAS wants strides of at least 1 even where nothing is read.
-  let (ldLeft, ldRight, ldResult) = (Int32(max(1, left.stride)), Int32(max(1, right.stride)), Int32(max(1, stride)))
-  #if Float32
-  cblas_sgemm(
-    CblasRowMajor, transposeLeft, transposeRight, Int32(m), Int32(n), Int32(k), factor, left.start, ldLeft,
-    right.start, ldRight, keep, result, ldResult)
-  #else
-  cblas_dgemm(
-    CblasRowMajor, transposeLeft, transposeRight, Int32(m), Int32(n), Int32(k), factor, left.start, ldLeft,
-    right.start, ldRight, keep, result, ldResult)
-  #endif
-}
-
-/// Writes the same numbers to each row of a matrix in memory.
-@inline(__always)
-private func fillRows(
-  _ target: UnsafeMutablePointer<Scalar>, _ rows: Int, _ columns: Int, stride: Int,
-  with numbers: UnsafePointer<Scalar>
-) {
-  for row in 0..<rows { write(1, times: numbers, to: target + row * stride, columns) }
-}
-
-/// Multiplications in one piece of a product: below it a second core does not pay.
-private let smallestPiece = 250_000
-/// Each piece copies the factor that all pieces share into the order in which OpenBLAS wants it; so two pieces do until
-/// they have this many multiplications.
-private let largestOfTwo = 32_000_000
-
-/// result[m, n] = left[m, k] · right[k, n] + keep · result, on all cores; with `start` each row begins as that row of n numbers.
-func gemm(
-  _ m: Int, _ n: Int, _ k: Int, _ left: MatrixOperand, _ right: MatrixOperand,
-  into result: UnsafeMutablePointer<Scalar>, stride: Int, keep: Scalar = 0, plus start: UnsafePointer<Scalar>? = nil
-) {
-  let splitsRows = m >= n
-  let length = splitsRows ? m : n
-  let pieces = min(Parallel.pieces(length, grain: 16), m * n * k / smallestPiece, max(2, m * n * k / largestOfTwo))
-  Parallel.ranges(length, pieces: max(1, pieces)) { range in
-    var (left, right, target, start) = (left, right, result, start)
-    var (rows, columns) = (m, n)
-    if splitsRows {
-      rows = range.count
-      left.start += range.lowerBound * (left.isTransposed ? 1 : left.stride)
-      target += range.lowerBound * stride
-    } else {
-      columns = range.count
-      right.start += range.lowerBound * (right.isTransposed ? right.stride : 1)
-      target += range.lowerBound
-      start = start.map { $0 + range.lowerBound }
-    }
-    gemmInPiece(rows, columns, k, left, right, into: target, stride: stride, keep: keep, plus: start)
-  }
-}
+// Read before: `Gemm.swift`. Slow twin: `Naive.matmul`. Read next: `HeadProducts.swift`.
 
 /// The matrix product over the two innermost axes, either factor transposed first if asked for.
 ///
@@ -117,29 +23,28 @@ public func matmul(_ a: Tensor, _ b: Tensor, transposingA: Bool = false, transpo
   let outer = a.shape.prefix(a.rank - 2)
   let isShared = b.rank == 2
   precondition(isShared || b.shape.prefix(b.rank - 2) == outer, message("the outer axes differ"))
-  let result = Tensor(uninitialised: outer.appending(m, n))
-  let (startA, startB, target) = (a.base, b.base, result.fresh)
-  let (widthA, widthB) = (a.shape[-1], b.shape[-1])
-
-  if isShared && !transposingA {
-    // One tall product instead of many small ones.
-    gemm(
-      outer.count * m, n, k, MatrixOperand(start: startA, stride: widthA),
-      MatrixOperand(start: startB, stride: widthB, isTransposed: transposingB), into: target, stride: n)
-  } else if outer.count == 1 {
-    gemm(
-      m, n, k, MatrixOperand(start: startA, stride: widthA, isTransposed: transposingA),
-      MatrixOperand(start: startB, stride: widthB, isTransposed: transposingB), into: target, stride: n)
-  } else {
-    Parallel.each(outer.count, workPerItem: m * n * k / 16) { index in
+  func left(_ numbers: Span<Scalar>, at place: Int = 0, rows: Int) -> MatrixOperand {
+    MatrixOperand(numbers, at: place, rows: rows, columns: a.shape[-1]).transposed(transposingA)
+  }
+  func right(_ numbers: Span<Scalar>, at place: Int = 0) -> MatrixOperand {
+    MatrixOperand(numbers, at: place, rows: b.shape[-2], columns: b.shape[-1]).transposed(transposingB)
+  }
+  let shape = outer.appending(m, n)
+  return reading(a, b) { a, b in
+    if isShared && !transposingA || outer.count == 1 {
+      // One tall product instead of many small ones.
+      let rows = outer.count * m
+      return Tensor(writing: shape, rows: 1, .inOrder) { _, target in
+        gemm(
+          left(a, rows: transposingA ? k : rows), right(b), into: MatrixTarget(&target, rows: rows, columns: n))
+      }
+    }
+    return Tensor(writing: shape, rows: outer.count, .singly(work: m * n * k / 16)) { index, target in
       gemmInPiece(
-        m, n, k, MatrixOperand(start: startA + index * m * k, stride: widthA, isTransposed: transposingA),
-        MatrixOperand(start: startB + (isShared ? 0 : index * k * n), stride: widthB, isTransposed: transposingB),
-        into: target + index * m * n, stride: n)
+        left(a, at: index * m * k, rows: transposingA ? k : m), right(b, at: isShared ? 0 : index * k * n),
+        into: MatrixTarget(&target, rows: m, columns: n))
     }
   }
-  withExtendedLifetime((a, b)) {}
-  return result
 }
 
 extension Tensor {
@@ -160,10 +65,14 @@ extension Tensor {
       return
     }
     let (k, n) = (matrix.shape[0], matrix.shape[1])
-    gemm(
-      rows.shape.prefix(rows.rank - 1).count, n, k, MatrixOperand(start: rows.base, stride: k),
-      MatrixOperand(start: matrix.base, stride: n), into: fresh, stride: n, keep: 1)
-    withExtendedLifetime((self, rows, matrix)) {}
+    let height = shape.prefix(rank - 1).count
+    reading(rows, matrix) { rows, matrix in
+      withMutableElements { target in
+        gemm(
+          MatrixOperand(rows, rows: height, columns: k), MatrixOperand(matrix, rows: k, columns: n),
+          into: MatrixTarget(&target, rows: height, columns: n), keep: 1)
+      }
+    }
   }
 }
 
@@ -182,28 +91,23 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor?) -> Tensor {
   precondition(
     x.shape[-1] == inputs, "a linear layer with weight \(weight.shape) cannot read x of shape \(x.shape)")
   bias?.expecting(outputs, as: "the bias of a linear layer with weight \(weight.shape)")
-  let rows = inputs == 0 ? x.shape.prefix(x.rank - 1).count : x.count / inputs
-  let result = Tensor(uninitialised: x.shape.prefix(x.rank - 1).appending(outputs))
-  let (left, right) = (
-    MatrixOperand(start: x.base, stride: inputs),
-    MatrixOperand(start: weight.base, stride: inputs, isTransposed: true)
-  )
-  let target = result.fresh
-  if rows <= fewRows {
-    // A few tokens that are being written.
-    let width = max(1, Tiles.smallResult / max(1, rows))
-    for first in stride(from: 0, to: outputs, by: width) {
-      var some = right
-      some.start += first * inputs
-      gemmInPiece(
-        rows, min(width, outputs - first), inputs, left, some, into: target + first, stride: outputs,
-        plus: bias.map { $0.base + first })
+  let outer = x.shape.prefix(x.rank - 1)
+  let (rows, shape) = (outer.count, outer.appending(outputs))
+  return reading(x, weight, bias ?? weight) { x, weight, start in
+    let left = MatrixOperand(x, rows: rows, columns: inputs)
+    let right = MatrixOperand(weight, rows: outputs, columns: inputs).transposed
+    let start = bias == nil ? nil : MatrixOperand(start, rows: 1, columns: outputs)
+    return Tensor(writing: shape, rows: 1, .inOrder) { _, target in
+      let target = MatrixTarget(&target, rows: rows, columns: outputs)
+      if rows > fewRows { return gemm(left, right, into: target, plus: start) }
+      // A few tokens that are being written.
+      let width = max(1, Tiles.smallResult / max(1, rows))
+      for first in stride(from: 0, to: outputs, by: width) {
+        let columns = first..<min(outputs, first + width)
+        gemmInPiece(left, right.columns(columns), into: target.columns(columns), plus: start?.columns(columns))
+      }
     }
-  } else {
-    gemm(rows, outputs, inputs, left, right, into: target, stride: outputs, plus: bias?.base)
   }
-  withExtendedLifetime((x, weight, bias)) {}
-  return result
 }
 
 /// The cotangent of a linear layer's weight, cotangentᵀ · x summed over all rows.

@@ -11,7 +11,7 @@
 // LAPACK's gesdd does the work. It reads columns first; our rows are its columns, so it is given Aᵀ
 // and what it calls U is our V.
 //
-// Read before: `Products.swift`. Slow twin: `Naive.singularValueDecomposition`.
+// Read before: `Gemm.swift`. Slow twin: `Naive.singularValueDecomposition`.
 
 import COpenBLAS
 
@@ -31,14 +31,14 @@ public struct SingularValueDecomposition: Sendable {
 public func singularValueDecomposition(_ x: Tensor) -> SingularValueDecomposition {
   let (outer, k) = outerAxesAndRank(of: x)
   let (m, n) = (x.shape[-2], x.shape[-1])
-  let u = Tensor(uninitialised: outer.appending(m, k))
-  let values = Tensor(uninitialised: outer.appending(k))
-  let vTransposed = Tensor(uninitialised: outer.appending(k, n))
-  let (intoU, intoValues, intoV) = (u.fresh, values.fresh, vTransposed.fresh)
-  eachMatrix(of: x, count: outer.count) { index, matrix in
-    divideAndConquer(
-      matrix, rows: m, columns: n, values: intoValues + index * k, u: intoU + index * m * k,
-      vTransposed: intoV + index * k * n)
+  var u = Tensor(uninitialised: outer.appending(m, k))
+  var values = Tensor(uninitialised: outer.appending(k))
+  var vTransposed = Tensor(uninitialised: outer.appending(k, n))
+  reading(x) { x in
+    writing(&u, &values, &vTransposed, rows: outer.count, .singly(work: m * n * k)) { index, u, values, v in
+      let (u, v) = (MatrixTarget(&u, rows: m, columns: k), MatrixTarget(&v, rows: k, columns: n))
+      divideAndConquer(x.extracting(places(index, m * n)), m, n, values: &values, u: u, vTransposed: v)
+    }
   }
   return SingularValueDecomposition(u: u, values: values, vTransposed: vTransposed)
 }
@@ -48,12 +48,12 @@ public func singularValueDecomposition(_ x: Tensor) -> SingularValueDecompositio
 /// Stops the program as `singularValueDecomposition` does.
 public func singularValues(_ x: Tensor) -> Tensor {
   let (outer, k) = outerAxesAndRank(of: x)
-  let values = Tensor(uninitialised: outer.appending(k))
-  let target = values.fresh
-  eachMatrix(of: x, count: outer.count) { index, matrix in
-    divideAndConquer(matrix, rows: x.shape[-2], columns: x.shape[-1], values: target + index * k)
+  let (m, n) = (x.shape[-2], x.shape[-1])
+  return reading(x) { x in
+    Tensor(writing: outer.appending(k), rows: outer.count, .singly(work: m * n * k)) { index, values in
+      divideAndConquer(x.extracting(places(index, m * n)), m, n, values: &values)
+    }
   }
-  return values
 }
 
 private func outerAxesAndRank(of x: Tensor) -> (outer: Shape, rank: Int) {
@@ -61,25 +61,34 @@ private func outerAxesAndRank(of x: Tensor) -> (outer: Shape, rank: Int) {
   return (x.shape.prefix(x.rank - 2), min(x.shape[-2], x.shape[-1]))
 }
 
-/// Calls `body` with a copy of each matrix, which LAPACK may overwrite.
-private func eachMatrix(of x: Tensor, count: Int, _ body: (Int, UnsafeMutablePointer<Scalar>) -> Void) {
-  let (m, n) = (x.shape[-2], x.shape[-1])
-  if m * n == 0 { return }
-  let start = x.base
-  Parallel.each(count, workPerItem: m * n * min(m, n)) { index in
-    withUnsafeTemporaryAllocation(of: Scalar.self, capacity: m * n) { copy in
-      _ = copy.initialize(from: UnsafeBufferPointer(start: start + index * m * n, count: m * n))
-      body(index, copy.baseAddress!)
+/// One matrix [m, n] by gesdd, on the calling thread. Without u and v the values alone.
+private func divideAndConquer(
+  _ matrix: Span<Scalar>, _ m: Int, _ n: Int, values: inout MutableSpan<Scalar>, u: MatrixTarget? = nil,
+  vTransposed: MatrixTarget? = nil
+) {
+  let rank = min(m, n)
+  if rank == 0 { return }
+  // LAPACK takes addresses: of a copy, which it overwrites, and of results that are as large as the matrix says.
+  precondition(matrix.count == m * n && values.count == rank)
+  let status = matrix.withUnsafeBufferPointer { matrix in
+    values.withUnsafeMutableBufferPointer { values in
+      withUnsafeTemporaryAllocation(of: Scalar.self, capacity: m * n) { copy in
+        _ = copy.initialize(from: matrix)
+        return gesdd(copy.baseAddress!, m, n, values.baseAddress!, u: u?.start, vTransposed: vTransposed?.start)
+      }
     }
   }
-  withExtendedLifetime(x) {}
+  precondition(
+    status == 0,
+    "the singular values of a matrix [\(m), \(n)] were not found: LAPACK's gesdd says \(status); is it free of NaN and infinity?"
+  )
 }
 
-/// One matrix [rows, columns] by gesdd, on the calling thread; it is overwritten. Without u and v the values alone.
-private func divideAndConquer(
-  _ matrix: UnsafeMutablePointer<Scalar>, rows: Int, columns: Int, values: UnsafeMutablePointer<Scalar>,
-  u: UnsafeMutablePointer<Scalar>? = nil, vTransposed: UnsafeMutablePointer<Scalar>? = nil
-) {
+/// LAPACK's routine for a matrix [rows, columns] and its status; the matrix is overwritten.
+private func gesdd(
+  _ matrix: UnsafeMutablePointer<Scalar>, _ rows: Int, _ columns: Int, _ values: UnsafeMutablePointer<Scalar>,
+  u: UnsafeMutablePointer<Scalar>?, vTransposed: UnsafeMutablePointer<Scalar>?
+) -> Int32 {
   _ = openBLASIsSerial
   let rank = min(rows, columns)
   var job = CChar((u == nil ? UnicodeScalar("N") : UnicodeScalar("S")).value)
@@ -104,8 +113,5 @@ private func divideAndConquer(
       call(work.baseAddress!, length: Int32(length), whole.baseAddress!)
     }
   }
-  precondition(
-    status == 0,
-    "the singular values of a matrix [\(rows), \(columns)] were not found: LAPACK's gesdd says \(status); is it free of NaN and infinity?"
-  )
+  return status
 }

@@ -22,7 +22,7 @@
 //
 // Where rows are far apart in memory, tiles no longer pay; such products OpenBLAS cuts by itself.
 //
-// Read before: `Products.swift`. Slow twin: `Naive.matmul`.
+// Read before: `Gemm.swift`. Slow twin: `Naive.matmul`.
 
 import COpenBLAS
 
@@ -49,46 +49,45 @@ enum Tiles {
 
   /// Whether a product is faster in tiles.
   @inline(__always)
-  static func suit(_ m: Int, _ n: Int, _ k: Int, _ left: MatrixOperand, _ right: MatrixOperand) -> Bool {
+  static func suit(_ left: MatrixOperand, _ right: MatrixOperand) -> Bool {
+    let (m, n, k) = (left.rows, right.columns, left.columns)
     if !areFast || left.stride > largestStride { return false }
     if !right.isTransposed { return m * n * k > inPlace && right.stride <= largestStride }
     return !left.isTransposed && min(m, n) >= smallestSide && (m * n > smallResult || k < smallDepth)
   }
 
-  /// What `gemmInPiece` computes.
+  /// What `gemmInPiece` computes; the caller has checked the sizes.
   static func gemm(
-    _ m: Int, _ n: Int, _ k: Int, _ left: MatrixOperand, _ right: MatrixOperand,
-    into result: UnsafeMutablePointer<Scalar>, stride: Int, factor: Scalar, keep: Scalar,
-    plus start: UnsafePointer<Scalar>?
+    _ left: MatrixOperand, _ right: MatrixOperand, into result: MatrixTarget, factor: Scalar, keep: Scalar,
+    plus start: MatrixOperand?
   ) {
+    let (m, n, k) = (result.rows, result.columns, left.columns)
     withUnsafeTemporaryAllocation(of: Scalar.self, capacity: right.isTransposed ? columns * min(k, depth) : 0) {
       copy in
       var first = 0
       repeat {
-        let depth = depth(of: k - first)
+        let deep = first..<(first + depth(of: k - first))
         for column in Swift.stride(from: 0, to: n, by: columns) {
-          let width = min(columns, n - column)
-          var strip = right
-          if right.isTransposed, let copy = copy.baseAddress {
-            turn(right.start + column * right.stride + first, width, depth, stride: right.stride, into: copy)
-            strip = MatrixOperand(start: copy, stride: columns)
-          } else {
-            strip.start += first * right.stride + column
+          let wide = column..<min(column + columns, n)
+          var strip = right.part(rows: deep, columns: wide)
+          if right.isTransposed {
+            let turned = MatrixTarget(copy, rows: deep.count, columns: wide.count, stride: columns)
+            turn(strip.transposed, into: turned)
+            strip = turned.operand
           }
           for row in Swift.stride(from: 0, to: m, by: rows) {
-            var band = left
-            band.start += left.isTransposed ? first * left.stride + row : row * left.stride + first
-            let (height, target) = (min(rows, m - row), result + row * stride + column)
+            let high = row..<min(row + rows, m)
+            let target = result.part(rows: high, columns: wide)
             blas(
-              height, width, depth, band, strip, into: target, stride: stride, factor: factor,
+              left.part(rows: high, columns: deep), strip, into: target, factor: factor,
               keep: first > 0 ? 1 : start == nil ? keep : 0)
-            if first == 0, let start {
+            if first == 0, let start = start?.columns(wide) {
               // While the tile is still in the nearest cache.
-              for i in 0..<height { add(1, times: start + column, to: target + i * stride, width) }
+              for i in 0..<high.count { add(1, times: start.row(0), to: target.row(i), wide.count) }
             }
           }
         }
-        first += depth
+        first = deep.upperBound
       } while first < k
     }
   }
@@ -98,11 +97,12 @@ enum Tiles {
     rest >= 2 * depth ? depth : rest > depth ? (rest / 2 + 15) / 16 * 16 : rest
   }
 
-  /// Copies `count` rows of `depth` numbers as columns, `columns` numbers apart.
-  private static func turn(
-    _ source: UnsafePointer<Scalar>, _ count: Int, _ depth: Int, stride: Int,
-    into target: UnsafeMutablePointer<Scalar>
-  ) {
+  /// Writes the rows of a matrix as columns. Eight numbers are gathered from as many rows: raw pointers, whose places
+  /// the sizes of the two matrices bound.
+  private static func turn(_ matrix: MatrixOperand, into target: MatrixTarget) {
+    precondition(target.rows == matrix.columns && target.columns == matrix.rows && !matrix.isTransposed)
+    let (count, depth, stride) = (matrix.rows, matrix.columns, matrix.stride)
+    let (source, copy) = (matrix.start, target.start)
     var row = 0
     while row + 8 <= count {
       let from = source + row * stride
@@ -110,12 +110,12 @@ enum Tiles {
         let eight = Lanes(
           from[i], from[stride + i], from[2 * stride + i], from[3 * stride + i], from[4 * stride + i],
           from[5 * stride + i], from[6 * stride + i], from[7 * stride + i])
-        store(eight, target, i * columns + row)
+        store(eight, copy, i * target.stride + row)
       }
       row += 8
     }
     while row < count {
-      for i in 0..<depth { target[i * columns + row] = source[row * stride + i] }
+      for i in 0..<depth { copy[i * target.stride + row] = source[row * stride + i] }
       row += 1
     }
   }

@@ -32,56 +32,52 @@ public func causalLeastSquares(_ m: Tensor, logDecay: Tensor, factor: Tensor, ba
   let (B, T, N) = (factor.shape[0], factor.shape[1], factor.shape[2])
   m.expecting(B, T, T, as: "the matrices of a least squares problem")
   logDecay.expecting(B, T, as: "log α of a least squares problem")
-  let result = Tensor(uninitialised: factor.shape)
-  let (matrices, logs, known, target) = (m.base, logDecay.base, factor.base, result.fresh)
-  Parallel.each(B, workPerItem: T * N * (N * N / 3 + T)) { index in
-    let scratch = UnsafeMutablePointer<Double>.allocate(capacity: T * N + T + 2 * N * N + N)
-    defer { scratch.deallocate() }
-    let (features, weights) = (scratch, scratch + T * N)
-    let (gram, work, right) = (weights + T, weights + T + N * N, weights + T + 2 * N * N)
-    let (matrix, log) = (matrices + index * T * T, logs + index * T)
-    for place in 0..<(T * N) { features[place] = Double(known[index * T * N + place]) }
-    gram.update(repeating: 0, count: N * N)
-    for step in 0..<T {
-      // The row that is solved, and the decay that led to it from the row before.
-      let row = backwards ? T - 1 - step : step
-      let decay = step == 0 ? 1 : exp(Double(log[backwards ? row + 1 : row]))
-      let own = features + row * N
-      for i in 0..<N { for j in i..<N { gram[i * N + j] = decay * decay * gram[i * N + j] + own[i] * own[j] } }
-      right.update(repeating: 0, count: N)
-      for earlier in 0...step {
-        weights[earlier] = earlier == step ? 1 : weights[earlier] * decay
-        let other = backwards ? T - 1 - earlier : earlier
-        let entry = weights[earlier] * Double(backwards ? matrix[other * T + row] : matrix[row * T + other])
-        for i in 0..<N { right[i] += entry * features[other * N + i] }
+  return reading(m, logDecay, factor) { m, logDecay, factor in
+    Tensor(writing: [B, T, N], rows: B, .singly(work: T * N * (N * N / 3 + T))) { index, target in
+      let (matrix, log) = (m.extracting(places(index, T * T)), logDecay.extracting(places(index, T)))
+      let known = factor.extracting(places(index, T * N))
+      let features = known.indices.map { Double(known[$0]) }
+      var weights = [Double](repeating: 0, count: T)
+      var gram = [Double](repeating: 0, count: N * N)
+      for step in 0..<T {
+        // The row that is solved, and the decay that led to it from the row before.
+        let row = backwards ? T - 1 - step : step
+        let decay = step == 0 ? 1 : exp(Double(log[backwards ? row + 1 : row]))
+        for i in 0..<N {
+          for j in i..<N {
+            gram[i * N + j] = decay * decay * gram[i * N + j] + features[row * N + i] * features[row * N + j]
+          }
+        }
+        var right = [Double](repeating: 0, count: N)
+        for earlier in 0...step {
+          weights[earlier] = earlier == step ? 1 : weights[earlier] * decay
+          let other = backwards ? T - 1 - earlier : earlier
+          let entry = weights[earlier] * Double(backwards ? matrix[other * T + row] : matrix[row * T + other])
+          for i in 0..<N { right[i] += entry * features[other * N + i] }
+        }
+        solve(gram, &right, N)
+        for i in 0..<N { target[row * N + i] = Scalar(right[i]) }
       }
-      solve(gram, right, N, work: work)
-      for i in 0..<N { target[(index * T + row) * N + i] = Scalar(right[i]) }
     }
   }
-  withExtendedLifetime((m, logDecay, factor)) {}
-  return result
 }
 
 /// Solves (G + ridge) x = right in place by Cholesky's G = Rᵀ R; of G the upper triangle is read.
-private func solve(
-  _ gram: UnsafePointer<Double>, _ right: UnsafeMutablePointer<Double>, _ N: Int, work: UnsafeMutablePointer<Double>
-) {
+private func solve(_ gram: [Double], _ right: inout [Double], _ N: Int) {
   var trace = 0.0
   for i in 0..<N { trace += gram[i * N + i] }
   let ridge = 1e-10 * trace + 1e-200
-  work.update(from: gram, count: N * N)
+  var work = gram
   for i in 0..<N { work[i * N + i] += ridge }
   // Row k of R, then what it explains taken off the rows below; Rᵀ y = right on the way.
   for k in 0..<N {
-    let row = work + k * N
-    let pivot = max(row[k], ridge).squareRoot()
-    for j in k..<N { row[j] /= pivot }
-    row[k] = pivot
+    let pivot = max(work[k * N + k], ridge).squareRoot()
+    for j in k..<N { work[k * N + j] /= pivot }
+    work[k * N + k] = pivot
     right[k] /= pivot
     for i in (k + 1)..<max(N, k + 1) {
-      let (target, factor) = (work + i * N, row[i])
-      for j in i..<N { target[j] -= factor * row[j] }
+      let factor = work[k * N + i]
+      for j in i..<N { work[i * N + j] -= factor * work[k * N + j] }
       right[i] -= factor * right[k]
     }
   }

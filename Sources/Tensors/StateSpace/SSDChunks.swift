@@ -1,10 +1,10 @@
 // # Where a chunk lies
 //
 // The chunked algorithm works on one head and one chunk at a time. In tensors [B, T, H, ·] the rows
-// of a head are H·P numbers apart; here is the arithmetic that finds them, and the scratch memory
-// that a head's worker needs.
+// of one head have the rows of the other heads between them; here is the arithmetic that finds them,
+// and the scratch memory that a head's worker needs.
 //
-// Used by: `SSDSequence.swift`.
+// Read before: `Matrices.swift`. Used by: `SSDSequence.swift`, `SSDRecurrence.swift`.
 
 /// The sizes of a chunked computation.
 struct SSDChunks {
@@ -21,113 +21,108 @@ struct SSDChunks {
     chunks = (T + self.Q - 1) / self.Q
   }
 
-  /// The rows of one head, `index` counting heads within rows of the batch.
-  func head(_ index: Int, _ x: Tensor, _ logDecay: Tensor, _ b: Tensor, _ c: Tensor) -> Head {
-    Head(
-      batch: index / H, h: index % H, x: x.base + index % H * P, log: logDecay.base + index % H,
-      b: b.base + index % H * N, c: c.base + index % H * N)
+  /// One chunk of one head; `index` counts heads within rows of the batch.
+  func part(_ chunk: Int, of index: Int) -> Part {
+    let first = index / H * T + chunk * Q
+    return Part(start: first * H + index % H, H: H, count: min(Q, T - chunk * Q))
   }
 
-  /// One head of one row of the batch.
-  struct Head {
-    let batch, h: Int
-    let x, log, b, c: UnsafePointer<Scalar>
-
-    /// One chunk of this head; `target` is the beginning of a tensor [B, T, H, P].
-    func part(_ chunk: Int, of layout: SSDChunks, _ target: UnsafeMutablePointer<Scalar>) -> Part {
-      let first = batch * layout.T + chunk * layout.Q
-      let (rowP, rowN) = (layout.H * layout.P, layout.H * layout.N)
-      return Part(
-        first: first, count: min(layout.Q, layout.T - chunk * layout.Q),
-        x: MatrixOperand(start: x + first * rowP, stride: rowP), log: log + first * layout.H,
-        b: MatrixOperand(start: b + first * rowN, stride: rowN),
-        c: MatrixOperand(start: c + first * rowN, stride: rowN),
-        target: target + first * rowP + h * layout.P)
-    }
-  }
-
-  /// One chunk of one head: matrices of `count` rows.
+  /// One chunk of one head.
   struct Part {
-    /// The number of the first row, counted over the batch.
-    let first: Int
+    /// How many rows of heads stand before its first.
+    fileprivate let start: Int
+    fileprivate let H: Int
+    /// The number of its steps.
     let count: Int
-    let x: MatrixOperand
-    let log: UnsafePointer<Scalar>
-    let b, c: MatrixOperand
-    let target: UnsafeMutablePointer<Scalar>
+
+    /// Its rows in a tensor [B, T, H, width], as a matrix [count, width].
+    @inline(__always)
+    func rows(of x: Span<Scalar>, _ width: Int) -> MatrixOperand {
+      MatrixOperand(x, at: start * width, rows: count, columns: width, stride: H * width)
+    }
+
+    /// The same, to be written.
+    @inline(__always)
+    func rows(of x: UnsafeMutableBufferPointer<Scalar>, _ width: Int) -> MatrixTarget {
+      MatrixTarget(x, at: start * width, rows: count, columns: width, stride: H * width)
+    }
   }
 }
 
 /// Scratch memory for one head, for chunks of at most Q steps.
+///
+/// Raw pointers into one block: what a head's worker writes is read again by the next line, by our loops and by BLAS,
+/// under other names and shapes. A chunk of q steps uses the first q · q or q · N numbers of a part, which `matrix` checks.
 struct SSDScratch {
-  private let storage: Storage
   /// L, [q, q]
-  let decay: UnsafeMutablePointer<Scalar>
+  let decay: UnsafeMutableBufferPointer<Scalar>
   /// W or Ḡ, [q, q]
-  let w: UnsafeMutablePointer<Scalar>
+  let w: UnsafeMutableBufferPointer<Scalar>
   /// C Bᵀ or S̄, [q, q]
-  let scores: UnsafeMutablePointer<Scalar>
+  let scores: UnsafeMutableBufferPointer<Scalar>
   /// Scaled rows of B or C, [q, N]
-  let rows: UnsafeMutablePointer<Scalar>
+  let rows: UnsafeMutableBufferPointer<Scalar>
   /// A state or its cotangent, [N, P]
-  let state: UnsafeMutablePointer<Scalar>
+  let state: UnsafeMutableBufferPointer<Scalar>
   /// e, [q]
-  let entry: UnsafeMutablePointer<Scalar>
+  let entry: UnsafeMutableBufferPointer<Scalar>
   /// The cotangent of log α, [q]
-  let sums: UnsafeMutablePointer<Scalar>
+  let sums: UnsafeMutableBufferPointer<Scalar>
   /// Running sums, [q]
-  let running: UnsafeMutablePointer<Scalar>
+  let running: UnsafeMutableBufferPointer<Scalar>
   /// log α, [q]
-  private let log: UnsafeMutablePointer<Scalar>
+  private let log: UnsafeMutableBufferPointer<Scalar>
 
-  init(_ layout: SSDChunks) {
+  /// Calls `body` with scratch memory, which is free again when it returns.
+  @inline(__always)
+  static func with(_ layout: SSDChunks, _ body: (SSDScratch) -> Void) {
     let (Q, N, P) = (layout.Q, layout.N, layout.P)
-    storage = Storage(count: 3 * Q * Q + Q * N + N * P + 4 * Q)
-    decay = storage.pointer
-    w = decay + Q * Q
-    scores = w + Q * Q
-    rows = scores + Q * Q
-    state = rows + Q * N
-    entry = state + N * P
-    sums = entry + Q
-    running = sums + Q
-    log = running + Q
+    withScratch(3 * Q * Q + Q * N + N * P + 4 * Q) { body(SSDScratch($0, layout)) }
   }
 
-  /// L and e of a chunk.
+  private init(_ all: UnsafeMutableBufferPointer<Scalar>, _ layout: SSDChunks) {
+    let (Q, N, P) = (layout.Q, layout.N, layout.P)
+    var taken = 0
+    func take(_ count: Int) -> UnsafeMutableBufferPointer<Scalar> {
+      defer { taken += count }
+      return all.extracting(taken..<(taken + count))
+    }
+    (decay, w, scores) = (take(Q * Q), take(Q * Q), take(Q * Q))
+    (rows, state) = (take(Q * N), take(N * P))
+    (entry, sums, running, log) = (take(Q), take(Q), take(Q), take(Q))
+  }
+
+  /// L and e of a chunk, whose log α is [q, 1]; what is returned are e and l, the last row of L.
   @inline(__always)
-  func fillDecays(_ part: SSDChunks.Part, stride: Int) {
+  func fillDecays(_ logDecay: MatrixOperand) -> (
+    e: UnsafeMutableBufferPointer<Scalar>, l: UnsafeMutableBufferPointer<Scalar>
+  ) {
+    let q = logDecay.rows
     var total: Scalar = 0
-    for i in 0..<part.count {
-      log[i] = part.log[i * stride]
+    for i in 0..<q {
+      log[i] = logDecay.row(i)[0]
       total += log[i]
       entry[i] = exponential(total)
     }
-    exponentialOfSegmentSums(log, part.count, into: decay, running: running)
-  }
-}
-
-extension MatrixOperand {
-  /// The same matrix, read transposed.
-  var transposed: MatrixOperand {
-    MatrixOperand(start: start, stride: stride, isTransposed: !isTransposed)
+    exponentialOfSegmentSums(log, into: MatrixTarget(decay, rows: q, columns: q), running: running)
+    return (entry.extracting(0..<q), decay.extracting(((q - 1) * q)..<(q * q)))
   }
 
-  /// Writes diag(factors) times this matrix, row after row.
+  /// diag(factors) times a matrix, in `rows`.
   @inline(__always)
-  func scaled(
-    rows: Int, _ width: Int, by factors: UnsafePointer<Scalar>, into target: UnsafeMutablePointer<Scalar>
-  ) {
-    for i in 0..<rows {
-      write(factors[i], times: start + i * stride, to: target + i * width, width)
-    }
+  func scaled(_ matrix: MatrixOperand, by factors: UnsafeMutableBufferPointer<Scalar>) -> MatrixOperand {
+    let target = MatrixTarget(rows, rows: matrix.rows, columns: matrix.columns)
+    precondition(factors.count == matrix.rows)
+    for i in 0..<matrix.rows { write(factors[i], times: matrix.row(i), to: target.row(i), matrix.columns) }
+    return target.operand
   }
 }
 
-/// Multiplies each row of a matrix in memory by its factor.
-@inline(__always)
-func scaleRows(
-  _ target: UnsafeMutablePointer<Scalar>, _ rows: Int, _ width: Int, stride: Int, by factors: UnsafePointer<Scalar>
-) {
-  for i in 0..<rows { write(factors[i], times: target + i * stride, to: target + i * stride, width) }
+extension MatrixTarget {
+  /// Multiplies each row by its factor.
+  @inline(__always)
+  func scaleRows(by factors: UnsafeMutableBufferPointer<Scalar>) {
+    precondition(factors.count == rows)
+    for i in 0..<rows { write(factors[i], times: row(i), to: row(i), columns) }
+  }
 }

@@ -14,8 +14,7 @@
 //     d̄       =  trace M̄
 //     S̄       =  M̄ ∘ L ∘ G  =  Ḡ ∘ G                   of the segment sums, strictly below the diagonal
 //
-// M is kept for nobody: the pullback makes L and G again, which is cheaper than to hold two more
-// matrices for each head.
+// The pullback computes L and G again, which is cheaper than to keep two more matrices for each head.
 //
 // Read before: `Scans.swift`. Slow twin: `Naive.ssdMatrix`. Source: arXiv 2405.21060, section 3.
 // Read next: `SSDSequence.swift`.
@@ -45,20 +44,21 @@ struct SSDSizes {
 public func ssdMatrix(logDecay: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor {
   let sizes = SSDSizes(logDecay: logDecay, b: b, c: c, d: d)
   let (T, H, N) = (sizes.T, sizes.H, sizes.N)
-  let result = headScores(c, b)
-  let (log, skip, target) = (logDecay.base, d.base, result.fresh)
-  Parallel.each(sizes.B * H, workPerItem: T * T * (4 + N / 16)) { index in
-    let (batch, h) = (index / H, index % H)
-    let matrix = target + index * T * T
-    let scratch = Storage(count: 2 * T + T * T)
-    defer { withExtendedLifetime(scratch) {} }
-    let (x, running, decay) = (scratch.pointer, scratch.pointer + T, scratch.pointer + 2 * T)
-    for t in 0..<T { x[t] = log[(batch * T + t) * H + h] }
-    exponentialOfSegmentSums(x, T, into: decay, running: running)
-    for place in 0..<(T * T) { matrix[place] *= decay[place] }
-    for t in 0..<T { matrix[t * T + t] += skip[h] }
+  var result = headScores(c, b)
+  reading(logDecay, d) { logDecay, d in
+    writing(&result, rows: sizes.B * H, .singly(work: T * T * (4 + N / 16))) { index, matrix in
+      let (batch, h) = (index / H, index % H)
+      withScratch(2 * T + T * T) { scratch in
+        let (x, running) = (scratch.extracting(0..<T), scratch.extracting(T..<(2 * T)))
+        let decay = scratch.extracting((2 * T)..<(2 * T + T * T))
+        for t in 0..<T { x[t] = logDecay[(batch * T + t) * H + h] }
+        exponentialOfSegmentSums(x, into: MatrixTarget(decay, rows: T, columns: T), running: running)
+        let factors = decay.span
+        for place in 0..<(T * T) { matrix[place] *= factors[place] }
+        for t in 0..<T { matrix[t * T + t] += d[h] }
+      }
+    }
   }
-  withExtendedLifetime((logDecay, d)) {}
   return result
 }
 
@@ -72,33 +72,34 @@ public func ssdMatrixPullback(
   let sizes = SSDSizes(logDecay: logDecay, b: b, c: c, d: d)
   let (B, T, H) = (sizes.B, sizes.T, sizes.H)
   cotangent.expecting(B, H, T, T, as: "the cotangent of an SSD matrix")
-  let scores = headScores(c, b)
-  let inner = Tensor(uninitialised: cotangent.shape)  // Ḡ
+  var scores = headScores(c, b)
+  var inner = Tensor(uninitialised: cotangent.shape)  // Ḡ
+  var traces = Tensor(uninitialised: [B, H])
   let logCotangent = Tensor(uninitialised: logDecay.shape)
-  let traces = Tensor(uninitialised: [B, H])
-  let (log, flowing, g) = (logDecay.base, cotangent.base, scores.fresh)
-  let (toInner, toLog, toTrace) = (inner.fresh, logCotangent.fresh, traces.fresh)
-  Parallel.each(B * H, workPerItem: T * T * 8) { index in
-    let (batch, h) = (index / H, index % H)
-    let (from, to, matrix) = (flowing + index * T * T, toInner + index * T * T, g + index * T * T)
-    let scratch = Storage(count: 3 * T)
-    defer { withExtendedLifetime(scratch) {} }
-    let (x, running, sums) = (scratch.pointer, scratch.pointer + T, scratch.pointer + 2 * T)
-    for t in 0..<T { x[t] = log[(batch * T + t) * H + h] }
-    exponentialOfSegmentSums(x, T, into: to, running: running)
-    var trace: Scalar = 0
-    for t in 0..<T {
-      trace += from[t * T + t]
-      for place in (t * T)..<(t * T + t + 1) {
-        to[place] *= from[place]
-        matrix[place] *= to[place]
+  let toLog = logCotangent.uninitialisedNumbers  // Heads lie side by side.
+  reading(logDecay, cotangent) { logDecay, cotangent in
+    writing(&scores, &inner, &traces, rows: B * H, .singly(work: T * T * 8)) { index, matrix, inner, trace in
+      let (batch, h) = (index / H, index % H)
+      let from = cotangent.extracting(places(index, T * T))
+      let log = headRows(of: toLog, index, T, H, 1)
+      withScratch(3 * T) { scratch in
+        let (x, running) = (scratch.extracting(0..<T), scratch.extracting(T..<(2 * T)))
+        let sums = scratch.extracting((2 * T)..<(3 * T))
+        for t in 0..<T { x[t] = logDecay[(batch * T + t) * H + h] }
+        exponentialOfSegmentSums(x, into: MatrixTarget(&inner, rows: T, columns: T), running: running)
+        trace[0] = 0
+        for t in 0..<T {
+          trace[0] += from[t * T + t]
+          for place in (t * T)..<(t * T + t + 1) {
+            inner[place] *= from[place]
+            matrix[place] *= inner[place]
+          }
+        }
+        sums.update(repeating: 0)
+        addSegmentSumPullback(MatrixTarget(&matrix, rows: T, columns: T), into: sums, running: running)
+        for t in 0..<T { log.row(t)[0] = sums[t] }
       }
     }
-    toTrace[index] = trace
-    sums.update(repeating: 0, count: T)
-    addSegmentSumPullback(matrix, T, into: sums, running: running)
-    for t in 0..<T { toLog[(batch * T + t) * H + h] = sums[t] }
   }
-  withExtendedLifetime((logDecay, cotangent, scores)) {}
   return (logCotangent, headMix(inner, c, transposing: true), headMix(inner, b), sum(traces, along: 0))
 }

@@ -39,32 +39,34 @@ public func ssdRecurrence(
 public func ssdRecurrence(
   _ x: Tensor, logDecay: Tensor, b: Tensor, c: Tensor, d: Tensor, state: inout Tensor
 ) -> Tensor {
-  let layout = SSDChunks(x: x, logDecay: logDecay, b: b, c: c, d: d, Q: 1)
+  let layout = SSDChunks(x: x, logDecay: logDecay, b: b, c: c, d: d, Q: max(1, x.shape[1]))
   let (B, T, H, N, P) = (layout.B, layout.T, layout.H, layout.N, layout.P)
   state.expecting(B, H, N, P, as: "the initial state of an SSD")
   let output = Tensor(uninitialised: x.shape)
-  state.withMutableElements { states in
-    nonisolated(unsafe) let states = states  // Each head has a place of its own.
-    let (y, skip) = (output.fresh, d.base)
-    Parallel.each(B * H, workPerItem: T * N * P) { index in
-      let head = layout.head(index, x, logDecay, b, c)
-      let h = states + index * N * P
-      for row in (head.batch * T)..<(head.batch * T + T) {
-        let (from, to) = (head.x + row * H * P, y + row * H * P + head.h * P)
-        let (written, asked) = (head.b + row * H * N, head.c + row * H * N)
-        let fade = exponential(head.log[row * H])
-        for p in 0..<P { to[p] = skip[head.h] * from[p] }
-        for n in 0..<N {
-          let (numbers, write, read) = (h + n * P, written[n], asked[n])
-          for p in 0..<P {
-            let new = fade * numbers[p] + write * from[p]
-            numbers[p] = new
-            to[p] += read * new
+  let y = output.uninitialisedNumbers  // Heads lie side by side in each row.
+  reading(x, b, c) { x, b, c in
+    reading(logDecay, d) { logDecay, d in
+      writing(&state, rows: B * H, .singly(work: T * N * P)) { index, h in
+        let text = layout.part(0, of: index)
+        let (x, b, c) = (text.rows(of: x, P), text.rows(of: b, N), text.rows(of: c, N))
+        let (log, y) = (text.rows(of: logDecay, 1), text.rows(of: y, P))
+        let (state, skip) = (MatrixTarget(&h, rows: N, columns: P), d[index % H])
+        for t in 0..<T {
+          // Raw pointers: one pass over a state of a few hundred numbers, for each token that is written.
+          let (from, to, written, asked) = (x.row(t), y.row(t), b.row(t), c.row(t))
+          let fade = exponential(log.row(t)[0])
+          for p in 0..<P { to[p] = skip * from[p] }
+          for n in 0..<N {
+            let (numbers, write, read) = (state.row(n), written[n], asked[n])
+            for p in 0..<P {
+              let new = fade * numbers[p] + write * from[p]
+              numbers[p] = new
+              to[p] += read * new
+            }
           }
         }
       }
     }
   }
-  withExtendedLifetime((x, logDecay, b, c, d)) {}
   return output
 }

@@ -64,47 +64,39 @@ public func ssdSequence(
   let (B, T, H, N, P) = (layout.B, layout.T, layout.H, layout.N, layout.P)
   initialState?.expecting(B, H, N, P, as: "the initial state of an SSD")
   let output = Tensor(uninitialised: x.shape)
-  let entering = Tensor(uninitialised: [B, H, layout.chunks, N, P])
-  let final = Tensor(uninitialised: [B, H, N, P])
-  let (y, states, last) = (output.fresh, entering.fresh, final.fresh)
-  let state = N * P
+  let y = output.uninitialisedNumbers  // Heads lie side by side in each row.
+  var entering = Tensor(uninitialised: [B, H, layout.chunks, N, P])
+  var final = initialState ?? .zeros([B, H, N, P])
 
-  Parallel.each(B * H, workPerItem: T * (N + P) * (layout.Q + N) / 16) { index in
-    let head = layout.head(index, x, logDecay, b, c)
-    let scratch = SSDScratch(layout)
-    defer { withExtendedLifetime(scratch) {} }
-    let h = last + index * state
-    if let initialState {
-      h.update(from: initialState.base + index * state, count: state)
-    } else {
-      h.update(repeating: 0, count: state)
-    }
-    for chunk in 0..<layout.chunks {
-      let part = head.part(chunk, of: layout, y)
-      let q = part.count
-      // The state that enters, kept for the pullback.
-      (states + (index * layout.chunks + chunk) * state).update(from: h, count: state)
-      scratch.fillDecays(part, stride: H)
-      // W = L ∘ (C Bᵀ); Y = W X
-      gemmInPiece(q, q, N, part.c, part.b.transposed, into: scratch.w, stride: q)
-      for place in 0..<(q * q) { scratch.w[place] *= scratch.decay[place] }
-      gemmInPiece(
-        q, P, q, MatrixOperand(start: scratch.w, stride: q), part.x, into: part.target, stride: H * P)
-      // Y += diag(e) C h + d X
-      part.c.scaled(rows: q, N, by: scratch.entry, into: scratch.rows)
-      gemmInPiece(
-        q, P, N, MatrixOperand(start: scratch.rows, stride: N), MatrixOperand(start: h, stride: P),
-        into: part.target, stride: H * P, keep: 1)
-      let skip = d.base[index % H]
-      for i in 0..<q { add(skip, times: part.x.start + i * H * P, to: part.target + i * H * P, P) }
-      // h = e[last] h + (diag(l) B)ᵀ X
-      part.b.scaled(rows: q, N, by: scratch.decay + (q - 1) * q, into: scratch.rows)
-      gemmInPiece(
-        N, P, q, MatrixOperand(start: scratch.rows, stride: N, isTransposed: true), part.x,
-        into: h, stride: P, keep: scratch.entry[q - 1])
+  reading(x, b, c) { x, b, c in
+    reading(logDecay, d) { logDecay, d in
+      let shares = Shares.singly(work: T * (N + P) * (layout.Q + N) / 16)
+      writing(&entering, &final, rows: B * H, shares) { index, states, h in
+        let (skip, state) = (d[index % H], MatrixTarget(&h, rows: N, columns: P))
+        SSDScratch.with(layout) { scratch in
+          for chunk in 0..<layout.chunks {
+            let part = layout.part(chunk, of: index)
+            let q = part.count
+            let (x, b, c) = (part.rows(of: x, P), part.rows(of: b, N), part.rows(of: c, N))
+            let y = part.rows(of: y, P)
+            // The state that enters, kept for the pullback.
+            copy(h.span, to: &states, at: chunk * N * P)
+            let (e, l) = scratch.fillDecays(part.rows(of: logDecay, 1))
+            let w = MatrixTarget(scratch.w, rows: q, columns: q)
+            // W = L ∘ (C Bᵀ); Y = W X
+            gemmInPiece(c, b.transposed, into: w)
+            for place in 0..<(q * q) { scratch.w[place] *= scratch.decay[place] }
+            gemmInPiece(w.operand, x, into: y)
+            // Y += diag(e) C h + d X
+            gemmInPiece(scratch.scaled(c, by: e), state.operand, into: y, keep: 1)
+            for i in 0..<q { add(skip, times: x.row(i), to: y.row(i), P) }
+            // h = e[last] h + (diag(l) B)ᵀ X
+            gemmInPiece(scratch.scaled(b, by: l).transposed, x, into: state, keep: e[q - 1])
+          }
+        }
+      }
     }
   }
-  withExtendedLifetime((x, logDecay, b, c, d, initialState)) {}
   return SSDSequenceValue(output: output, enteringStates: entering, finalState: final)
 }
 
@@ -122,78 +114,70 @@ public func ssdSequencePullback(
   let (toX, toB, toC) = (
     Tensor(uninitialised: x.shape), Tensor(uninitialised: b.shape), Tensor(uninitialised: c.shape)
   )
-  let (toLog, skips) = (Tensor(uninitialised: logDecay.shape), Tensor(uninitialised: [B, H]))
-  let (xBar, bBar, cBar, logBar) = (toX.fresh, toB.fresh, toC.fresh, toLog.fresh)
-  let (flowing, states, skipBar) = (cotangent.base, value.enteringStates.base, skips.fresh)
+  let toLog = Tensor(uninitialised: logDecay.shape)
+  var skips = Tensor(uninitialised: [B, H])
+  // Heads lie side by side in each row.
+  let (allX, allB, allC) = (toX.uninitialisedNumbers, toB.uninitialisedNumbers, toC.uninitialisedNumbers)
+  let allLog = toLog.uninitialisedNumbers
 
-  Parallel.each(B * H, workPerItem: T * (N + P) * (layout.Q + N) / 8) { index in
-    let head = layout.head(index, x, logDecay, b, c)
-    let scratch = SSDScratch(layout)
-    defer { withExtendedLifetime(scratch) {} }
-    let hBar = scratch.state
-    hBar.update(repeating: 0, count: N * P)
-    var skipSum: Scalar = 0
-    for chunk in (0..<layout.chunks).reversed() {
-      let part = head.part(chunk, of: layout, xBar)
-      let q = part.count
-      let (first, rowP, rowN) = (part.first, H * P, H * N)
-      let yBar = MatrixOperand(start: flowing + first * rowP + head.h * P, stride: rowP)
-      let h = MatrixOperand(start: states + (index * layout.chunks + chunk) * N * P, stride: P)
-      let leaving = MatrixOperand(start: hBar, stride: P)
-      let (toPartX, toPartB, toPartC) = (
-        part.target, bBar + first * rowN + head.h * N, cBar + first * rowN + head.h * N
-      )
-      scratch.fillDecays(part, stride: H)
-      let l = scratch.decay + (q - 1) * q
-      let fade = scratch.entry[q - 1]
+  reading(x, b, c, cotangent) { x, b, c, cotangent in
+    reading(logDecay, d, value.enteringStates) { logDecay, d, states in
+      writing(&skips, rows: B * H, .singly(work: T * (N + P) * (layout.Q + N) / 8)) { index, skipBar in
+        let skip = d[index % H]
+        skipBar[0] = 0
+        SSDScratch.with(layout) { scratch in
+          scratch.state.update(repeating: 0)
+          for chunk in (0..<layout.chunks).reversed() {
+            let part = layout.part(chunk, of: index)
+            let q = part.count
+            let (x, b, c) = (part.rows(of: x, P), part.rows(of: b, N), part.rows(of: c, N))
+            let yBar = part.rows(of: cotangent, P)
+            let (xBar, bBar, cBar) = (part.rows(of: allX, P), part.rows(of: allB, N), part.rows(of: allC, N))
+            let logBar = part.rows(of: allLog, 1)
+            let h = MatrixOperand(states, at: (index * layout.chunks + chunk) * N * P, rows: N, columns: P)
+            let hBar = MatrixTarget(scratch.state, rows: N, columns: P)
+            let (e, l) = scratch.fillDecays(part.rows(of: logDecay, 1))
+            let sums = scratch.sums
+            let scores = MatrixTarget(scratch.scores, rows: q, columns: q)
+            let w = MatrixTarget(scratch.w, rows: q, columns: q)
 
-      // C Bᵀ and W = L ∘ (C Bᵀ); X̄ = Wᵀ Ȳ
-      gemmInPiece(q, q, N, part.c, part.b.transposed, into: scratch.scores, stride: q)
-      for place in 0..<(q * q) { scratch.w[place] = scratch.scores[place] * scratch.decay[place] }
-      gemmInPiece(
-        q, P, q, MatrixOperand(start: scratch.w, stride: q, isTransposed: true), yBar, into: toPartX, stride: rowP)
-      // X̄ += diag(l) B h̄′ + d Ȳ;  d̄ += Σ Ȳ ⊙ X
-      part.b.scaled(rows: q, N, by: l, into: scratch.rows)
-      gemmInPiece(
-        q, P, N, MatrixOperand(start: scratch.rows, stride: N), leaving, into: toPartX, stride: rowP, keep: 1)
-      let skip = d.base[head.h]
-      for i in 0..<q {
-        let (gRow, xRow) = (yBar.start + i * rowP, part.x.start + i * rowP)
-        add(skip, times: gRow, to: toPartX + i * rowP, P)
-        skipSum += dot(gRow, xRow, P)
+            // C Bᵀ and W = L ∘ (C Bᵀ); X̄ = Wᵀ Ȳ
+            gemmInPiece(c, b.transposed, into: scores)
+            for place in 0..<(q * q) { scratch.w[place] = scratch.scores[place] * scratch.decay[place] }
+            gemmInPiece(w.operand.transposed, yBar, into: xBar)
+            // X̄ += diag(l) B h̄′ + d Ȳ;  d̄ += Σ Ȳ ⊙ X
+            gemmInPiece(scratch.scaled(b, by: l), hBar.operand, into: xBar, keep: 1)
+            for i in 0..<q {
+              add(skip, times: yBar.row(i), to: xBar.row(i), P)
+              skipBar[0] += dot(yBar.row(i), x.row(i), P)
+            }
+            // Ḡ = (Ȳ Xᵀ) ∘ L;  S̄ = Ḡ ∘ (C Bᵀ)
+            gemmInPiece(yBar, x.transposed, into: w)
+            for place in 0..<(q * q) {
+              scratch.w[place] *= scratch.decay[place]
+              scratch.scores[place] *= scratch.w[place]
+            }
+            // C̄ = diag(e) Ȳ hᵀ + Ḡ B; the term with e tells how e is moved.
+            gemmInPiece(yBar, h.transposed, into: cBar)
+            cBar.scaleRows(by: e)
+            for i in 0..<q { sums[i] = dot(c.row(i), cBar.row(i), N) }
+            gemmInPiece(w.operand, b, into: cBar, keep: 1)
+            // B̄ = diag(l) X h̄′ᵀ + Ḡᵀ C; the term with h̄′ tells how l is moved, the last row of L.
+            gemmInPiece(x, hBar.operand.transposed, into: bBar)
+            bBar.scaleRows(by: l)
+            for j in 0..<q { scores.row(q - 1)[j] += dot(b.row(j), bBar.row(j), N) }
+            gemmInPiece(w.operand.transposed, c, into: bBar, keep: 1)
+            // log α: e[i] fades with all times until i, e[last] with all of the chunk.
+            sums[q - 1] += e[q - 1] * dot(h.start, hBar.start, N * P)
+            for i in stride(from: q - 1, to: 0, by: -1) { sums[i - 1] += sums[i] }
+            addSegmentSumPullback(scores, into: sums, running: scratch.running)
+            for i in 0..<q { logBar.row(i)[0] = sums[i] }
+            // h̄ = e[last] h̄′ + (diag(e) C)ᵀ Ȳ
+            gemmInPiece(scratch.scaled(c, by: e).transposed, yBar, into: hBar, keep: e[q - 1])
+          }
+        }
       }
-      // Ḡ = (Ȳ Xᵀ) ∘ L;  S̄ = Ḡ ∘ (C Bᵀ)
-      gemmInPiece(q, q, P, yBar, part.x.transposed, into: scratch.w, stride: q)
-      for place in 0..<(q * q) {
-        scratch.w[place] *= scratch.decay[place]
-        scratch.scores[place] *= scratch.w[place]
-      }
-      let inner = MatrixOperand(start: scratch.w, stride: q)
-      // C̄ = diag(e) Ȳ hᵀ + Ḡ B; the term with e tells how e is moved.
-      gemmInPiece(q, N, P, yBar, h.transposed, into: toPartC, stride: rowN)
-      scaleRows(toPartC, q, N, stride: rowN, by: scratch.entry)
-      for i in 0..<q { scratch.sums[i] = dot(part.c.start + i * rowN, toPartC + i * rowN, N) }
-      gemmInPiece(q, N, q, inner, part.b, into: toPartC, stride: rowN, keep: 1)
-      // B̄ = diag(l) X h̄′ᵀ + Ḡᵀ C; the term with h̄′ tells how l is moved, the last row of L.
-      gemmInPiece(q, N, P, part.x, leaving.transposed, into: toPartB, stride: rowN)
-      scaleRows(toPartB, q, N, stride: rowN, by: l)
-      for j in 0..<q {
-        scratch.scores[(q - 1) * q + j] += dot(part.b.start + j * rowN, toPartB + j * rowN, N)
-      }
-      gemmInPiece(q, N, q, inner.transposed, part.c, into: toPartB, stride: rowN, keep: 1)
-      // log α: e[i] fades with all times until i, e[last] with all of the chunk.
-      scratch.sums[q - 1] += fade * dot(h.start, hBar, N * P)
-      for i in stride(from: q - 1, to: 0, by: -1) { scratch.sums[i - 1] += scratch.sums[i] }
-      addSegmentSumPullback(scratch.scores, q, into: scratch.sums, running: scratch.running)
-      for i in 0..<q { logBar[(first + i) * H + head.h] = scratch.sums[i] }
-      // h̄ = e[last] h̄′ + (diag(e) C)ᵀ Ȳ
-      part.c.scaled(rows: q, N, by: scratch.entry, into: scratch.rows)
-      gemmInPiece(
-        N, P, q, MatrixOperand(start: scratch.rows, stride: N, isTransposed: true), yBar, into: hBar, stride: P,
-        keep: fade)
     }
-    skipBar[index] = skipSum
   }
-  withExtendedLifetime((x, logDecay, b, c, d, cotangent, value)) {}
   return (toX, toLog, toB, toC, sum(skips, along: 0))
 }

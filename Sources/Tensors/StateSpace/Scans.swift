@@ -1,4 +1,4 @@
-// # Scans and segment sums
+// # Segment sums
 //
 // A decay that acts from step s to step t is a product of numbers below 1, in logarithms a sum over
 // the segment between them:
@@ -17,39 +17,22 @@
 // Source: arXiv 2405.21060, Listing 1 (`segsum`). Slow twin: `Naive.segmentSum`. Read next:
 // `SSDMatrix.swift`.
 
-/// The running sum along an axis: element t of the result is the sum of elements 0 … t.
-public func cumulativeSum(_ x: Tensor, along axis: Int = -1) -> Tensor {
-  let axis = x.shape.resolved(axis)
-  let (size, inner) = (x.shape[axis], x.shape.stride(of: axis))
-  let step = size * inner
-  var result = x
-  let outer = step == 0 ? 0 : x.count / step
-  result.withMutableElements { target in
-    for block in 0..<outer {
-      for place in stride(from: block * step + inner, to: (block + 1) * step, by: 1) {
-        target[place] += target[place - inner]
-      }
-    }
-  }
-  return result
-}
-
 /// The sums over all segments of the innermost axis, −∞ above the diagonal.
 ///
 /// - Parameter x: [..., T]
 /// - Returns: [..., T, T]
 public func segmentSum(_ x: Tensor) -> Tensor {
   let T = x.shape[-1]
-  let result = Tensor(repeating: -.infinity, shape: x.shape.appending(T))
-  let (source, target) = (x.base, result.fresh)
-  for row in 0..<(T == 0 ? 0 : x.count / T) {
-    let (from, to) = (source + row * T, target + row * T * T)
-    for t in 0..<T {
-      for s in 0..<t { to[t * T + s] = to[(t - 1) * T + s] + from[t] }
-      to[t * T + t] = 0
+  var result = Tensor(repeating: -.infinity, shape: x.shape.appending(T))
+  if x.count == 0 { return result }
+  reading(x) { x in
+    writing(&result, rows: x.count / T, .inOrder) { row, target in
+      for t in 0..<T {
+        for s in 0..<t { target[t * T + s] = target[(t - 1) * T + s] + x[row * T + t] }
+        target[t * T + t] = 0
+      }
     }
   }
-  withExtendedLifetime(x) {}
   return result
 }
 
@@ -61,16 +44,23 @@ public func segmentSum(_ x: Tensor) -> Tensor {
 //     x̄[k]  =  Σ over t ≥ k, s < k of S̄[t, s]
 //
 // We go through the rows from below and keep, for each column, the sum of what has been passed.
+//
+// Both work on scratch memory (`SSDScratch`), whose parts are read and written by turns: a row of the
+// matrix is made from `running`, and eight places at a time. Its lengths are checked at the start.
 
-/// decay[t, s] = exp(x[s + 1] + … + x[t]) for s ≤ t, and 0 above; `running` has room for `count` numbers.
+/// decay[t, s] = exp(x[s + 1] + … + x[t]) for s ≤ t, and 0 above, for as many numbers of x as `decay` has rows.
+///
+/// `running` has room for as many.
 @inline(__always)
 func exponentialOfSegmentSums(
-  _ x: UnsafePointer<Scalar>, _ count: Int, into decay: UnsafeMutablePointer<Scalar>,
-  running: UnsafeMutablePointer<Scalar>
+  _ x: UnsafeMutableBufferPointer<Scalar>, into decay: MatrixTarget, running: UnsafeMutableBufferPointer<Scalar>
 ) {
+  let count = decay.rows
+  precondition(decay.columns == count && x.count >= count && running.count >= count)
+  guard let running = running.baseAddress else { return }
   running.update(repeating: 0, count: count)
   for t in 0..<count {
-    let (row, step) = (decay + t * count, x[t])
+    let (row, step) = (decay.row(t), x[t])
     let turns = wholeTurns(t, room: count)
     replace(running, turns) { $0 + step }
     row.update(from: running, count: turns)
@@ -81,15 +71,20 @@ func exponentialOfSegmentSums(
   }
 }
 
-/// Adds to x̄ the pullback of the segment sums; `running` has room for `count` numbers. Reads S̄ strictly below the diagonal.
+/// Adds to x̄ the pullback of the segment sums. Reads S̄ strictly below the diagonal.
+///
+/// x̄ and `running` have room for as many numbers as S̄ has rows.
 @inline(__always)
 func addSegmentSumPullback(
-  _ cotangent: UnsafePointer<Scalar>, _ count: Int, into target: UnsafeMutablePointer<Scalar>,
-  running: UnsafeMutablePointer<Scalar>
+  _ cotangent: MatrixTarget, into target: UnsafeMutableBufferPointer<Scalar>,
+  running: UnsafeMutableBufferPointer<Scalar>
 ) {
+  let count = cotangent.rows
+  precondition(cotangent.columns == count && target.count >= count && running.count >= count)
+  guard let running = running.baseAddress else { return }
   running.update(repeating: 0, count: count)
   for t in stride(from: count - 1, to: 0, by: -1) {
-    add(1, times: cotangent + t * count, to: running, t)
-    target[t] += sum(UnsafePointer(running), t)
+    add(1, times: cotangent.row(t), to: running, t)
+    target[t] += sum(running, t)
   }
 }

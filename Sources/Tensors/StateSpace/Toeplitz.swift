@@ -15,17 +15,18 @@ public func toeplitzProjection(_ x: Tensor) -> Tensor {
   precondition(
     x.rank >= 2 && x.shape[-1] == x.shape[-2], "a Toeplitz matrix is square, and \(x.shape) has no square at its end")
   let T = x.shape[-1]
-  let result = Tensor.zeros(x.shape)
-  let (from, to) = (x.base, result.fresh)
-  Parallel.each(T == 0 ? 0 : x.count / (T * T), workPerItem: T * T) { index in
-    let (matrix, target) = (from + index * T * T, to + index * T * T)
-    for back in 0..<T {
-      var sum: Scalar = 0
-      for t in back..<T { sum += matrix[t * T + t - back] }
-      let mean = sum / Scalar(T - back)
-      for t in back..<T { target[t * T + t - back] = mean }
+  var result = Tensor.zeros(x.shape)
+  if result.count == 0 { return result }
+  reading(x) { x in
+    writing(&result, rows: x.count / (T * T), .singly(work: T * T)) { index, target in
+      let matrix = x.extracting(places(index, T * T))
+      for back in 0..<T {
+        var sum: Scalar = 0
+        for t in back..<T { sum += matrix[t * T + t - back] }
+        let mean = sum / Scalar(T - back)
+        for t in back..<T { target[t * T + t - back] = mean }
+      }
     }
   }
-  withExtendedLifetime(x) {}
   return result
 }

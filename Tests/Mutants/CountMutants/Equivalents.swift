@@ -5,7 +5,7 @@
 //
 //     ## Tensors/Loops/Softmax.swift
 //
-//     - `let T = causal ? x.shape[-2] : ⟦1 + 1⟧`
+//     - `let (S, T) = (shape[-1], causal ? shape[-2] : ⟦1 + 1⟧)`
 //       The reason, in a sentence.
 //
 // An entry is named by what the mutated line looks like. One that no survivor matches is an error,

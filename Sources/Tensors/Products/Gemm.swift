@@ -1,0 +1,81 @@
+// # One product
+//
+// The one place that calls BLAS. A product is cut into pieces of the result's rows or columns for
+// the cores; OpenBLAS itself stays on one thread. Every kernel with an inner product goes through
+// `gemm`, or through `gemmInPiece` where it has cut its own pieces.
+//
+// Read before: `Matrices.swift`. Slow twin: `Naive.matmul`. Read next: `Tiles.swift`, `Products.swift`.
+
+import COpenBLAS
+
+/// Evaluated once, before the first product: our pieces are the only parallelism.
+let openBLASIsSerial: Void = openblas_set_num_threads(1)
+
+/// Multiplications in one piece of a product: below it a second core does not pay.
+private let smallestPiece = 250_000
+/// Each piece copies the factor that all pieces share into the order in which OpenBLAS wants it; so two pieces do until
+/// they have this many multiplications.
+private let largestOfTwo = 32_000_000
+
+/// result = left · right + keep · result, on all cores; with `start`, one row, each row begins as that row instead.
+func gemm(
+  _ left: MatrixOperand, _ right: MatrixOperand, into result: MatrixTarget, keep: Scalar = 0,
+  plus start: MatrixOperand? = nil
+) {
+  let (m, n, k) = (result.rows, result.columns, left.columns)
+  let splitsRows = m >= n
+  let length = splitsRows ? m : n
+  let pieces = min(Parallel.pieces(length, grain: 16), m * n * k / smallestPiece, max(2, m * n * k / largestOfTwo))
+  Parallel.ranges(length, pieces: max(1, pieces)) { range in
+    if splitsRows {
+      gemmInPiece(left.rows(range), right, into: result.rows(range), keep: keep, plus: start)
+    } else {
+      gemmInPiece(left, right.columns(range), into: result.columns(range), keep: keep, plus: start?.columns(range))
+    }
+  }
+}
+
+/// result = factor · left · right + keep · result, on the calling thread alone.
+///
+/// With `keep` 0 the old result is not read. With `start`, one row, each row begins as that row instead. Stops the
+/// program if the sizes do not go together.
+@inline(__always)
+func gemmInPiece(
+  _ left: MatrixOperand, _ right: MatrixOperand, into result: MatrixTarget, factor: Scalar = 1, keep: Scalar = 0,
+  plus start: MatrixOperand? = nil
+) {
+  precondition(left.rows == result.rows && left.columns == right.rows && right.columns == result.columns)
+  precondition(start == nil || start!.rows == 1 && start!.columns == result.columns)
+  if Tiles.suit(left, right) {
+    Tiles.gemm(left, right, into: result, factor: factor, keep: keep, plus: start)
+  } else {
+    if let start {
+      for row in 0..<result.rows { write(1, times: start.row(0), to: result.row(row), result.columns) }
+    }
+    blas(left, right, into: result, factor: factor, keep: start == nil ? keep : 1)
+  }
+}
+
+/// What `gemmInPiece` computes, by a single call; the caller has checked the sizes.
+func blas(
+  _ left: MatrixOperand, _ right: MatrixOperand, into result: MatrixTarget, factor: Scalar, keep: Scalar
+) {
+  if result.rows == 0 || result.columns == 0 { return }
+  _ = openBLASIsSerial
+  let (m, n, k) = (Int32(result.rows), Int32(result.columns), Int32(left.columns))
+  let (transposeLeft, transposeRight) = (
+    left.isTransposed ? CblasTrans : CblasNoTrans, right.isTransposed ? CblasTrans : CblasNoTrans
+  )
+  // BLAS wants strides of at least 1 even where nothing is read.
+  let (ldLeft, ldRight) = (Int32(max(1, left.stride)), Int32(max(1, right.stride)))
+  let ldResult = Int32(max(1, result.stride))
+  #if Float32
+  cblas_sgemm(
+    CblasRowMajor, transposeLeft, transposeRight, m, n, k, factor, left.start, ldLeft, right.start, ldRight, keep,
+    result.start, ldResult)
+  #else
+  cblas_dgemm(
+    CblasRowMajor, transposeLeft, transposeRight, m, n, k, factor, left.start, ldLeft, right.start, ldRight, keep,
+    result.start, ldResult)
+  #endif
+}
