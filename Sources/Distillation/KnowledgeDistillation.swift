@@ -25,15 +25,21 @@ import Training
 public struct KnowledgeDistillation: DistillationStage {
   /// What learns.
   public enum Training: String, Sendable, CaseIterable {
+    /// All of the student, embedding and head included.
     case everything
     /// The mixers that the student replaces; all else stays as it was transferred.
     case mixers
   }
 
+  /// The paper's name.
   public let title = "knowledge distillation"
+  /// The model whose distributions are learned.
   public let teacher: FrozenModel
+  /// The model that is trained end to end.
   public let student: LanguageModel
+  /// What learns.
   public let training: Training
+  /// The layers whose mixers are the student's own; they matter only if mixers alone are trained.
   public let replaced: [Int]
 
   /// - Parameter layers: whose mixers are the student's own; nil for those that are unlike the teacher's
@@ -52,6 +58,7 @@ public struct KnowledgeDistillation: DistillationStage {
     return parameters.map { ParameterRows($0) }
   }
 
+  /// The cross-entropy in nats per token; its parts are the teacher's entropy and KL, which sum to it.
   public func loss(_ batch: Batch) -> StageLoss {
     let teacherLogits = teacher(batch.inputs)
     let distributions = softmax(teacherLogits)

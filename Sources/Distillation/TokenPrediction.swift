@@ -16,14 +16,18 @@ import Training
 
 /// The cross-entropy of a model against the tokens that came.
 public struct TokenPrediction: Stage {
+  /// The name in messages and records.
   public let title = "token prediction"
+  /// The model that is trained.
   public let model: LanguageModel
 
+  /// Trains all of `model` on the text alone.
   public init(of model: LanguageModel) { self.model = model }
 
   /// Everything.
   public var trained: [ParameterRows] { model.parameters.map { ParameterRows($0) } }
 
+  /// The cross-entropy against the tokens that came, in nats per token; no parts.
   public func loss(_ batch: Batch) -> StageLoss {
     StageLoss(mean(crossEntropy(model(batch.inputs), targets: batch.targets)))
   }

@@ -18,6 +18,7 @@ import Tensors
 
 /// One row of the table of what becomes of each teacher weight.
 public struct TransferredParameter {
+  /// The teacher's parameter.
   public let teacher: Parameter
   /// nil for a parameter of an attention that the student replaces.
   public let student: Parameter?

@@ -22,6 +22,7 @@ public struct Arm: Encodable, Hashable, Sendable {
     case attention
   }
 
+  /// Which layers have new mixers, and of which kind.
   public var student: Student
   /// Stages of no steps are left out.
   public var stages: [StagePlan]
@@ -38,6 +39,7 @@ public struct Arm: Encodable, Hashable, Sendable {
   /// Whether all heads of a state space mixer share one B and one C.
   public var isMultiValue = false
 
+  /// An arm with the properties' defaults; plans of no steps are dropped.
   public init(_ student: Student, _ stages: [StagePlan]) {
     self.student = student
     self.stages = stages.filter { $0.steps > 0 }
@@ -96,12 +98,15 @@ public struct UnequalBudgets: Error, Equatable, CustomStringConvertible, Localiz
   /// The steps of the arms, in their order.
   public let steps: [Int]
 
+  /// An error about arms with these steps.
   public init(steps: [Int]) { self.steps = steps }
 
+  /// What is unequal, and what to do.
   public var description: String {
     "arms of \(steps.map(String.init).joined(separator: " and ")) steps are no fair comparison;"
       + " give each the same number of steps in all"
   }
+  /// The same as `description`.
   public var errorDescription: String? { description }
 }
 

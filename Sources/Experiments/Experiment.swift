@@ -17,6 +17,7 @@ import Training
 public struct ExperimentSettings: Sendable {
   /// Takes the quick recipe.
   public var isQuick: Bool
+  /// The seed of all random numbers: weights and batches.
   public var seed: UInt64
   /// The text; nil for data/kjv.txt.
   public var corpus: URL?
@@ -25,6 +26,7 @@ public struct ExperimentSettings: Sendable {
   /// The steps of the teacher; nil for those of the recipe.
   public var teacherSteps: Int?
 
+  /// Settings; nil stands for what the main job takes.
   public init(
     isQuick: Bool, seed: UInt64 = 0, corpus: URL? = nil, bytePairs: Int? = nil, teacherSteps: Int? = nil
   ) {
@@ -35,10 +37,13 @@ public struct ExperimentSettings: Sendable {
 
 /// A text, sizes and steps, and a seed.
 public struct Experiment {
+  /// Sizes, steps and learning rates.
   public private(set) var recipe: Recipe
+  /// The text, tokenised; without use if there is a grammar.
   public let corpus: Corpus
   /// The language whose documents are read in place of the corpus, if there is one.
   public private(set) var grammar: Grammar?
+  /// The seed from which each purpose derives one of its own.
   public private(set) var seed: UInt64
   /// Whether it is the small version.
   public let isQuick: Bool

@@ -17,7 +17,9 @@ import Training
 
 /// A model, and how it was trained.
 public struct TrainedModel {
+  /// The model, with the weights it ended with.
   public let model: LanguageModel
+  /// The record of its last training run.
   public let history: History
 
   /// The model as one that is asked and not trained.
@@ -27,6 +29,7 @@ public struct TrainedModel {
 /// The models of an experiment, in the folder of its results.
 @dynamicMemberLookup
 public struct ModelStore {
+  /// What the models depend on.
   public let experiment: Experiment
   /// The folder of all results.
   public let out: URL

@@ -7,6 +7,7 @@
 
 /// What is to be said of a step.
 public enum ProgressNote: Sendable {
+  /// The loss of the last step.
   case loss(Double)
   /// The last step was one of this arm, counted from 1.
   case arm(Int, of: Int)
@@ -18,6 +19,7 @@ public protocol ProgressReport: Sendable {
   ///
   /// - Parameter tokens: the tokens that have been seen since this process began with it; nil if nobody counts
   func update(_ step: Int, _ note: ProgressNote, tokens: Int?)
+  /// The work is done; nothing is reported after it.
   func finish()
 }
 
@@ -26,8 +28,11 @@ public typealias BeginProgress = @Sendable (_ title: String, _ total: Int, _ fir
 
 /// A report that shows nothing.
 public struct NoProgress: ProgressReport {
+  /// A report for work that nobody watches.
   public init() {}
+  /// Nothing.
   public func update(_ step: Int, _ note: ProgressNote, tokens: Int?) {}
+  /// Nothing.
   public func finish() {}
 
   /// Shows nothing of any work.

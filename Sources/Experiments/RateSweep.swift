@@ -9,13 +9,16 @@
 
 /// The rates to try for an arm, and what decides.
 public struct RateSweep {
+  /// The name in tables.
   public var name: String
+  /// The learning rates to try, in rising order.
   public var rates: [Double]
   /// The arm with a rate.
   public var arm: (Double) -> Arm
   /// What is to be small.
   public var score: (StudyResult) -> Double
 
+  /// A sweep; the rates are sorted. By default the cross-entropy on the windows for choosing decides.
   public init(
     _ name: String, rates: [Double], arm: @escaping (Double) -> Arm,
     score: @escaping (StudyResult) -> Double = { $0.choosingLoss }
@@ -26,6 +29,7 @@ public struct RateSweep {
 
 /// What a sweep found.
 public struct SweptRates {
+  /// The name of the sweep.
   public var name: String
   /// Rates in rising order, each with its score.
   public var tried: [(rate: Double, score: Double)]

@@ -17,31 +17,43 @@ import Models
 /// The sizes, steps and learning rates of an experiment.
 public struct Recipe: Codable, Equatable, Sendable {
   // Sizes of teacher and student
+  /// Width of the model.
   public var D = 96
+  /// Heads, of attention and of the state space mixer.
   public var H = 4
+  /// Layers.
   public var L = 4
+  /// State size of a head.
   public var N = 16
+  /// Length of a chunk; it changes the cost, not the result.
   public var Q = 64
   /// The part of a head of attention that carries its position.
   public var rotaryFraction = 1.0
 
   // Text
+  /// Tokens of a row.
   public var T = 128
+  /// Rows of a batch.
   public var B = 8
   /// The number of held-out windows for what is reported, and as many others for choosing learning rates.
   public var windows = 200
 
   // Teacher
+  /// The steps of the teacher's training.
   public var teacherSteps = 3000
+  /// The peak of the teacher's learning rate.
   public var teacherRate = 3e-3
 
   // Students: the steps of all stages together are the same for each arm
+  /// The steps of all stages of a student together.
   public var studentSteps = 300
   /// The steps of stage 1 in 1-2-3.
   public var orientationSteps = 60
+  /// The peak of the learning rate in stage 1.
   public var orientationRate = 2e-2
   /// The steps of stages 1 and 2 together in 1-2-3, and of stage 2 alone in 2-3.
   public var alignmentEnd = 150
+  /// The peak of the learning rate in stage 2.
   public var alignmentRate = 1.2e-2
 
   /// After how many steps a run keeps its state.

@@ -17,7 +17,9 @@ import Models
 
 /// A model with its tokenizer.
 public struct SavedModel {
+  /// The model.
   public let model: FrozenModel
+  /// The dictionary with which it was trained; as many tokens as the model has.
   public let tokenizer: AnyTokenizer
 
   /// Reads a folder that a chapter has written.

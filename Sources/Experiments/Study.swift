@@ -23,11 +23,15 @@ import Tensors
 public struct Study {
   /// An arm with a seed.
   public struct Job: Hashable, Sendable {
+    /// How the student is made.
     public var arm: Arm
+    /// The seed of teacher, student and batches; one of the study's.
     public var seed: UInt64
+    /// A job; equal jobs are run once.
     public init(_ arm: Arm, seed: UInt64) { (self.arm, self.seed) = (arm, seed) }
   }
 
+  /// Where teachers come from; results lie in its `studyFolder`.
   public let store: ModelStore
   /// The seeds of the study; each has a teacher of its own.
   public let seeds: [UInt64]

@@ -29,14 +29,21 @@ public struct StudyResult: Codable, Equatable, Sendable {
 
   /// The answers that are so many tokens away from what they need.
   public struct Recalled: Codable, Equatable, Sendable {
+    /// The distances of this class, in tokens.
     public var distances: ClosedRange<Int>
+    /// The answers that the model ranked first.
     public var hits: Int
+    /// All answers of this class.
     public var count: Int
+    /// `hits` / `count`, 0 … 1; NaN if there are none.
     public var accuracy: Double { Double(hits) / Double(count) }
   }
 
+  /// One measure on two sets of held-out windows.
   public struct Pair: Codable, Equatable, Sendable {
+    /// On the windows that are reported.
     public var reported: Double
+    /// On the windows for choosing learning rates.
     public var choosing: Double
   }
 

@@ -45,17 +45,26 @@ public protocol Activation {
 }
 
 extension Tensor: Activation {
+  /// The parameter's value, frozen or not; no tape.
   @inlinable public init(_ parameter: Parameter) { self = parameter.value }
+  /// The tensor itself: without a tape every value is a constant.
   @inlinable public init(constant value: Tensor) { self = value }
+  /// This tensor.
   @inlinable public var tensor: Tensor { self }
+  /// A constant with this value: no gradient flows into it.
   @inlinable public var variable: Variable { Variable(constant: self) }
+  /// The first computation; the second is not run.
   @inlinable public static func either(_ tensor: () -> Tensor, _ variable: () -> Variable) -> Tensor { tensor() }
 }
 
 extension Variable: Activation {
+  /// A leaf of the tape, or a constant if the parameter is frozen.
   @inlinable public init(_ parameter: Parameter) { self = parameter.variable }
+  /// The value, without its node.
   @inlinable public var tensor: Tensor { value }
+  /// This variable.
   @inlinable public var variable: Variable { self }
+  /// The second computation; the first is not run.
   @inlinable public static func either(_ tensor: () -> Tensor, _ variable: () -> Variable) -> Variable { variable() }
 }
 

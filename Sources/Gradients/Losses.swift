@@ -17,8 +17,11 @@
 import Tensors
 
 extension Primitive {
+  /// Cross-entropy of logits against token numbers; keeps the softmax.
   public static let crossEntropyTokens = Primitive("crossEntropyTokens")
+  /// Cross-entropy of logits against distributions, which get no gradient; keeps the softmax.
   public static let crossEntropyDistributions = Primitive("crossEntropyDistributions")
+  /// Euclidean distance over the innermost 1 or 2 axes; keeps both points.
   public static let distance = Primitive("distance")
 }
 

@@ -13,7 +13,9 @@
 import Tensors
 
 extension Primitive {
+  /// Softmax along the innermost axis, scaled and optionally causal; keeps its value.
   public static let softmax = Primitive("softmax")
+  /// Layer normalisation over the innermost axis; keeps x̂ and 1/deviation.
   public static let layerNorm = Primitive("layerNorm")
 }
 

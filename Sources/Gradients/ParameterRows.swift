@@ -11,6 +11,7 @@ import Tensors
 
 /// A parameter, or some rows of it, that training may change.
 public struct ParameterRows {
+  /// The parameter that the rows belong to.
   public let parameter: Parameter
   /// Ranges of the first axis.
   public let rows: [Range<Int>]

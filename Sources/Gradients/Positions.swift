@@ -9,8 +9,11 @@
 import Tensors
 
 extension Primitive {
+  /// Rotation of pairs of features by the angle of their position; keeps the table of angles.
   public static let rotary = Primitive("rotary")
+  /// Causal depthwise convolution over time; keeps x and the taps.
   public static let causalConvolution = Primitive("causalConvolution")
+  /// Rows of a table, chosen by token numbers; keeps the numbers.
   public static let embedding = Primitive("embedding")
 }
 

@@ -13,9 +13,13 @@
 import Tensors
 
 extension Primitive {
+  /// The matrix product over the two innermost axes; keeps both factors.
   public static let matmul = Primitive("matmul")
+  /// x Wᵀ + b over the innermost axis; keeps x and W.
   public static let linear = Primitive("linear")
+  /// Q Kᵀ for each head; keeps both factors.
   public static let headScores = Primitive("headScores")
+  /// M V for each head; keeps both factors.
   public static let headMix = Primitive("headMix")
 }
 

@@ -15,12 +15,19 @@
 import Tensors
 
 extension Primitive {
+  /// The sum of all elements.
   public static let sum = Primitive("sum")
+  /// The sum along an axis, which disappears.
   public static let sumAlong = Primitive("sumAlong")
+  /// Repetition along the axes where the new shape is larger.
   public static let broadcast = Primitive("broadcast")
+  /// The same numbers under another shape.
   public static let reshape = Primitive("reshape")
+  /// The axes in another order.
   public static let permute = Primitive("permute")
+  /// A range of an axis.
   public static let slice = Primitive("slice")
+  /// Parts one after another along an axis.
   public static let concatenate = Primitive("concatenate")
 }
 

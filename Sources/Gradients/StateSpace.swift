@@ -16,7 +16,9 @@
 import Tensors
 
 extension Primitive {
+  /// The matrix of a state space model, L ∘ (C Bᵀ) + d·I; keeps its arguments.
   public static let ssdMatrix = Primitive("ssdMatrix")
+  /// The output of a state space model in chunks; keeps its arguments and the state entering each chunk.
   public static let ssdSequence = Primitive("ssdSequence")
 }
 

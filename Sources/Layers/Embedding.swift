@@ -23,5 +23,6 @@ public struct Embedding {
   /// B rows of T tokens → [B, T, D], as a tensor or as a variable, whichever is asked for.
   public func callAsFunction<A: Activation>(_ tokens: Tokens) -> A { embedding(tokens, table: A(weight)) }
 
+  /// The table.
   public var parameters: [Parameter] { [weight] }
 }

@@ -32,5 +32,6 @@ public struct LayerNorm: Layer {
     layerNorm(x, weight: A(weight), bias: A(bias), epsilon: LayerNorm.epsilon)
   }
 
+  /// Scale, then shift.
   public var parameters: [Parameter] { [weight, bias] }
 }

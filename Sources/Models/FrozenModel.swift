@@ -20,12 +20,15 @@ public struct FrozenModel {
   /// The model that is asked.
   public let model: LanguageModel
 
+  /// A view of `model`, which may go on being trained; nothing is copied.
   public init(_ model: LanguageModel) { self.model = model }
 
   /// The logits of the next token at each place: B rows of T tokens → [B, T, V].
   public func callAsFunction(_ tokens: Tokens) -> Tensor { model.logits(tokens) }
 
+  /// The model's sizes.
   public var configuration: ModelConfiguration { model.configuration }
+  /// The model's blocks, from the first to the last.
   public var blocks: [any Block] { model.blocks }
 }
 

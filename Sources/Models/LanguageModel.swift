@@ -20,10 +20,15 @@ import Tensors
 
 /// A language model: embedding, blocks, norm, head.
 public struct LanguageModel {
+  /// The sizes it was made with.
   public let configuration: ModelConfiguration
+  /// From tokens to u[0].
   public let embedding: Embedding
+  /// From u[l] to u[l + 1], the first block first.
   public let blocks: [any Block]
+  /// What the head reads through; the last state u[L] is the one before it.
   public let finalNorm: any Layer
+  /// From the normed state to logits, D → V; with a tied head it shares the embedding's weight.
   public let head: Linear
 
   /// A model with random weights; stops the program if its sizes have a `problem`.

@@ -70,6 +70,7 @@ public struct ModelConfiguration: Sendable {
 }
 
 extension ModelConfiguration: Equatable {
+  /// Whether sizes, kinds of parts and layout are all equal.
   public static func == (a: ModelConfiguration, b: ModelConfiguration) -> Bool {
     (a.V, a.D, a.T, a.hasTiedHead, a.layout) == (b.V, b.D, b.T, b.hasTiedHead, b.layout)
       && a.block.isEqual(to: b.block) && a.L == b.L && a.layersUnlike(b).isEmpty

@@ -13,7 +13,9 @@ import Layers
 
 /// The kinds of mixers and blocks that a file may name.
 public struct ModelParts: Sendable {
+  /// The kinds of mixers; of two with one name the first is taken.
   public private(set) var mixers: [any MixerSizes.Type]
+  /// The kinds of blocks; of two with one name the first is taken.
   public private(set) var blocks: [any BlockSizes.Type]
 
   /// What this library has.

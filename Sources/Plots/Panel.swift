@@ -39,8 +39,10 @@ public protocol Panel: Sendable {
 }
 
 extension Panel {
+  /// That of a line chart.
   public func wish(columns: Int) -> PanelSize { .chart(columns: columns) }
 
+  /// nil: gnuplot's ASCII terminal draws it.
   public var ascii: String? { nil }
 }
 

@@ -16,16 +16,21 @@ import Foundation
 public struct PairedDifference: Sendable {
   /// What a claim came to.
   public enum Conclusion: String, Sendable {
+    /// The whole interval lies above 0.
     case holds = "holds"
+    /// The whole interval lies below 0.
     case fails = "does not hold"
+    /// The interval contains 0, or there is a single seed and no interval.
     case undecided = "undecided"
   }
 
   /// How much better the one is than the other, for each seed.
   public let samples: [Double]
 
+  /// One difference a seed, positive where the claim is right; at least one.
   public init(_ samples: [Double]) { self.samples = samples }
 
+  /// The mean difference, in the unit of the samples.
   public var mean: Double { Estimate(samples).mean }
 
   /// The interval that covers the true mean with 95 %; nil for a single seed.
@@ -35,6 +40,7 @@ public struct PairedDifference: Sendable {
     return (mean - half)...(mean + half)
   }
 
+  /// What the 95 % interval says about the claim that the true mean is above 0.
   public var conclusion: Conclusion {
     guard let interval else { return .undecided }
     return interval.lowerBound > 0 ? .holds : interval.upperBound < 0 ? .fails : .undecided

@@ -22,6 +22,7 @@ public struct WarmUpStableDecay: Codable, Equatable, Sendable {
   /// The parts of the run in which the rate rises and in which it falls.
   public var warmUp, decay: Double
 
+  /// A schedule over `steps` steps; `warmUp` and `decay` are parts of the run, 0 … 1.
   public init(peak: Double, steps: Int, warmUp: Double = 0.1, decay: Double = 0.2) {
     (self.peak, self.steps, self.warmUp, self.decay) = (peak, steps, warmUp, decay)
   }

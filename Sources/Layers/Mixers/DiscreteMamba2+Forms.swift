@@ -17,7 +17,9 @@ import Tensors
 
 /// How the layer is computed.
 public enum MambaForm: Sendable, Equatable {
+  /// Step by step, composed of elementary primitives: slow, and long on the tape.
   case recurrent
+  /// Through the matrix [B, H, T, T]; memory grows as T².
   case materialised
   /// In chunks of Q steps.
   case chunked(Q: Int)

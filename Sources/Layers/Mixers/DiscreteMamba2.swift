@@ -37,6 +37,7 @@ public struct DiscreteMamba2: MatrixMixer {
   /// silu is 1 here: the gate of a new mixer is open.
   public static let openGate: Scalar = 1.278464542761
 
+  /// The sizes it was made with.
   public let sizes: DiscreteMamba2Sizes
   /// [2 D + 2 G N + H, D], rows in the order x, B, C, z, a
   public let inProjection: Parameter
@@ -82,6 +83,7 @@ public struct DiscreteMamba2: MatrixMixer {
     ssdMatrix(logDecay: logDecay(u), b: heads(.b, u), c: heads(.c, u), d: A(skip))
   }
 
+  /// In-projection, gate bias, convolution, skip weights, output projection: the order of the checkpoint.
   public var parameters: [Parameter] {
     [inProjection, zBias, convolutionWeight, convolutionBias, skip] + output.parameters
   }

@@ -24,7 +24,9 @@ import Tensors
 
 /// A layer that mixes tokens by a causal matrix for each head.
 public protocol MatrixMixer: Layer {
+  /// The sizes of this kind, as a config.json holds them.
   associatedtype Sizes: MixerSizes
+  /// What this kind remembers of the texts that it reads.
   associatedtype Memory: MixerMemory
 
   /// The sizes with which another mixer like this one can be made.
@@ -61,13 +63,17 @@ public protocol MatrixMixer: Layer {
 }
 
 extension MatrixMixer {
+  /// Output and matrix, each computed on its own.
   public func outputAndMatrix<A: Activation>(_ u: A) -> (output: A, matrix: A) { (self(u), matrix(u)) }
+  /// None: this kind has no queries, keys and values.
   public var projections: MixerProjections? { nil }
+  /// Takes nothing, and returns false.
   public func begin(with projections: MixerProjections) -> Bool { false }
 }
 
 /// The linear maps of a mixer with queries, keys and values, heads one after another in their rows.
 public struct MixerProjections {
+  /// From the mixer's input to queries, keys and values, and from the mixed heads to its output.
   public let queries, keys, values, output: Linear
   /// The number of heads.
   public let H: Int

@@ -35,6 +35,7 @@ public protocol MixerMemory: Sendable {
 }
 
 extension MixerMemory {
+  /// The bytes of all `tensors`.
   public var bytes: Int { tensors.values.reduce(0) { $0 + $1.count } * MemoryLayout<Scalar>.size }
 }
 

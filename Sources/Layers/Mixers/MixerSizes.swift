@@ -34,6 +34,7 @@ public protocol MixerSizes: Encodable, Hashable, Sendable {
 }
 
 extension MixerSizes {
+  /// nil: the parameters stand right at the mixer's place.
   public static var module: String? { nil }
 
   /// Whether other sizes are of the same kind and equal to these.

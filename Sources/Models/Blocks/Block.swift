@@ -45,9 +45,12 @@ public struct BlockPart {
   /// What a part does in its block.
   public enum Role: String, Sendable, CaseIterable { case mixer, feedForward, norm }
 
+  /// What the part does in its block.
   public let role: Role
+  /// Its parameters, in the order of the checkpoint.
   public let parameters: [Parameter]
 
+  /// A part; two models whose blocks list the same roles in the same order can hand weights on.
   public init(_ role: Role, _ parameters: [Parameter]) { (self.role, self.parameters) = (role, parameters) }
 }
 
@@ -79,6 +82,7 @@ public protocol BlockSizes: Hashable, Sendable {
 
   /// The hidden width of the feed-forward part.
   var feedForward: Int { get }
+  /// Sizes with a feed-forward part of this hidden width.
   init(feedForward: Int)
 
   /// A new block with random weights.

@@ -19,6 +19,7 @@ import Tensors
 
 /// B texts that a model is writing.
 public struct Generation {
+  /// The model that writes; its weights are read at each token.
   public let model: FrozenModel
   /// How tokens are chosen.
   public var sampler: Sampler
