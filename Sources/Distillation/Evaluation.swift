@@ -10,7 +10,7 @@
 // Each is a mean over windows with the standard error of that mean, windows being the independent
 // pieces of text.
 //
-// Read before: `Stages.swift`.
+// Read before: `DistillationStage.swift`.
 
 import Corpora
 import Layers

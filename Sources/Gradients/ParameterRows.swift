@@ -5,7 +5,7 @@
 // for stage 2. A row whose gradient is zero is not safe with an optimiser: weight decay shrinks it
 // all the same. So what is trained is listed, row by row, and the optimiser touches nothing else.
 //
-// Read before: `Gradients/Parameter.swift`. Read next: `AdamW.swift`.
+// Read before: `Parameter.swift`. Read next: `Training/AdamW.swift`.
 
 import Tensors
 

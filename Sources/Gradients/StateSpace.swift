@@ -8,7 +8,7 @@
 //
 // Both take log α and not α: a decay that underflows has a logarithm, and −∞ is a decay of exactly
 // 0. The third form, the recurrence, is composed of smaller primitives
-// (`Layers/DiscreteMamba2+Forms.swift`), so that its gradient is an independent witness for these
+// (`Layers/Mixers/DiscreteMamba2+Forms.swift`), so that its gradient is an independent witness for these
 // two.
 //
 // Kept: the arguments; of the sequence also the state that enters each chunk.

@@ -13,7 +13,7 @@
 //
 // Before the step all gradients together are scaled down if their norm is above a limit (clipping).
 //
-// Read before: `ParameterRows.swift`. Read next: `Schedule.swift`, `TrainingRun.swift`. Source:
+// Read before: `Gradients/ParameterRows.swift`. Read next: `Schedule.swift`, `TrainingRun.swift`. Source:
 // arXiv 1711.05101.
 
 import Gradients

@@ -10,7 +10,7 @@
 // length and every split.
 //
 // Read before: `MatrixMixer.swift`, `Tensors/Attention/KeyValueCache.swift`. Read next:
-// `Models/DecodingState.swift`.
+// `Models/Writing/DecodingState.swift`.
 
 import Gradients
 import Tensors

@@ -14,7 +14,7 @@
 // One new token asks the cache by a walk over its places (`attendToLast`); a longer piece goes
 // through `blockedAttention`, which never makes a matrix of pieces by places.
 //
-// Read before: `BlockedAttention.swift`. Used by: `Layers/MixerState.swift`. Slow twin:
+// Read before: `BlockedAttention.swift`. Used by: `Layers/Mixers/MixerMemory.swift`. Slow twin:
 // `Naive.attention`.
 
 /// The keys and values that attention has seen of B texts.
