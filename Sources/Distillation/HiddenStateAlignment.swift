@@ -1,7 +1,7 @@
 // # Stage 2: hidden-state alignment
 //
 // Matrices alone do not make an output: x, the gate and W_o are still where they began. Now each
-// mixer as a whole is to give what the teacher's attention gave, for the same input:
+// mixer as a whole should give what the teacher's attention gave, for the same input:
 //
 //     loss  =  Σₗ mean over batch and time of  ‖ Attention[l](LN u[l]) − Mixer[l](LN u[l]) ‖₂
 //

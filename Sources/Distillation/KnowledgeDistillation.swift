@@ -6,9 +6,8 @@
 //
 //     loss  =  mean over batch and time of  −Σᵥ p[v] log q[v]           p the teacher's, q the student's
 //
-// at temperature 1, without the tokens that really came. It differs from the Kullback–Leibler
-// divergence by the teacher's entropy, which no student can change, so that the gradients are
-// equal.
+// at temperature 1, without the actual tokens. It differs from the Kullback–Leibler divergence by
+// the teacher's entropy, which no student can change, so the gradients are equal.
 //
 // Embedding, norms, MLPs and head come from the teacher before this stage: `transferWeights`.
 //

@@ -13,8 +13,8 @@
 // For a student that is attention itself (the paper's control) the same loss trains queries and
 // keys.
 //
-// Read before: `DistillationStage.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Chapter: 08-matrix-orientation. Source:
-// arXiv 2408.10189, section 4.1.
+// Read before: `DistillationStage.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Chapter: 08-matrix-orientation.
+// Source: arXiv 2408.10189, section 4.1.
 
 import Corpora
 import Gradients

@@ -5,9 +5,9 @@
 // transfer is copying. What a new mixer needs has no counterpart in the teacher; the first two
 // stages are there for it.
 //
-// Which layers have new mixers is plain where the student's are of another kind. A student that is
-// attention throughout is the paper's control: its mixers are of the teacher's kind and new all the
-// same, and whoever makes one says so.
+// Which layers have new mixers can be seen where the student's are of another kind. The paper's
+// control is attention throughout: its mixers are of the teacher's kind and new all the same, so
+// the caller has to name them.
 //
 // Read before: `Models/LanguageModel.swift`. Read next: `DistillationStage.swift`.
 

@@ -2,8 +2,8 @@
 //
 // An experiment compares ways to make a student. Each of them, an arm, is a value: what the student
 // is made of, what it starts from, and the stages that it goes through with their steps and rates.
-// The value says all there is to know, so that one function can run any arm, and what came out can
-// be kept under the arm's own description and found again.
+// The value says all there is to know, so that one function can run any arm, and its result can be
+// kept under the arm's own description and found again.
 //
 // Read before: `StagePlan.swift`. Read next: `Way.swift`.
 

@@ -1,7 +1,7 @@
 // # An experiment
 //
-// All that a model made here depends on: the text, the recipe and the seed. An experiment knows what
-// to draw and what to measure on; it has no folder and no screen.
+// Everything that a model made here depends on: the text, the recipe and the seed. An experiment
+// knows what to draw and what to measure on; it has no folder and no screen.
 //
 // Read before: `Recipe.swift`, `Corpora/Windows.swift`. Read next: `Experiment+Students.swift`,
 // `ModelStore.swift`.

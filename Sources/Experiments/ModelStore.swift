@@ -1,8 +1,8 @@
 // # Where models are made once and found again
 //
-// Chapters build on one another: stage 2 needs the student of stage 1, and all need the teacher.
-// Whoever needs a model asks the store. It takes the model from the results folder, or makes it
-// first, so that any chapter can be run before any other.
+// Chapters build on one another: stage 2 needs the student of stage 1, and all need the teacher. A
+// chapter that needs a model asks the store, which takes it from the results folder or makes it
+// first. So any chapter can be run before any other.
 //
 // Beside each model lies a note of what it was made from: recipe, seed, text, number type. A model
 // whose note differs from what is asked for is neither used nor overwritten.
@@ -22,7 +22,7 @@ public struct TrainedModel {
   /// The record of its last training run.
   public let history: History
 
-  /// The model as one that is asked and not trained.
+  /// The model without a tape: for running, measuring and writing.
   public var frozen: FrozenModel { model.frozen }
 }
 

@@ -1,7 +1,7 @@
-// # How far a long work is
+// # The progress of long work
 //
-// Experiments have no screen: whoever starts one says where its progress is shown. A chapter shows
-// it as a bar, a test nowhere.
+// Experiments have no screen: the caller says where progress is shown. A chapter shows it as a bar,
+// a test nowhere.
 //
 // Read next: `ModelStore.swift`, `Study.swift`.
 
@@ -17,7 +17,7 @@ public enum ProgressNote: Sendable {
 public protocol ProgressReport: Sendable {
   /// So many steps are done, counted from the beginning.
   ///
-  /// - Parameter tokens: the tokens that have been seen since this process began with it; nil if nobody counts
+  /// - Parameter tokens: the tokens that have been seen since this process began with it; nil if they are not counted
   func update(_ step: Int, _ note: ProgressNote, tokens: Int?)
   /// The work is done; nothing is reported after it.
   func finish()

@@ -3,7 +3,7 @@
 // A comparison of arms is a comparison of learning rates as well, unless each arm has its own. So
 // each is tried with several, a factor of two apart, on one seed; the best by the windows for
 // choosing is taken for all seeds, and what is reported comes from other windows. If the best lies
-// at an end of what was tried, the rates go on there: at most three times.
+// at an end of what was tried, a rate beyond it is added, at most three times.
 //
 // Read before: `Study.swift`.
 

@@ -59,7 +59,7 @@ public struct Recipe: Codable, Equatable, Sendable {
   /// After how many steps a run keeps its state.
   public var checkpointInterval = 200
 
-  /// The honest one: minutes.
+  /// The full one: minutes.
   public static let standard = Recipe()
 
   /// The small one: seconds.
@@ -73,7 +73,7 @@ public struct Recipe: Codable, Equatable, Sendable {
     return recipe
   }()
 
-  /// The honest one for the language of chapter 13: one wide head, since recall wants width, of which a quarter turns
+  /// The full one for the language of chapter 13: one wide head, since recall wants width, of which a quarter turns
   /// with position, since a word is found by what it is and not by where it stands. With that, and with a statement in
   /// three sentences, the teachers of seeds 0 to 4 recall from steps 300 to 500 on.
   public static let recall: Recipe = {

@@ -70,7 +70,7 @@ extension StageKind {
       replacing: $2.replacedLayers(of: $1.configuration.L))
   }
 
-  /// No teacher: the tokens that came. The batches are those of stage 3.
+  /// No teacher: the actual tokens. The batches are those of stage 3.
   public static let tokens = StageKind("tokens", batches: endToEnd, isEndToEnd: true) { _, student, _ in
     TokenPrediction(of: student)
   }

@@ -1,10 +1,11 @@
-// # What an arm came to
+// # The result of an arm
 //
-// Figures, not a model: a study runs hundreds of arms. They are kept in out/study (`KeptResults.swift`).
+// Numbers, not a model: a study runs hundreds of arms. They are kept in out/study
+// (`KeptResults.swift`).
 //
 // Read before: `Arm.swift`. Read next: `Study.swift`.
 
-/// What an arm came to.
+/// The result of an arm.
 public struct StudyResult: Codable, Equatable, Sendable {
   /// Cross-entropy of each reported held-out window, in nats per token.
   public var losses: [Double]

@@ -7,7 +7,7 @@
 //     3                  weight transfer, stage 3 for the whole budget
 //     2                  stage 2 for the whole budget, weight transfer
 //     scratch, soft      nothing of the teacher but its distributions
-//     scratch, hard      nothing of the teacher at all: the tokens that came
+//     scratch, hard      nothing of the teacher at all: the actual tokens
 //
 // A way is the name of a list of stages. With the steps and rates of a recipe, and a student, it
 // becomes an arm.
@@ -16,7 +16,7 @@
 
 /// Which stages a student goes through.
 public enum Way: String, CaseIterable, Sendable {
-  /// Nothing of the teacher: the tokens that came.
+  /// Nothing of the teacher: the actual tokens.
   case scratchHard = "scratch, hard labels"
   /// Nothing of the teacher but its distributions.
   case scratchSoft = "scratch, soft labels"

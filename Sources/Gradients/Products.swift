@@ -5,8 +5,8 @@
 //     S = Q Kᵀ for each head     Q̄ = S̄ K                K̄ = S̄ᵀ Q
 //     O = M V for each head      M̄ = Ō Vᵀ               V̄ = Mᵀ Ō
 //
-// Kept: both factors. A product's pullback costs twice the product; into a constant factor it costs
-// nothing.
+// Kept: both factors. A product's pullback costs twice the product; the part for a constant factor
+// is left out.
 //
 // Read before: `Tensors/Products/Products.swift`, `Tensors/Products/HeadProducts.swift`.
 

@@ -8,7 +8,7 @@
 //     y = a part of x                 x̄ = zeros with ȳ in the part's place
 //     y = parts one after another     each part's cotangent is its part of ȳ
 //
-// Linear maps all of them, so that the pullback is the transpose and nothing but a shape is kept.
+// All of them are linear maps, so the pullback is the transpose, and only a shape is kept.
 //
 // Read before: `Arithmetic.swift`.
 

@@ -2,7 +2,7 @@
 //
 //     y  =  W x + b
 //
-// over the innermost axis, for every place of the others.
+// over the innermost axis, for every position of the others.
 //
 // Read before: `Layer.swift`. Read next: `MLP.swift`, `Mixers/CausalAttention.swift`.
 

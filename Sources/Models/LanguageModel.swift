@@ -8,8 +8,8 @@
 //
 // One struct for teacher, student and hybrid; the names of its parameters are those of its layout.
 //
-// A model that is trained computes variables. One that is asked, a teacher or a student that is
-// measured, is taken as a `FrozenModel`, which computes tensors.
+// In training a model computes variables. A teacher, or a student that is measured, is taken as a
+// `FrozenModel`, which computes tensors.
 //
 // Read before: `Blocks/Block.swift`, `ModelConfiguration.swift`. Read next: `FrozenModel.swift`,
 // `Trace.swift`, `Files/LanguageModel+Files.swift`.

@@ -4,7 +4,7 @@
 // describes them all. What a mixer needs to know of itself stands in its own sizes; the model knows
 // what is common to all blocks.
 //
-// The names of a model's tensors and the words of its config.json are its layout. It is said here
+// The names of a model's tensors and the words of its config.json are its layout. It is stated here
 // and not guessed from the mixers: a student that is attention throughout can have either.
 //
 // Read before: `ModelParts.swift`. Read next: `LanguageModel.swift`, `Files/ModelLayout.swift`.

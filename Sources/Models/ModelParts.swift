@@ -1,7 +1,7 @@
 // # The kinds of parts
 //
-// A config.json names the kinds of mixers and blocks that a model is made of. Here stand all that
-// this library has; whoever has a kind of his own adds it to the list with which he reads:
+// A config.json names the kinds of mixers and blocks that a model is made of. This is the list of
+// all kinds in this library; add a kind of your own to the list that a model is read with:
 //
 //     let parts = ModelParts.standard.adding(mixer: MyMixerSizes.self)
 //     let model = try LanguageModel(contentsOf: folder, parts: parts)

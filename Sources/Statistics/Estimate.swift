@@ -1,4 +1,4 @@
-// # A mean and how firm it is
+// # A mean and its uncertainty
 //
 // What is measured on several windows of text, or with several seeds, is reported as the mean of
 // the samples with its standard error: the deviation that the mean itself would have if everything

@@ -1,12 +1,12 @@
 // # Is a difference real?
 //
 // Two arms are run with the same seeds. Their differences d₁ … dₙ have a mean and a standard error,
-// and if they scatter like normal numbers, the true mean lies with probability 95 % in
+// and if they are normally distributed, the true mean lies with probability 95 % in
 //
 //     mean ± t · s.e.          t the 97.5 % quantile of Student's distribution with n − 1 degrees of freedom
 //
-// For n = 3 that is t = 4.3, for many seeds 1.96. A claim "better" holds if the interval is above 0,
-// does not hold if it is below, and is undecided else, also with a single seed.
+// For n = 3 that is t = 4.3, for many seeds 1.96. A claim "better" holds if the interval is above
+// 0, does not hold if it is below, and is undecided otherwise, always so with a single seed.
 //
 // Read before: `Estimate.swift`. Source: Student (1908), The probable error of a mean.
 
@@ -14,7 +14,7 @@ import Foundation
 
 /// The differences of two arms over seeds.
 public struct PairedDifference: Sendable {
-  /// What a claim came to.
+  /// The verdict on a claim.
   public enum Conclusion: String, Sendable {
     /// The whole interval lies above 0.
     case holds = "holds"

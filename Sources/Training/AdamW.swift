@@ -1,15 +1,14 @@
 // # AdamW
 //
-// Each number has a running mean of its gradient and of the gradient's square; a step goes by the
-// mean over the root of the mean square, so that its length does not depend on the gradient's.
-// Weight decay acts on the value itself, beside the gradient ("decoupled"):
+// Each number has a running mean of its gradient and of the gradient's square; a step is the mean
+// over the root of the mean square, so its length does not depend on the gradient's. Weight decay
+// acts on the value itself, beside the gradient ("decoupled"):
 //
 //     m  ←  β₁ m + (1 − β₁) g                          v  ←  β₂ v + (1 − β₂) g²
 //     w  ←  w − rate · ( m̂ / (√v̂ + ε) + decay · w )    m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ)
 //
 // Decay acts on what has two axes or more: the weights of layers, the embedding, the taps of a
-// convolution. A bias, a norm's scale, D or the gate's bias has no direction in which smaller would
-// mean simpler.
+// convolution. For a bias, a norm's scale, D or the gate's bias smaller does not mean simpler.
 //
 // Before the step all gradients together are scaled down if their norm is above a limit (clipping).
 //

@@ -8,8 +8,8 @@
 //      0   ─┘                      └─    step
 //           10 %                20 %
 //
-// Unlike a cosine, the stable part does not depend on the length of the run, so that a run can be
-// prolonged from there.
+// Unlike a cosine, the stable part does not depend on the length of the run, so a run can be
+// extended from there.
 //
 // Source: Hu et al., "MiniCPM", arXiv 2404.06395.
 

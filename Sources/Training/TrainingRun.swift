@@ -8,8 +8,8 @@
 //       try run.descend(mean(crossEntropy(model(batch.inputs), targets: batch.targets)))
 //     }
 //
-// The run brings the learning rate, the clipping, the step of the optimiser, the record of every
-// step, the stop at a loss that is not a number, and the checkpoint. It begins where its checkpoint
+// The run adds the learning rate, the clipping, the step of the optimiser, the record of every
+// step, the stop at a loss that is not finite, and the checkpoint. It begins where its checkpoint
 // ends, and what it computes from there is bit for bit what it would have computed without the
 // interruption: parameters, moments, step and random state are all there is, and all are kept.
 //

@@ -104,8 +104,8 @@ public struct CausalAttention: MatrixMixer {
 
 // ## Writing
 //
-// The memory is a cache of keys and values, already turned by their positions. Texts may stand at
-// different positions, so that the table of angles has a row for each token of each text.
+// The memory is a cache of keys and values, already turned by their positions. Texts may be at
+// different positions, so the table of angles has a row for each token of each text.
 
 extension KeyValueCache: MixerMemory {
   /// `keys` and `values`, [B, H, S, P], S the longest text; zeros beyond the end of a shorter one.

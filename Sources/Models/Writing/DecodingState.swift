@@ -1,8 +1,9 @@
 // # Reading a text in pieces
 //
-// One model for training and for writing. `callAsFunction` takes whole texts; `read` takes the next tokens of texts that were begun before, with a state that holds what
-// the mixers remember. A prompt may come in one go, in pieces of any lengths or token by token: the
-// distribution of the next token is the same, up to rounding, and so is the state.
+// One model for training and for writing. `callAsFunction` takes whole texts; `read` takes the next tokens of texts
+// that were begun before, with a state that holds what the mixers remember. A prompt may come all at once, in pieces
+// of any lengths or token by token: the distribution of the next token is the same, up to rounding, and so is the
+// state.
 //
 // The teacher's state is a cache of keys and values that grows with the text, the student's has one
 // size forever, and a hybrid has both kinds. Nothing here asks which it is.

@@ -5,7 +5,7 @@
 //
 //     temperature τ      probabilities  softmax(logits / τ): below 1 sharper, above 1 flatter, 0 the most probable
 //     top k              only the k most probable tokens
-//     top p              only the most probable tokens, as few as together have at least the probability p
+//     top p              the fewest of the most probable tokens that together have at least the probability p
 //
 // With both, what is left by k is what p is counted over: its probabilities are scaled to sum to 1
 // first, as in Hugging Face transformers. Of tokens with equal logits the one with the lower number
