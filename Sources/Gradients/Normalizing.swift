@@ -9,6 +9,8 @@
 //
 // Kept: the value of the softmax; x̂ and 1/deviation of the norm. Masked positions are exactly 0 in
 // value and gradient.
+//
+// Read before: `Tensors/Loops/Softmax.swift`, `Tensors/Loops/Normalization.swift`.
 
 import Tensors
 

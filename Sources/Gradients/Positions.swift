@@ -5,6 +5,8 @@
 //     embedding     each row's cotangent is added where the row came from
 //
 // Kept: the table of angles; x and the taps; the token numbers.
+//
+// Read before: `Tensors/Attention/Rotary.swift`, `Tensors/Loops/Convolution.swift`.
 
 import Tensors
 

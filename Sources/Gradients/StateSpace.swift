@@ -12,6 +12,8 @@
 // two.
 //
 // Kept: the arguments; of the sequence also the state that enters each chunk.
+//
+// Read before: `Products.swift`. Read next: `Layers/Mixers/DiscreteMamba2.swift`.
 
 import Tensors
 

@@ -11,7 +11,7 @@
 // Unlike a cosine, the stable part does not depend on the length of the run, so a run can be
 // extended from there.
 //
-// Source: Hu et al., "MiniCPM", arXiv 2404.06395.
+// Read next: `TrainingRun.swift`. Source: Hu et al., "MiniCPM", arXiv 2404.06395.
 
 /// A learning rate that warms up, stays and decays.
 public struct WarmUpStableDecay: Codable, Equatable, Sendable {

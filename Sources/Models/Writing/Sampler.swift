@@ -11,7 +11,7 @@
 // first, as in Hugging Face transformers. Of tokens with equal logits the one with the lower number
 // comes first.
 //
-// Source of top p: Holtzman et al., arXiv 1904.09751.
+// Read next: `Generation.swift`. Source of top p: Holtzman et al., arXiv 1904.09751.
 
 import Foundation
 import Tensors
