@@ -59,7 +59,7 @@ public func transferTable(
 /// Copies every teacher weight that has a place in the student.
 ///
 /// - Parameter layers: whose mixers are the student's own; nil for those that are unlike the teacher's
-/// - Returns: the number of numbers that were copied
+/// - Returns: how many numbers were copied
 @discardableResult
 public func transferWeights(
   from teacher: FrozenModel, to student: LanguageModel, replacing layers: [Int]? = nil

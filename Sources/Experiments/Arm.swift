@@ -16,7 +16,7 @@ public struct Arm: Encodable, Hashable, Sendable {
   public enum Student: Encodable, Hashable, Sendable {
     /// State space mixers in each block.
     case phiMamba
-    /// State space mixers, but for these blocks, which keep the teacher's attention.
+    /// State space mixers, except in these blocks, which keep the teacher's attention.
     case hybrid(attention: [Int])
     /// New attention in each block: the control, whose family of matrices is the teacher's.
     case attention

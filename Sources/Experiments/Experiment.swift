@@ -119,7 +119,7 @@ public struct Experiment {
     return corpus.randomBatch(B: recipe.B, T: recipe.T, using: &random)
   }
 
-  /// What every figure depends on beside what is asked for: recipe, text and number type.
+  /// What every number depends on besides what is asked for: recipe, text and number type.
   struct Origin: Codable, Equatable {
     var recipe: Recipe
     var corpus: String

@@ -15,7 +15,7 @@ public enum ProgressNote: Sendable {
 
 /// Shows how far one piece of work is; may be called from any thread.
 public protocol ProgressReport: Sendable {
-  /// So many steps are done, counted from the beginning.
+  /// A number of steps is done, counted from the beginning.
   ///
   /// - Parameter tokens: the tokens that have been seen since this process began with it; nil if they are not counted
   func update(_ step: Int, _ note: ProgressNote, tokens: Int?)

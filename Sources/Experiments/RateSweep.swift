@@ -40,7 +40,7 @@ public struct SweptRates {
 extension Study {
   /// Tries rates of several arms on the first seed, all together on all cores.
   ///
-  /// - Parameter extensions: how often the rates may go on where the best is at an end
+  /// - Parameter extensions: how often a rate may be added beyond an end that is the best
   public func sweep(_ title: String, _ sweeps: [RateSweep], extensions: Int = 3) throws -> [SweptRates] {
     var sweeps = sweeps
     var found: [SweptRates] = []

@@ -28,7 +28,7 @@ public struct StudyResult: Codable, Equatable, Sendable {
   /// Seconds of training and measuring, with another arm at the same time.
   public var seconds: Double
 
-  /// The answers that are so many tokens away from what they need.
+  /// The answers at some distances, in tokens, from what they need.
   public struct Recalled: Codable, Equatable, Sendable {
     /// The distances of this class, in tokens.
     public var distances: ClosedRange<Int>

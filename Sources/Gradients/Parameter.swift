@@ -29,7 +29,8 @@ public final class Parameter {
   let leaf = Node(.leaf)
 
   /// A trainable parameter, not frozen, whose shape stays that of `value`.
-  /// // Names have to differ within a model: checkpoints keep values by name.
+  ///
+  /// Names have to differ within a model: checkpoints keep values by name.
   public init(_ name: String, _ value: Tensor) {
     self.name = name
     self.value = value

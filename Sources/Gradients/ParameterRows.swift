@@ -31,7 +31,7 @@ public struct ParameterRows {
     self.rows = rows
   }
 
-  /// The number of numbers that may change.
+  /// How many numbers may change.
   public var count: Int {
     let width = parameter.value.rank == 0 ? 1 : parameter.value.shape.stride(of: 0)
     return rows.reduce(0) { $0 + $1.count * width }

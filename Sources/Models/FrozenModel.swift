@@ -19,10 +19,10 @@ public struct FrozenModel {
   /// The model whose weights are used.
   public let model: LanguageModel
 
-  /// A view of `model`, which may go on being trained; nothing is copied.
+  /// A view of `model`, whose training may continue; nothing is copied.
   public init(_ model: LanguageModel) { self.model = model }
 
-  /// The logits of the next token at each place: B rows of T tokens → [B, T, V].
+  /// The logits of the next token at each position: B rows of T tokens → [B, T, V].
   public func callAsFunction(_ tokens: Tokens) -> Tensor { model.logits(tokens) }
 
   /// The model's sizes.

@@ -53,7 +53,7 @@ public struct LanguageModel {
       ? Linear(sharing: embedding.weight) : Linear("lm_head", inputs: c.D, outputs: c.V, using: &ofHead)
   }
 
-  /// The logits of the next token at each place: B rows of T tokens → [B, T, V].
+  /// The logits of the next token at each position: B rows of T tokens → [B, T, V].
   public func callAsFunction(_ tokens: Tokens) -> Variable { logits(tokens) }
 
   /// The same as tensor or variable, whichever is asked for.
@@ -70,6 +70,6 @@ public struct LanguageModel {
       + (configuration.hasTiedHead ? [] : head.parameters)
   }
 
-  /// The number of numbers in all parameters.
+  /// How many numbers all parameters have together.
   public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
 }

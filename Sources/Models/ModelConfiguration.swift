@@ -41,9 +41,9 @@ public struct ModelConfiguration: Sendable {
   /// The number of blocks.
   public var L: Int { mixers.count }
 
-  /// A student of this model: another mixer in each block, but for the blocks that keep theirs.
+  /// A student of this model: another mixer in each block, except in those that keep theirs.
   ///
-  /// - Parameter kept: layers, from 0; those that the model does not have are passed over
+  /// - Parameter kept: layers, from 0; those that the model does not have are ignored
   public func student(_ mixer: any MixerSizes, keeping kept: Set<Int> = []) -> ModelConfiguration {
     var copy = self
     copy.mixers = mixers.enumerated().map { kept.contains($0) ? $1 : mixer }

@@ -51,7 +51,7 @@ public struct PanelSize: Sendable {
   /// Wanted; all plots of a column become equally wide.
   public var width: Double
 
-  /// Wanted; all plots of a row become equally high, but for `keepsHeight` and `aspect`.
+  /// Wanted; all plots of a row become equally high, except for `keepsHeight` and `aspect`.
   public var height: Double
 
   /// Width / height, when that must be kept; nil lets the plot fill its place.

@@ -48,9 +48,9 @@ let heldOut = store.heldOut.reported
 
 // ## The loss, and what it cannot change
 //
-// The teacher's distribution p at each place is the target; the loss is the cross-entropy −Σ p log
-// q. It is the KL divergence plus the teacher's own entropy, which no student can change. So the
-// two losses have the same gradient, and only one of them has a floor that is not zero.
+// The teacher's distribution p at each position is the target; the loss is the cross-entropy −Σ p
+// log q. It is the KL divergence plus the teacher's own entropy, which no student can change. So
+// the two losses have the same gradient, and only one of them has a floor that is not zero.
 
 chapter.section("1. The loss, and what it cannot change")
 let newcomer = store.newStudent()

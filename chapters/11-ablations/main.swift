@@ -8,7 +8,7 @@
 //
 // You will see the table beside the paper's, a dot plot with error bars, and for each claim its
 // paired difference and a verdict. The default run takes half an hour the first time. It may be
-// stopped at any moment: what is done is kept in out/study, and the next run goes on there.
+// stopped at any moment: what is done is kept in out/study, and the next run continues from there.
 
 import Book
 import Experiments

@@ -7,7 +7,7 @@
 //
 // You will see both laws as curves, at each total the loss against the early share, and an answer
 // with its spread, whatever it is. The default run takes twenty minutes the first time. It may be
-// stopped at any moment: what is done is kept in out/study, and the next run goes on there.
+// stopped at any moment: what is done is kept in out/study, and the next run continues from there.
 
 import Book
 import Experiments
@@ -68,7 +68,7 @@ let alignmentLaw = Law(
   stages: (.alignment, .distillation), earlyRate: recipe.alignmentRate,
   choosing: { exp($0.choosingLoss) }, reported: { exp($0.loss) })
 
-/// What came of a law: for each place the results over seeds.
+/// The results of a law: for each pair of amount and total, those of all seeds.
 struct Outcome {
   let law: Law, rates: [Double], results: [[StudyResult]]
 

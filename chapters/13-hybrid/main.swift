@@ -7,8 +7,8 @@
 //
 // You will see the loss of all placements, what each layer is worth, a language with an entropy
 // that can be computed, and recall against distance for teacher, students and hybrids. The default
-// run takes twelve minutes the first time. It may be stopped at any moment: what is done is
-// kept in out/study, and the next run goes on there.
+// run takes twelve minutes the first time. It may be stopped at any moment: what is done is kept in
+// out/study, and the next run continues from there.
 
 import ArgumentParser
 import Book

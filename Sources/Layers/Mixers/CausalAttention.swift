@@ -131,7 +131,8 @@ extension CausalAttention {
   }
 
   /// Reads T further tokens, u [B, T, D] → [B, T, D]; the cache grows by T keys and values a text.
-  /// // Each text goes on at its own position, so the rows may have read different numbers of tokens.
+  ///
+  /// Each text goes on at its own position, so the rows may have read different numbers of tokens.
   public func advance(_ u: Tensor, _ memory: inout KeyValueCache) -> Tensor {
     let (B, T, D) = (u.shape[0], u.shape[1], u.shape[2])
     let positions = memory.counts.flatMap { $0..<($0 + T) }

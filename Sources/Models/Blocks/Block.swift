@@ -74,7 +74,7 @@ extension Block {
 
 // ## The sizes of a block
 
-/// What one needs to know to make a block, beside its mixer and the width of the model.
+/// What one needs to know to make a block, besides its mixer and the width of the model.
 public protocol BlockSizes: Hashable, Sendable {
   /// What a config.json calls the kind: "modules.phi_block". Two kinds have two names.
   static var kind: String { get }

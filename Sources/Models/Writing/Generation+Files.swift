@@ -33,7 +33,7 @@ private enum Word {
 }
 
 extension Generation {
-  /// All of it as a checkpoint, but for the model.
+  /// All of it except the model, as a checkpoint.
   public var checkpoint: Checkpoint {
     var tensors = ["logits": state.logits!]
     for (layer, memory) in state.mixers.enumerated() {
@@ -49,7 +49,7 @@ extension Generation {
       ])
   }
 
-  /// Writes all of it to a file, but for the model.
+  /// Writes all of it except the model to a file.
   public func write(to file: URL) throws { try checkpoint.write(to: file) }
 
   /// Reads what `write` wrote, for the same model.

@@ -84,7 +84,7 @@ public struct Generation {
     Generation(model: model, sampler: sampler, state: state.keeping(rows), dice: rows.map { dice[$0] })
   }
 
-  /// Goes on with some of the texts only.
+  /// Continues with some of the texts only.
   public mutating func keep(_ rows: [Int]) { self = keeping(rows) }
 }
 
