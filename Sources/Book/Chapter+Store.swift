@@ -23,6 +23,7 @@ extension Chapter {
 }
 
 extension ProgressBar: ProgressReport {
+  /// Moves the bar to `step`, with the loss or the number of the arm beside it.
   public func update(_ step: Int, _ note: ProgressNote, tokens: Int?) {
     let text =
       switch note {

@@ -38,7 +38,7 @@ public func causalMap(
     colourLabel: "weight", scale: .diverging, range: -limit...limit)
 }
 
-/// The mean of the last `window` values at each place, of fewer at the beginning.
+/// The mean of the last `window` values at each index, of fewer at the beginning.
 public func movingAverage(_ values: [Double], over window: Int) -> [Double] {
   var (sum, result) = (0.0, [Double]())
   for (index, value) in values.enumerated() {

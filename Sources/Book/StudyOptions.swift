@@ -8,14 +8,18 @@ import ArgumentParser
 
 /// The options of chapters that are studies.
 public struct StudyOptions: ParsableArguments {
+  /// `--seeds`, at least 1; nil for the default of `seedCount`.
   @Option(help: "How many seeds to run, each with a teacher of its own.")
   public var seeds: Int?
 
+  /// `--budget`, above 0 and at most 100.
   @Option(help: "A factor on the students' budget: 2 for twice the steps in each stage.")
   public var budget = 1.0
 
+  /// The defaults; the command line is read into them.
   public init() {}
 
+  /// Throws `ValidationError` if a value is out of its range.
   public func validate() throws {
     if let seeds, seeds < 1 { throw ValidationError("--seeds \(seeds): at least one seed is needed") }
     if !(budget > 0 && budget <= 100) { throw ValidationError("--budget \(budget): a factor above 0, at most 100") }

@@ -62,7 +62,7 @@ extension Chapter {
       }, line: line)
   }
 
-  /// Writes what arms came to, a row for each seed, with all digits: out/NN-name/`file`.csv.
+  /// Writes the results of arms, a row for each seed, with all digits: out/NN-name/`file`.csv.
   ///
   /// - Parameters:
   ///   - labels: the titles of the columns that say which arm it is

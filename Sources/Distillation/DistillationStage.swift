@@ -21,7 +21,9 @@ import Training
 
 /// A stage that compares a student with its teacher.
 public protocol DistillationStage: Stage {
+  /// The model to be imitated; it is never changed.
   var teacher: FrozenModel { get }
+  /// The model that is trained.
   var student: LanguageModel { get }
   /// The layers whose mixers are the student's own.
   var replaced: [Int] { get }
@@ -29,9 +31,12 @@ public protocol DistillationStage: Stage {
 
 /// Why a stage cannot begin.
 public enum StageError: Error, Equatable, CustomStringConvertible, LocalizedError {
+  /// Teacher and student differ in more than their mixers; the text says in what.
   case sizesDiffer(String)
+  /// The student has no mixer of its own, so nothing would be trained.
   case nothingReplaced
 
+  /// What is wrong, and what to do.
   public var description: String {
     switch self {
     case .sizesDiffer(let what):
@@ -41,12 +46,15 @@ public enum StageError: Error, Equatable, CustomStringConvertible, LocalizedErro
         + " give it at least one block whose attention is replaced, or say which are with replacing:"
     }
   }
+  /// The same as `description`.
   public var errorDescription: String? { description }
 }
 
 extension DistillationStage {
+  /// The student.
   public var model: LanguageModel { student }
 
+  /// Throws `StageError` if sizes outside the mixers, or numbers of heads, differ, or nothing is replaced.
   public func check() throws {
     let (t, s) = (teacher.configuration, student.configuration)
     func heads(_ c: ModelConfiguration) -> [Int] { c.mixers.map(\.H) }

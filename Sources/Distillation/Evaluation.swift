@@ -10,7 +10,7 @@
 // Each is a mean over windows with the standard error of that mean, windows being the independent
 // pieces of text.
 //
-// Read before: `Stages.swift`.
+// Read before: `DistillationStage.swift`.
 
 import Corpora
 import Layers
@@ -79,6 +79,7 @@ private func agreement(_ q: Tensor, _ p: Tensor) -> Tensor {
 
 /// How far a student's layer is from its teacher's, on the teacher's states.
 public struct LayerDistance: Sendable {
+  /// The number of the layer, from 0.
   public let layer: Int
   /// Mean over windows and heads of the Frobenius distance of the matrices.
   public let matrix: Double

@@ -1,7 +1,7 @@
 // # Stage 2: hidden-state alignment
 //
 // Matrices alone do not make an output: x, the gate and W_o are still where they began. Now each
-// mixer as a whole is to give what the teacher's attention gave, for the same input:
+// mixer as a whole should give what the teacher's attention gave, for the same input:
 //
 //     loss  =  Σₗ mean over batch and time of  ‖ Attention[l](LN u[l]) − Mixer[l](LN u[l]) ‖₂
 //
@@ -32,10 +32,15 @@ public struct HiddenStateAlignment: DistillationStage {
     case blockOutput
   }
 
+  /// The paper's name.
   public let title = "hidden-state alignment"
+  /// The model to be imitated.
   public let teacher: FrozenModel
+  /// The model that is trained; only its replaced layers are run.
   public let student: LanguageModel
+  /// What is compared, and so what is trained.
   public let target: Target
+  /// The layers that are aligned.
   public let replaced: [Int]
 
   /// - Parameter layers: whose mixers are the student's own; nil for those that are unlike the teacher's
@@ -56,6 +61,7 @@ public struct HiddenStateAlignment: DistillationStage {
     }
   }
 
+  /// The sum over layers of mean L2 distances, with one part for each layer; one teacher pass per batch.
   public func loss(_ batch: Batch) -> StageLoss {
     let traces = teacher.trace(batch.inputs, keepingMatrices: false)
     return total(

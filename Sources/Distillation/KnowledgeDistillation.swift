@@ -6,9 +6,8 @@
 //
 //     loss  =  mean over batch and time of  −Σᵥ p[v] log q[v]           p the teacher's, q the student's
 //
-// at temperature 1, without the tokens that really came. It differs from the Kullback–Leibler
-// divergence by the teacher's entropy, which no student can change, so that the gradients are
-// equal.
+// at temperature 1, without the actual tokens. It differs from the Kullback–Leibler divergence by
+// the teacher's entropy, which no student can change, so the gradients are equal.
 //
 // Embedding, norms, MLPs and head come from the teacher before this stage: `transferWeights`.
 //
@@ -25,15 +24,21 @@ import Training
 public struct KnowledgeDistillation: DistillationStage {
   /// What learns.
   public enum Training: String, Sendable, CaseIterable {
+    /// All of the student, embedding and head included.
     case everything
     /// The mixers that the student replaces; all else stays as it was transferred.
     case mixers
   }
 
+  /// The paper's name.
   public let title = "knowledge distillation"
+  /// The model whose distributions are learned.
   public let teacher: FrozenModel
+  /// The model that is trained end to end.
   public let student: LanguageModel
+  /// What learns.
   public let training: Training
+  /// The layers whose mixers are the student's own; they matter only if mixers alone are trained.
   public let replaced: [Int]
 
   /// - Parameter layers: whose mixers are the student's own; nil for those that are unlike the teacher's
@@ -52,6 +57,7 @@ public struct KnowledgeDistillation: DistillationStage {
     return parameters.map { ParameterRows($0) }
   }
 
+  /// The cross-entropy in nats per token; its parts are the teacher's entropy and KL, which sum to it.
   public func loss(_ batch: Batch) -> StageLoss {
     let teacherLogits = teacher(batch.inputs)
     let distributions = softmax(teacherLogits)

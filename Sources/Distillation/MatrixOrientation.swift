@@ -13,8 +13,8 @@
 // For a student that is attention itself (the paper's control) the same loss trains queries and
 // keys.
 //
-// Read before: `DistillationStage.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Chapter: 08-matrix-orientation. Source:
-// arXiv 2408.10189, section 4.1.
+// Read before: `DistillationStage.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Chapter: 08-matrix-orientation.
+// Source: arXiv 2408.10189, section 4.1.
 
 import Corpora
 import Gradients
@@ -25,9 +25,13 @@ import Training
 
 /// Stage 1: the distance between attention matrices and SSD matrices.
 public struct MatrixOrientation: DistillationStage {
+  /// The paper's name.
   public let title = "matrix orientation"
+  /// The model whose matrices are the target.
   public let teacher: FrozenModel
+  /// The model that is trained; only the matrices of its replaced layers are computed.
   public let student: LanguageModel
+  /// The layers whose matrices are turned.
   public let replaced: [Int]
 
   /// - Parameter layers: whose mixers are the student's own; nil for those that are unlike the teacher's
@@ -39,6 +43,7 @@ public struct MatrixOrientation: DistillationStage {
   /// Of each replaced mixer, what its matrix depends on.
   public var trained: [ParameterRows] { replacedMixers.flatMap(\.mixer.matrixRows) }
 
+  /// The sum over layers of mean Frobenius distances, with one part for each layer; one teacher pass per batch.
   public func loss(_ batch: Batch) -> StageLoss {
     let traces = teacher.trace(batch.inputs)
     return total(

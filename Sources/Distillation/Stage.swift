@@ -41,6 +41,7 @@ public protocol Stage {
 }
 
 extension Stage {
+  /// Accepts everything.
   public func check() throws {}
 
   /// Checks the stage, then makes what it trains leaves of the tape, and all else of the model constants.
@@ -57,6 +58,7 @@ public struct StageLoss {
   /// The parts that it is the sum of, such as one for each layer, for the record; empty for a loss without parts.
   public let parts: [(name: String, value: Double)]
 
+  /// A loss with its parts; they have the same names in every step of a run.
   public init(_ total: Variable, parts: [(name: String, value: Double)] = []) {
     (self.total, self.parts) = (total, parts)
   }

@@ -5,9 +5,9 @@
 // transfer is copying. What a new mixer needs has no counterpart in the teacher; the first two
 // stages are there for it.
 //
-// Which layers have new mixers is plain where the student's are of another kind. A student that is
-// attention throughout is the paper's control: its mixers are of the teacher's kind and new all the
-// same, and whoever makes one says so.
+// Which layers have new mixers can be seen where the student's are of another kind. The paper's
+// control is attention throughout: its mixers are of the teacher's kind and new all the same, so
+// the caller has to name them.
 //
 // Read before: `Models/LanguageModel.swift`. Read next: `DistillationStage.swift`.
 
@@ -18,6 +18,7 @@ import Tensors
 
 /// One row of the table of what becomes of each teacher weight.
 public struct TransferredParameter {
+  /// The teacher's parameter.
   public let teacher: Parameter
   /// nil for a parameter of an attention that the student replaces.
   public let student: Parameter?
@@ -58,7 +59,7 @@ public func transferTable(
 /// Copies every teacher weight that has a place in the student.
 ///
 /// - Parameter layers: whose mixers are the student's own; nil for those that are unlike the teacher's
-/// - Returns: the number of numbers that were copied
+/// - Returns: how many numbers were copied
 @discardableResult
 public func transferWeights(
   from teacher: FrozenModel, to student: LanguageModel, replacing layers: [Int]? = nil

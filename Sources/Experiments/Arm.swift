@@ -2,8 +2,8 @@
 //
 // An experiment compares ways to make a student. Each of them, an arm, is a value: what the student
 // is made of, what it starts from, and the stages that it goes through with their steps and rates.
-// The value says all there is to know, so that one function can run any arm, and what came out can
-// be kept under the arm's own description and found again.
+// The value says all there is to know, so that one function can run any arm, and its result can be
+// kept under the arm's own description and found again.
 //
 // Read before: `StagePlan.swift`. Read next: `Way.swift`.
 
@@ -16,12 +16,13 @@ public struct Arm: Encodable, Hashable, Sendable {
   public enum Student: Encodable, Hashable, Sendable {
     /// State space mixers in each block.
     case phiMamba
-    /// State space mixers, but for these blocks, which keep the teacher's attention.
+    /// State space mixers, except in these blocks, which keep the teacher's attention.
     case hybrid(attention: [Int])
     /// New attention in each block: the control, whose family of matrices is the teacher's.
     case attention
   }
 
+  /// Which layers have new mixers, and of which kind.
   public var student: Student
   /// Stages of no steps are left out.
   public var stages: [StagePlan]
@@ -38,6 +39,7 @@ public struct Arm: Encodable, Hashable, Sendable {
   /// Whether all heads of a state space mixer share one B and one C.
   public var isMultiValue = false
 
+  /// An arm with the properties' defaults; plans of no steps are dropped.
   public init(_ student: Student, _ stages: [StagePlan]) {
     self.student = student
     self.stages = stages.filter { $0.steps > 0 }
@@ -96,12 +98,15 @@ public struct UnequalBudgets: Error, Equatable, CustomStringConvertible, Localiz
   /// The steps of the arms, in their order.
   public let steps: [Int]
 
+  /// An error about arms with these steps.
   public init(steps: [Int]) { self.steps = steps }
 
+  /// What is unequal, and what to do.
   public var description: String {
     "arms of \(steps.map(String.init).joined(separator: " and ")) steps are no fair comparison;"
       + " give each the same number of steps in all"
   }
+  /// The same as `description`.
   public var errorDescription: String? { description }
 }
 

@@ -1,7 +1,7 @@
 // # An experiment
 //
-// All that a model made here depends on: the text, the recipe and the seed. An experiment knows what
-// to draw and what to measure on; it has no folder and no screen.
+// Everything that a model made here depends on: the text, the recipe and the seed. An experiment
+// knows what to draw and what to measure on; it has no folder and no screen.
 //
 // Read before: `Recipe.swift`, `Corpora/Windows.swift`. Read next: `Experiment+Students.swift`,
 // `ModelStore.swift`.
@@ -17,6 +17,7 @@ import Training
 public struct ExperimentSettings: Sendable {
   /// Takes the quick recipe.
   public var isQuick: Bool
+  /// The seed of all random numbers: weights and batches.
   public var seed: UInt64
   /// The text; nil for data/kjv.txt.
   public var corpus: URL?
@@ -25,6 +26,7 @@ public struct ExperimentSettings: Sendable {
   /// The steps of the teacher; nil for those of the recipe.
   public var teacherSteps: Int?
 
+  /// Settings; nil stands for what the main job takes.
   public init(
     isQuick: Bool, seed: UInt64 = 0, corpus: URL? = nil, bytePairs: Int? = nil, teacherSteps: Int? = nil
   ) {
@@ -35,10 +37,13 @@ public struct ExperimentSettings: Sendable {
 
 /// A text, sizes and steps, and a seed.
 public struct Experiment {
+  /// Sizes, steps and learning rates.
   public private(set) var recipe: Recipe
+  /// The text, tokenised; without use if there is a grammar.
   public let corpus: Corpus
   /// The language whose documents are read in place of the corpus, if there is one.
   public private(set) var grammar: Grammar?
+  /// The seed from which each purpose derives one of its own.
   public private(set) var seed: UInt64
   /// Whether it is the small version.
   public let isQuick: Bool
@@ -114,7 +119,7 @@ public struct Experiment {
     return corpus.randomBatch(B: recipe.B, T: recipe.T, using: &random)
   }
 
-  /// What every figure depends on beside what is asked for: recipe, text and number type.
+  /// What every number depends on besides what is asked for: recipe, text and number type.
   struct Origin: Codable, Equatable {
     var recipe: Recipe
     var corpus: String

@@ -13,7 +13,7 @@ struct KeptResults {
   private let folder: URL
   private let origin: Experiment.Origin
 
-  /// - Parameter origin: what every result depends on, beside arm and seed
+  /// - Parameter origin: what every result depends on, besides arm and seed
   init(in folder: URL, origin: Experiment.Origin) { (self.folder, self.origin) = (folder, origin) }
 
   /// What a result depends on.

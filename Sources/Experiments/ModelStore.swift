@@ -1,8 +1,8 @@
 // # Where models are made once and found again
 //
-// Chapters build on one another: stage 2 needs the student of stage 1, and all need the teacher.
-// Whoever needs a model asks the store. It takes the model from the results folder, or makes it
-// first, so that any chapter can be run before any other.
+// Chapters build on one another: stage 2 needs the student of stage 1, and all need the teacher. A
+// chapter that needs a model asks the store, which takes it from the results folder or makes it
+// first. So any chapter can be run before any other.
 //
 // Beside each model lies a note of what it was made from: recipe, seed, text, number type. A model
 // whose note differs from what is asked for is neither used nor overwritten.
@@ -17,16 +17,19 @@ import Training
 
 /// A model, and how it was trained.
 public struct TrainedModel {
+  /// The model, with the weights it ended with.
   public let model: LanguageModel
+  /// The record of its last training run.
   public let history: History
 
-  /// The model as one that is asked and not trained.
+  /// The model without a tape: for running, measuring and writing.
   public var frozen: FrozenModel { model.frozen }
 }
 
 /// The models of an experiment, in the folder of its results.
 @dynamicMemberLookup
 public struct ModelStore {
+  /// What the models depend on.
   public let experiment: Experiment
   /// The folder of all results.
   public let out: URL

@@ -1,12 +1,13 @@
-// # How far a long work is
+// # The progress of long work
 //
-// Experiments have no screen: whoever starts one says where its progress is shown. A chapter shows
-// it as a bar, a test nowhere.
+// Experiments have no screen: the caller says where progress is shown. A chapter shows it as a bar,
+// a test nowhere.
 //
 // Read next: `ModelStore.swift`, `Study.swift`.
 
 /// What is to be said of a step.
 public enum ProgressNote: Sendable {
+  /// The loss of the last step.
   case loss(Double)
   /// The last step was one of this arm, counted from 1.
   case arm(Int, of: Int)
@@ -14,10 +15,11 @@ public enum ProgressNote: Sendable {
 
 /// Shows how far one piece of work is; may be called from any thread.
 public protocol ProgressReport: Sendable {
-  /// So many steps are done, counted from the beginning.
+  /// A number of steps is done, counted from the beginning.
   ///
-  /// - Parameter tokens: the tokens that have been seen since this process began with it; nil if nobody counts
+  /// - Parameter tokens: the tokens that have been seen since this process began with it; nil if they are not counted
   func update(_ step: Int, _ note: ProgressNote, tokens: Int?)
+  /// The work is done; nothing is reported after it.
   func finish()
 }
 
@@ -26,8 +28,11 @@ public typealias BeginProgress = @Sendable (_ title: String, _ total: Int, _ fir
 
 /// A report that shows nothing.
 public struct NoProgress: ProgressReport {
+  /// A report for work that nobody watches.
   public init() {}
+  /// Nothing.
   public func update(_ step: Int, _ note: ProgressNote, tokens: Int?) {}
+  /// Nothing.
   public func finish() {}
 
   /// Shows nothing of any work.

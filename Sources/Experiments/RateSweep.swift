@@ -3,19 +3,22 @@
 // A comparison of arms is a comparison of learning rates as well, unless each arm has its own. So
 // each is tried with several, a factor of two apart, on one seed; the best by the windows for
 // choosing is taken for all seeds, and what is reported comes from other windows. If the best lies
-// at an end of what was tried, the rates go on there: at most three times.
+// at an end of what was tried, a rate beyond it is added, at most three times.
 //
 // Read before: `Study.swift`.
 
 /// The rates to try for an arm, and what decides.
 public struct RateSweep {
+  /// The name in tables.
   public var name: String
+  /// The learning rates to try, in rising order.
   public var rates: [Double]
   /// The arm with a rate.
   public var arm: (Double) -> Arm
   /// What is to be small.
   public var score: (StudyResult) -> Double
 
+  /// A sweep; the rates are sorted. By default the cross-entropy on the windows for choosing decides.
   public init(
     _ name: String, rates: [Double], arm: @escaping (Double) -> Arm,
     score: @escaping (StudyResult) -> Double = { $0.choosingLoss }
@@ -26,6 +29,7 @@ public struct RateSweep {
 
 /// What a sweep found.
 public struct SweptRates {
+  /// The name of the sweep.
   public var name: String
   /// Rates in rising order, each with its score.
   public var tried: [(rate: Double, score: Double)]
@@ -36,7 +40,7 @@ public struct SweptRates {
 extension Study {
   /// Tries rates of several arms on the first seed, all together on all cores.
   ///
-  /// - Parameter extensions: how often the rates may go on where the best is at an end
+  /// - Parameter extensions: how often a rate may be added beyond an end that is the best
   public func sweep(_ title: String, _ sweeps: [RateSweep], extensions: Int = 3) throws -> [SweptRates] {
     var sweeps = sweeps
     var found: [SweptRates] = []

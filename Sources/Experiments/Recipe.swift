@@ -17,37 +17,49 @@ import Models
 /// The sizes, steps and learning rates of an experiment.
 public struct Recipe: Codable, Equatable, Sendable {
   // Sizes of teacher and student
+  /// Width of the model.
   public var D = 96
+  /// Heads, of attention and of the state space mixer.
   public var H = 4
+  /// Layers.
   public var L = 4
+  /// State size of a head.
   public var N = 16
+  /// Length of a chunk; it changes the cost, not the result.
   public var Q = 64
   /// The part of a head of attention that carries its position.
   public var rotaryFraction = 1.0
 
   // Text
+  /// Tokens of a row.
   public var T = 128
+  /// Rows of a batch.
   public var B = 8
   /// The number of held-out windows for what is reported, and as many others for choosing learning rates.
   public var windows = 200
 
   // Teacher
+  /// The steps of the teacher's training.
   public var teacherSteps = 3000
+  /// The peak of the teacher's learning rate.
   public var teacherRate = 3e-3
 
   // Students: the steps of all stages together are the same for each arm
+  /// The steps of all stages of a student together.
   public var studentSteps = 300
   /// The steps of stage 1 in 1-2-3.
   public var orientationSteps = 60
+  /// The peak of the learning rate in stage 1.
   public var orientationRate = 2e-2
   /// The steps of stages 1 and 2 together in 1-2-3, and of stage 2 alone in 2-3.
   public var alignmentEnd = 150
+  /// The peak of the learning rate in stage 2.
   public var alignmentRate = 1.2e-2
 
   /// After how many steps a run keeps its state.
   public var checkpointInterval = 200
 
-  /// The honest one: minutes.
+  /// The full one: minutes.
   public static let standard = Recipe()
 
   /// The small one: seconds.
@@ -61,7 +73,7 @@ public struct Recipe: Codable, Equatable, Sendable {
     return recipe
   }()
 
-  /// The honest one for the language of chapter 13: one wide head, since recall wants width, of which a quarter turns
+  /// The full one for the language of chapter 13: one wide head, since recall wants width, of which a quarter turns
   /// with position, since a word is found by what it is and not by where it stands. With that, and with a statement in
   /// three sentences, the teachers of seeds 0 to 4 recall from steps 300 to 500 on.
   public static let recall: Recipe = {

@@ -1,7 +1,7 @@
 // # A model and its words
 //
-// What a chapter leaves in a folder, for whoever wants to write with it: the model, and the
-// dictionary between its numbers and text.
+// What a chapter leaves in a folder, so that the model can write: the model, and the dictionary
+// between its numbers and text.
 //
 //     config.json           which layers, of which sizes
 //     model.safetensors     the weights
@@ -17,7 +17,9 @@ import Models
 
 /// A model with its tokenizer.
 public struct SavedModel {
+  /// The model.
   public let model: FrozenModel
+  /// The dictionary with which it was trained; as many tokens as the model has.
   public let tokenizer: AnyTokenizer
 
   /// Reads a folder that a chapter has written.

@@ -19,6 +19,7 @@ import Models
 
 /// A kind of stage; equal names are equal kinds.
 public struct StageKind: Hashable, Sendable {
+  /// The name, by which results are kept and kinds compared.
   public let name: String
   /// What the batches are drawn for: stages with one word here see the same batches, whatever they make of them.
   public let batches: String
@@ -35,11 +36,14 @@ public struct StageKind: Hashable, Sendable {
     (self.name, self.batches, self.isEndToEnd, self.make) = (name, batches ?? name, isEndToEnd, make)
   }
 
+  /// Kinds with equal names are the same, whatever they make.
   public static func == (a: StageKind, b: StageKind) -> Bool { a.name == b.name }
+  /// The hash of the name.
   public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }
 
 extension StageKind: Encodable {
+  /// Writes the name alone; a kind cannot be read back.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     try container.encode(name)
@@ -66,7 +70,7 @@ extension StageKind {
       replacing: $2.replacedLayers(of: $1.configuration.L))
   }
 
-  /// No teacher: the tokens that came. The batches are those of stage 3.
+  /// No teacher: the actual tokens. The batches are those of stage 3.
   public static let tokens = StageKind("tokens", batches: endToEnd, isEndToEnd: true) { _, student, _ in
     TokenPrediction(of: student)
   }
@@ -76,11 +80,14 @@ extension StageKind {
 
 /// A stage with its steps and its rate.
 public struct StagePlan: Encodable, Hashable, Sendable {
+  /// Which stage.
   public var kind: StageKind
+  /// How many steps it takes.
   public var steps: Int
   /// The peak of the learning rate.
   public var rate: Double
 
+  /// A plan; an arm drops one of no steps.
   public init(_ kind: StageKind, steps: Int, rate: Double) {
     (self.kind, self.steps, self.rate) = (kind, steps, rate)
   }

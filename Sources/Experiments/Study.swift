@@ -1,9 +1,9 @@
 // # Running a study
 //
-// A job is an arm with a seed. Jobs have nothing to do with one another, so that as many run at a
-// time as there are cores, and each writes its result to out/study, under the hash of all that it
-// depends on: arm, seed, recipe, text, number type. A study that is interrupted takes up where it
-// was, less the jobs that were under way; one that is run again only reads.
+// A job is an arm with a seed. Jobs are independent, so as many run at a time as there are cores,
+// and each writes its result to out/study, under the hash of all that it depends on: arm, seed,
+// recipe, text, number type. A study that is interrupted continues where it stopped, and repeats
+// only the jobs that were under way; one that is run again only reads.
 //
 // Two students side by side have a core each, so that no step waits for another
 // (`Tensors/Cores/WorkerPool.swift`); the numbers are the same, since what a kernel computes does not
@@ -23,11 +23,15 @@ import Tensors
 public struct Study {
   /// An arm with a seed.
   public struct Job: Hashable, Sendable {
+    /// How the student is made.
     public var arm: Arm
+    /// The seed of teacher, student and batches; one of the study's.
     public var seed: UInt64
+    /// A job; equal jobs are run once.
     public init(_ arm: Arm, seed: UInt64) { (self.arm, self.seed) = (arm, seed) }
   }
 
+  /// Where teachers come from; results lie in its `studyFolder`.
   public let store: ModelStore
   /// The seeds of the study; each has a teacher of its own.
   public let seeds: [UInt64]
@@ -112,7 +116,7 @@ public struct Study {
         $0.onStep = { _ in onStep() }
       }
     }
-    // A student that has been through no stage end to end is dressed in the teacher's weights to be measured.
+    // A student that has been through no end-to-end stage gets the teacher's weights before it is measured.
     if arm.transfersWeights && !arm.stages.contains(where: \.kind.isEndToEnd) {
       experiment.transferWeights(from: teacher, to: student, of: arm)
     }

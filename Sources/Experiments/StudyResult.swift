@@ -1,10 +1,11 @@
-// # What an arm came to
+// # The result of an arm
 //
-// Figures, not a model: a study runs hundreds of arms. They are kept in out/study (`KeptResults.swift`).
+// Numbers, not a model: a study runs hundreds of arms. They are kept in out/study
+// (`KeptResults.swift`).
 //
 // Read before: `Arm.swift`. Read next: `Study.swift`.
 
-/// What an arm came to.
+/// The result of an arm.
 public struct StudyResult: Codable, Equatable, Sendable {
   /// Cross-entropy of each reported held-out window, in nats per token.
   public var losses: [Double]
@@ -27,16 +28,23 @@ public struct StudyResult: Codable, Equatable, Sendable {
   /// Seconds of training and measuring, with another arm at the same time.
   public var seconds: Double
 
-  /// The answers that are so many tokens away from what they need.
+  /// The answers at some distances, in tokens, from what they need.
   public struct Recalled: Codable, Equatable, Sendable {
+    /// The distances of this class, in tokens.
     public var distances: ClosedRange<Int>
+    /// The answers that the model ranked first.
     public var hits: Int
+    /// All answers of this class.
     public var count: Int
+    /// `hits` / `count`, 0 … 1; NaN if there are none.
     public var accuracy: Double { Double(hits) / Double(count) }
   }
 
+  /// One measure on two sets of held-out windows.
   public struct Pair: Codable, Equatable, Sendable {
+    /// On the windows that are reported.
     public var reported: Double
+    /// On the windows for choosing learning rates.
     public var choosing: Double
   }
 

@@ -7,7 +7,7 @@
 //     3                  weight transfer, stage 3 for the whole budget
 //     2                  stage 2 for the whole budget, weight transfer
 //     scratch, soft      nothing of the teacher but its distributions
-//     scratch, hard      nothing of the teacher at all: the tokens that came
+//     scratch, hard      nothing of the teacher at all: the actual tokens
 //
 // A way is the name of a list of stages. With the steps and rates of a recipe, and a student, it
 // becomes an arm.
@@ -16,11 +16,17 @@
 
 /// Which stages a student goes through.
 public enum Way: String, CaseIterable, Sendable {
+  /// Nothing of the teacher: the actual tokens.
   case scratchHard = "scratch, hard labels"
+  /// Nothing of the teacher but its distributions.
   case scratchSoft = "scratch, soft labels"
+  /// Stage 2 for the whole budget, weight transfer.
   case two = "2"
+  /// Weight transfer, stage 3 for the whole budget.
   case three = "transfer + 3"
+  /// Stage 2, weight transfer, stage 3.
   case twoThree = "2-3"
+  /// Stage 1, stage 2, weight transfer, stage 3.
   case all = "1-2-3"
 
   /// The five of the main job, in the order in which they are reported: all that end in a language model.

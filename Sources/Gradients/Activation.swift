@@ -1,22 +1,22 @@
 // # Tensors and variables alike
 //
 // A layer is one formula, and it is applied in two ways. In training it reads a variable and leaves a
-// tape. A teacher that is only asked, a model that is measured and a text that is written need no
-// tape: there the same formula reads a tensor and gives a tensor. So a layer is written once, over
-// an activation:
+// tape. A teacher that only answers, a model that is measured and a text that is written need no
+// tape: there the same formula reads a tensor and gives a tensor. So a layer is written once, over an
+// activation:
 //
 //     func callAsFunction<A: Activation>(_ x: A) -> A { linear(x, weight: A(weight), bias: A(bias)) }
 //
 // `A(weight)` is how a parameter enters: as its value where A is `Tensor`, as a leaf of the tape (or
 // a constant, if it is frozen) where A is `Variable`.
 //
-// An operation becomes one over activations by a line beside its rule, which says what it is for
+// An operation is extended to activations by one line beside its rule, which says what it is for
 // tensors and what for variables:
 //
 //     func gelu<A: Activation>(_ x: A) -> A { .either({ gelu(x.tensor) }, { gelu(x.variable) }) }
 //
 // `@inlinable` and, in the layers, `@_specialize` have one purpose: a generic function that another
-// module calls looks up each operation at run time, which made a written token a quarter dearer here.
+// module calls looks up each operation at run time, which made writing a token a quarter slower here.
 // With them the compiler makes one copy of a formula for tensors and one for variables.
 //
 // We did not make the rules themselves generic. Their pullbacks would then be built and thrown away
@@ -45,17 +45,26 @@ public protocol Activation {
 }
 
 extension Tensor: Activation {
+  /// The parameter's value, frozen or not; no tape.
   @inlinable public init(_ parameter: Parameter) { self = parameter.value }
+  /// The tensor itself: without a tape every value is a constant.
   @inlinable public init(constant value: Tensor) { self = value }
+  /// This tensor.
   @inlinable public var tensor: Tensor { self }
+  /// A constant with this value: no gradient flows into it.
   @inlinable public var variable: Variable { Variable(constant: self) }
+  /// The first computation; the second is not run.
   @inlinable public static func either(_ tensor: () -> Tensor, _ variable: () -> Variable) -> Tensor { tensor() }
 }
 
 extension Variable: Activation {
+  /// A leaf of the tape, or a constant if the parameter is frozen.
   @inlinable public init(_ parameter: Parameter) { self = parameter.variable }
+  /// The value, without its node.
   @inlinable public var tensor: Tensor { value }
+  /// This variable.
   @inlinable public var variable: Variable { self }
+  /// The second computation; the first is not run.
   @inlinable public static func either(_ tensor: () -> Tensor, _ variable: () -> Variable) -> Variable { variable() }
 }
 

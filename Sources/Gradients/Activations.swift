@@ -18,13 +18,21 @@
 import Tensors
 
 extension Primitive {
+  /// y = exp x; keeps y.
   public static let exp = Primitive("exp")
+  /// y = log x, the natural logarithm; keeps x.
   public static let log = Primitive("log")
+  /// y = tanh x; keeps y.
   public static let tanh = Primitive("tanh")
+  /// y = √x; keeps y.
   public static let sqrt = Primitive("sqrt")
+  /// y = 1 / (1 + exp(−x)); keeps y.
   public static let sigmoid = Primitive("sigmoid")
+  /// y = log(1 + exp x); keeps x.
   public static let softplus = Primitive("softplus")
+  /// y = x · sigmoid x; keeps x.
   public static let silu = Primitive("silu")
+  /// GELU in its tanh form; keeps x.
   public static let gelu = Primitive("gelu")
 }
 

@@ -1,14 +1,14 @@
 // # Losses
 //
 // The three that the method needs. Each gives a number per token, per row or per matrix; `mean`
-// makes one number of them.
+// reduces them to one number.
 //
 //     crossEntropy against tokens            ℓ = log Σ exp(z) − z[target]         z̄ = ℓ̄ · (q − onehot)
 //     crossEntropy against distributions     ℓ = log Σ exp(z) − p · z             z̄ = ℓ̄ · (q − p)
 //     distance                               d = √Σ(x − y)²                       x̄ = d̄ · (x − y)/d = −ȳ
 //
-// The target distribution p is a tensor, not a variable: it is the teacher's, and no gradient goes
-// there.
+// The target distribution p is a tensor, not a variable: it is the teacher's, and no gradient flows
+// into it.
 //
 // Kept: q = softmax(z); both points of the distance.
 //
@@ -17,8 +17,11 @@
 import Tensors
 
 extension Primitive {
+  /// Cross-entropy of logits against token numbers; keeps the softmax.
   public static let crossEntropyTokens = Primitive("crossEntropyTokens")
+  /// Cross-entropy of logits against distributions, which get no gradient; keeps the softmax.
   public static let crossEntropyDistributions = Primitive("crossEntropyDistributions")
+  /// Euclidean distance over the innermost 1 or 2 axes; keeps both points.
   public static let distance = Primitive("distance")
 }
 

@@ -3,17 +3,21 @@
 //     m = softmax(f·x)     x̄ = f · m ⊙ (m̄ − Σ m̄ ⊙ m)            sums along the row
 //     y = layerNorm(x)     see `Tensors/Loops/Normalization.swift`
 //
-// Both forget something: a softmax its rows' common level, a layer norm level and size. What is
-// forgotten gets no gradient, which is why a plain sum of outputs is a bad test of either: it asks
-// for just that.
+// Both discard something: softmax the common level of a row, layer norm its level and scale. What
+// is discarded gets no gradient, which is why the plain sum of the outputs is a bad test of either:
+// it measures just that.
 //
-// Kept: the value of the softmax; x̂ and 1/deviation of the norm. Masked places are exactly 0 in
+// Kept: the value of the softmax; x̂ and 1/deviation of the norm. Masked positions are exactly 0 in
 // value and gradient.
+//
+// Read before: `Tensors/Loops/Softmax.swift`, `Tensors/Loops/Normalization.swift`.
 
 import Tensors
 
 extension Primitive {
+  /// Softmax along the innermost axis, scaled and optionally causal; keeps its value.
   public static let softmax = Primitive("softmax")
+  /// Layer normalisation over the innermost axis; keeps x̂ and 1/deviation.
   public static let layerNorm = Primitive("layerNorm")
 }
 

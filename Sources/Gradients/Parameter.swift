@@ -1,7 +1,7 @@
 // # Parameters
 //
-// A tensor with a name that training changes. It is an object, since the layer that uses it and the
-// optimiser that changes it must mean the same one. A frozen parameter enters the tape as a
+// A tensor with a name that training changes. It is a class, because the layer that uses it and the
+// optimiser that changes it must share one object. A frozen parameter enters the tape as a
 // constant: no gradient, no work for one.
 //
 // Read before: `Variable.swift`. Read next: `Training/AdamW.swift`.
@@ -28,6 +28,9 @@ public final class Parameter {
   private let shape: Shape
   let leaf = Node(.leaf)
 
+  /// A trainable parameter, not frozen, whose shape stays that of `value`.
+  ///
+  /// Names have to differ within a model: checkpoints keep values by name.
   public init(_ name: String, _ value: Tensor) {
     self.name = name
     self.value = value

@@ -5,12 +5,13 @@
 // for stage 2. A row whose gradient is zero is not safe with an optimiser: weight decay shrinks it
 // all the same. So what is trained is listed, row by row, and the optimiser touches nothing else.
 //
-// Read before: `Gradients/Parameter.swift`. Read next: `AdamW.swift`.
+// Read before: `Parameter.swift`. Read next: `Training/AdamW.swift`.
 
 import Tensors
 
 /// A parameter, or some rows of it, that training may change.
 public struct ParameterRows {
+  /// The parameter that the rows belong to.
   public let parameter: Parameter
   /// Ranges of the first axis.
   public let rows: [Range<Int>]
@@ -30,7 +31,7 @@ public struct ParameterRows {
     self.rows = rows
   }
 
-  /// The number of numbers that may change.
+  /// How many numbers may change.
   public var count: Int {
     let width = parameter.value.rank == 0 ? 1 : parameter.value.shape.stride(of: 0)
     return rows.reduce(0) { $0 + $1.count * width }

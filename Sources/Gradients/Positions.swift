@@ -5,12 +5,17 @@
 //     embedding     each row's cotangent is added where the row came from
 //
 // Kept: the table of angles; x and the taps; the token numbers.
+//
+// Read before: `Tensors/Attention/Rotary.swift`, `Tensors/Loops/Convolution.swift`.
 
 import Tensors
 
 extension Primitive {
+  /// Rotation of pairs of features by the angle of their position; keeps the table of angles.
   public static let rotary = Primitive("rotary")
+  /// Causal depthwise convolution over time; keeps x and the taps.
   public static let causalConvolution = Primitive("causalConvolution")
+  /// Rows of a table, chosen by token numbers; keeps the numbers.
   public static let embedding = Primitive("embedding")
 }
 

@@ -5,17 +5,21 @@
 //     S = Q Kᵀ for each head     Q̄ = S̄ K                K̄ = S̄ᵀ Q
 //     O = M V for each head      M̄ = Ō Vᵀ               V̄ = Mᵀ Ō
 //
-// Kept: both factors. A product's pullback costs twice the product; into a constant factor it costs
-// nothing.
+// Kept: both factors. A product's pullback costs twice the product; the part for a constant factor
+// is left out.
 //
 // Read before: `Tensors/Products/Products.swift`, `Tensors/Products/HeadProducts.swift`.
 
 import Tensors
 
 extension Primitive {
+  /// The matrix product over the two innermost axes; keeps both factors.
   public static let matmul = Primitive("matmul")
+  /// x Wᵀ + b over the innermost axis; keeps x and W.
   public static let linear = Primitive("linear")
+  /// Q Kᵀ for each head; keeps both factors.
   public static let headScores = Primitive("headScores")
+  /// M V for each head; keeps both factors.
   public static let headMix = Primitive("headMix")
 }
 

@@ -8,19 +8,26 @@
 //     y = a part of x                 x̄ = zeros with ȳ in the part's place
 //     y = parts one after another     each part's cotangent is its part of ȳ
 //
-// Linear maps all of them, so that the pullback is the transpose and nothing but a shape is kept.
+// All of them are linear maps, so the pullback is the transpose, and only a shape is kept.
 //
 // Read before: `Arithmetic.swift`.
 
 import Tensors
 
 extension Primitive {
+  /// The sum of all elements.
   public static let sum = Primitive("sum")
+  /// The sum along an axis, which disappears.
   public static let sumAlong = Primitive("sumAlong")
+  /// Repetition along the axes where the new shape is larger.
   public static let broadcast = Primitive("broadcast")
+  /// The same numbers under another shape.
   public static let reshape = Primitive("reshape")
+  /// The axes in another order.
   public static let permute = Primitive("permute")
+  /// A range of an axis.
   public static let slice = Primitive("slice")
+  /// Parts one after another along an axis.
   public static let concatenate = Primitive("concatenate")
 }
 

@@ -6,17 +6,21 @@
 //     matrix        `Tensors/StateSpace/SSDMatrix.swift`      M = L ∘ (C Bᵀ) + d·I
 //     sequence      `Tensors/StateSpace/SSDSequence.swift`    chunks of Q steps, pullback derived by hand
 //
-// Both take log α and not α: a decay that underflows has a logarithm, and −∞ is a decay of exactly
-// 0. The third form, the recurrence, is composed of smaller primitives
-// (`Layers/DiscreteMamba2+Forms.swift`), so that its gradient is an independent witness for these
+// Both take log α and not α: a decay that underflows has a logarithm, and −∞ is a decay of exactly 0.
+// The third form, the recurrence, is composed of smaller primitives
+// (`Layers/Mixers/DiscreteMamba2+Forms.swift`), so that its gradient is an independent check of these
 // two.
 //
 // Kept: the arguments; of the sequence also the state that enters each chunk.
+//
+// Read before: `Products.swift`. Read next: `Layers/Mixers/DiscreteMamba2.swift`.
 
 import Tensors
 
 extension Primitive {
+  /// The matrix of a state space model, L ∘ (C Bᵀ) + d·I; keeps its arguments.
   public static let ssdMatrix = Primitive("ssdMatrix")
+  /// The output of a state space model in chunks; keeps its arguments and the state entering each chunk.
   public static let ssdSequence = Primitive("ssdSequence")
 }
 

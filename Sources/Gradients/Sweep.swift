@@ -2,8 +2,8 @@
 //
 // The chain rule from the loss to the leaves. A node may pass its cotangent on only after all its
 // uses have added theirs, so the sweep first counts the uses of each node that can be reached, then
-// goes through the nodes in an order in which no count is left. Both walks keep a list of their own
-// instead of recursing: a chain of a hundred thousand operations is no deeper than one of ten.
+// visits a node when its count has dropped to zero. Both walks keep a list of their own instead of
+// recursing: a chain of a hundred thousand operations is no deeper than one of ten.
 //
 // Read before: `Variable.swift`.
 

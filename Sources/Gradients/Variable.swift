@@ -131,8 +131,8 @@ extension Variable {
 
 // ## An operation of one's own
 //
-// Nothing above is reserved for this module. Whoever derives a pullback gives it with the value, and
-// holds it against `GradientChecking`; chapter 04 does.
+// Nothing above is reserved for this module. A pullback of your own is passed along with the value
+// and checked with `GradientChecking`, as in chapter 04.
 
 extension Variable {
   /// The result of an operation that this library does not know, with a pullback into each input.
@@ -163,8 +163,8 @@ extension Variable {
 //
 // A training step makes a few hundred nodes, a long recurrence a hundred thousand in one chain. If
 // each node released its parents in turn, the release of such a chain would recurse as deep as the
-// chain is long and overflow the stack. So a node that dies takes its parents over into a list and
-// lets go of them one at a time.
+// chain is long and overflow the stack. So a node that is released moves its parents to a list and
+// releases them one at a time.
 
 /// What a tape consists of.
 final class Node {

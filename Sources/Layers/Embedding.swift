@@ -1,7 +1,7 @@
 // # Embedding
 //
-// A row of D numbers for each token of the vocabulary. It is no `Layer`: what it reads are token
-// numbers, into which nothing flows back.
+// A row of D numbers for each token of the vocabulary. It is not a `Layer`: it reads token numbers,
+// into which no gradient flows.
 //
 // Read before: `Gradients/Positions.swift`, where its rule stands.
 
@@ -23,5 +23,6 @@ public struct Embedding {
   /// B rows of T tokens → [B, T, D], as a tensor or as a variable, whichever is asked for.
   public func callAsFunction<A: Activation>(_ tokens: Tokens) -> A { embedding(tokens, table: A(weight)) }
 
+  /// The table.
   public var parameters: [Parameter] { [weight] }
 }

@@ -4,8 +4,8 @@
 // listed by hand, in the order of the checkpoint. It is one formula over an activation: given a
 // variable it leaves a tape, given a tensor it computes the same numbers and leaves none.
 //
-// What stands at a certain place in a block, the norm or the feed-forward, is any layer that maps
-// [..., D] to [..., D]: a block does not ask which.
+// The norm and the feed-forward part of a block can be any layer that maps [..., D] to [..., D]: a
+// block does not ask which.
 //
 // Read before: `Gradients/Activation.swift`. Read next: `Linear.swift`, `LayerNorm.swift`, `MLP.swift`.
 

@@ -1,7 +1,7 @@
 // # Layer normalisation
 //
-// The D numbers of a place, shifted to mean 0 and scaled to deviation 1, then scaled and shifted by
-// what was learned. The formula and its pullback stand beside the kernel.
+// The D numbers of a position, shifted to mean 0 and scaled to deviation 1, then scaled and shifted
+// by learned numbers. The formula and its pullback are beside the kernel.
 //
 // Read before: `Layer.swift`, `Tensors/Loops/Normalization.swift`.
 
@@ -32,5 +32,6 @@ public struct LayerNorm: Layer {
     layerNorm(x, weight: A(weight), bias: A(bias), epsilon: LayerNorm.epsilon)
   }
 
+  /// Scale, then shift.
   public var parameters: [Parameter] { [weight, bias] }
 }

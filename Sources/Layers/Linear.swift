@@ -2,7 +2,7 @@
 //
 //     y  =  W x + b
 //
-// over the innermost axis, for every place of the others.
+// over the innermost axis, for every position of the others.
 //
 // Read before: `Layer.swift`. Read next: `MLP.swift`, `Mixers/CausalAttention.swift`.
 
@@ -34,5 +34,6 @@ public struct Linear: Layer {
   @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func callAsFunction<A: Activation>(_ x: A) -> A { linear(x, weight: A(weight), bias: bias.map { A($0) }) }
 
+  /// The weight, then the bias if there is one.
   public var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) }
 }

@@ -11,7 +11,9 @@ import Tensors
 
 /// Two linear layers with GELU between them.
 public struct MLP: Layer {
+  /// The layer before GELU, D → hidden.
   public let fc1: Linear
+  /// The layer after GELU, hidden → D.
   public let fc2: Linear
 
   /// Random weights, biases of zeros.
@@ -28,5 +30,6 @@ public struct MLP: Layer {
   @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func callAsFunction<A: Activation>(_ x: A) -> A { fc2(gelu(fc1(x))) }
 
+  /// Those of `fc1`, then those of `fc2`.
   public var parameters: [Parameter] { fc1.parameters + fc2.parameters }
 }

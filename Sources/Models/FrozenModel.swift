@@ -1,13 +1,12 @@
-// # A model that is asked and not trained
+// # A model that leaves no tape
 //
-// A teacher shows what it does, a student is measured, a text is written: nobody wants a gradient,
-// and nothing should be able to let one through. So each of them takes a `FrozenModel`. It computes
-// tensors, which have no tape; that a teacher is not trained by accident is no rule to be kept but a
-// property of the type.
+// Running a teacher, measuring a student and writing a text need no gradient, and none should get
+// through. So each of them takes a `FrozenModel`. It computes tensors, which have no tape: that a
+// teacher is never trained by accident follows from the type.
 //
-// It is a view of a model, not a copy: it has no weights of its own, and gives what the model's are
-// when it is asked. Whoever measures a student between two steps of its training sees the student
-// of that moment.
+// It is a view of a model, not a copy: it uses the model's weights as they are at each call. A
+// student that is measured between two steps of its training is measured with the weights of that
+// moment.
 //
 // Read before: `LanguageModel.swift`. Read next: `Trace.swift`, `Writing/DecodingState.swift`.
 
@@ -17,19 +16,22 @@ import Tensors
 
 /// A language model whose passes leave no tape.
 public struct FrozenModel {
-  /// The model that is asked.
+  /// The model whose weights are used.
   public let model: LanguageModel
 
+  /// A view of `model`, whose training may continue; nothing is copied.
   public init(_ model: LanguageModel) { self.model = model }
 
-  /// The logits of the next token at each place: B rows of T tokens → [B, T, V].
+  /// The logits of the next token at each position: B rows of T tokens → [B, T, V].
   public func callAsFunction(_ tokens: Tokens) -> Tensor { model.logits(tokens) }
 
+  /// The model's sizes.
   public var configuration: ModelConfiguration { model.configuration }
+  /// The model's blocks, from the first to the last.
   public var blocks: [any Block] { model.blocks }
 }
 
 extension LanguageModel {
-  /// This model as one that is asked and not trained.
+  /// This model without a tape: for running, measuring and writing.
   public var frozen: FrozenModel { FrozenModel(self) }
 }

@@ -8,8 +8,8 @@
 //
 // One struct for teacher, student and hybrid; the names of its parameters are those of its layout.
 //
-// A model that is trained computes variables. One that is asked, a teacher or a student that is
-// measured, is taken as a `FrozenModel`, which computes tensors.
+// In training a model computes variables. A teacher, or a student that is measured, is taken as a
+// `FrozenModel`, which computes tensors.
 //
 // Read before: `Blocks/Block.swift`, `ModelConfiguration.swift`. Read next: `FrozenModel.swift`,
 // `Trace.swift`, `Files/LanguageModel+Files.swift`.
@@ -20,10 +20,15 @@ import Tensors
 
 /// A language model: embedding, blocks, norm, head.
 public struct LanguageModel {
+  /// The sizes it was made with.
   public let configuration: ModelConfiguration
+  /// From tokens to u[0].
   public let embedding: Embedding
+  /// From u[l] to u[l + 1], the first block first.
   public let blocks: [any Block]
+  /// What the head reads through; the last state u[L] is the one before it.
   public let finalNorm: any Layer
+  /// From the normed state to logits, D → V; with a tied head it shares the embedding's weight.
   public let head: Linear
 
   /// A model with random weights; stops the program if its sizes have a `problem`.
@@ -48,7 +53,7 @@ public struct LanguageModel {
       ? Linear(sharing: embedding.weight) : Linear("lm_head", inputs: c.D, outputs: c.V, using: &ofHead)
   }
 
-  /// The logits of the next token at each place: B rows of T tokens → [B, T, V].
+  /// The logits of the next token at each position: B rows of T tokens → [B, T, V].
   public func callAsFunction(_ tokens: Tokens) -> Variable { logits(tokens) }
 
   /// The same as tensor or variable, whichever is asked for.
@@ -65,6 +70,6 @@ public struct LanguageModel {
       + (configuration.hasTiedHead ? [] : head.parameters)
   }
 
-  /// The number of numbers in all parameters.
+  /// How many numbers all parameters have together.
   public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
 }

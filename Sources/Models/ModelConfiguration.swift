@@ -4,7 +4,7 @@
 // describes them all. What a mixer needs to know of itself stands in its own sizes; the model knows
 // what is common to all blocks.
 //
-// The names of a model's tensors and the words of its config.json are its layout. It is said here
+// The names of a model's tensors and the words of its config.json are its layout. It is stated here
 // and not guessed from the mixers: a student that is attention throughout can have either.
 //
 // Read before: `ModelParts.swift`. Read next: `LanguageModel.swift`, `Files/ModelLayout.swift`.
@@ -41,9 +41,9 @@ public struct ModelConfiguration: Sendable {
   /// The number of blocks.
   public var L: Int { mixers.count }
 
-  /// A student of this model: another mixer in each block, but for the blocks that keep theirs.
+  /// A student of this model: another mixer in each block, except in those that keep theirs.
   ///
-  /// - Parameter kept: layers, from 0; those that the model does not have are passed over
+  /// - Parameter kept: layers, from 0; those that the model does not have are ignored
   public func student(_ mixer: any MixerSizes, keeping kept: Set<Int> = []) -> ModelConfiguration {
     var copy = self
     copy.mixers = mixers.enumerated().map { kept.contains($0) ? $1 : mixer }
@@ -70,6 +70,7 @@ public struct ModelConfiguration: Sendable {
 }
 
 extension ModelConfiguration: Equatable {
+  /// Whether sizes, kinds of parts and layout are all equal.
   public static func == (a: ModelConfiguration, b: ModelConfiguration) -> Bool {
     (a.V, a.D, a.T, a.hasTiedHead, a.layout) == (b.V, b.D, b.T, b.hasTiedHead, b.layout)
       && a.block.isEqual(to: b.block) && a.L == b.L && a.layersUnlike(b).isEmpty

@@ -1,7 +1,7 @@
 // # The kinds of parts
 //
-// A config.json names the kinds of mixers and blocks that a model is made of. Here stand all that
-// this library has; whoever has a kind of his own adds it to the list with which he reads:
+// A config.json names the kinds of mixers and blocks that a model is made of. This is the list of
+// all kinds in this library; add a kind of your own to the list that a model is read with:
 //
 //     let parts = ModelParts.standard.adding(mixer: MyMixerSizes.self)
 //     let model = try LanguageModel(contentsOf: folder, parts: parts)
@@ -13,7 +13,9 @@ import Layers
 
 /// The kinds of mixers and blocks that a file may name.
 public struct ModelParts: Sendable {
+  /// The kinds of mixers; of two with one name the first is taken.
   public private(set) var mixers: [any MixerSizes.Type]
+  /// The kinds of blocks; of two with one name the first is taken.
   public private(set) var blocks: [any BlockSizes.Type]
 
   /// What this library has.

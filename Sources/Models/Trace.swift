@@ -15,8 +15,8 @@ import Tensors
 
 /// What a block did with one batch: of a frozen model tensors, of another variables.
 ///
-/// Each part is computed when it is first asked for, and kept: nobody pays for the output of the last block who only
-/// wants its matrix. The parameters are those of that moment.
+/// Each part is computed when it is first asked for, and kept: a caller who wants only
+/// the last block's matrix does not pay for its output. The parameters are those of that moment.
 public final class BlockTrace<A: Activation> {
   /// u[l], the state that entered the block, [B, T, D].
   public let input: A

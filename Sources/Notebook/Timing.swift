@@ -11,6 +11,8 @@
 //
 //     p  =  Σ (xᵢ − x̄)(yᵢ − ȳ) / Σ (xᵢ − x̄)²
 //     s.e.(p)  =  √( Σ rᵢ² / (n − 2) / Σ (xᵢ − x̄)² )          rᵢ the distance of point i from the line
+//
+// Chapters: 01-attention, 03-duality, 14-generation.
 
 import Foundation
 

@@ -19,6 +19,7 @@ public struct Axis: Sendable, Equatable {
   /// On a heat map: the coordinates of the centres of the first and the last cell; nil counts cells from 0.
   public let range: ClosedRange<Double>?
 
+  /// An axis; whether its range can be shown is checked when a figure is written.
   public init(_ label: String, unit: String? = nil, logarithmic: Bool = false, range: ClosedRange<Double>? = nil) {
     self.label = label
     self.unit = unit
@@ -57,11 +58,13 @@ public struct Axis: Sendable, Equatable {
 ///
 /// Horizontal in a line chart; vertical in a dot plot, where values run to the right.
 public struct Reference: Sendable, Equatable {
+  /// The name in the legend.
   public let name: String
 
   /// The level, in the unit of the axis of values.
   public let y: Double
 
+  /// A line at the level `y`.
   public init(_ name: String, y: Double) {
     self.name = name
     self.y = y
@@ -78,6 +81,7 @@ public struct Reference: Sendable, Equatable {
 ///
 /// A corner is a wish: when the data pass there, the legend moves to the next free corner, and outside when none is.
 public enum LegendPlace: Sendable, CaseIterable {
+  /// A corner inside the plot.
   case topRight, topLeft, bottomRight, bottomLeft
   /// To the right of the plot.
   case outside

@@ -9,7 +9,9 @@ import Foundation
 
 /// One picture: one or more panels.
 public struct Figure: Sendable {
+  /// What stands above the panels; empty for nothing.
   public let title: String
+  /// The panels, row by row from the left; at least one.
   public let panels: [any Panel]
 
   /// How many panels stand side by side; nil: all of them up to 4, then further rows.
@@ -17,8 +19,10 @@ public struct Figure: Sendable {
 
   /// Pixels of the SVG (a PNG has twice as many each way); nil lets the figure grow with its panels.
   public let width: Int?
+  /// Pixels of the SVG; nil lets the figure grow with its panels.
   public let height: Int?
 
+  /// A figure; nothing is checked before it is written.
   public init(_ title: String, panels: [any Panel], columns: Int? = nil, width: Int? = nil, height: Int? = nil) {
     self.title = title
     self.panels = panels
@@ -30,7 +34,9 @@ public struct Figure: Sendable {
 
 /// What is made of a figure's script.
 public enum PlotFormat: String, CaseIterable, Sendable {
+  /// A vector picture, NAME.svg.
   case svg
+  /// A picture in pixels, NAME.png, twice as many each way.
   case png
   /// A drawing in characters, returned and not written.
   case ascii

@@ -2,7 +2,7 @@
 //
 // gnuplot is looked for in the search path and run on the finished script, so what we see is what the reader gets who
 // runs the script by hand. It has no pipe from us that could break, its messages go to a file, it has a minute, and
-// it is always waited for. Read before: ScriptWriter.swift. Read after: Figure.swift.
+// it is always waited for. Read before: Script/ScriptWriter.swift. Read after: Figure.swift.
 
 import Foundation
 

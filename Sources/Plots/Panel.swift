@@ -39,8 +39,10 @@ public protocol Panel: Sendable {
 }
 
 extension Panel {
+  /// That of a line chart.
   public func wish(columns: Int) -> PanelSize { .chart(columns: columns) }
 
+  /// nil: gnuplot's ASCII terminal draws it.
   public var ascii: String? { nil }
 }
 
@@ -49,7 +51,7 @@ public struct PanelSize: Sendable {
   /// Wanted; all plots of a column become equally wide.
   public var width: Double
 
-  /// Wanted; all plots of a row become equally high, but for `keepsHeight` and `aspect`.
+  /// Wanted; all plots of a row become equally high, except for `keepsHeight` and `aspect`.
   public var height: Double
 
   /// Width / height, when that must be kept; nil lets the plot fill its place.

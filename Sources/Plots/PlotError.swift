@@ -17,14 +17,17 @@ public struct PlotError: Error, Sendable, Equatable, CustomStringConvertible, Lo
   /// What to do: "give as many y as x".
   public let remedy: String
 
+  /// An error, in the three parts of its sentence.
   public init(_ problem: String, at place: String, remedy: String) {
     self.problem = problem
     self.place = place
     self.remedy = remedy
   }
 
+  /// "place: problem; remedy".
   public var description: String { "\(place): \(problem); \(remedy)" }
 
+  /// The same as `description`.
   public var errorDescription: String? { description }
 }
 

@@ -1,4 +1,4 @@
-// # A mean and how firm it is
+// # A mean and its uncertainty
 //
 // What is measured on several windows of text, or with several seeds, is reported as the mean of
 // the samples with its standard error: the deviation that the mean itself would have if everything
@@ -8,10 +8,12 @@
 
 /// The mean of independent samples.
 public struct Estimate: Sendable, Equatable {
+  /// The arithmetic mean, in the unit of the samples.
   public let mean: Double
   /// The standard error of the mean: the samples' deviation over √(their number); 0 for a single one.
   public let standardError: Double
 
+  /// The mean of `samples` with its standard error; at least one sample, or both are NaN.
   public init(_ samples: [Double]) {
     let count = Double(samples.count)
     let mean = samples.reduce(0, +) / count

@@ -1,12 +1,12 @@
 // # Is a difference real?
 //
 // Two arms are run with the same seeds. Their differences d₁ … dₙ have a mean and a standard error,
-// and if they scatter like normal numbers, the true mean lies with probability 95 % in
+// and if they are normally distributed, the true mean lies with probability 95 % in
 //
 //     mean ± t · s.e.          t the 97.5 % quantile of Student's distribution with n − 1 degrees of freedom
 //
-// For n = 3 that is t = 4.3, for many seeds 1.96. A claim "better" holds if the interval is above 0,
-// does not hold if it is below, and is undecided else, also with a single seed.
+// For n = 3 that is t = 4.3, for many seeds 1.96. A claim "better" holds if the interval is above
+// 0, does not hold if it is below, and is undecided otherwise, always so with a single seed.
 //
 // Read before: `Estimate.swift`. Source: Student (1908), The probable error of a mean.
 
@@ -14,18 +14,23 @@ import Foundation
 
 /// The differences of two arms over seeds.
 public struct PairedDifference: Sendable {
-  /// What a claim came to.
+  /// The verdict on a claim.
   public enum Conclusion: String, Sendable {
+    /// The whole interval lies above 0.
     case holds = "holds"
+    /// The whole interval lies below 0.
     case fails = "does not hold"
+    /// The interval contains 0, or there is a single seed and no interval.
     case undecided = "undecided"
   }
 
   /// How much better the one is than the other, for each seed.
   public let samples: [Double]
 
+  /// One difference a seed, positive where the claim is right; at least one.
   public init(_ samples: [Double]) { self.samples = samples }
 
+  /// The mean difference, in the unit of the samples.
   public var mean: Double { Estimate(samples).mean }
 
   /// The interval that covers the true mean with 95 %; nil for a single seed.
@@ -35,6 +40,7 @@ public struct PairedDifference: Sendable {
     return (mean - half)...(mean + half)
   }
 
+  /// What the 95 % interval says about the claim that the true mean is above 0.
   public var conclusion: Conclusion {
     guard let interval else { return .undecided }
     return interval.lowerBound > 0 ? .holds : interval.upperBound < 0 ? .fails : .undecided

@@ -6,6 +6,8 @@
 //     looks back     mean over t of  Σ M[t, s] (t − s)              tokens
 //     entropy        mean over t of  −Σ M[t, s] log M[t, s]         nats; exp of it is a number of tokens
 //     norm           √ Σ M[t, s]²                                   large when rows are sharp
+//
+// Chapter: 06-structured-matrices.
 
 import Foundation
 import Tensors

@@ -8,7 +8,7 @@
 // would couple them, and is off.)
 //
 // There are two methods. `descend` changes everything by the gradient. `alternate` changes the decays
-// by the gradient, and at each step solves for c exactly, then for b (`CausalLeastSquares.swift`). So
+// by the gradient, and at each step solves for c exactly, then for b (`Tensors/StateSpace/CausalLeastSquares.swift`). So
 // b is optimal for this c, and the gradient with respect to the decays is that of the distance with
 // the best b; c is optimal for the previous b and lags one step behind.
 //

@@ -1,19 +1,18 @@
 // # AdamW
 //
-// Each number has a running mean of its gradient and of the gradient's square; a step goes by the
-// mean over the root of the mean square, so that its length does not depend on the gradient's.
-// Weight decay acts on the value itself, beside the gradient ("decoupled"):
+// Each number has a running mean of its gradient and of the gradient's square; a step is the mean
+// over the root of the mean square, so its length does not depend on the gradient's. Weight decay
+// acts on the value itself, beside the gradient ("decoupled"):
 //
 //     m  ←  β₁ m + (1 − β₁) g                          v  ←  β₂ v + (1 − β₂) g²
 //     w  ←  w − rate · ( m̂ / (√v̂ + ε) + decay · w )    m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ)
 //
 // Decay acts on what has two axes or more: the weights of layers, the embedding, the taps of a
-// convolution. A bias, a norm's scale, D or the gate's bias has no direction in which smaller would
-// mean simpler.
+// convolution. For a bias, a norm's scale, D or the gate's bias smaller does not mean simpler.
 //
 // Before the step all gradients together are scaled down if their norm is above a limit (clipping).
 //
-// Read before: `ParameterRows.swift`. Read next: `Schedule.swift`, `TrainingRun.swift`. Source:
+// Read before: `Gradients/ParameterRows.swift`. Read next: `Schedule.swift`, `TrainingRun.swift`. Source:
 // arXiv 1711.05101.
 
 import Gradients
@@ -21,26 +20,33 @@ import Tensors
 
 /// The settings of AdamW.
 public struct AdamWSettings: Codable, Equatable, Sendable {
+  /// β₁: how much of the running mean of the gradient a step keeps.
   public var beta1 = 0.9
+  /// β₂: how much of the running mean of its square a step keeps.
   public var beta2 = 0.95
+  /// ε, added to the root of the mean square; outside the root.
   public var epsilon = 1e-8
   /// The decay of tensors with two axes or more, times the learning rate.
   public var weightDecay = 0.1
   /// The largest norm of all gradients together; nil for no limit.
   public var clip: Double? = 1.0
 
+  /// β 0.9 and 0.95, ε 1e-8, decay 0.1, clipping at a norm of 1.
   public init() {}
 }
 
 /// AdamW with decoupled weight decay over a list of parameters or rows of them.
 public struct AdamW {
+  /// The settings, the same for each step.
   public let settings: AdamWSettings
+  /// What a step may change, in the order in which gradients are expected.
   public let trained: [ParameterRows]
   /// m and v of each entry of `trained`, with the parameter's shape.
   public internal(set) var firstMoments, secondMoments: [Tensor]
   /// The number of steps that were made.
   public internal(set) var steps = 0
 
+  /// An optimiser with moments of zero; stops the program if a parameter is listed twice.
   public init(_ trained: [ParameterRows], settings: AdamWSettings = AdamWSettings()) {
     for (index, entry) in trained.enumerated() {
       precondition(

@@ -9,7 +9,9 @@
 public struct StepRecord: Codable, Sendable, Equatable {
   /// The step, counted from 0.
   public let step: Int
+  /// The loss of the step's batch, before the step.
   public let loss: Double
+  /// The learning rate of the step.
   public let learningRate: Double
   /// The norm of all gradients together, before clipping.
   public let gradientNorm: Double
@@ -23,6 +25,7 @@ public struct History: Codable, Sendable, Equatable {
   public let tokensPerUpdate: Int
   /// The names of the details in each record.
   public let detailNames: [String]
+  /// A record for each step, from the first.
   public let records: [StepRecord]
 
   /// The losses, step by step.

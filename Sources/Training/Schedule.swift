@@ -8,10 +8,10 @@
 //      0   ─┘                      └─    step
 //           10 %                20 %
 //
-// Unlike a cosine, the stable part does not depend on the length of the run, so that a run can be
-// prolonged from there.
+// Unlike a cosine, the stable part does not depend on the length of the run, so a run can be
+// extended from there.
 //
-// Source: Hu et al., "MiniCPM", arXiv 2404.06395.
+// Read next: `TrainingRun.swift`. Source: Hu et al., "MiniCPM", arXiv 2404.06395.
 
 /// A learning rate that warms up, stays and decays.
 public struct WarmUpStableDecay: Codable, Equatable, Sendable {
@@ -22,6 +22,7 @@ public struct WarmUpStableDecay: Codable, Equatable, Sendable {
   /// The parts of the run in which the rate rises and in which it falls.
   public var warmUp, decay: Double
 
+  /// A schedule over `steps` steps; `warmUp` and `decay` are parts of the run, 0 … 1.
   public init(peak: Double, steps: Int, warmUp: Double = 0.1, decay: Double = 0.2) {
     (self.peak, self.steps, self.warmUp, self.decay) = (peak, steps, warmUp, decay)
   }

@@ -2,9 +2,9 @@
 //
 // Everything that the next step depends on: parameters, both moments, the random state, the number
 // of steps, and the records so far. It is one safetensors file, written beside and renamed, so that
-// a run that is killed while it writes leaves the older one whole.
+// a run that is killed while writing leaves the older file whole.
 //
-// Parameters that the run does not train are not in it: they belong to whoever made them.
+// Parameters that the run does not train are not in it: whoever made them saves them.
 //
 // Read before: `TrainingRun.swift`, `Checkpoints/Checkpoint.swift`.
 

@@ -8,8 +8,8 @@
 //       try run.descend(mean(crossEntropy(model(batch.inputs), targets: batch.targets)))
 //     }
 //
-// The run brings the learning rate, the clipping, the step of the optimiser, the record of every
-// step, the stop at a loss that is not a number, and the checkpoint. It begins where its checkpoint
+// The run adds the learning rate, the clipping, the step of the optimiser, the record of every
+// step, the stop at a loss that is not finite, and the checkpoint. It begins where its checkpoint
 // ends, and what it computes from there is bit for bit what it would have computed without the
 // interruption: parameters, moments, step and random state are all there is, and all are kept.
 //
@@ -21,13 +21,16 @@ import Tensors
 
 /// How a run trains.
 public struct TrainingSettings: Codable, Equatable, Sendable {
+  /// The learning rate of each step, and with it their number.
   public var schedule: WarmUpStableDecay
+  /// The settings of AdamW.
   public var optimiser: AdamWSettings
   /// The tokens that each update sees: rows of the batch times their length.
   public var tokensPerUpdate: Int
   /// The seed of the run's random numbers.
   public var seed: UInt64
 
+  /// Settings with the schedule's default warm-up and decay; `learningRate` is its peak.
   public init(
     steps: Int, learningRate: Double, tokensPerUpdate: Int, seed: UInt64, optimiser: AdamWSettings = AdamWSettings()
   ) {
@@ -49,6 +52,7 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible, LocalizedE
   /// The checkpoint is of another run.
   case otherRun(file: String, difference: String)
 
+  /// Which run stopped, why, and what to do.
   public var description: String {
     switch self {
     case .notFinite(let run, let step, let what):
@@ -64,15 +68,19 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible, LocalizedE
       "\(file): this checkpoint belongs to another run (\(difference)); remove it, or choose another --out"
     }
   }
+  /// The same as `description`.
   public var errorDescription: String? { description }
 }
 
 /// A sequence of optimiser steps over a list of parameters.
 public final class TrainingRun: Sequence, IteratorProtocol {
+  /// The name in messages; a checkpoint of another name is refused.
   public let name: String
+  /// The settings; a checkpoint with others is refused.
   public let settings: TrainingSettings
   /// The random numbers of the run; batches are drawn from it.
   public var random: SeededGenerator
+  /// The records so far, those from the checkpoint included.
   public private(set) var records: [StepRecord] = []
   /// The names of the details that the caller gives with each loss.
   public private(set) var detailNames: [String] = []

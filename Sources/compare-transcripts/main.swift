@@ -1,7 +1,9 @@
 // # compare-transcripts EXPECTED ACTUAL
 //
-// Compares what a chapter printed with what it is expected to print. What counts as equal is said in
-// Sources/Notebook/Transcript.swift. Exit status: 0 if they agree, 1 if they differ or cannot be read.
+// Compares what a chapter printed with what it is expected to print. Exit status: 0 if they agree, 1
+// if they differ or cannot be read.
+//
+// Read before: `Notebook/Transcript.swift`, which says what counts as equal.
 
 import Foundation
 import Notebook

@@ -10,7 +10,7 @@
 // Text goes to standard output, so that it can be redirected, several texts under their numbers;
 // speed and errors go to standard error.
 //
-// Read before: `Models/Generation.swift`. Read next: `Command.swift`, `Writing.swift`.
+// Read before: `Models/Writing/Generation.swift`. Read next: `Command.swift`, `Writing.swift`.
 
 import Notebook
 

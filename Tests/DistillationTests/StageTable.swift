@@ -10,7 +10,7 @@
 // tenfold, a sum over the ten tokens where it is a mean, so that the smallest slopes are well above
 // Float's tolerance.
 //
-// Read before: `TestSupport/LayerCase.swift`, `Support.swift`. Read next: `StageTableTests.swift`.
+// Read before: `Tests/TestSupport/LayerCase.swift`, `Support.swift`. Read next: `StageTableTests.swift`.
 
 import Corpora
 import Distillation

@@ -1,12 +1,12 @@
 // # The table of layers
 //
 // A row for each layer and each of its options, with random numbers in every parameter and sizes
-// that are all different. What is demanded of a row stands in `TestSupport/LayerPromises.swift`.
+// that are all different. What is demanded of a row stands in `Tests/TestSupport/LayerPromises.swift`.
 //
 // Some rows take a layer's other answer, its matrix: there the parameters are those that the matrix
 // depends on, and the promise of the leaves says that it depends on no other. Stage 1 rests on it.
 //
-// Read before: `TestSupport/LayerCase.swift`. Read next: `LayerTableTests.swift`.
+// Read before: `Tests/TestSupport/LayerCase.swift`. Read next: `LayerTableTests.swift`.
 
 import Gradients
 import Layers

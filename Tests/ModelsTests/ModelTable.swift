@@ -8,7 +8,7 @@
 //
 // Smaller than the models of the other tests, for here every number is nudged.
 //
-// Read before: `TestSupport/LayerCase.swift`. Read next: `ModelTableTests.swift`.
+// Read before: `Tests/TestSupport/LayerCase.swift`. Read next: `ModelTableTests.swift`.
 
 import Gradients
 import Layers

@@ -1,3 +1,10 @@
+// # The worker pool
+//
+// Every item is done exactly once: by several threads, after they have slept, in nested loops, and when
+// several threads ask at the same time.
+//
+// Read before: `Tensors/Cores/WorkerPool.swift`.
+
 import Dispatch
 import Foundation
 import Synchronization

@@ -6,8 +6,8 @@
 // with. Those matrices are what the next chapters imitate.
 //
 // You will see a loss curve with two landmarks, a page of imitation scripture, and sixteen heads as
-// pictures. The default run takes about three minutes on two cores, `--quick` some seconds with a
-// much smaller model.
+// pictures. The default run takes about three minutes on two cores; `--quick` takes a few seconds
+// with a much smaller model.
 
 import Book
 import Corpora
@@ -46,8 +46,8 @@ show("vocabulary", V)
 // Two landmarks tell us what a loss means. A model that knows nothing gives each of V characters
 // the same probability, and spends ln V nats on each (a nat is a bit divided by ln 2: 1.44 bits). A
 // model that knows how often each character occurs, and nothing else, spends the entropy of those
-// frequencies. What a Transformer gains below the second line it gains by looking at the characters
-// before.
+// frequencies. Whatever a Transformer gains below the second line comes from looking at earlier
+// characters.
 
 var counts = [Double](repeating: 0, count: V)
 for id in corpus.training { counts[id] += 1 }
@@ -59,7 +59,7 @@ show("knowing frequencies, their entropy", knowingFrequencies, unit: store.unit)
 
 // ## One step by hand
 //
-// The model maps B windows of T characters to logits [B, T, V]: at each place a score for each
+// The model maps B windows of T characters to logits [B, T, V]: at each position a score for each
 // character that could come next. The loss is the mean cross-entropy against the characters that
 // did come. A fresh model should be about as good as one that knows nothing.
 
@@ -94,14 +94,14 @@ check("the gradient points uphill", abs(actual / expected - 1), within: 0.05)
 // ## The whole run
 //
 // Now the same, thousands of times, with AdamW instead of the plain step and a learning rate that
-// warms up, stays and decays. What is trained, and the loss of a batch, is a stage
-// (`Sources/Distillation/TokenPrediction.swift`); the loop around it is in `Stage.swift` beside it,
-// and all training of this book goes through it:
+// warms up, stays and decays. A stage says what is trained and what the loss of a batch is
+// (`Distillation/TokenPrediction.swift`); the loop around it is in `Distillation/Stage.swift`, and all
+// training in this book goes through it:
 //
 //     for _ in run { try run.step(stage, on: draw(&run.random)) }
 //
-// A run keeps its state every so often. Stop this chapter with Ctrl-C and start it again: it goes
-// on where it was, and ends with the same weights to the last bit.
+// A run saves its state every so often. Stop this chapter with Ctrl-C and start it again: it
+// continues where it stopped, and ends with the same weights to the last bit.
 
 chapter.section("3. The whole run")
 show("steps", recipe.teacherSteps)
@@ -129,7 +129,8 @@ if store.isReference { check("the teacher is well trained", heldOutLoss.mean, at
 
 // The training loss is the lower one, though the run is shorter than one pass through the text. In
 // the King James Bible the held-out part is the end, letters and Revelation, while most of what the
-// model learns from is the Old Testament. A teacher is measured where a student will be.
+// model learns from is the Old Testament. The teacher is measured on the text on which its students
+// will be measured.
 
 chapter.record(teacher.history)
 chapter.plot(
@@ -152,8 +153,8 @@ chapter.plot(
 
 // ## What it writes
 //
-// A loss is a number; a sample is something one can judge. We give it the beginning of a verse and
-// let it draw.
+// A loss is a number; a sample is something one can judge. We give the model the beginning of a
+// verse and let it continue.
 
 chapter.section("4. What it writes")
 let prompt = "And the LORD said unto "
@@ -173,10 +174,10 @@ extension Corpus {
 
 // ## Its heads
 //
-// Each head is a lower triangular matrix whose rows sum to 1: row t says from which places s the
-// head takes what it mixes at t. Most rows hold their weight within the last few characters; at
-// some a head looks over the whole window. A fading memory finds such a neighbourhood easily. To
-// pick one place in it and leave its neighbours out is harder. The colours are logarithmic.
+// Each head is a lower triangular matrix whose rows sum to 1: row t says from which positions s the
+// head takes what it mixes at t. Most rows have their weight on the last few characters; in some a
+// head looks over the whole window. A fading memory finds such a neighbourhood easily. Picking one
+// position in it and leaving out the neighbours is harder. The colours are logarithmic.
 
 chapter.section("5. Its heads")
 let window = Tokens(Array(heldOut[0].inputs.row(0)))
@@ -214,7 +215,7 @@ check("the rows of every matrix sum to 1", rowSums.max()!, within: 1e-5)
 // ## Breaking it on purpose: a peek at the future
 //
 // A model that sees the character it should predict reaches a marvellous loss and is worthless. The
-// test is simple: change the last character of a window, and look whether anything before it
+// test is simple: change the last character of a window, and see whether anything before it
 // changes. First the whole model; then the attention of layer 0, rebuilt without its mask (and
 // without rotary positions and the scale, which do not matter here).
 
@@ -239,10 +240,10 @@ check("without a mask, the test catches the leak", Double(caught), greaterThan: 
 
 // ## What we saw
 //
-// Knowing frequencies costs 3.02 nats a character; some 460,000 numbers that look back, most of
-// them over a few characters, bring it to 1.34 on held-out text (default run, seed 0). The mean
-// distance that a head looks back is between 2 and 10 characters. On disk lie its weights under the
-// names of Hugging Face's Phi, with a config.json beside them.
+// A model that knows frequencies alone spends 3.02 nats a character; one of some 460,000 numbers
+// that looks back, mostly over a few characters, spends 1.34 on held-out text (default run, seed
+// 0). The mean distance that a head looks back is between 2 and 10 characters. Its weights are on
+// disk under the names of Hugging Face's Phi, with a config.json beside them.
 //
 // Exercises. 1: Run with `--seed 1` and compare the heads: which patterns come back, in which
 // layers? 2: Double `teacherSteps` in `Sources/Experiments/Recipe.swift`. Does the held-out loss still

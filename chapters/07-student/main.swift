@@ -36,9 +36,9 @@ let heldOut = store.heldOut.reported
 // ## Two blocks
 //
 // Teacher and student have the same block, y = x + mixer(LN x) + MLP(LN x). The branches do not see
-// each other, so that a mixer can be exchanged and nothing else notices. The new mixer has about as
-// many weights as the old one. What is small is its memory: N·P numbers for each head, however long
-// the text, where attention keeps every key and value.
+// each other, so a mixer can be exchanged without touching anything else. The new mixer has about
+// as many weights as the old one. What is small is its memory: N·P numbers for each head, however
+// long the text, where attention keeps every key and value.
 
 chapter.section("1. Two blocks")
 func count(_ parameters: [Parameter]) -> Int { parameters.reduce(0) { $0 + $1.value.count } }
@@ -59,8 +59,8 @@ table(
 // ## The mapping
 //
 // Every teacher parameter with its place in the student, for the first block and what is around the
-// blocks. A dash is a weight without a successor: attention's projections. The paper copies none of
-// them, not even v and o, which could serve as x and the output.
+// blocks. A dash marks a weight without a successor: attention's projections. The paper copies none
+// of them, not even v and o, which could serve as x and the output.
 
 chapter.section("2. The mapping")
 let mapping = transferTable(from: teacher, to: student)
@@ -83,12 +83,12 @@ check("the mixers did not change", unchanged, "\(mixerNames.count) tensors")
 // ## Inside the mixer
 //
 // One projection gives everything the recurrence needs, row range by row range. x, B and C pass
-// through a short convolution over time; z, the gate, and a, the decay, do not. Nothing in the
-// first three is activated. With the decay α[t] = sigmoid(−a[t]), a head carries a state h of N × P
+// through a short convolution over time; z, the gate, and a, the decay, do not. No activation
+// follows the convolution. With the decay α[t] = sigmoid(−a[t]), a head carries a state h of N × P
 // numbers:
 //
 //     h[t]    =  α[t] h[t − 1] + B[t] x[t]ᵀ            fade, then write
-//     y[t]    =  C[t]ᵀ h[t] + D x[t]                   ask, and let x pass by
+//     y[t]    =  C[t]ᵀ h[t] + D x[t]                   read, and let x pass by
 //     output  =  W_o ( y ⊙ silu(z + z_bias) )
 //
 // Unrolled over time, y is a matrix times x. Below the diagonal M[t, s] = (C[t] · B[s]) α[s + 1] ⋯
@@ -111,8 +111,8 @@ table(
 // ## Where it begins
 //
 // Convolution: identity. Gate: open, silu(z + z_bias) = 1. D = 1. With these the mixer is W_o M x,
-// the plainest matrix mixer there is, and the stages can bend it. We check the three claims on what
-// the first mixer of the teacher reads.
+// the plainest matrix mixer there is, and the stages start from there. We check the three claims on
+// what the first mixer of the teacher reads.
 
 chapter.section("4. Where it begins")
 let u = teacher.trace(heldOut[0].inputs)[0].mixerInput
@@ -150,9 +150,9 @@ for form in outputs.dropFirst() {
 // ## Its matrix beside the teacher's
 //
 // Both mix the tokens of one window with a lower triangular matrix for each head. The teacher's
-// rows sum to 1 and pick their places. The student's are random numbers that fade with distance at
-// one pace, about a half each step, beside a diagonal that D lifts. Chapter 08 turns the right
-// picture toward the left.
+// rows sum to 1 and pick their places. The student's are random numbers that fade with distance, by
+// about half at each step, beside a diagonal raised by D. Chapter 08 turns the right picture toward
+// the left.
 
 chapter.section("6. Its matrix beside the teacher's")
 let (target, beginning) = (teacher.blocks[0].mixer.matrix(u), mamba.matrix(u))
@@ -194,9 +194,9 @@ check("the teacher's other weights are worth something", worth[2].loss.mean, les
 // ## Breaking it on purpose: a closed gate
 //
 // A bias of zero is what one would start any other bias with. Here it closes the gate: z = 0,
-// silu(0) = 0, the mixer's output is exactly zero, and so is the gradient of all that stands before
-// the gate. Stage 2 would then have only z and z_bias to turn. The check is to ask each part for
-// its gradient.
+// silu(0) = 0, the mixer's output is exactly zero, and so is the gradient of everything before the
+// gate. Stage 2 could then change only z and z_bias. The check is to ask each part for its
+// gradient.
 
 chapter.section("8. Breaking it on purpose: a closed gate")
 func gradientNorms(gateBias: Scalar) -> [MambaPart: Double] {
@@ -216,20 +216,20 @@ table(
 check("open: every part learns", open.values.min()!, greaterThan: 0.0, digits: 2)
 check("closed: x, B, C and a get none", closed[.b]! + closed[.c]! + closed[.x]! + closed[.a]!, within: 0.0)
 
-// The student's folder has the names of the authors' Phi-Mamba and a config.json in its words, so
-// that what is distilled here can be read there.
+// The student is saved under the tensor names of the authors' Phi-Mamba, with a config.json in its
+// format, so that what is distilled here can be read there.
 
 exitOnError { try student.write(to: chapter.directory.appending(path: "student-before-distillation")) }
 
 // ## What we saw
 //
 // Most of the student is the teacher: 320,991 of its 476,119 numbers are copies (default run). The
-// rest is one mixer for each block, whose beginning is a plain fading memory with an open gate, and
-// whose matrix can be laid beside the teacher's. Before any distillation the student is worth 3.48
-// nats, the teacher 1.34.
+// rest is one mixer for each block, which begins as a plain fading memory with an open gate, and
+// whose matrix can be compared with the teacher's. Before any distillation the student is worth
+// 3.48 nats, the teacher 1.34.
 //
 // Exercises. 1: Which of x, B, C, z, a would you copy from q, k, v, o, and which shapes stand in
-// the way? 2: Start D at 0. What becomes of the distance in section 6, and why is that no good
+// the way? 2: Start D at 0. What becomes of the distance in section 6, and why is that not a good
 // sign? 3: Set N to 1 in the recipe; how many numbers does a head remember?
 //
 // Next: 08-matrix-orientation.

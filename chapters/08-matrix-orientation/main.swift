@@ -6,7 +6,7 @@
 // is mixed, and what becomes of the mixture, waits for stage 2.
 //
 // You will see which weights this loss can reach, loss curves for each layer, and every head of one
-// layer as target, fit and residual, before and after. The run takes some ten seconds once the
+// layer as target, fit and residual, before and after. The run takes about ten seconds once the
 // teacher is there.
 
 import ArgumentParser
@@ -66,8 +66,8 @@ show("for comparison, the norm of D·I with D = 1: √T", Double(T).squareRoot()
 //
 // The matrix is made of B, C, the decay and D. So the gradient should arrive at their rows of the
 // in-projection, at their part of the convolution, and at D; and nowhere else. `begin` has frozen
-// what the stage does not train. We thaw the whole first mixer, so that a zero comes from the loss
-// and not from the freezing, and measure part by part.
+// what the stage does not train. We unfreeze the whole first mixer, so that a zero comes from the
+// loss and not from the freezing, and measure part by part.
 
 chapter.section("2. What the loss can reach")
 guard let mixer = student.blocks[0].mixer as? DiscreteMamba2 else { fatalError("the student has another mixer") }
@@ -103,7 +103,7 @@ check("the teacher gets none", !teacher.model.parameters.contains { TapeSummary(
 // ## The run
 //
 // The stage lists what it trains, row by row, and the optimiser touches nothing else. In each step
-// a batch is drawn, the loss computed, and all layers go downhill at once. Their losses are
+// a batch is drawn, the loss computed, and all layers descend at once. Their losses are
 // independent, since each reads the teacher's states; only the clipping looks at all gradients
 // together.
 
@@ -128,9 +128,8 @@ chapter.plot(
 
 // ## Before and after, on held-out text
 //
-// The student is a new one with the same first weights as the oriented one had. Beside the distance
-// stands the norm of the teacher's matrix itself: a student whose matrix were zero would have that
-// distance.
+// The student before stage 1 is a new one with the initial weights of the oriented one. Beside the
+// distance stands the norm of the teacher's matrix: the distance of a student whose matrix is zero.
 
 chapter.section("4. Before and after, on held-out text")
 let beginner = store.newStudent()
@@ -151,8 +150,8 @@ if store.isReference {
 // ## Every head of a layer
 //
 // A row for each head: the teacher's matrix; the student's and what is left of the difference,
-// before; the same after. Only a part of the window is drawn, where what happens beside the
-// diagonal can be seen, and colours are cut at ±0.5.
+// before; the same after. Only part of the window is drawn, so that what happens near the diagonal
+// can be seen, and colours end at ±0.5.
 
 chapter.section("5. Every head of layer \(layer)")
 let traces = teacher.trace(batch.inputs)
@@ -188,8 +187,8 @@ table(
     return ["\(h)", ofHead(distanceBefore), ofHead(distanceAfter)]
   })
 
-// Where is what is left over? The squared residual by how far back it lies, in parts of the whole.
-// If the student lacked the far past, the last column would be large.
+// Where does the residual lie? Its squares are summed by how far back they are, as fractions of the
+// whole. If the student lacked the far past, the last column would be large.
 
 let residual = target - last
 table(
@@ -207,8 +206,8 @@ table(
 // ## What it is not
 //
 // The student's matrices now resemble the teacher's. Is it a better language model? With the
-// teacher's weights around its mixers we can ask. Mixing the right places is of little use while x,
-// the gate and W_o are still random: what is mixed, and where it goes, is noise.
+// teacher's weights around its mixers we can ask. Mixing the right positions is of little use while
+// x, the gate and W_o are still random: what is mixed, and where it goes, is noise.
 
 chapter.section("6. What it is not")
 transferWeights(from: teacher, to: beginner)
@@ -226,7 +225,7 @@ report("oriented matrices alone make a better model", worthAfter.mean, lessThan:
 // The rows of x in the in-projection get no gradient in this stage, so surely they stay as they
 // are? Not with AdamW. Its decay shrinks what it is given, gradient or not. If we list the whole
 // in-projection as trained instead of its rows of B, C and a, then x, which stage 2 will need,
-// wilts.
+// shrinks.
 
 chapter.section("7. Breaking it on purpose: decay in rows without a gradient")
 func changeOfX(listingWholeMatrix whole: Bool) -> Double {
@@ -254,8 +253,8 @@ check("with the whole matrix listed, the check sees x shrink", wilted, greaterTh
 // the distance falls from 16 … 26 to 4 … 5, half of the norm of the teacher's own matrix (default
 // run, seed 0). Nearly all of the teacher's weight lies on the last few characters, and so does
 // what is left over: the student finds the neighbourhood, and smears where the teacher picks one
-// character. How much of that the family of matrices cannot do, and how much 60 steps did not
-// reach, this chapter cannot tell; exercise 2 begins to.
+// character. How much of that is beyond this family of matrices, and how much 60 steps did not
+// reach, this chapter cannot tell; exercise 2 makes a start.
 //
 // Exercises. 1: Draw another layer with `--layer 3`. Which heads resist, and what do they look at?
 // 2: Give the student N = 64 in the recipe: which residuals shrink? 3: Square the norm in

@@ -1,9 +1,9 @@
 // # 09  Stage 2: hidden-state alignment
 //
-// After stage 1 the student mixes the right places, but what it mixes, how it gates it and where it
-// sends it are still random. Stage 2 asks for the output: for the same input, each mixer as a whole
-// is to give what the teacher's attention gave. Each layer still reads the teacher's states and
-// does not depend on the others.
+// After stage 1 the student mixes the right positions, but what it mixes, how it gates it and where
+// it sends it are still random. Stage 2 asks for the output: for the same input, each mixer as a
+// whole should give what the teacher's attention gave. Each layer still reads the teacher's states
+// and does not depend on the others.
 //
 // The question of the chapter is what stage 1 was good for. Two students get the same number of
 // tokens: one goes through stages 1 and 2, the other spends all of it on stage 2. You will see
@@ -81,8 +81,8 @@ check("the same, relative", Double((ofMixers - ofBlocks.total.value.scalar) / of
 
 // ## Two students, one budget
 //
-// Both begin with the same weights. The first takes its short stage 1 and then stage 2; the second
-// takes stage 2 for as long as both together.
+// Both begin with the same weights. The first goes through a short stage 1 and then stage 2; the
+// second spends the steps of both on stage 2.
 
 chapter.section("3. Two students, one budget")
 let oriented = exitOnError { try store.student(.all, after: 1) }
@@ -118,8 +118,8 @@ chapter.plot(
 
 // ## What they reach, on held-out text
 //
-// Outputs first: this is what both were trained for at the end. A silent student, whose mixers give
-// zeros, would be as far away as the teacher's output is long.
+// Outputs first: this is what both were trained for at the end. The distance of a silent student,
+// whose mixers give zeros, would be the norm of the teacher's output.
 
 chapter.section("4. What they reach, on held-out text")
 let beginner = store.newStudent()
@@ -147,7 +147,7 @@ for l in 0..<L {
   check("layer \(l): stage 2 brings the outputs nearer", end, lessThan: start)
 }
 
-// Then matrices, for which stage 2 does not ask. Stage 2 alone could have reached its outputs
+// Then matrices, which stage 2 does not ask for. Stage 2 alone could have reached its outputs
 // through matrices like the teacher's. It does not: without stage 1 it finds others.
 
 show("distance of the matrices, Frobenius, mean over heads", "")

@@ -48,9 +48,9 @@ let heldOut = store.heldOut.reported
 
 // ## The loss, and what it cannot change
 //
-// The teacher's distribution p at each place is the target; the loss is the cross-entropy −Σ p log
-// q. It is the KL divergence plus the teacher's own entropy, which no student can change. So the
-// two losses have the same gradient, and only one of them has a floor that is not zero.
+// The teacher's distribution p at each position is the target; the loss is the cross-entropy −Σ p
+// log q. It is the KL divergence plus the teacher's own entropy, which no student can change. So
+// the two losses have the same gradient, and only one of them has a floor that is not zero.
 
 chapter.section("1. The loss, and what it cannot change")
 let newcomer = store.newStudent()
@@ -100,7 +100,7 @@ table(
 // ## The runs
 //
 // Each arm is trained, or taken from the results folder if it is there, and measured: cross-entropy
-// on the text, KL from the teacher, and how often both hold the same character most probable.
+// on the text, KL from the teacher, and how often both rank the same character first.
 
 chapter.section("3. The runs")
 let results = exitOnError {
@@ -221,11 +221,11 @@ for (name, model) in [("teacher", teacher)] + results.map({ ($0.way.rawValue, $0
 
 // ## Breaking it on purpose: a teacher that learns
 //
-// Whoever trains teacher and student together lets the loss fall by making the teacher easier to
-// imitate, and nothing in the curve tells. Here that cannot happen by accident: the stage takes a
-// `FrozenModel`, whose logits are tensors without a tape. We have to go around it on purpose, and
-// write the same loss with the teacher's logits as a variable. Its value is the same; now its
-// gradient reaches the teacher.
+// If teacher and student are trained together, the loss can fall because the teacher becomes easier
+// to imitate, and nothing in the curve shows it. Here that cannot happen by accident: the stage
+// takes a `FrozenModel`, whose logits are tensors without a tape. We have to go around it on
+// purpose, and write the same loss with the teacher's logits as a variable. Its value is the same;
+// now its gradient reaches the teacher.
 
 chapter.section("7. Breaking it on purpose: a teacher that learns")
 func reached(_ loss: Variable) -> Int {
@@ -243,8 +243,8 @@ check("the other one reaches them", reached(wrong), greaterThan: 0)
 //
 // One seed with rates chosen beforehand is a demonstration. Here is the experiment: for each seed a
 // teacher and every arm with each of several rates in its last stage. The rate of an arm is chosen
-// on one half of the held-out windows, and its loss is reported on the other, so that choosing does
-// not flatter.
+// on one half of the held-out windows, and its loss is reported on the other, so that the choice
+// does not flatter the result.
 
 if chapter.options.sweep || chapter.options.seeds > 1 {
   chapter.section("8. Over seeds and learning rates")
@@ -302,12 +302,12 @@ func runSweep() throws {
 
 // ## What we saw
 //
-// For the same number of tokens, half of the budget spent on the teacher's insides and half on its
-// outputs gives a better student (1.415 nats) than all of it on outputs (1.480 with the teacher's
-// other weights, 1.514 from scratch); the text alone gives 1.607, and the teacher has 1.335. Stage
-// 1 adds a little to stage 2: 0.008 ± 0.002 over windows. All these are numbers of the default run,
-// seed 0. In the quick run, whose teacher is hardly better than what it teaches, the order need not
-// hold.
+// For the same number of tokens, half of the budget spent on the teacher's layers and half on its
+// predictions gives a better student (1.415 nats) than all of it on predictions (1.480 with the
+// teacher's other weights, 1.514 from scratch); the text alone gives 1.607, and the teacher has
+// 1.335. Stage 1 adds a little to stage 2: 0.008 ± 0.002 over windows. All these are numbers of the
+// default run, seed 0. In the quick run, whose teacher is hardly better than what it teaches, the
+// order need not hold.
 //
 // Exercises. 1: Raise `studentSteps` in the recipe. Which gaps close, which remain? 2: Give stage 3
 // hard labels instead of soft ones after stages 1 and 2. 3: Distil at temperature 2. What has to

@@ -3,12 +3,12 @@
 // One run with one seed shows that something can work. This chapter is the experiment: three kinds
 // of student, five ways through the stages, several seeds with a teacher each, and a learning rate
 // of its own for every arm. All arms see the same number of tokens. It is the paper's table of
-// stages in small, and beside it what the paper tells in passing: frozen MLPs, weight transfer, the
-// initial values, heads that share B and C; and one arm that the paper does not have.
+// stages on a small scale, and beside it what the paper mentions in passing: frozen MLPs, weight
+// transfer, the initial values, heads that share B and C; and one arm that the paper does not have.
 //
 // You will see the table beside the paper's, a dot plot with error bars, and for each claim its
 // paired difference and a verdict. The default run takes half an hour the first time. It may be
-// stopped at any moment: what is done is kept in out/study, and the next run goes on there.
+// stopped at any moment: what is done is kept in out/study, and the next run continues from there.
 
 import Book
 import Experiments
@@ -32,8 +32,8 @@ let study = exitOnError { try Study(in: store, seeds: seedCount) }
 //
 // Phi-Mamba has state space mixers throughout; the hybrid keeps the teacher's attention in one
 // block; the control has new attention in each block, so that its matrices can be the teacher's
-// exactly. If a stage helps the control as much, it is good for any student; what it does more for
-// Phi-Mamba is due to the change of family.
+// exactly. If a stage helps the control as much, it is good for any student; whatever more it does
+// for Phi-Mamba is due to the change of family.
 
 chapter.section("1. The students and the ways")
 let kept = recipe.L / 2
@@ -70,8 +70,8 @@ func arm(_ student: (name: String, kind: Arm.Student), _ way: Way, rate: Double)
 // A stage that gets a bad rate loses against one that gets a good one. Stage 1 is tuned by the
 // distance of the matrices it leaves, stage 2 by that of the mixers' outputs, and then the last
 // stage of every arm by its loss: on the first seed, on windows that are not reported, each over at
-// least three rates a factor of two apart, around what earlier runs found best, and on until the
-// best is not at an end.
+// least three rates a factor of two apart, around the best of earlier runs, and further out while
+// the best is at an end.
 
 chapter.section("2. Learning rates")
 func tuned(
@@ -122,7 +122,7 @@ chapter.tabulate("last-rates", sweeps: lastRates)
 // ## The table
 //
 // Every arm at its rate, with every seed. Beside our loss in nats stands the paper's mean accuracy
-// over tasks, where more is better: the two can be compared in order only.
+// over tasks, where more is better: only their order can be compared.
 
 chapter.section("3. The table")
 let arms = zip(grid, lastRates).map { arm($0.student, $0.way, rate: $1.best) }
@@ -172,8 +172,8 @@ chapter.plot(
 //
 // Two arms of one seed share teacher, first weights and windows, so that their difference varies
 // less than either. Over seeds it has a mean and, by Student's t, an interval that covers the true
-// mean with 95 %. A claim holds if the whole interval is on its side, does not hold if the whole is
-// on the other, and is undecided else. Three seeds make wide intervals: t is 4.3 instead of 2.
+// mean with 95 %. A claim holds if the whole interval is on its side, does not hold if all of it is
+// on the other, and is undecided otherwise. Three seeds make wide intervals: t is 4.3 instead of 2.
 
 chapter.section("4. Claims and verdicts")
 var claims: [(claim: String, gain: PairedDifference)] = []
@@ -205,9 +205,9 @@ if store.isReference && chapter.options.budget == 1 && seedCount >= 3 {
 // ## What else the paper fixes
 //
 // One thing changed at a time in Phi-Mamba's way 1-2-3, each variant with a last rate of its own.
-// "Mixers alone" freezes all that was copied. "q, k, v, o copied" begins with the best that the
-// family can hold of the teacher's projections, where the paper begins with random ones.
-// "Multi-value" lets all heads share one B and one C, as the usual Mamba-2 does.
+// "Mixers alone" freezes all that was copied. "q, k, v, o copied" begins with the best
+// approximation of the teacher's projections in the student's family, where the paper begins with
+// random ones. "Multi-value" lets all heads share one B and one C, as the usual Mamba-2 does.
 
 chapter.section("5. What else the paper fixes")
 typealias Variant = (
@@ -266,9 +266,9 @@ chapter.record(
 
 // ## Breaking it on purpose: one rate for all
 //
-// What if we had saved ourselves the sweeps? Below are the ways of Phi-Mamba on the first seed, all
-// with the rate that is best for 1-2-3, and each with its own. With one rate for all, the ways that
-// are compared with 1-2-3 look worse than they are, and the gain of the stages is overstated.
+// What if we had skipped the sweeps? Below are the ways of Phi-Mamba on the first seed, all with
+// the rate that is best for 1-2-3, and each with its own. With one rate for all, the ways that are
+// compared with 1-2-3 look worse than they are, and the gain of the stages is overstated.
 
 chapter.section("6. Breaking it on purpose: one rate for all")
 let shared = lastRates[grid.firstIndex { $0.student.name == pure.name && $0.way == .all }!].best
@@ -297,17 +297,17 @@ volatile("\(exitOnError { try study.keptCount }) results in out/study")
 // comes last (1.515), as it does in the paper, and stage 2 alone (1.342) is as good as all three.
 //
 // Stage 2 before 3 helps every student, by 0.058, 0.043 and 0.168 nats, and each interval is above
-// 0. What stage 1 adds is 0.009, 0.004 and 0.005, in all of nine pairs, and yet undecided for each
-// student by itself: three seeds are few. The early stages gain more for Phi-Mamba than for the
-// hybrid (by 0.021); that they gain still more for the control (0.17 against 0.07) says that they
-// are good for any student that begins with new mixers, and are not a cure for the change of family
-// alone.
+// 0. Stage 1 adds 0.009, 0.004 and 0.005, with the same sign in all nine pairs, and yet undecided
+// for each student by itself: three seeds are few. The early stages gain more for Phi-Mamba than
+// for the hybrid (by 0.021); that they gain still more for the control (0.17 against 0.07) says
+// that they are good for any student that begins with new mixers, and are not a cure for the change
+// of family alone.
 //
 // Of what the paper fixes, weight transfer is worth most, 0.165. Random taps cost 0.010, sharing B
 // and C 0.025, frozen MLPs 0.004 to 0.006 where a student changed its family. That the gate begins
 // open makes no difference that we can see. And one thing that the paper does not do pays:
-// projections copied from attention gain 0.013 after all stages, and 0.050 when stage 3 stands
-// alone.
+// projections copied from attention gain 0.013 after all stages, and 0.050 when stage 3 is the only
+// one.
 //
 // Exercises. 1: `--seeds 6`: which undecided claims are decided? 2: `--budget 3`: what becomes of
 // the gap between 2-3 and 1-2-3? 3: Add the arm 1-3 to `Way`. What is stage 1 worth without stage

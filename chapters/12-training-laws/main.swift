@@ -1,13 +1,13 @@
 // # 12  How should a budget be split?
 //
-// Every token that stage 1 sees is a token less for stage 2, and every token of stage 2 one less
-// for stage 3. How much should the early stage get? The paper answers with two training laws: for
-// each amount of the early stage a curve over all tokens, and at a fixed total the best amount lies
-// neither at none nor at the largest. Is it so here?
+// Every token that stage 1 sees is one less for stage 2, and every token of stage 2 one less for
+// stage 3. How much should the early stage get? The paper answers with two training laws: for each
+// amount of the early stage, the curve of the loss over all tokens; and at a fixed total the best
+// amount is neither none nor the largest. Is it so here?
 //
 // You will see both laws as curves, at each total the loss against the early share, and an answer
 // with its spread, whatever it is. The default run takes twenty minutes the first time. It may be
-// stopped at any moment: what is done is kept in out/study, and the next run goes on there.
+// stopped at any moment: what is done is kept in out/study, and the next run continues from there.
 
 import Book
 import Experiments
@@ -30,7 +30,7 @@ func scaled(_ steps: [Int]) -> [Int] { steps.map(chapter.options.scaled) }
 // A law has an early and a late stage, totals, and amounts of the early stage. Each pair of a total
 // and an amount that leaves room for the late stage is an arm. The late stage of every arm has a
 // rate of its own, chosen on the first seed by windows that are not reported: with one rate for
-// all, an arm would win because the rate happens to suit its length.
+// all, an arm could win because the rate happens to suit its length.
 
 struct Law {
   let name: String, early: String, unit: String
@@ -68,7 +68,7 @@ let alignmentLaw = Law(
   stages: (.alignment, .distillation), earlyRate: recipe.alignmentRate,
   choosing: { exp($0.choosingLoss) }, reported: { exp($0.loss) })
 
-/// What came of a law: for each place the results over seeds.
+/// The results of a law: for each pair of amount and total, those of all seeds.
 struct Outcome {
   let law: Law, rates: [Double], results: [[StudyResult]]
 
@@ -93,8 +93,8 @@ func run(_ law: Law) throws -> Outcome {
 //
 // The table has a row for each total and a column for each amount of the early stage. The first
 // chart is the paper's: over all tokens, a curve for each amount. A curve with a larger amount
-// starts later, for it needs a longer total; if it ends lower, the early stage has paid. The second
-// chart cuts at each total.
+// starts later, for it needs a longer total; if it ends lower, the early stage has paid off. The
+// second chart is a cut at each total.
 
 func present(_ outcome: Outcome, _ file: String) {
   let law = outcome.law
@@ -222,9 +222,9 @@ if store.isReference && chapter.options.budget == 1 {
 
 // ## Breaking it on purpose: an early stage for free
 //
-// It is tempting to compare a student that got stage 2 before with the same student without: the
-// same stage 3, once with something in front of it. The gain is then what the tokens of stage 2 are
-// worth, not what it is worth to spend them there. `requireEqualBudgets` refuses such a pair.
+// It is tempting to compare a student that went through stage 2 with one that did not, when both
+// have the same stage 3. The gain is then that of more tokens, not of spending the same tokens
+// better. `requireEqualBudgets` refuses such a pair.
 
 chapter.section("4. Breaking it on purpose: an early stage for free")
 let (long, short) = (alignmentLaw.totals[1], alignmentLaw.totals[0])
@@ -254,18 +254,18 @@ check("arms of unequal budgets are refused", refusal != nil, refusal?.descriptio
 // The figures are those of a default run: three seeds, at most 409,600 characters for a student.
 // Both optima lie inside, as the paper's do. With 300 steps in all, 80 of stage 1 leave the mixers'
 // outputs at a distance of 3.722, none at 4.186 and 160 at 3.777: better than none by 0.463 in
-// every seed (0.181 … 0.746), better than the most by 0.054, which three seeds can not tell from
+// every seed (0.181 … 0.746), better than the most by 0.054, which three seeds cannot tell from
 // nothing. With 400 steps in all, 100 of stage 2 lead to a perplexity of 4.069, none to 4.237 and
 // 200 to 4.087: better than none by 0.168 (0.116 … 0.220), and than the most by 0.018, again
 // undecided. So an early stage pays, and between a quarter and a half of the budget it hardly
 // matters how much.
 //
 // Two things differ from the paper. Our best shares are larger, 27 % and 25 % where the paper has
-// 1.6 % and 6.2 %, and so is what they gain, 11.1 % and 4.0 % against 1.8 % and 0.7 %. With
-// budgets so much smaller than the paper's that is what one would expect, but it is no more than a
-// guess. And a little is worse than nothing here: 8 steps of stage 1 and 10 of stage 2 lie above
-// none, at each total but one where they are equal. In the smaller totals of 2 to 3 the best amount
-// is the largest that we tried, half of the budget.
+// 1.6 % and 6.2 %, and so is what they gain, 11.1 % and 4.0 % against 1.8 % and 0.7 %. With budgets
+// so much smaller than the paper's that is what one would expect, but it is no more than a guess.
+// And a little is worse than nothing here: 8 steps of stage 1 and 10 of stage 2 are worse than none
+// at every total but one, where they are equal. At the smaller totals of the law from stage 2 to 3
+// the best amount is the largest that we tried, half of the budget.
 //
 // Exercises. 1: `--budget 2`: does the best share move? 2: Let the student of 2 to 3 go through
 // stage 1 first. 3: Give stage 1 a squared norm. Does its best share change?

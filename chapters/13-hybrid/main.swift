@@ -7,8 +7,8 @@
 //
 // You will see the loss of all placements, what each layer is worth, a language with an entropy
 // that can be computed, and recall against distance for teacher, students and hybrids. The default
-// run takes twelve minutes the first time. It may be stopped at any moment: what is done is
-// kept in out/study, and the next run goes on there.
+// run takes twelve minutes the first time. It may be stopped at any moment: what is done is kept in
+// out/study, and the next run continues from there.
 
 import ArgumentParser
 import Book
@@ -40,9 +40,9 @@ let grammar = exitOnError { try Grammar(contentsOf: grammarFile) }
 
 // ## Every placement
 //
-// With L layers there are as many ways to keep attention as subsets of them. Each goes through all
-// three stages with the same steps and rates; what is kept is copied from the teacher and needs no
-// stage 1 or 2. To keep all is the teacher itself.
+// Each subset of the L layers is one way to keep attention. Each student goes through all three
+// stages with the same steps and rates; what is kept is copied from the teacher and needs no stage
+// 1 or 2. A student that keeps all is the teacher itself.
 
 chapter.section("1. Every placement")
 let recipe = store.recipe
@@ -133,10 +133,10 @@ var dice = SeededGenerator(seed: chapter.seed)
 let example = grammar.document(using: &dice)
 show("the beginning of a document", grammar.tokenizer.decode(Array(example.tokens.prefix(22))))
 
-// The last word of each question is determined by what stood before, and by nothing else: who gives
-// it has recalled it. All else is dice that we know. So the entropy is known
-// (`Corpora/Grammar+Entropy.swift` derives it): no model can have a smaller loss. One that knows
-// the language but guesses the places has the other line of the chart.
+// The last word of each question is determined by what stood before, and by nothing else: a model
+// that gives it has recalled it. Everything else is drawn with probabilities that we know. So the
+// entropy is known (`Corpora/Grammar+Entropy.swift` derives it): no model can have a smaller loss.
+// A model that knows the language but guesses the places reaches the other line of the chart.
 
 show("entropy, the floor of any loss", grammar.lossFloor, unit: "nats per token")
 show("the loss of guessing the places", grammar.lossOfGuessing, unit: "nats per token")
@@ -159,10 +159,10 @@ chapter.plot(
         ])
     ]), "teacher")
 
-// The curves rest a little below the line of guessing, and then fall within a hundred steps. So it
-// is with larger models, where a head that looks at the word before and one that finds an equal
-// word are of use only together (arXiv 2209.11895). From then on the teacher should recall from
-// anywhere. We ask the teacher of every seed on documents that no one was trained on, by the
+// The curves rest a little below the line of guessing, and then fall within a hundred steps. The
+// same happens in larger models, where a head that looks at the word before and one that finds an
+// equal word are of use only together (arXiv 2209.11895). From then on the teacher should recall
+// from anywhere. We ask the teacher of every seed on documents that none was trained on, by the
 // distance from the last sentence that named the object and its place. A study of forgetting needs
 // a teacher that does not forget.
 
@@ -251,10 +251,10 @@ if isReference {
 
 // ## Breaking it on purpose: distance from the wrong place
 //
-// Why from the last mention, and not from the statement? A question repeats the answer. Whoever
-// asks for the key a second time finds its place a few words back, and needs no long memory,
-// however far the statement is. Counted from the statement, the same answers of the same student
-// give a curve that hardly falls, and one would conclude that it never forgets.
+// Why from the last mention, and not from the statement? A question repeats the answer. When the
+// key is asked for a second time, its place stands a few words back, and no long memory is needed,
+// however far back the statement is. Counted from the statement, the same answers of the same
+// student give a curve that hardly falls, and one would conclude that it never forgets.
 
 chapter.section("5. Breaking it on purpose: distance from the wrong place")
 let (byMention, byFact) = (pooled(students[0].map { $0.recall! }), pooled(students[0].map { $0.recallSinceFact! }))
@@ -273,22 +273,22 @@ if isReference {
 // ## What we saw
 //
 // Of the gap of 0.084 nats between pure student and teacher one kept layer closes 0.23, two 0.46,
-// three 0.68, on average over placements and three seeds. One layer does not close more than its
-// share, as one might have hoped. Place matters less than number: the best single layer closes 0.28
-// and the worst 0.18. Every layer is worth something, the second most (0.024 nats).
+// three 0.68, on average over placements and three seeds. One layer closes no more than its share,
+// though one might have hoped for it. Place matters less than number: the best single layer closes
+// 0.28 and the worst 0.18. Every layer is worth something, the second most (0.024 nats).
 //
 // Recall is another matter: here place is everything. All three teachers recall whatever is asked,
 // 0.998 or more at every distance. Attention kept in the last layer does the same after half of the
-// teacher's steps (1.000 of all answers), and kept in the first it is worse than none: 0.386 of all
+// teacher's steps (1.000 of all answers); kept in the first it is worse than none: 0.386 of all
 // answers against 0.986, and 0.102 of the farthest. The layer that looks up has to be kept, and one
 // is enough. The pure student forgets with distance as one expects of a state of fixed size, from
 // 0.994 nearby to 0.937 at the farthest. That is less than one might fear: the facts of a document
 // nearly fit into its state.
 //
 // Without a teacher the same model learns to recall with two seeds (0.997 and 0.977) and with the
-// third it does not (0.471): it has to wait for the sudden fall that we saw in the teachers' curves,
-// at a time that is a matter of luck. The distilled students need not wait, and lie within 0.982
-// and 0.989.
+// third it does not (0.471): it has to wait for the sudden fall that we saw in the teachers'
+// curves, at a time that is a matter of luck. The distilled students need not wait, and lie between
+// 0.982 and 0.989.
 //
 // Exercises. 1: `--grammar FILE` with a language of your own: half as many places, or longer
 // documents. 2: Give the pure student N = 4. Which distances are lost first? 3: Make questions more

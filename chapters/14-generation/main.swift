@@ -2,13 +2,13 @@
 //
 // All the training of this book had one purpose: a model that writes as the teacher does and
 // forgets what it no longer needs. Attention looks back at every token, so that each one written
-// makes the next one dearer. A state of fixed size does not grow. Does that pay at the size of
-// these models, from which length on, and what is lost?
+// makes the next one more expensive. A state of fixed size does not grow. Does that pay at the size
+// of these models, from which length on, and what is lost?
 //
 // You will see the three kinds of model write one text, the memory and the time of a token at
 // contexts from 16 to 16384, batches, what reading a prompt costs, where in a text the student
-// parts from its teacher, and what happens beyond the length of training: two minutes, when the
-// models of chapters 05 to 10 are there.
+// parts from its teacher, and what happens beyond the length of training. It takes two minutes once
+// the models of chapters 05 to 10 are there.
 
 import Book
 import Corpora
@@ -37,12 +37,12 @@ let isDouble = MemoryLayout<Scalar>.size == 8
 
 // ## One text, three writers
 //
-// The hybrid is a student that keeps the teacher's attention in its last layer. All three go on
-// with the same words and the same dice: for each token a number in 0 … 1 is drawn, and the first
-// token at which the summed probabilities pass it is taken. While both models rank the same token
-// first, they write the same text. After the first other letter their texts differ, but the dice are
-// still common, and they can fall in step again. The prompt ends where we say it does, in the
-// middle of a sentence.
+// The hybrid is a student that keeps the teacher's attention in its last layer. All three continue
+// the same words with the same random numbers: for each token a number in 0 … 1 is drawn, and the
+// first token at which the summed probabilities pass it is taken. While both models rank the same
+// token first, they write the same text. After the first other letter their texts differ, but the
+// random numbers are still shared, and they can fall into step again. The prompt ends where we say
+// it does, in the middle of a sentence.
 
 chapter.section("1. One text, three writers")
 let prompt = Array(heldOut.prefix(24))
@@ -53,9 +53,9 @@ for (name, model) in models {
 }
 
 // Until now the book has written the slow way: a whole pass over the text for each token
-// (`Models/Sampling.swift`). `Generation` reads each token once and remembers. It is the same
-// model, so with the same dice it has to write the same text, up to the length of training, beyond
-// which the slow way cuts off the beginning.
+// (`Models/Writing/Sampling.swift`). `Generation` reads each token once and remembers. It is the same
+// model, so with the same random numbers it has to write the same text, up to the length of training,
+// beyond which the slow way cuts off the beginning.
 
 let count = recipe.T - prompt.count
 for (name, model) in models {
@@ -95,7 +95,7 @@ for (name, model) in models {
 //
 // All read one held-out text, far beyond the T tokens of their training: what that costs is the
 // same whether or not they make sense there. The table has the bytes that are kept, and those that
-// one token needs for a moment, for attention a weight of each place, rounded up to the sizes of
+// one token needs for a moment, for attention one weight per position, rounded up to the sizes of
 // our blocks of memory. Two costs of a cache are not in it: room for tokens to come, up to as much
 // again, and the copy when that room is used up.
 
@@ -148,10 +148,10 @@ chapter.plot(tokenCosts(models.map(\.name), contexts: contexts, steps: steps), "
 chapter.record(steps, of: models, at: contexts)
 
 // From where on is the student cheaper? By the count, where 2 · D · context makes up for the
-// convolution, the recurrence and the larger in-projection. By the clock it is so earlier:
-// attention's walk over its cache takes longer for a multiplication than a product does. In the
-// first chart each doubling of a long context doubles the teacher's line, and the student's is
-// flat.
+// convolution, the recurrence and the larger in-projection. By the clock that point comes earlier:
+// attention, which walks over its cache, takes longer per multiplication than a product of
+// matrices. In the first chart each doubling of a long context doubles the teacher's line, and the
+// student's is flat.
 
 let excess = student.configuration.multiplications(context: 0) - teacher.configuration.multiplications(context: 0)
 show("counted: cheaper from this context on", Double(excess) / Double(2 * recipe.D * recipe.L))
@@ -168,10 +168,10 @@ chapter.timed(
 
 // ## Several texts at once
 //
-// What a token has fetched, the tokens of other texts can use as well, if they are written side by
-// side. The weights can be shared so; pasts can not. A batch of students has little past to fetch.
-// A batch of teachers soon has more of it than the processor's caches hold: 1.6 megabytes a text
-// here. Then it gains less by the company, or nothing.
+// When texts are written side by side, what one token has fetched from memory serves the tokens of
+// the other texts as well. Weights can be shared in this way; pasts cannot. A batch of students has
+// little past to fetch. A batch of teachers soon has more of it than the processor's caches hold:
+// 1.6 megabytes a text here. Then it gains less by writing together, or nothing.
 
 chapter.section("5. Several texts at once")
 let batches = [1, 2, 4, 8, 16, 32]
@@ -190,9 +190,9 @@ chapter.timed("32 students over 32 teachers, tokens/s", ahead > 2, ahead)
 
 // ## What reading a prompt costs
 //
-// A prompt comes at once, so that nobody has to wait for the token before. Four ways for a mixer's
+// A prompt is known as a whole, so no token has to wait for the one before. Four ways for a mixer's
 // heads to read T tokens: attention with its whole matrix, or in blocks that never make it; the
-// student's matrix, or its chunks. We time the processor, and fit exponents to the last four
+// student's matrix, or its chunks. We measure processor time, and fit exponents to the last four
 // lengths.
 
 chapter.section("6. What reading a prompt costs")
@@ -243,9 +243,9 @@ chapter.timed(
 // ## What is lost, by position
 //
 // Held-out windows, four times as long as those of training. At each position: do teacher and
-// student hold the same token most probable, how far apart are their distributions, and what does
-// the text cost either of them? Beside it the same on texts that the teacher has written, where the
-// teacher is surest.
+// student rank the same token first, how far apart are their distributions, and what does the text
+// cost either of them? Beside it the same on texts that the teacher has written, where the teacher
+// is most certain.
 
 chapter.section("7. What is lost, by position")
 let windows = exitOnError {
@@ -291,7 +291,8 @@ chapter.record(onText, ofHybrid)
 //
 // No model has ever seen more than T tokens. The teacher's angles beyond T are new to it, and every
 // one of its queries meets keys at distances that it has never met. The student has no positions: a
-// state that fades stands at token 500 as it stood at token 100. Look at the right of both charts.
+// state that fades is no different at token 500 from what it was at token 100. Look at the right of
+// both charts.
 
 chapter.section("8. The surprise: beyond the length of training")
 func curve(_ name: String, _ values: ByPosition, _ sums: KeyPath<ByPosition, [Double]>) -> Series {
@@ -324,8 +325,8 @@ if store.isReference {
 
 // ## Breaking it on purpose: a convolution that forgets
 //
-// The state is passed on from piece to piece, and whoever forgets that the convolution has a past
-// as well, gets a model that still writes. Only the K − 1 tokens after each cut are mixed from
+// The state is passed on from piece to piece, and if we forget that the convolution has a past as
+// well, we get a model that still writes. Only the K − 1 tokens after each cut are mixed from
 // zeros; but what they write into the state is wrong too, and stays until it fades. We do it to the
 // first mixer, cut a text in the middle, and look at the outputs by their distance from the cut.
 
@@ -368,14 +369,14 @@ for (name, gaps) in broken {
 // projections, saves less (default run, seed 0, Float, two shared cores; times differ from run to
 // run).
 //
-// What we lost: within the length of training, 0.08 nats, at each position from the eighth on
-// nearly the same, and the teacher's choice at 13 tokens of 100. On the teacher's own text it is
-// hardly less. The state does not give way toward the end of the window, as one might fear. And the
-// surprise: from 257 to 512 the teacher's loss is 3.34 nats, the student's 1.37, as within its
-// training. One layer of attention is enough to lose some of that (1.63). So at 4096 the student is
-// ahead of a teacher that no longer makes sense. A teacher may drop its oldest keys instead, so
-// that it never sees more than T: then a token costs what it costs at T, and what is lost by that
-// we have not measured.
+// What we lost: within the length of training, 0.08 nats, nearly the same at each position from the
+// eighth on, and another choice than the teacher's at 13 tokens of 100. On the teacher's own text
+// it is hardly less. The state does not give way toward the end of the window, as one might fear.
+// And the surprise: from 257 to 512 the teacher's loss is 3.34 nats, the student's 1.37, as within
+// its training. One layer of attention is enough to lose some of that (1.63). So at 4096 the
+// student is ahead of a teacher that no longer makes sense. A teacher may drop its oldest keys
+// instead, so that it never sees more than T: then a token costs what it costs at T, and what is
+// lost by that we have not measured.
 //
 // Exercises. 1: Give the teacher that moving window. What does a token cost, and what is the loss?
 // 2: Where does the counted crossover lie for D = 2048, N = 64, H = 32? 3: `generate --save` writes

@@ -6,9 +6,9 @@
 //     materialised    the matrix M [T, T], then M x                                     cost T²·(N + P)
 //     chunked         the matrix inside chunks of Q steps, the recurrence between       cost T·Q·(N + P) + T·N·P
 //
-// The recurrent form is composed of elementary primitives, a few for each step. It is slow and long
-// on the tape, and that is its use: its values and gradients owe nothing to the kernels of the
-// other two.
+// The recurrent form is composed of elementary primitives, a few for each step. It is slow, and
+// long on the tape, but its values and gradients owe nothing to the kernels of the other two: it is
+// the check of both.
 //
 // Read before: `DiscreteMamba2.swift`. Chapter: 07-student.
 
@@ -17,7 +17,9 @@ import Tensors
 
 /// How the layer is computed.
 public enum MambaForm: Sendable, Equatable {
+  /// Step by step, composed of elementary primitives: slow, and long on the tape.
   case recurrent
+  /// Through the matrix [B, H, T, T]; memory grows as T².
   case materialised
   /// In chunks of Q steps.
   case chunked(Q: Int)

@@ -3,8 +3,8 @@
 // What a Discrete-Mamba-2 mixer remembers of a text has one size, however long the text is: the last
 // K − 1 inputs of the convolution, and a state of N × P numbers for each head.
 //
-// A single token takes a step of the recurrence, a piece goes through the chunked algorithm from the
-// state that the pieces before it have left.
+// A single token is one step of the recurrence; a piece goes through the chunked algorithm, from
+// the state that earlier pieces left.
 //
 // Read before: `MixerMemory.swift`, `DiscreteMamba2.swift`.
 
@@ -19,30 +19,38 @@ extension DiscreteMamba2 {
     /// The states of the heads, [B, H, N, P].
     public var state: Tensor
 
+    /// A memory from its two tensors; their shapes are not checked.
     public init(past: Tensor, state: Tensor) { (self.past, self.state) = (past, state) }
 
+    /// `past` and `state`.
     public var tensors: [String: Tensor] { ["past": past, "state": state] }
+    /// A memory from `past` and `state`; stops the program if one is missing. `lengths` do not matter.
     public init(_ tensors: [String: Tensor], lengths: [Int]) {
       self.init(past: tensors["past"]!, state: tensors["state"]!)
     }
 
+    /// The memories of several groups of texts as one, in their order.
     public static func joined(_ memories: [Memory]) -> Memory {
       Memory(past: .concatenated(memories.map(\.past)), state: .concatenated(memories.map(\.state)))
     }
 
+    /// The memory of some of the texts, in the order of `rows`.
     public func keeping(_ rows: [Int]) -> Memory { Memory(past: past.gathered(rows), state: state.gathered(rows)) }
   }
 
+  /// `past` [B, K − 1, D + 2 G N] and `state` [B, H, N, P], whatever the lengths.
   public func memoryShapes(lengths: [Int]) -> [String: Shape] {
     let B = lengths.count
     return ["past": [B, sizes.K - 1, sizes.channels], "state": [B, sizes.H, sizes.N, sizes.P]]
   }
 
+  /// Zeros: the convolution has seen nothing, and the states are empty.
   public func emptyMemory(B: Int) -> Memory {
     Memory(
       memoryShapes(lengths: Array(repeating: 0, count: B)).mapValues { .zeros($0) }, lengths: [])
   }
 
+  /// Reads T further tokens, u [B, T, D] → [B, T, D]: one by a step of the recurrence, more in chunks of Q.
   public func advance(_ u: Tensor, _ memory: inout Memory) -> Tensor {
     let projected = linear(u, weight: inProjection.value, bias: nil)
     let read = projected.sliced(0..<sizes.channels, along: 2)

@@ -1,8 +1,8 @@
 // # From attention to the mixer
 //
-// The paper copies nothing of a replaced attention. One could: where attention asks with q and
-// stores with k and v, the mixer asks with C and stores with B and x, and both end in an output
-// projection. Per head, before rotation and softmax, the score of t and s is
+// The paper copies nothing from an attention that is replaced. One could: attention reads with q
+// what it stored with k and v, the mixer reads with C what it stored with B and x, and both end in
+// an output projection. Per head, before rotation and softmax, the score of t and s is
 //
 //     q[t] · k[s] / √P  =  u[t]ᵀ A u[s]          A = W_qᵀ W_k / √P,  of rank P at most
 //     C[t] · B[s]       =  u[t]ᵀ W_Cᵀ W_B u[s]   of rank N at most

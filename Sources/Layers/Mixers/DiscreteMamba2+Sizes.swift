@@ -36,6 +36,7 @@ public struct DiscreteMamba2Sizes: MixerSizes {
   /// The rows of the in-projection: x, B, C, z, a.
   public var projected: Int { channels + D + H }
 
+  /// A mixer as the method starts it: identity convolution, open gate, D = 1.
   public func make(_ name: String, using random: inout some RandomNumberGenerator) -> any MatrixMixer {
     DiscreteMamba2(name, sizes: self, using: &random)
   }
@@ -43,6 +44,7 @@ public struct DiscreteMamba2Sizes: MixerSizes {
 
 /// The parts of the in-projection, and of the convolution as far as they pass through it.
 public enum MambaPart: CaseIterable, Sendable {
+  /// In the order of the rows; z and a do not pass through the convolution.
   case x, b, c, z, a
 
   /// The rows of the in-projection that belong to this part.
@@ -61,12 +63,14 @@ public enum MambaPart: CaseIterable, Sendable {
 // ## In a config.json
 
 extension DiscreteMamba2Sizes {
+  /// The name of the kind in a config.json, the authors'.
   public static let kind = "modules.mixers.discrete_mamba2"
 
   private enum Word: String, CodingKey {
     case d_state, n_v_heads, n_qk_heads, d_conv, conv_bias, expand, chunk_size, activation, bias
   }
 
+  /// Writes all sizes but D in the authors' words, and what a mixer of this library fixes.
   public func encode(to encoder: any Encoder) throws {
     var words = encoder.container(keyedBy: Word.self)
     try words.encode(N, forKey: .d_state)
@@ -81,6 +85,7 @@ extension DiscreteMamba2Sizes {
     try words.encode(false, forKey: .bias)
   }
 
+  /// Reads the words that `encode(to:)` writes; without `n_qk_heads` each head has a B and a C of its own.
   public init(from decoder: any Decoder, D: Int) throws {
     let words = try decoder.container(keyedBy: Word.self)
     let N = try words.decode(Int.self, forKey: .d_state)
@@ -90,6 +95,7 @@ extension DiscreteMamba2Sizes {
       G: try words.decodeIfPresent(Int.self, forKey: .n_qk_heads))
   }
 
+  /// Why no mixer has these sizes, in a sentence that goes on "its …"; nil if one can.
   public var problem: String? {
     if let problem = problem(among: [("state size", N), ("taps", K), ("chunk", Q), ("pairs of B and C", G)]) {
       return problem

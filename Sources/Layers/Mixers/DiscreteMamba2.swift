@@ -11,10 +11,10 @@
 //     y[t]      =  C[t]ᵀ h[t] + D x[t]
 //     output    =  W_o ( y ⊙ silu(z + z_bias) )
 //
-// "Discrete", since there is no step size: α comes from a alone, and B is not scaled by anything.
-// "Multi-head", since each head has a B and a C of its own. The usual Mamba-2 is "multi-value": all
-// heads share one B and one C, and differ in x and in the decay only. G counts the pairs of B and C:
-// H of them here, one there; each serves H / G heads.
+// "Discrete", because there is no step size: α comes from a alone, and B is not scaled by anything.
+// "Multi-head", because each head has a B and a C of its own. The usual Mamba-2 is "multi-value":
+// all heads share one B and one C, and differ in x and in the decay only. G counts the pairs of B
+// and C: H of them here, one there; each serves H / G heads.
 //
 // One matrix holds W_xBC, W_z and W_a, in the order x, B, C, z, a. We use its rows in parts instead
 // of cutting the product: stage 1 needs only B, C and a, and then computes only these.
@@ -25,9 +25,9 @@
 // where silu is 1). D = 1. Chapter 07-student shows what becomes of the gradient when the gate
 // starts closed.
 //
-// Read before: `MatrixMixer.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Read next:
-// `DiscreteMamba2+Sizes.swift`, `DiscreteMamba2+Memory.swift`, `DiscreteMamba2+Forms.swift`. Source: arXiv 2408.10189; modules/mixers/discrete_mamba2.py in
-// goombalab/phi-mamba.
+// Read before: `MatrixMixer.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Read next: `DiscreteMamba2+Sizes.swift`,
+// `DiscreteMamba2+Memory.swift`, `DiscreteMamba2+Forms.swift`. Source: arXiv 2408.10189;
+// modules/mixers/discrete_mamba2.py in goombalab/phi-mamba.
 
 import Gradients
 import Tensors
@@ -37,6 +37,7 @@ public struct DiscreteMamba2: MatrixMixer {
   /// silu is 1 here: the gate of a new mixer is open.
   public static let openGate: Scalar = 1.278464542761
 
+  /// The sizes it was made with.
   public let sizes: DiscreteMamba2Sizes
   /// [2 D + 2 G N + H, D], rows in the order x, B, C, z, a
   public let inProjection: Parameter
@@ -82,6 +83,7 @@ public struct DiscreteMamba2: MatrixMixer {
     ssdMatrix(logDecay: logDecay(u), b: heads(.b, u), c: heads(.c, u), d: A(skip))
   }
 
+  /// In-projection, gate bias, convolution, skip weights, output projection: the order of the checkpoint.
   public var parameters: [Parameter] {
     [inProjection, zBias, convolutionWeight, convolutionBias, skip] + output.parameters
   }

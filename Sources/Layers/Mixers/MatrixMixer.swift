@@ -5,14 +5,14 @@
 // product of decays; what they do with it is the same. So a teacher and a student of different
 // kinds can be compared in two ways: by their matrices (stage 1) and by their outputs (stage 2).
 //
-// Whoever wants to know something of a mixer asks the mixer, and nobody asks which kind it is:
+// Code that needs something from a mixer asks one of these questions, and never which kind it is:
 //
 //     question                                          asked by
 //     what is your output, what your matrix             the passes, stages 1 and 2
 //     which rows of your parameters make the matrix     stage 1, which trains these and no others
-//     what do you remember of a text, and go on         writing (`MixerMemory.swift`)
-//     which sizes have you, and who makes one of them   models and their config.json (`MixerSizes.swift`)
-//     have you projections that another can begin with  weight transfer
+//     what do you remember of a text; read on           writing (`MixerMemory.swift`)
+//     what are your sizes, and how is one made          models and their config.json (`MixerSizes.swift`)
+//     do you have projections to begin another with     weight transfer
 //
 // A new kind of mixer is one file with these answers, and one line in `Models/ModelParts.swift`
 // under which a config.json finds it. `CONTRIBUTING.md` has the recipe.
@@ -24,7 +24,9 @@ import Tensors
 
 /// A layer that mixes tokens by a causal matrix for each head.
 public protocol MatrixMixer: Layer {
+  /// The sizes of this kind, as a config.json holds them.
   associatedtype Sizes: MixerSizes
+  /// What this kind remembers of the texts that it reads.
   associatedtype Memory: MixerMemory
 
   /// The sizes with which another mixer like this one can be made.
@@ -61,13 +63,17 @@ public protocol MatrixMixer: Layer {
 }
 
 extension MatrixMixer {
+  /// Output and matrix, each computed on its own.
   public func outputAndMatrix<A: Activation>(_ u: A) -> (output: A, matrix: A) { (self(u), matrix(u)) }
+  /// None: this kind has no queries, keys and values.
   public var projections: MixerProjections? { nil }
+  /// Takes nothing, and returns false.
   public func begin(with projections: MixerProjections) -> Bool { false }
 }
 
 /// The linear maps of a mixer with queries, keys and values, heads one after another in their rows.
 public struct MixerProjections {
+  /// From the mixer's input to queries, keys and values, and from the mixed heads to its output.
   public let queries, keys, values, output: Linear
   /// The number of heads.
   public let H: Int

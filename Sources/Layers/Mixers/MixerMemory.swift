@@ -1,16 +1,16 @@
 // # What a mixer remembers
 //
-// A mixer that reads a text in pieces, or writes one token by token, must know of what came before
-// all that the next token may ask for. Attention keeps every key and every value. A state space
+// A mixer that reads a text in pieces, or writes one token by token, must keep everything from the
+// past that the next token may ask for. Attention keeps every key and every value. A state space
 // mixer keeps the last K − 1 inputs of its convolution and one matrix of N × P numbers for each
 // head, however long the text is. Each kind of mixer has a memory of its own type.
 //
-// `advance` reads T further tokens of B texts and moves the memory on. Training has the same numbers
-// by another way, a whole text at once and with a tape; the tests hold them together for every
+// `advance` reads T further tokens of B texts and moves the memory on. Training computes the same
+// numbers in another way, a whole text at once and with a tape; the tests compare the two for every
 // length and every split.
 //
 // Read before: `MatrixMixer.swift`, `Tensors/Attention/KeyValueCache.swift`. Read next:
-// `Models/DecodingState.swift`.
+// `Models/Writing/DecodingState.swift`.
 
 import Gradients
 import Tensors
@@ -35,15 +35,15 @@ public protocol MixerMemory: Sendable {
 }
 
 extension MixerMemory {
+  /// The bytes of all `tensors`.
   public var bytes: Int { tensors.values.reduce(0) { $0 + $1.count } * MemoryLayout<Scalar>.size }
 }
 
-// ## Memories whose kind nobody knows
+// ## Memories of unknown kind
 //
-// A model keeps a memory for each block, of whatever types they are, and gives each back to the
-// mixer that it came from. Taken out of its box and put back, a memory would have two owners for a
-// moment, and the first change would copy it: the whole cache, at each token. So it is changed where
-// it lies.
+// A model keeps a memory for each block, of whatever type, and gives each back to the mixer that it
+// came from. Taken out of its box and put back, a memory would have two owners for a moment, and
+// the first change would copy it: the whole cache, at each token. So it is changed in place.
 
 extension MatrixMixer {
   /// `advance` for a memory whose type is not known; stops the program if it is another mixer's.

@@ -1,8 +1,8 @@
 // # The sizes of a mixer
 //
-// What one has to know to make a mixer: numbers, without weights. They stand in the config.json
-// beside a model, in the words of the published code, and each kind of mixer says its own words.
-// The width D of the model is not among them, since a config.json says it once for all blocks.
+// What one needs to know to make a mixer: numbers, no weights. They are in the config.json beside a
+// model, in the words of the published code, and each kind of mixer has words of its own. The width
+// D of the model is not among them, since a config.json says it once for all blocks.
 //
 // Read before: `MatrixMixer.swift`. Read next: `Models/ModelParts.swift`, where kinds are looked up.
 
@@ -34,6 +34,7 @@ public protocol MixerSizes: Encodable, Hashable, Sendable {
 }
 
 extension MixerSizes {
+  /// nil: the parameters stand right at the mixer's place.
   public static var module: String? { nil }
 
   /// Whether other sizes are of the same kind and equal to these.

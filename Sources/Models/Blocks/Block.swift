@@ -1,15 +1,14 @@
 // # Blocks
 //
-// A block lets tokens mix and then works on each of them. How its parts are wired is said in two
-// functions, before and after the mixing:
+// A block mixes tokens and works on each of them. Two functions say how its parts are wired, before
+// and after the mixing:
 //
 //     u  =  mixerInput(x)                       what the mixer reads
 //     y  =  output(x, u, mixed)                 what leaves the block, given what the mixer makes of u
 //
-// That is all a block has to say, and everything that is done with one is made of these two: a pass
-// puts the mixer's output in the middle, writing puts what the mixer makes with its memory there,
-// and a trace keeps what goes in and comes out, and computes the second only if somebody asks. The
-// formula stands once.
+// Everything that is done with a block is made of these two: a pass puts the mixer's output in the
+// middle, writing puts there what the mixer computes with its memory, and a trace keeps what goes
+// in and what comes out, and computes the latter only on demand. The formula is written once.
 //
 // A kind of block is one file, and one line in `../ModelParts.swift`.
 //
@@ -32,7 +31,7 @@ public protocol Block {
   /// - Parameters:
   ///   - x: what entered it, [B, T, D]
   ///   - u: what its mixer read, `mixerInput(x)`
-  ///   - mixed: what the mixer gives, [B, T, D]; to be asked once, and let go of when it has been added
+  ///   - mixed: what the mixer gives, [B, T, D]; to be called once, and released once it has been added
   /// - Returns: [B, T, D]
   func output<A: Activation>(_ x: A, mixerInput u: A, mixed: () -> A) -> A
 
@@ -45,9 +44,12 @@ public struct BlockPart {
   /// What a part does in its block.
   public enum Role: String, Sendable, CaseIterable { case mixer, feedForward, norm }
 
+  /// What the part does in its block.
   public let role: Role
+  /// Its parameters, in the order of the checkpoint.
   public let parameters: [Parameter]
 
+  /// A part; two models whose blocks list the same roles in the same order can hand weights on.
   public init(_ role: Role, _ parameters: [Parameter]) { (self.role, self.parameters) = (role, parameters) }
 }
 
@@ -72,13 +74,14 @@ extension Block {
 
 // ## The sizes of a block
 
-/// What one has to know to make a block, beside its mixer and the width of the model.
+/// What one needs to know to make a block, besides its mixer and the width of the model.
 public protocol BlockSizes: Hashable, Sendable {
   /// What a config.json calls the kind: "modules.phi_block". Two kinds have two names.
   static var kind: String { get }
 
   /// The hidden width of the feed-forward part.
   var feedForward: Int { get }
+  /// Sizes with a feed-forward part of this hidden width.
   init(feedForward: Int)
 
   /// A new block with random weights.

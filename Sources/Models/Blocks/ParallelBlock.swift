@@ -15,20 +15,27 @@ import Tensors
 
 /// A block whose mixer and feed-forward read the same norm.
 public struct ParallelBlock: Block {
+  /// What both branches read through, [B, T, D] → [B, T, D].
   public let norm: any Layer
+  /// The branch that mixes tokens.
   public let mixer: any MatrixMixer
+  /// The branch that works on each token by itself.
   public let feedForward: any Layer
 
+  /// A block of parts that have their weights; all have the model's width.
   public init(norm: any Layer, mixer: any MatrixMixer, feedForward: any Layer) {
     (self.norm, self.mixer, self.feedForward) = (norm, mixer, feedForward)
   }
 
+  /// LN x: x [B, T, D] → [B, T, D].
   @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func mixerInput<A: Activation>(_ x: A) -> A { norm(x) }
 
+  /// x + mixed + MLP(LN x), [B, T, D]; the norm is not computed again.
   @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func output<A: Activation>(_ x: A, mixerInput u: A, mixed: () -> A) -> A { x + mixed() + feedForward(u) }
 
+  /// Mixer, feed-forward, norm: the order of the checkpoint.
   public var parts: [BlockPart] {
     [
       BlockPart(.mixer, mixer.parameters), BlockPart(.feedForward, feedForward.parameters),
@@ -39,11 +46,15 @@ public struct ParallelBlock: Block {
 
 /// A parallel block with a layer norm and an MLP, as Phi has it.
 public struct ParallelBlockSizes: BlockSizes {
+  /// The name of the kind in a config.json.
   public static let kind = "modules.phi_block"
+  /// The hidden width of the MLP; 4 D in Phi.
   public var feedForward: Int
 
+  /// Sizes with an MLP of this hidden width.
   public init(feedForward: Int) { self.feedForward = feedForward }
 
+  /// A block with a new norm and a new MLP around `mixer`.
   public func make(
     _ name: String, D: Int, mixer: any MatrixMixer, using random: inout some RandomNumberGenerator
   ) -> any Block {

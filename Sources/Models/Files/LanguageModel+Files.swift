@@ -27,7 +27,7 @@ extension LanguageModel {
     for (parameter, value) in zip(parameters, values) { parameter.value = value }
   }
 
-  /// Writes model.safetensors and config.json into a folder, which is made if need be.
+  /// Writes model.safetensors and config.json into a folder, which is created if it is not there.
   public func write(to folder: URL) throws {
     try configuration.write(to: folder.appendingPathComponent("config.json"))
     try checkpoint.write(to: folder.appendingPathComponent("model.safetensors"))

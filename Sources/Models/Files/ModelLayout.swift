@@ -29,6 +29,7 @@ public struct ModelLayout: Sendable {
 }
 
 extension ModelLayout: Equatable {
+  /// Layouts with equal names are the same.
   public static func == (a: ModelLayout, b: ModelLayout) -> Bool { a.name == b.name }
 }
 

@@ -1,8 +1,9 @@
 // # Reading a text in pieces
 //
-// One model for training and for writing. `callAsFunction` takes whole texts; `read` takes the next tokens of texts that were begun before, with a state that holds what
-// the mixers remember. A prompt may come in one go, in pieces of any lengths or token by token: the
-// distribution of the next token is the same, up to rounding, and so is the state.
+// One model for training and for writing. `callAsFunction` takes whole texts; `read` takes the next
+// tokens of texts that were begun before, with a state that holds what the mixers remember. A
+// prompt may come all at once, in pieces of any lengths or token by token: the distribution of the
+// next token is the same, up to rounding, and so is the state.
 //
 // The teacher's state is a cache of keys and values that grows with the text, the student's has one
 // size forever, and a hybrid has both kinds. Nothing here asks which it is.
@@ -60,7 +61,7 @@ extension FrozenModel {
   /// - Parameters:
   ///   - tokens: a row for each text of the state, at least one token each
   ///   - state: of this model; no length is too long for it, though a model is trained on at most `configuration.T`
-  ///   - length: read in pieces of at most so many tokens, which bounds the memory on the way, but for
+  ///   - length: read in pieces of at most so many tokens, which bounds the memory on the way, except for
   ///     attention, which copies a layer's keys and values of a text for each piece; nil for one piece
   public func read(_ tokens: Tokens, _ state: inout DecodingState, inPiecesOf length: Int? = nil) {
     precondition(
@@ -85,7 +86,7 @@ extension FrozenModel {
   /// Reads texts of any lengths, at least one token each: the state of all, in their order.
   public func read(texts: [[Int]], inPiecesOf length: Int? = nil) -> DecodingState {
     precondition(!texts.isEmpty && texts.allSatisfy { !$0.isEmpty }, "a text that is read has at least one token")
-    // Texts of one length are read side by side, others each for itself.
+    // Texts of one length are read side by side, others one by one.
     if Set(texts.map(\.count)).count == 1 {
       var state = emptyState(B: texts.count)
       read(Tokens(texts.flatMap { $0 }, B: texts.count, T: texts[0].count), &state, inPiecesOf: length)

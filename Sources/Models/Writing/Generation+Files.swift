@@ -1,16 +1,16 @@
 // # A generation in a file
 //
-// What a model remembers, the dice and the sampler, in one safetensors file: another process reads
-// it and writes the same tokens that this one would have written. A student's file has one size, a
-// teacher's grows with the text.
+// What a model remembers, the random generators and the sampler, in one safetensors file: another
+// process reads it and writes the tokens that this one would have written. A student's file has one
+// size, a teacher's grows with the text.
 //
 //     logits                     [B, V]                   of the next token
 //     layers.0.past              [B, K − 1, D + 2 G N]    the tensors of each mixer's memory: of a state space mixer
 //     layers.0.state             [B, H, N, P]
 //     layers.1.keys, .values     [B, H, longest, P]       of an attention; zeros beyond the end of a shorter text
 //
-// The model itself is not in it, but a sum over all its numbers is: a state means nothing to another
-// model, and would not be noticed, since shapes agree.
+// The model itself is not in it, but a sum over all its numbers is: a state means nothing to
+// another model, and the mistake would not be noticed, since shapes agree.
 //
 // Read before: `Generation.swift`, `../Files/LanguageModel+Files.swift`.
 
@@ -20,7 +20,7 @@ import Layers
 import Tensors
 
 extension LanguageModel {
-  /// A sum over all parameters, by which a model knows its own: FNV-1a over the bits of the numbers as Doubles.
+  /// A sum over all parameters, by which a file knows its model: FNV-1a over the bits of the numbers as Doubles.
   public var fingerprint: UInt64 {
     checksum(parameters.lazy.flatMap { $0.value.elements.lazy.map { Double($0).bitPattern } })
   }
@@ -33,7 +33,7 @@ private enum Word {
 }
 
 extension Generation {
-  /// All of it as a checkpoint, but for the model.
+  /// All of it except the model, as a checkpoint.
   public var checkpoint: Checkpoint {
     var tensors = ["logits": state.logits!]
     for (layer, memory) in state.mixers.enumerated() {
@@ -49,7 +49,7 @@ extension Generation {
       ])
   }
 
-  /// Writes all of it to a file, but for the model.
+  /// Writes all of it except the model to a file.
   public func write(to file: URL) throws { try checkpoint.write(to: file) }
 
   /// Reads what `write` wrote, for the same model.

@@ -1,16 +1,16 @@
 // # Writing
 //
-// A prompt is read once, then each token is drawn from what the last one left and read in turn. The
-// cost of a token is that of reading one token: for a state space model always the same, for
-// attention as much as there is in its cache.
+// A prompt is read once, then each token is drawn from what the last one left and read in turn.
+// Writing a token costs what reading one costs: for a state space model always the same, for
+// attention in proportion to its cache.
 //
 // Several texts are written side by side. They may have prompts of different lengths and come to
-// their ends at different times; each has dice of its own, seeded by the seed and its row, so that a
-// text at the same place does not depend on which others are written beside it. What it saves to
-// write them together are the products: a matrix of weights is loaded once for all rows.
+// their ends at different times; each has a random generator of its own, seeded by the seed and its
+// row, so a text in the same row does not depend on which others are written beside it. Writing
+// them together saves time in the products: a matrix of weights is loaded once for all rows.
 //
-// After each token the generation has read all it has written: it can be asked what it would say
-// next, be given more to read, or be put into a file and go on elsewhere with the same tokens.
+// After each token the generation has read all it has written: it can be asked what comes next, be
+// given more to read, or be saved to a file and continued elsewhere with the same tokens.
 //
 // Read before: `DecodingState.swift`, `Sampler.swift`. Read next: `Generation+Files.swift`. Slow
 // twin: `Sampling.swift`.
@@ -19,19 +19,20 @@ import Tensors
 
 /// B texts that a model is writing.
 public struct Generation {
+  /// The model that writes; its weights are read at each token.
   public let model: FrozenModel
   /// How tokens are chosen.
   public var sampler: Sampler
   /// What the model remembers of the texts.
   public internal(set) var state: DecodingState
-  /// The dice of each text.
+  /// The random generator of each text.
   public internal(set) var dice: [SeededGenerator]
 
   /// Reads prompts.
   ///
   /// - Parameters:
   ///   - prompts: at least one, of at least one token each; their lengths may differ
-  ///   - seed: equal seeds give equal texts to a prompt at the same place, whichever texts are written beside it
+  ///   - seed: equal seeds give equal texts to a prompt in the same row, whichever texts are written beside it
   ///   - length: prompts are read in pieces of at most so many tokens; nil for one piece
   public init(
     _ model: FrozenModel, prompts: [[Int]], sampler: Sampler = Sampler(), seed: UInt64 = 0,
@@ -70,7 +71,7 @@ public struct Generation {
     model.read(Tokens(tokens.flatMap { $0 }, B: B, T: tokens[0].count), &state)
   }
 
-  /// Several generations of one model as one, their texts in order; the first one's sampler is everybody's.
+  /// Several generations of one model as one, their texts in order; all take the first one's sampler.
   public static func joined(_ parts: [Generation]) -> Generation {
     precondition(!parts.isEmpty, "there is no generation to join")
     return Generation(
@@ -83,7 +84,7 @@ public struct Generation {
     Generation(model: model, sampler: sampler, state: state.keeping(rows), dice: rows.map { dice[$0] })
   }
 
-  /// Goes on with some of the texts only.
+  /// Continues with some of the texts only.
   public mutating func keep(_ rows: [Int]) { self = keeping(rows) }
 }
 
@@ -93,9 +94,9 @@ extension FrozenModel {
   /// - Parameters:
   ///   - prompts: at least one, of at least one token each; their lengths may differ
   ///   - count: the most tokens of a text
-  ///   - seed: equal seeds give equal texts to a prompt at the same place, whichever texts are written beside it
+  ///   - seed: equal seeds give equal texts to a prompt in the same row, whichever texts are written beside it
   ///   - isComplete: asked after each token with what a text has so far; the token that completes it is part of it
-  ///   - onToken: called with the prompt's number and each new token, for whoever wants to show it at once
+  ///   - onToken: called with the prompt's number and each new token, for showing it at once
   public func generate(
     _ prompts: [[Int]], count: Int, _ sampler: Sampler = Sampler(), seed: UInt64 = 0,
     until isComplete: (_ text: [Int]) -> Bool = { _ in false },

@@ -5,13 +5,13 @@
 //
 //     temperature τ      probabilities  softmax(logits / τ): below 1 sharper, above 1 flatter, 0 the most probable
 //     top k              only the k most probable tokens
-//     top p              only the most probable tokens, as few as together have at least the probability p
+//     top p              the fewest of the most probable tokens that together have at least the probability p
 //
-// With both, what is left by k is what p is counted over: its probabilities are scaled to sum to 1
+// With both, p counts over the tokens that k leaves, whose probabilities are scaled to sum to 1
 // first, as in Hugging Face transformers. Of tokens with equal logits the one with the lower number
 // comes first.
 //
-// Source of top p: Holtzman et al., arXiv 1904.09751.
+// Read next: `Generation.swift`. Source of top p: Holtzman et al., arXiv 1904.09751.
 
 import Foundation
 import Tensors
@@ -22,10 +22,10 @@ public struct Sampler: Equatable, Sendable {
   public let temperature: Double
   /// How many tokens may be drawn at most; nil for all.
   public let topK: Int?
-  /// The probability that the tokens that may be drawn have at least together, in 0 … 1; nil for all.
+  /// The least probability that the tokens that may be drawn have together, in 0 … 1; nil for all.
   public let topP: Double?
 
-  /// Stops the program if a value is out of its range; `problem` tells beforehand.
+  /// Stops the program if a value is out of its range; `problem` tells in advance.
   public init(temperature: Double = 1, topK: Int? = nil, topP: Double? = nil) {
     if let problem = Sampler.problem(temperature: temperature, topK: topK, topP: topP) {
       preconditionFailure(problem)

@@ -1,9 +1,9 @@
 // # Text from a model, the slow way
 //
-// The plainest way: run the model on all that is there, draw the next token from the last place's
-// distribution, append it, and do it again. Each token costs a whole pass. The state that a
-// recurrence could carry along is thrown away each time; this is the twin against which
-// `Generation.swift` is held.
+// The plainest way: run the model on the whole text so far, draw the next token from the
+// distribution at the last position, append it, and do it again. Each token costs a whole pass. The
+// state that a recurrence could carry along is thrown away each time; this is the slow twin that
+// `Generation.swift` is tested against.
 //
 // Read before: `../FrozenModel.swift`, `Sampler.swift`.
 

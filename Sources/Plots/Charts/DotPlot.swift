@@ -9,6 +9,7 @@
 public struct DotPlot: Panel {
   /// One arm.
   public struct Row: Sendable, Equatable {
+    /// The name beside the dot, a tick of the vertical axis.
     public let name: String
 
     /// In the unit of the plot's axis; when it is not finite the row stays, empty, and is noted.
@@ -20,6 +21,7 @@ public struct DotPlot: Panel {
     /// Rows of one group share colour and marker, and the legend names it.
     public let group: String?
 
+    /// A row with a dot at `value`.
     public init(name: String, value: Double, error: Double?, group: String? = nil) {
       self.name = name
       self.value = value
@@ -28,6 +30,7 @@ public struct DotPlot: Panel {
     }
   }
 
+  /// What stands above the plot; empty for nothing.
   public let title: String
 
   /// The axis of the values, which runs to the right.
@@ -39,6 +42,7 @@ public struct DotPlot: Panel {
   /// Vertical lines, named in the legend.
   public let references: [Reference]
 
+  /// A plot of rows from the top down; nothing is checked before it is written.
   public init(_ title: String, value: Axis, rows: [Row], references: [Reference] = []) {
     self.title = title
     self.value = value

@@ -11,6 +11,7 @@
 /// NaN means that a cell has no value: it is grey, a colour that no scale contains. Infinite cells are grey as well,
 /// and are counted in the note.
 public struct HeatMap: Panel {
+  /// What stands above the plot; empty for nothing.
   public let title: String
 
   /// The cells, row by row from the top; every row has the same length.
@@ -24,6 +25,7 @@ public struct HeatMap: Panel {
 
   /// What the colour means, with its unit: "weight", "loss / nats".
   public let colourLabel: String
+  /// From values to colours.
   public let scale: ColourScale
 
   /// The values at the two ends of the scale, in the unit of `values`; cells beyond take the colour of the end.
@@ -31,8 +33,10 @@ public struct HeatMap: Panel {
   /// nil fits the data. A diverging scale uses the larger magnitude for both sides, a logarithmic one begins at its
   /// floor.
   public let range: ClosedRange<Double>?
+  /// Whether the colours are explained beside the plot.
   public let showsColourBar: Bool
 
+  /// A map; nothing is checked before it is written.
   public init(
     _ title: String, values: [[Double]], x: Axis, y: Axis, colourLabel: String, scale: ColourScale = .sequential,
     range: ClosedRange<Double>? = nil, showsColourBar: Bool = true

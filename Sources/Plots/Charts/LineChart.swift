@@ -7,15 +7,21 @@
 
 /// Curves over a common pair of axes.
 public struct LineChart: Panel {
+  /// What stands above the plot; empty for nothing.
   public let title: String
+  /// The axis to the right.
   public let x: Axis
+  /// The vertical axis.
   public let y: Axis
+  /// The curves, in the order of their colours and of the legend.
   public let series: [Series]
 
   /// Horizontal lines, named in the legend: the entropy floor, the uniform guess.
   public let references: [Reference]
+  /// Where the legend would like to stand.
   public let legend: LegendPlace
 
+  /// A chart; nothing is checked before it is written.
   public init(
     _ title: String, x: Axis, y: Axis, series: [Series], references: [Reference] = [],
     legend: LegendPlace = .topRight

@@ -31,8 +31,10 @@ public struct Series: Sendable {
 
   /// Lower and upper limit at each x, as values and not as distances from `y`.
   public let band: (lower: [Double], upper: [Double])?
+  /// How the points are shown.
   public let style: Style
 
+  /// A curve; `x`, `y` and the limits of the band have equally many values.
   public init(
     _ name: String, x: [Double], y: [Double], band: (lower: [Double], upper: [Double])? = nil, style: Style = .line
   ) {

@@ -8,6 +8,7 @@ import Foundation
 
 /// The range of an axis and its ticks. Where values run downwards, `lower` is the larger end.
 public struct AxisScale: Sendable {
+  /// Where ticks stand, and what is written beside them.
   public enum Ticks: Sendable {
     /// At the multiples of a step.
     case every(Double)

@@ -77,6 +77,7 @@ public struct Legend: Sendable, Equatable {
   public struct Segment: Sendable {
     let x0, y0, x1, y1: Double
 
+    /// From (x0, y0) to (x1, y1), each 0 … 1 inside the plot.
     public init(x0: Double, y0: Double, x1: Double, y1: Double) {
       (self.x0, self.y0, self.x1, self.y1) = (x0, y0, x1, y1)
     }

@@ -24,6 +24,7 @@ public struct PanelPlan: Sendable {
   /// The panel's title as it is broken into lines.
   var titleLines: [String] = []
 
+  /// A plan without measures: the layout places it.
   public init(x: PlannedAxis, y: PlannedAxis, legend: Legend = .none, bar: PlannedAxis? = nil) {
     (self.x, self.y, self.legend, self.bar) = (x, y, legend, bar)
   }
@@ -49,6 +50,7 @@ public struct PlannedAxis: Sendable {
   /// Whether the caption is left out of the picture, but not of a page in characters, where each panel stands alone.
   var sharesCaption = false
 
+  /// An axis with its range; `cells` for one that counts equal cells.
   public init(_ axis: Axis, _ scale: AxisScale, cells: Int? = nil) {
     (self.axis, self.scale, self.cells) = (axis, scale, cells)
   }

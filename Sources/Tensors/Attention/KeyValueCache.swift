@@ -14,7 +14,7 @@
 // For one new token a loop goes over the places of the cache (`attendToLast`); a longer piece goes
 // through `blockedAttention`, which never makes the whole matrix of new tokens by places.
 //
-// Read before: `BlockedAttention.swift`. Used by: `Layers/MixerState.swift`. Slow twin:
+// Read before: `BlockedAttention.swift`. Used by: `Layers/Mixers/MixerMemory.swift`. Slow twin:
 // `Naive.attention`.
 
 /// The keys and values that attention has seen of B texts.
