@@ -107,6 +107,22 @@ private func sites(_ rules: String = rules, _ kernels: String = kernels) -> Site
     #expect(sites(changed).problems.contains { $0.contains(problem) }, "\(sites(changed).problems)")
   }
 
+  @Test func aPrimitiveMayBeAConstantOrAStandardValue() {
+    let changed = rules.replacing(
+      "enum Primitive { case leaf, half }",
+      with: """
+        extension Primitive {
+          public static let leaf = Primitive("leaf")
+          static let half: Primitive = .init("half")
+          static let other = Primitive("other")
+        }
+        """)
+    #expect(
+      sites(changed).problems == ["Sources/Gradients: the primitive other has no rule with a pullback (by: .other)"])
+    let taken = changed + "\nextension Variable { init(_ x: Tensor, by primitive: Primitive = .other) { y = -x } }"
+    #expect(sites(taken).problems == [])
+  }
+
   @Test func aKernelThatIsLostIsNamed() {
     let empty = """
       public func half(_ x: Tensor) -> Tensor { x }
