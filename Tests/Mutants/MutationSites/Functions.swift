@@ -15,7 +15,9 @@ final class Function {
     /// nil for `_`
     let label: String?
     let type: String
-    let hasDefault, isVariadic: Bool
+    let standard: ExprSyntax?
+    let isVariadic: Bool
+    var hasDefault: Bool { standard != nil }
   }
 
   let source: Source
@@ -42,7 +44,7 @@ final class Function {
     parameters = (signature?.parameterClause.parameters ?? []).map {
       Parameter(
         label: $0.firstName.text == "_" ? nil : $0.firstName.text, type: $0.type.trimmedDescription,
-        hasDefault: $0.defaultValue != nil, isVariadic: $0.ellipsis != nil)
+        standard: $0.defaultValue?.value, isVariadic: $0.ellipsis != nil)
     }
     self.result = (result ?? signature?.returnClause?.type)?.trimmedDescription
     isMutating =

@@ -7,11 +7,12 @@
 //     the sweep     `cotangents(of:…)`, and what it calls in Gradients
 //     by name       functions and types of Tensors that are named …Pullback or …Slope
 //     called        what rules and sweep call in Tensors to get a tensor, such as products
-//     helpers       what of Tensors is called by these and else only from its own folder, or only by
-//                   forward functions of primitives: `softmaxRows`, the layout of chunks
+//     helpers       what of Tensors is called by these, and else only by forward functions of
+//                   primitives or from its own folder: `softmaxRows`, the layout of chunks
 //
 // A helper whose callers come from all over Tensors (`dot`, the sharing of loops) knows nothing of
-// derivatives. It is not mutated, and listed. So are shapes: a wrong one stops the program.
+// derivatives, nor do those that share a file with it. It is not mutated, and listed. So are shapes:
+// a wrong one stops the program.
 //
 // Where one of these is empty, something was renamed that this file knows by name. That is an error,
 // as is a primitive without a rule, a rule without a pullback, and a pullback in which nothing can
@@ -94,13 +95,18 @@ struct Regions {
         callers[ObjectIdentifier(callee), default: []].append(function)
       }
     }
+    // A file of which something is called from several folders is a toolbox.
+    let toolboxes = Set(
+      tensors.all.filter { Set(callers[ObjectIdentifier($0), default: []].map(\.source.folder)).count > 1 }
+        .map(\.source.path))
     var isGrowing = true
     while isGrowing {
       isGrowing = false
       let files = Set(chosen.list.map(\.source.path))
       for function in tensors.all where !chosen.has(function) && function.types.last != "Shape" {
         let by = callers[ObjectIdentifier(function)] ?? []
-        let isAtHome = by.allSatisfy { $0.source.folder == function.source.folder }
+        let isAtHome =
+          !toolboxes.contains(function.source.path) && by.allSatisfy { $0.source.folder == function.source.folder }
         let servesPrimitives = by.allSatisfy { chosen.has($0) || ofPrimitives.has($0) }
         let isHelper =
           by.contains(where: chosen.has) && (isAtHome || servesPrimitives && files.contains(function.source.path))

@@ -24,8 +24,9 @@ struct Rule {
   /// Nil if the function is no rule.
   init?(_ function: Function) {
     // What takes a pullback belongs to it as a whole.
-    if function.kind == .initialiser, function.parameters.contains(where: { $0.label == "by" }) {
-      (pullback, primitives, hasClosure) = ([function.body], [], true)
+    if function.kind == .initialiser, let parameter = function.parameters.first(where: { $0.label == "by" }) {
+      let standard = parameter.standard?.as(MemberAccessExprSyntax.self)?.declName.baseName.text
+      (pullback, primitives, hasClosure) = ([function.body], [standard].compactMap { $0 }, true)
       return
     }
     let finder = RuleFinder(viewMode: .sourceAccurate)

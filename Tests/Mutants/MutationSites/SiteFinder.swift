@@ -14,7 +14,7 @@ private let leftOutCalls = [
   "precondition": stops, "preconditionFailure": stops, "assert": stops, "fatalError": stops, "expecting": stops,
   "message": stops, "withExtendedLifetime": memory, "Storage": memory,
 ]
-private let leftOutLabels = ["grain": cuts, "workPerItem": cuts, "cost": cuts]
+private let leftOutLabels: Set = ["grain", "workPerItem", "cost"]
 
 /// Functions that give the same whichever argument comes first.
 private let symmetric: Set<String> = ["dot", "squaredDistance"]
@@ -179,7 +179,7 @@ final class SiteFinder: SyntaxVisitor {
 
   override func visit(_ node: LabeledExprSyntax) -> SyntaxVisitorContinueKind {
     let label = node.label?.text ?? ""
-    if let reason = leftOutLabels[label] { muted.append((node.id, reason)) }
+    if leftOutLabels.contains(label) || node.expression.mentionsGrain { muted.append((node.id, cuts)) }
     if label.lowercased().contains("transpos") || label == "backward" { condition(node.expression) }
     return .visitChildren
   }
@@ -339,6 +339,12 @@ extension Function {
 }
 
 extension ExprSyntax {
+  /// Whether the size of a piece of a loop is computed here: `Parallel.grain / width`.
+  fileprivate var mentionsGrain: Bool {
+    let isSmall = !tokens(viewMode: .sourceAccurate).contains { $0.tokenKind == .leftBrace }
+    return isSmall && tokens(viewMode: .sourceAccurate).contains { $0.text == "grain" }
+  }
+
   /// Whether an expression can stand in another place: no closure, nothing that is changed.
   fileprivate var canMove: Bool {
     if self.is(InOutExprSyntax.self) { return false }

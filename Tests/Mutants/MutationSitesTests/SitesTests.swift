@@ -63,6 +63,26 @@ private func sites(_ rules: String = rules, _ kernels: String = kernels) -> Site
       ])
   }
 
+  @Test func aHelperBelongsToThePullbackUnlessAllUseIt() {
+    func functions(_ other: String) -> Set<String> {
+      let kernels = """
+        public func halfPullback(_ cotangent: Tensor, _ value: Tensor, factor: Scalar) -> Tensor { tool(cotangent) }
+        func tool(_ x: Tensor) -> Tensor { -x }
+        """
+      let sources = [
+        Source(path: "Sources/Gradients/Half.swift", text: rules),
+        Source(path: "Sources/Tensors/One/Half.swift", text: kernels),
+        Source(path: other, text: "func f() { tool(x) }"),
+      ]
+      let found = Sites(of: sources)
+      #expect(found.general.contains("tool(_:)") != Set(found.mutants.map(\.function)).contains("tool(_:)"))
+      return Set(found.mutants.map(\.function))
+    }
+    #expect(functions("Sources/Tensors/One/Other.swift").contains("tool(_:)"))
+    #expect(!functions("Sources/Tensors/Two/Other.swift").contains("tool(_:)"))
+    #expect(functions("Sources/Tensors/Naive/Other.swift").contains("tool(_:)"))
+  }
+
   @Test func whatIsLeftOutIsCounted() {
     let (_, findings) = sites().findings[1]
     // 2, * and 8 of the grain; 0 and two of > in the precondition.
@@ -85,6 +105,22 @@ private func sites(_ rules: String = rules, _ kernels: String = kernels) -> Site
     let changed = rules.replacing(old, with: new)
     #expect(changed != rules)
     #expect(sites(changed).problems.contains { $0.contains(problem) }, "\(sites(changed).problems)")
+  }
+
+  @Test func aPrimitiveMayBeAConstantOrAStandardValue() {
+    let changed = rules.replacing(
+      "enum Primitive { case leaf, half }",
+      with: """
+        extension Primitive {
+          public static let leaf = Primitive("leaf")
+          static let half: Primitive = .init("half")
+          static let other = Primitive("other")
+        }
+        """)
+    #expect(
+      sites(changed).problems == ["Sources/Gradients: the primitive other has no rule with a pullback (by: .other)"])
+    let taken = changed + "\nextension Variable { init(_ x: Tensor, by primitive: Primitive = .other) { y = -x } }"
+    #expect(sites(taken).problems == [])
   }
 
   @Test func aKernelThatIsLostIsNamed() {
