@@ -21,22 +21,42 @@ extension Naive {
   ) -> Tensor {
     let (B, T, H, P) = q.sizesOfHeads
     let S = k.shape[1]
-    let (q, k, v) = (q.elements, k.elements, v.elements)
-    var result = Tensor.zeros([B, T, H, P])
-    for b in 0..<B {
-      for h in 0..<H {
-        // Where row t of this head begins, in x [B, T or S, H, P].
-        func row(_ t: Int, of length: Int) -> Int { ((b * length + t) * H + h) * P }
-        for t in 0..<T {
-          let visible = causal ? max(0, S - T + t + 1) : S
-          var x = (0..<visible).map { s in
-            scale * (0..<P).reduce(0) { $0 + q[row(t, of: T) + $1] * k[row(s, of: S) + $1] }
+    var result = Tensor.zeros(q.shape)
+    reading(q, k, v) { q, k, v in
+      for b in 0..<B {
+        for h in 0..<H {
+          // The places of row t of this head, in x [B, T or S, H, P].
+          func row(_ t: Int, of length: Int) -> Range<Int> { places((b * length + t) * H + h, P) }
+          var matrix = Tensor.zeros([T, S])
+          matrix.withMutableElements { x in
+            for t in 0..<T {
+              let visible = causal ? max(0, S - T + t + 1) : S
+              let (first, from) = (t * S, q.extracting(row(t, of: T)))
+              var largest = -Scalar.infinity
+              for s in 0..<visible {
+                let to = k.extracting(row(s, of: S))
+                var product: Scalar = 0
+                for p in 0..<P { product += from[p] * to[p] }
+                x[first + s] = scale * product
+                largest = max(largest, x[first + s])
+              }
+              var total: Scalar = 0
+              for s in 0..<visible {
+                x[first + s] = Foundation.exp(x[first + s] - largest)
+                total += x[first + s]
+              }
+              for s in 0..<visible { x[first + s] /= total }
+            }
           }
-          let largest = x.max() ?? 0
-          x = x.map { Foundation.exp($0 - largest) }
-          let total = x.reduce(0, +)
-          for p in 0..<P {
-            result[b, t, h, p] = (0..<visible).reduce(0) { $0 + x[$1] / total * v[row($1, of: S) + p] }
+          reading(matrix) { m in
+            result.withMutableElements { y in
+              for t in 0..<T {
+                for s in 0..<S {
+                  let from = v.extracting(row(s, of: S))
+                  add(m[t * S + s], times: from, to: &y, at: row(t, of: T).lowerBound)
+                }
+              }
+            }
           }
         }
       }
