@@ -7,7 +7,7 @@
 //     model.safetensors     the weights
 //     tokenizer.json        the vocabulary
 //
-// Read before: `Models/Files/LanguageModel+Files.swift`, `Corpora/Tokenizer.swift`. Used by: the command
+// Read before: `Models/Files/LanguageModel+Files.swift`, `Corpora/Tokenizers/Tokenizer.swift`. Used by: the command
 // `generate`.
 
 import Checkpoints

@@ -4,7 +4,7 @@
 // student; the distances of matrices and outputs where a stage between layers was the last; and what
 // it recalls, where the text is a language in which recall can be counted.
 //
-// Read before: `Study.swift`, `Distillation/Evaluation.swift`, `Corpora/RecallTally.swift`.
+// Read before: `Study.swift`, `Distillation/Evaluation.swift`, `Corpora/Grammar/RecallTally.swift`.
 
 import Corpora
 import Distillation

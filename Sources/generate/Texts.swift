@@ -3,7 +3,7 @@
 // For each text what it has so far, incomplete characters held back, and whether the words that end
 // it have appeared.
 //
-// Read before: `Corpora/TextStream.swift`. Used by: `Writing.swift`.
+// Read before: `Corpora/Tokenizers/TextStream.swift`. Used by: `Writing.swift`.
 
 import Corpora
 import Foundation

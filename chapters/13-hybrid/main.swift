@@ -135,7 +135,7 @@ show("the beginning of a document", grammar.tokenizer.decode(Array(example.token
 
 // The last word of each question is determined by what stood before, and by nothing else: a model
 // that gives it has recalled it. Everything else is drawn with probabilities that we know. So the
-// entropy is known (`Corpora/Grammar+Entropy.swift` derives it): no model can have a smaller loss.
+// entropy is known (`Corpora/Grammar/Grammar+Entropy.swift` derives it): no model can have a smaller loss.
 // A model that knows the language but guesses the places reaches the other line of the chart.
 
 show("entropy, the floor of any loss", grammar.lossFloor, unit: "nats per token")
