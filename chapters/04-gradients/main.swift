@@ -174,38 +174,10 @@ func largest(_ x: Tensor) -> Scalar { x.elements.reduce(0) { max($0, abs($1)) } 
 //
 //     f′(x)  ≈  ( f(x − 2h) − 8 f(x − h) + 8 f(x + h) − f(x + 2h) ) / 12h        error h⁴/30 · f⁽⁵⁾
 //
-// We measure the slope of the sine at 64 places and plot the root mean square of the errors. On
+// We measure the slope of the sine at 64 places (`Stencils.swift`) and plot the root mean square of the errors. On
 // logarithmic axes powers of h are straight lines, and the curves have the form of a V.
 
 chapter.section("4. How well can a derivative be measured?")
-enum Stencil: Int, CaseIterable {
-  case two = 2
-  case four = 4
-  func slope<F: BinaryFloatingPoint>(_ f: (F) -> F, at x: F, step h: F) -> F {
-    switch self {
-    case .two: (f(x + h) - f(x - h)) / (2 * h)
-    case .four: (f(x - 2 * h) - 8 * f(x - h) + 8 * f(x + h) - f(x + 2 * h)) / (12 * h)
-    }
-  }
-}
-func errors<F: BinaryFloatingPoint>(_ stencil: Stencil, _ sine: (F) -> F, steps: [Double]) -> [Double] {
-  steps.map { h in
-    let squares = (0..<64).map { k -> Double in
-      let x = F(2 * Double.pi * (Double(k) + 0.5) / 64)
-      let error = Double(stencil.slope(sine, at: x, step: F(h))) - cos(Double(x))
-      return error * error
-    }
-    return (squares.reduce(0, +) / 64).squareRoot()
-  }
-}
-struct Curve {
-  let stencil: Stencil, precision: String, roundoff: Double, steps: [Double], errors: [Double]
-  var best: (step: Double, error: Double) { zip(steps, errors).min { $0.1 < $1.1 }! }
-  func exponent(in range: ClosedRange<Double>) -> PowerLaw {
-    let points = zip(steps, errors).filter { range.contains($0.0) }
-    return PowerLaw(x: points.map(\.0), y: points.map(\.1))
-  }
-}
 let fineSteps = (2...52).map { pow(10, -Double($0) / 4) }
 let coarseSteps = fineSteps.filter { $0 > 2e-7 }
 let curves = Stencil.allCases.flatMap { stencil in
@@ -223,9 +195,6 @@ let curves = Stencil.allCases.flatMap { stencil in
 // sine is the cosine, whose root mean square over a period is 1/√2. The left flank is the roundoff
 // of f divided by h; its factor depends on the particular errors, so we check only its slope, −1.
 
-func missed(_ stencil: Stencil, _ h: Double) -> Double {
-  0.5.squareRoot() * (stencil == .two ? h * h / 6 : h * h * h * h / 30)
-}
 let measured = curves.map { curve in
   Series("\(curve.stencil.rawValue) points, \(curve.precision)", x: curve.steps, y: curve.errors, style: .linePoints)
 }

@@ -274,29 +274,12 @@ checkOrder(solvedLowRank, "low rank")
 
 checkOrder("semiseparable", solvedSSD + ", diagonal given")
 
-func line(_ name: String, _ style: Series.Style = .linePoints) -> Series {
-  let all = orders.map { estimate(name, $0) }
-  return Series(
-    name, x: orders.map { Double($0) }, y: all.map(\.mean),
-    band: (all.map { $0.mean - $0.standardError }, all.map { $0.mean + $0.standardError }), style: style)
-}
 chapter.plot(
-  Figure(
-    "How near each family comes to the teacher's matrices",
-    panels: [
-      LineChart(
-        "mean over \(count) matrices, band: standard error",
-        x: Axis("state size N", logarithmic: true), y: Axis("distance", unit: "Frobenius", logarithmic: true),
-        series: [
-          line("low rank"), line("SSD"), line(solvedLowRank), line(solvedSSD),
-          line("semiseparable"),
-          Series(
-            "bound", x: orders.map { Double($0) }, y: bounds.map { Estimate($0).mean }, style: .dashed),
-        ],
-        references: [
-          Reference("zeros", y: Estimate(zeros).mean), Reference("Toeplitz", y: Estimate(toeplitzDistances).mean),
-        ], legend: .outside)
-    ]), "distance")
+  distances(
+    of: ["low rank", "SSD", solvedLowRank, solvedSSD, "semiseparable"].map { name in
+      (name, orders.map { estimate(name, $0) })
+    }, bound: bounds.map { Estimate($0) }, orders: orders,
+    levels: [("zeros", Estimate(zeros)), ("Toeplitz", Estimate(toeplitzDistances))], count: count), "distance")
 
 // ## Which heads are hard?
 //
@@ -333,16 +316,8 @@ let fits: [(String, Tensor)] = [
   ("semiseparable", truncated.matrices),
 ]
 for (file, h) in [("hardest", byDifficulty.first!), ("easiest", byDifficulty.last!)] {
-  chapter.plot(
-    Figure(
-      "The \(file) head: layer \(h / H), head \(h % H), N = \(shown)",
-      panels: fits.flatMap { name, matrices in
-        [
-          causalMap("target", targets, h, tokens: seen, limit: 1),
-          causalMap(name, matrices, h, tokens: seen, limit: 1),
-          causalMap("\(name): what is left", targets - matrices, h, tokens: seen, limit: 0.1),
-        ]
-      }, columns: 3), file)
+  let title = "The \(file) head: layer \(h / H), head \(h % H), N = \(shown)"
+  chapter.plot(oneHead(title, h, of: targets, fits: fits, tokens: seen), file)
 }
 
 // ## Breaking it on purpose

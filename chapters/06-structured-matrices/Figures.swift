@@ -1,0 +1,43 @@
+// # What the chapter draws
+//
+// Axes, colours and legends of the figures of main.swift.
+
+import Book
+import Plots
+import Statistics
+import Tensors
+
+/// The distances of all families against the state size, with the bound and two levels.
+func distances(
+  of families: [(name: String, distances: [Estimate])], bound: [Estimate], orders: [Int],
+  levels: [(name: String, distance: Estimate)], count: Int
+) -> Figure {
+  let x = orders.map { Double($0) }
+  let series = families.map { name, all in
+    Series(
+      name, x: x, y: all.map(\.mean),
+      band: (all.map { $0.mean - $0.standardError }, all.map { $0.mean + $0.standardError }), style: .linePoints)
+  }
+  return Figure(
+    "How near each family comes to the teacher's matrices",
+    panels: [
+      LineChart(
+        "mean over \(count) matrices, band: standard error",
+        x: Axis("state size N", logarithmic: true), y: Axis("distance", unit: "Frobenius", logarithmic: true),
+        series: series + [Series("bound", x: x, y: bound.map(\.mean), style: .dashed)],
+        references: levels.map { Reference($0.name, y: $0.distance.mean) }, legend: .outside)
+    ])
+}
+
+/// A head's matrix, what each family makes of it, and what is left.
+func oneHead(_ title: String, _ h: Int, of targets: Tensor, fits: [(String, Tensor)], tokens: Range<Int>) -> Figure {
+  Figure(
+    title,
+    panels: fits.flatMap { name, matrices in
+      [
+        causalMap("target", targets, h, tokens: tokens, limit: 1),
+        causalMap(name, matrices, h, tokens: tokens, limit: 1),
+        causalMap("\(name): what is left", targets - matrices, h, tokens: tokens, limit: 0.1),
+      ]
+    }, columns: 3)
+}
