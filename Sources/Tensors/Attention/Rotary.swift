@@ -87,9 +87,9 @@ public func rotary(_ x: Tensor, _ table: RotaryTable, backward: Bool = false) ->
     Tensor(writing: x.shape, rows: B * T, .runs(atLeast: Parallel.grain / max(1, 2 * H * P))) { row, target in
       let place = places(row % T, half)
       let (c, s) = (address(cosines.extracting(place)), address(sines.extracting(place)))
+      let (source, result) = (address(elements.extracting(places(row, H * P))), address(&target))
       for head in 0..<H {
-        let from = address(elements.extracting(places(row * H + head, P)))
-        let to = address(&target) + head * P
+        let (from, to) = (source + head * P, result + head * P)
         inLanes(
           half,
           wide: { i in

@@ -55,9 +55,11 @@ func reading<R>(
   try reading(x, y) { x, y in try reading(z, u) { z, u in try body(x, y, z, u) } }
 }
 
-/// The places of row `row` in rows of `width` numbers one after another.
+/// The places of row `row` in rows of `width` numbers one after another; whoever takes them out of a span checks them.
 @inline(__always)
-func places(_ row: Int, _ width: Int) -> Range<Int> { (row * width)..<(row * width + width) }
+func places(_ row: Int, _ width: Int) -> Range<Int> {
+  Range(uncheckedBounds: (row &* width, row &* width &+ width))
+}
 
 // ## Results
 
@@ -161,18 +163,24 @@ extension Tensor {
 /// The numbers of a tensor as rows of equal length. Each row has to be written by one thread alone.
 private struct EqualRows {
   let numbers: UnsafeMutableBufferPointer<Scalar>
-  let width: Int
+  let rows, width: Int
 
   @inline(__always)
   init(_ tensor: inout Tensor, _ rows: Int) {
     tensor.makeUnique()
     numbers = tensor.uninitialisedNumbers
-    width = rows == 0 ? 0 : numbers.count / rows
+    (self.rows, width) = (rows, rows == 0 ? 0 : numbers.count / rows)
     precondition(width * rows == numbers.count, "the shape \(tensor.shape) is not cut into \(rows) rows")
   }
 
+  /// One of the rows, whose ends were checked when they were cut.
   @inline(__always)
-  func write(_ row: Int, _ body: (inout MutableSpan<Scalar>) -> Void) { write(at: places(row, width), body) }
+  func write(_ row: Int, _ body: (inout MutableSpan<Scalar>) -> Void) {
+    precondition(row >= 0 && row < rows, "there is no such row")
+    let own = UnsafeMutableBufferPointer(start: numbers.baseAddress.map { $0 + row &* width }, count: width)
+    var span = own.mutableSpan
+    body(&span)
+  }
 
   @inline(__always)
   func write(at places: Range<Int>, _ body: (inout MutableSpan<Scalar>) -> Void) {
