@@ -75,17 +75,22 @@ public func causalConvolutionPullback(
   var partial = Tensor.zeros([B, K * C])
   reading(cotangent, x, taps) { cotangent, x, taps in
     writing(&result, &partial, rows: B, .singly(work: 4 * T * C * K)) { b, target, sums in
+      // By pointers, each into a row of the batch that is checked here once: three short loops for each tap and token.
+      let (flowing, source) = (
+        address(cotangent.extracting(places(b, T * C))), address(x.extracting(places(b, T * C)))
+      )
+      let (w, to, tapSums) = (address(taps), address(&target), address(&sums))
       for t in 0..<T {
-        let g = cotangent.extracting(places(b * T + t, C))
+        let g = flowing + t * C
         for k in max(0, K - 1 - t)..<K {
-          let (tap, place) = (taps.extracting(places(k, C)), t - (K - 1) + k)
+          let place = (t - (K - 1) + k) * C
           // The last tap is the first to reach a place.
           if k == K - 1 {
-            write(tap, times: g, to: &target, at: place * C)
+            write(w + k * C, times: g, to: to + place, C)
           } else {
-            add(tap, times: g, to: &target, at: place * C)
+            add(w + k * C, times: g, to: to + place, C)
           }
-          add(g, times: x.extracting(places(b * T + place, C)), to: &sums, at: k * C)
+          add(g, times: source + place, to: tapSums + k * C, C)
         }
       }
     }

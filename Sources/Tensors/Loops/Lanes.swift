@@ -43,6 +43,12 @@ func address(_ x: Span<Scalar>) -> UnsafePointer<Scalar> {
   x.withUnsafeBufferPointer { $0.baseAddress } ?? UnsafePointer(bitPattern: 64)!
 }
 
+/// Where a result begins that the caller has just made, and whose pieces it keeps apart itself.
+@inline(__always)
+func address(ofResult x: Tensor) -> UnsafeMutablePointer<Scalar> {
+  x.uninitialisedNumbers.baseAddress ?? UnsafeMutablePointer(bitPattern: 64)!
+}
+
 /// The same, to be written.
 @inline(__always)
 func address(_ x: inout MutableSpan<Scalar>) -> UnsafeMutablePointer<Scalar> {
@@ -129,10 +135,27 @@ func scale(_ target: inout MutableSpan<Scalar>, by factor: Scalar) {
 func write(_ x: Span<Scalar>, times y: Span<Scalar>, to target: inout MutableSpan<Scalar>, at start: Int = 0) {
   let count = x.count
   precondition(start >= 0 && start + count <= target.count && count == y.count)
-  let (x, y) = (address(x), address(y))
+  write(address(x), times: address(y), to: address(&target) + start, count)
+}
+
+/// target = x ⊙ y, for `count` places that the caller has checked.
+@inline(__always)
+func write(
+  _ x: UnsafePointer<Scalar>, times y: UnsafePointer<Scalar>, to target: UnsafeMutablePointer<Scalar>, _ count: Int
+) {
   write(
-    adding: false, to: address(&target) + start, count, sixteen: { load(x, $0) * load(y, $0) },
-    eight: { lanes(x, $0) * lanes(y, $0) }, one: { x[$0] * y[$0] })
+    adding: false, to: target, count, sixteen: { load(x, $0) * load(y, $0) }, eight: { lanes(x, $0) * lanes(y, $0) },
+    one: { x[$0] * y[$0] })
+}
+
+/// target += x ⊙ y, for `count` places that the caller has checked.
+@inline(__always)
+func add(
+  _ x: UnsafePointer<Scalar>, times y: UnsafePointer<Scalar>, to target: UnsafeMutablePointer<Scalar>, _ count: Int
+) {
+  write(
+    adding: true, to: target, count, sixteen: { load(x, $0) * load(y, $0) }, eight: { lanes(x, $0) * lanes(y, $0) },
+    one: { x[$0] * y[$0] })
 }
 
 /// target += x ⊙ y, for the places of target from `start` on, as many as x has.
@@ -140,10 +163,7 @@ func write(_ x: Span<Scalar>, times y: Span<Scalar>, to target: inout MutableSpa
 func add(_ x: Span<Scalar>, times y: Span<Scalar>, to target: inout MutableSpan<Scalar>, at start: Int = 0) {
   let count = x.count
   precondition(start >= 0 && start + count <= target.count && count == y.count)
-  let (x, y) = (address(x), address(y))
-  write(
-    adding: true, to: address(&target) + start, count, sixteen: { load(x, $0) * load(y, $0) },
-    eight: { lanes(x, $0) * lanes(y, $0) }, one: { x[$0] * y[$0] })
+  add(address(x), times: address(y), to: address(&target) + start, count)
 }
 
 /// Copies x to the places of target from `start` on.

@@ -101,12 +101,16 @@ func columnSums(_ x: Tensor, times y: Tensor? = nil, width: Int) -> Tensor {
       let columns = (width * strip / strips)..<(width * (strip + 1) / strips)
       let own = sums.extracting((piece * width + columns.lowerBound)..<(piece * width + columns.upperBound))
       var target = own.mutableSpan
-      for row in (rows * piece / pieces)..<(rows * (piece + 1) / pieces) {
-        let part = (row * width + columns.lowerBound)..<(row * width + columns.upperBound)
+      // By pointers, into rows that are checked here once: a strip may be as short as 32 numbers.
+      let mine = (rows * piece / pieces)..<(rows * (piece + 1) / pieces)
+      let all = (mine.lowerBound * width)..<(mine.upperBound * width)
+      let (from, by, to) = (address(x.extracting(all)), address(factor.extracting(all)), address(&target))
+      for row in 0..<mine.count {
+        let start = row * width + columns.lowerBound
         if hasFactor {
-          add(x.extracting(part), times: factor.extracting(part), to: &target)
+          add(from + start, times: by + start, to: to, columns.count)
         } else {
-          add(1, times: x.extracting(part), to: &target)
+          add(1, times: from + start, to: to, columns.count)
         }
       }
     }
