@@ -61,20 +61,39 @@ public struct Shape: Sendable, Equatable, ExpressibleByArrayLiteral {
   public var array: [Int] { (0..<rank).map { sizes[$0] } }
 
   /// The sizes of some of the axes, as a shape of its own.
-  public func prefix(_ length: Int) -> Shape { Shape(array.prefix(length)) }
+  public func prefix(_ length: Int) -> Shape { axes(0..<min(length, rank)) }
 
   /// The sizes of the innermost axes, as a shape of its own.
-  public func suffix(_ length: Int) -> Shape { Shape(array.suffix(length)) }
+  public func suffix(_ length: Int) -> Shape { axes(max(0, rank - length)..<rank) }
+
+  private func axes(_ range: Range<Int>) -> Shape {
+    var shape: Shape = []
+    for axis in range { shape.append(sizes[axis]) }
+    return shape
+  }
 
   /// This shape with one axis removed.
   public func removing(_ axis: Int) -> Shape {
-    var sizes = array
-    sizes.remove(at: resolved(axis))
-    return Shape(sizes)
+    let removed = resolved(axis)
+    var shape: Shape = []
+    for axis in 0..<rank where axis != removed { shape.append(sizes[axis]) }
+    return shape
   }
 
   /// This shape with more axes inside.
-  public func appending(_ more: Int...) -> Shape { Shape(array + more) }
+  public func appending(_ more: Int...) -> Shape {
+    var shape = self
+    for size in more { shape.append(size) }
+    return shape
+  }
+
+  private mutating func append(_ size: Int) {
+    precondition(
+      rank < Shape.maximalRank, "a shape has at most \(Shape.maximalRank) axes: \(self) has no room for more")
+    precondition(size >= 0, "the size of an axis is not negative, but \(size) was asked for")
+    sizes[rank] = size
+    rank += 1
+  }
 
   /// Whether number and sizes of the axes are equal.
   public static func == (a: Shape, b: Shape) -> Bool {

@@ -13,10 +13,13 @@ import Synchronization
 /// A block of memory for the elements of one tensor, shared by copies and by reshaped views.
 final class Storage: @unchecked Sendable {
   let pointer: UnsafeMutablePointer<Scalar>
+  /// The number of elements: a tensor asks for it at every door to its memory, so that it is not computed from the shape.
+  let count: Int
   private let sizeClass: Int
 
   /// A block with room for `count` elements, whose values are whatever was there before.
   init(count: Int) {
+    self.count = count
     sizeClass = BlockPool.sizeClass(for: count)
     pointer = BlockPool.shared.take(sizeClass)
   }

@@ -69,7 +69,7 @@ public struct Tensor: @unchecked Sendable {
   }
 
   /// The number of elements.
-  public var count: Int { shape.count }
+  public var count: Int { storage.count }
 
   /// The number of axes.
   public var rank: Int { shape.rank }

@@ -50,14 +50,13 @@ func combine<F: Binary>(_ x: Tensor, _ y: Tensor, _ f: F) -> Tensor {
   let (strideX, strideY) = (broadcastStrides(of: x.shape, in: shape), broadcastStrides(of: y.shape, in: shape))
   // The innermost axis in a loop of its own, the others as the digits of a counter.
   let width = shape.rank == 0 ? 1 : shape[-1]
-  let sizes = shape.array
   let (stepX, stepY) = (strideX.last ?? 0, strideY.last ?? 0)
   return reading(x, y) { left, right in
     Tensor(writing: shape, rows: shape.count / width, .runs(atLeast: Parallel.grain / width)) { row, target in
       var (rest, offsetX, offsetY) = (row, 0, 0)
       var axis = shape.rank - 2
       while axis >= 0 {
-        let (quotient, digit) = rest.quotientAndRemainder(dividingBy: sizes[axis])
+        let (quotient, digit) = rest.quotientAndRemainder(dividingBy: shape[axis])
         rest = quotient
         offsetX += digit * strideX[axis]
         offsetY += digit * strideY[axis]

@@ -163,6 +163,7 @@ struct ScratchCopy {
       }
     }
     package.targets.removeAll { !needed.contains($0.name) }
+    package.products = []
     package.dependencies = []
 
     """
