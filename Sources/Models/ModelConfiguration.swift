@@ -56,11 +56,22 @@ public struct ModelConfiguration: Sendable {
     zip(mixers, other.mixers).enumerated().filter { !$0.element.0.isEqual(to: $0.element.1) }.map(\.offset)
   }
 
+  /// The largest of any one size, and the most numbers of all weights together: what a file says beyond them is a mistake,
+  /// and products of sizes within them are no larger than an `Int`.
+  static let (largestSize, mostNumbers) = (1 << 20, 1 << 36)
+
   /// Why no model has these sizes, in a sentence that goes on "its …"; nil if one can.
   public var problem: String? {
     let sizes = [("vocabulary", V), ("width", D), ("hidden width", block.feedForward), ("layers", L), ("length", T)]
     if let (name, size) = sizes.first(where: { $0.1 < 1 }) {
       return "its \(name) has a size of \(size), where at least 1 is needed"
+    }
+    if let (name, size) = sizes.first(where: { $0.1 > Self.largestSize }) {
+      return "its \(name) has a size of \(size), where at most \(Self.largestSize) is possible here"
+    }
+    let numbers = 2 * V * D + L * (4 * D * D + 2 * D * block.feedForward)
+    if numbers > Self.mostNumbers {
+      return "its weights are some \(numbers) numbers, where \(Self.mostNumbers) are the most"
     }
     if let other = mixers.first(where: { $0.D != D }) {
       return "its mixers are made for a width of \(other.D), the model has one of \(D)"

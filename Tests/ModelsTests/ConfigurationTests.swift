@@ -111,6 +111,11 @@ private func flattened(_ file: URL) throws -> [String: String] {
       ["no kind", "BlockType"]
     ),
     (mambaFile(type: "modules.mixers.discrete_mamba2", core: coreJSON, groups: 0), ["layers"]),
+    (
+      mambaFile(type: "modules.mixers.discrete_mamba2", core: coreJSON, groups: .max),
+      ["n_layers", "no 9223372036854775807"]
+    ),
+    (mambaFile(type: "modules.mixers.discrete_mamba2", core: coreJSON, groups: -1), ["n_layers"]),
     (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"d_state":"many"}"#), ["d_state", "Int"]),
     (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"n_v_heads":2}"#), ["d_state", "missing"]),
   ]
@@ -182,9 +187,13 @@ private func flattened(_ file: URL) throws -> [String: String] {
     #expect(problem { _ in } == "none")
     #expect(problem { $0.V = 0 }.contains("vocabulary has a size of 0"))
     #expect(problem { $0.mixers = [] }.contains("layers"))
+    #expect(problem { $0.V = 1_000_000_000_000 }.contains("vocabulary has a size of 1000000000000, where at most"))
+    #expect(problem { $0.block = ParallelBlockSizes(feedForward: .max) }.contains("hidden width"))
+    #expect(problem { ($0.V, $0.D) = (1 << 20, 1 << 18) }.contains("are the most"))
     #expect(problem { $0.D = 12 }.contains("made for a width of 10"))
     #expect(problem { $0.mixers[1] = DiscreteMamba2Sizes(D: 10, H: 3, N: 3) }.contains("cut into 3 heads"))
     #expect(problem { $0.mixers[1] = DiscreteMamba2Sizes(D: 10, H: 2, N: 0) }.contains("state size"))
+    #expect(problem { $0.mixers[1] = DiscreteMamba2Sizes(D: 10, H: 2, N: .max) }.contains("at most"))
     #expect(problem { $0.mixers[1] = DiscreteMamba2Sizes(D: 10, H: 5, N: 3, G: 2) }.contains("shared evenly"))
     #expect(problem { $0.mixers[1] = CausalAttentionSizes(D: 10, H: 2, rotaryFraction: 2) }.contains("rotary part"))
     #expect(problem { $0.mixers[1] = CausalAttentionSizes(D: 10, H: 2, rotaryBase: 0) }.contains("rotary angles"))

@@ -40,10 +40,18 @@ extension MixerSizes {
   /// Whether other sizes are of the same kind and equal to these.
   public func isEqual(to other: any MixerSizes) -> Bool { other as? Self == self }
 
-  /// Why sizes with these names and values cannot be: each is at least 1, and D is cut evenly into H heads; nil if they can.
+  /// The largest of any one size: products of three of them are no larger than an `Int`.
+  private static var largestSize: Int { 1 << 20 }
+
+  /// Why sizes with these names and values cannot be: each is at least 1 and at most 1,048,576, and D is cut evenly into H
+  /// heads; nil if they can.
   public func problem(among sizes: [(name: String, value: Int)]) -> String? {
-    if let (name, value) = ([("width", D), ("heads", H)] + sizes).first(where: { $0.1 < 1 }) {
+    let all = [("width", D), ("heads", H)] + sizes
+    if let (name, value) = all.first(where: { $0.1 < 1 }) {
       return "its \(name) has a size of \(value), where at least 1 is needed"
+    }
+    if let (name, value) = all.first(where: { $0.1 > Self.largestSize }) {
+      return "its \(name) has a size of \(value), where at most \(Self.largestSize) is possible here"
     }
     return D.isMultiple(of: H) ? nil : "its width of \(D) cannot be cut into \(H) heads"
   }

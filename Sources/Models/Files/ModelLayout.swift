@@ -48,6 +48,16 @@ struct ModelNames: Sendable {
   }
 }
 
+extension KeyedDecodingContainer {
+  /// A number of layers, before a list of so many is made; throws where no model has so many.
+  func layers(_ key: Key) throws -> Int {
+    let (count, most) = (try decode(Int.self, forKey: key), ModelConfiguration.largestSize)
+    if (0...most).contains(count) { return count }
+    throw DecodingError.dataCorruptedError(
+      forKey: key, in: self, debugDescription: "a model has no \(count) layers; the most here are \(most)")
+  }
+}
+
 extension ModelConfiguration {
   /// Writes a config.json in the words of the layout.
   ///

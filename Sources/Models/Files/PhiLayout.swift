@@ -61,15 +61,13 @@ private struct PhiWords: Codable {
   init(from decoder: any Decoder) throws {
     let words = try decoder.container(keyedBy: Word.self)
     _ = try words.decode([String].self, forKey: .architectures)
-    let (D, L) = (
-      try words.decode(Int.self, forKey: .hidden_size), try words.decode(Int.self, forKey: .num_hidden_layers)
-    )
+    let (D, L) = (try words.decode(Int.self, forKey: .hidden_size), try words.layers(.num_hidden_layers))
     let attention = try CausalAttentionSizes(from: decoder, D: D)
     configuration = ModelConfiguration(
       V: try words.decode(Int.self, forKey: .vocab_size), D: D,
       T: try words.decode(Int.self, forKey: .max_position_embeddings),
       block: ParallelBlockSizes(feedForward: try words.decode(Int.self, forKey: .intermediate_size)),
-      mixers: Array(repeating: attention, count: max(0, L)),
+      mixers: Array(repeating: attention, count: L),
       hasTiedHead: try words.decode(Bool.self, forKey: .tie_word_embeddings), layout: .phi)
   }
 }

@@ -110,8 +110,7 @@ private struct PhiMambaWords: Codable {
         continue
       }
       let sizes = try kind.init(from: group.superDecoder(forKey: .core_input), D: backbone.d_model)
-      let count = try group.decode(Int.self, forKey: .n_layers)
-      mixers += Array(repeating: sizes, count: max(0, count))
+      mixers += Array(repeating: sizes, count: try group.layers(.n_layers))
       block = wiring.init(feedForward: backbone.d_intermediate)
       number += 1
     }
