@@ -84,7 +84,8 @@ import Testing
 
   @Test(
     arguments: [
-      [1, 7], [5, 1], [5, 7], [2, 3, 5, 7], [0, 7], [5, 0], [701, 300], [3, 100_003], [200_003, 2],
+      [1, 7], [5, 1], [5, 7], [2, 3, 5, 7], [0, 7], [5, 0], [250, 80], [100, 301], [701, 300], [3, 100_003],
+      [200_003, 2],
     ] as [Shape])
   func sumsOfRows(_ shape: Shape) {
     let x = Tensor.wholeNumbers(shape, for: "rows \(shape)")

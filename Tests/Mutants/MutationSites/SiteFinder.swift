@@ -14,7 +14,7 @@ private let leftOutCalls = [
   "precondition": stops, "preconditionFailure": stops, "assert": stops, "fatalError": stops, "expecting": stops,
   "message": stops, "withExtendedLifetime": memory, "Storage": memory,
 ]
-private let leftOutLabels: Set = ["grain", "workPerItem", "cost"]
+private let leftOutLabels: Set = ["grain", "workPerItem", "work", "atLeast", "cost"]
 
 /// Functions that give the same whichever argument comes first.
 private let symmetric: Set<String> = ["dot", "squaredDistance"]
