@@ -32,6 +32,12 @@ func chapter(_ name: String, on dependencies: [Target.Dependency]) -> Target {
     swiftSettings: [.defaultIsolation(MainActor.self), .enableUpcomingFeature("MemberImportVisibility")])
 }
 
+/// What a chapter uses that trains models itself, through one stage after another.
+let training: [Target.Dependency] = [
+  "Tensors", "Gradients", "Layers", "Models", "Training", "Corpora", "Distillation", "Statistics", "Experiments",
+  "Book", "Plots", "Notebook",
+]
+
 /// The tests of one module, in Tests/NAMETests.
 func tests(of name: String, with dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
   .testTarget(
@@ -99,35 +105,15 @@ let package = Package(
       on: [
         "Tensors", "Gradients", "GradientChecking", "Layers", "Models", "Plots", "Notebook",
       ]),
-    chapter(
-      "05-teacher",
-      on: [
-        "Tensors", "Gradients", "Layers", "Models", "Training", "Corpora", "Distillation", "Statistics",
-        "Experiments", "Book", "Plots", "Notebook",
-      ]),
+    chapter("05-teacher", on: training),
     chapter(
       "06-structured-matrices",
       on: [
         "Tensors", "Models", "Corpora", "Structures", "Statistics", "Experiments", "Book", "Plots", "Notebook",
       ]),
-    chapter(
-      "07-student",
-      on: [
-        "Tensors", "Gradients", "Layers", "Models", "Training", "Corpora", "Distillation", "Statistics",
-        "Experiments", "Book", "Plots", "Notebook",
-      ]),
-    chapter(
-      "08-matrix-orientation",
-      on: [
-        "Tensors", "Gradients", "Layers", "Models", "Training", "Corpora", "Distillation", "Statistics",
-        "Experiments", "Book", "Plots", "Notebook", argumentParser,
-      ]),
-    chapter(
-      "09-hidden-state-alignment",
-      on: [
-        "Tensors", "Gradients", "Layers", "Models", "Training", "Corpora", "Distillation", "Statistics",
-        "Experiments", "Book", "Plots", "Notebook",
-      ]),
+    chapter("07-student", on: training),
+    chapter("08-matrix-orientation", on: training + [argumentParser]),
+    chapter("09-hidden-state-alignment", on: training),
     chapter(
       "10-knowledge-distillation",
       on: [

@@ -10,9 +10,8 @@
 //
 // An entry is named by what the mutated line looks like. One that no survivor matches is an error,
 // so that the list can not outlive what it explains; that there is such a mutant is checked without
-// a run. Where a change lets two cores write to one
-// place, a run may notice it or not; such a reason begins with “By chance:”, and the mutant may also
-// be dead.
+// a run. Where a change lets two cores write to one place, a run may notice it or not; such a reason
+// begins with “By chance:”, and the mutant may also be dead.
 
 import Foundation
 import MutationSites
