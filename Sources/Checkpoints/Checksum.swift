@@ -1,12 +1,41 @@
-// # A checksum
+// # Checksums
 //
-// It guards against mistaking one text or one model for another, not against malice.
+// They guard against mistaking one text or one model for another, not against malice. The first is ours. The second is
+// one that every other program has, so that two programs can compare tensors without exchanging them.
 //
-// Used by: `Models/Writing/Generation+Files.swift`, `Experiments/Experiment.swift`.
+// Used by: `Models/Writing/Generation+Files.swift`, `Experiments/Experiment.swift`, `Tests/RealModel/tensors.py`.
+
+import Tensors
 
 /// FNV-1a over 64-bit numbers: each is combined by exclusive or, then the result is multiplied by a prime.
 ///
 /// Source: Fowler, Noll and Vo, whose version takes bytes.
 package func checksum(_ numbers: some Sequence<UInt64>) -> UInt64 {
   numbers.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ $1) &* 0x100_0000_01b3 }
+}
+
+// ## CRC-32
+//
+// The remainder of the bits, as a polynomial over the field of two elements, by one of degree 32. It differs for any two
+// rows of bits that differ only within 32 neighbours, so for any two tensors that differ in one number.
+//
+//     Python:    zlib.crc32(array.astype("<f4").tobytes())
+
+extension Tensor {
+  /// The CRC-32 of the numbers as little-endian `Float`s, row-major; the one of zip, PNG and zlib.
+  package func crc32() -> UInt32 {
+    withElements { elements in
+      var remainder = UInt32.max
+      for index in elements.indices {
+        remainder ^= Float(elements[index]).bitPattern
+        for _ in 0..<4 { remainder = remainders[Int(remainder & 255)] ^ remainder >> 8 }
+      }
+      return ~remainder
+    }
+  }
+}
+
+/// The remainder that each value of a byte leaves.
+private let remainders: [UInt32] = (0..<256).map { byte in
+  (0..<8).reduce(UInt32(byte)) { remainder, _ in remainder & 1 == 0 ? remainder >> 1 : remainder >> 1 ^ 0xEDB8_8320 }
 }

@@ -1,86 +1,92 @@
-// # Number formats
+// # The types of stored numbers
 //
-// A file may hold its numbers in another format than ours: a published model in sixteen bits, a teacher that was
-// trained in `Float` and is examined in `Double`. Equal formats are copied byte by byte, so that even the payload of
-// a NaN survives; other formats are converted number by number. Bytes are little-endian in the file and on every
-// machine that this package supports.
+// What a file calls its formats. Some we decode (`Tensors/Loops/Decoding.swift`). Of the others we know
+// how many bytes they take, and no more: a checkpoint often carries a mask of truth values or a counter
+// that nobody asks for, and must be readable all the same. Whoever asks for such numbers gets a
+// sentence. Small integers are among them on purpose: as weights they are packed or lack a scale.
 //
-// Read before: `Tensors/Core/Scalar.swift`. Read next: `SafetensorsHeader.swift`.
+// Read before: `Tensors/Loops/Decoding.swift`. Read next: `SafetensorsHeader.swift`, `GGUF.swift`.
 
-import Foundation
 import Tensors
 
-/// The formats of safetensors that can be read, by their names in the file.
-enum ElementType: String, CaseIterable {
-  case f64 = "F64"
-  case f32 = "F32"
-  case f16 = "F16"
-  case bf16 = "BF16"
-  case i64 = "I64"
+/// A type of numbers in a file: its name there, its extent, and the format, if it is one that can be decoded.
+struct ElementType: Sendable {
+  let name: String
+  /// How many numbers stand together; 1 unless they share a scale.
+  let block: Int
+  /// The bytes of one block.
+  let bytes: Int
+  /// Nil where only the extent is known.
+  let format: NumberFormat?
 
-  /// The format of `Scalar`, in which checkpoints are written.
-  static let ofScalar: ElementType = Scalar.self == Double.self ? .f64 : .f32
-
-  /// The number of bytes of one number.
-  var size: Int {
-    switch self {
-    case .f64, .i64: 8
-    case .f32: 4
-    case .f16, .bf16: 2
-    }
+  private init(_ name: String, _ format: NumberFormat) {
+    (self.name, self.format, block, bytes) = (name, format, format.block, format.bytes)
   }
 
-  /// A tensor from its bytes. Numbers with more digits are rounded; beyond the range of `Float` they become infinite.
-  func tensor(from bytes: UnsafeRawBufferPointer, shape: Shape) -> Tensor {
-    precondition(bytes.count == shape.count * size, "\(bytes.count) bytes do not fill the shape \(shape)")
-    var result = Tensor.zeros(shape)
-    result.withMutableElements { elements in
-      if self == .ofScalar {
-        elements.withUnsafeMutableBytes { $0.copyMemory(from: bytes) }
-        return
-      }
-      switch self {
-      case .f64: convert(bytes, &elements) { (number: Double) in Scalar(number) }
-      case .f32: convert(bytes, &elements) { (number: Float) in Scalar(number) }
-      case .f16: convert(bytes, &elements) { (bits: UInt16) in Scalar(float(halfBits: bits)) }
-      case .bf16: convert(bytes, &elements) { (bits: UInt16) in Scalar(Float(bitPattern: UInt32(bits) << 16)) }
-      case .i64: convert(bytes, &elements) { (number: Int64) in Scalar(number) }
-      }
+  private init(_ name: String, block: Int = 1, bytes: Int) {
+    (self.name, self.block, self.bytes, format) = (name, block, bytes, nil)
+  }
+
+  /// The bytes of a tensor with these sizes; nil if it has more than can be counted or ends inside a block.
+  ///
+  /// - Parameter sizes: none of them negative, outermost first
+  func extent(of sizes: [Int]) -> Int? {
+    // An empty tensor, too, needs strides that can be computed: sizes of zero count as one in this product.
+    var bound = bytes
+    for size in sizes {
+      let (product, overflow) = bound.multipliedReportingOverflow(by: max(size, 1))
+      guard !overflow else { return nil }
+      bound = product
     }
-    return result
+    guard block == 1 || (sizes.last ?? 1) % block == 0 else { return nil }
+    return sizes.contains(0) ? 0 : bound / block
   }
 }
 
-/// Fills `elements` from stored values, which need not be aligned.
-@inline(__always)
-private func convert<Stored: BitwiseCopyable>(
-  _ bytes: UnsafeRawBufferPointer, _ elements: inout MutableSpan<Scalar>, _ number: (Stored) -> Scalar
-) {
-  let size = MemoryLayout<Stored>.size
-  for index in 0..<(bytes.count / size) {
-    elements[index] = number(bytes.loadUnaligned(fromByteOffset: index * size, as: Stored.self))
-  }
+// ## The names of safetensors
+
+extension ElementType {
+  /// The dtypes of a safetensors file, by name.
+  static let safetensors: [String: ElementType] = {
+    let decoded = [
+      ElementType("F64", .f64), ElementType("F32", .f32), ElementType("F16", .f16), ElementType("BF16", .bf16),
+      ElementType("I64", .i64),
+    ]
+    let bytes = [
+      "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "F8_E4M3FNUZ": 1, "F8_E5M2FNUZ": 1,
+      "U16": 2, "I16": 2, "U32": 4, "I32": 4, "U64": 8, "C64": 8,
+    ]
+    let others = bytes.map { ElementType($0.key, bytes: $0.value) }
+    return Dictionary((decoded + others).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+  }()
+
+  /// The dtype in which checkpoints are written.
+  static let ofScalar = Scalar.self == Double.self ? ElementType("F64", .f64) : ElementType("F32", .f32)
 }
 
-// ## Half precision
+// ## The numbers of GGUF
 //
-// IEEE 754 binary16 has a sign, 5 bits of exponent with bias 15 and 10 bits of fraction f. Swift's `Float16` does not
-// exist on every machine, so we move the bits ourselves.
-//
-//     exponent 1…30    (1 + f/1024) · 2^(exponent − 15)    the same fields in Float, the bias 127 instead of 15
-//     exponent 0       f · 2^−24                           zero and the subnormal numbers: exact in Float
-//     exponent 31      ∞ where f = 0, else NaN
+// Blocks and bytes are those of ggml's table `type_traits`. Numbers that are missing from it were used
+// by formats that are gone.
 
-/// The value of a number in half precision, which `Float` holds exactly.
-func float(halfBits bits: UInt16) -> Float {
-  let sign = UInt32(bits & 0x8000) << 16
-  let exponent = UInt32(bits >> 10) & 31
-  let fraction = UInt32(bits & 1023)
-  switch exponent {
-  case 0:
-    let magnitude = Float(fraction) * 0x1p-24
-    return sign == 0 ? magnitude : -magnitude
-  case 31: return Float(bitPattern: sign | 0x7F80_0000 | fraction << 13)
-  default: return Float(bitPattern: sign | (exponent + 112) << 23 | fraction << 13)
-  }
+extension ElementType {
+  /// The types of a GGUF file, by their numbers there.
+  static let gguf: [UInt32: ElementType] = [
+    0: ElementType("F32", .f32), 1: ElementType("F16", .f16), 2: ElementType("Q4_0", .q4_0),
+    3: ElementType("Q4_1", .q4_1), 8: ElementType("Q8_0", .q8_0), 27: ElementType("I64", .i64),
+    28: ElementType("F64", .f64), 30: ElementType("BF16", .bf16),
+
+    6: ElementType("Q5_0", block: 32, bytes: 22), 7: ElementType("Q5_1", block: 32, bytes: 24),
+    10: ElementType("Q2_K", block: 256, bytes: 84),
+    11: ElementType("Q3_K", block: 256, bytes: 110), 12: ElementType("Q4_K", block: 256, bytes: 144),
+    13: ElementType("Q5_K", block: 256, bytes: 176), 14: ElementType("Q6_K", block: 256, bytes: 210),
+    15: ElementType("Q8_K", block: 256, bytes: 292), 16: ElementType("IQ2_XXS", block: 256, bytes: 66),
+    17: ElementType("IQ2_XS", block: 256, bytes: 74), 18: ElementType("IQ3_XXS", block: 256, bytes: 98),
+    19: ElementType("IQ1_S", block: 256, bytes: 50), 20: ElementType("IQ4_NL", block: 32, bytes: 18),
+    21: ElementType("IQ3_S", block: 256, bytes: 110), 22: ElementType("IQ2_S", block: 256, bytes: 82),
+    23: ElementType("IQ4_XS", block: 256, bytes: 136), 24: ElementType("I8", bytes: 1),
+    25: ElementType("I16", bytes: 2), 26: ElementType("I32", bytes: 4),
+    29: ElementType("IQ1_M", block: 256, bytes: 56), 34: ElementType("TQ1_0", block: 256, bytes: 54),
+    35: ElementType("TQ2_0", block: 256, bytes: 66), 39: ElementType("MXFP4", block: 32, bytes: 17),
+  ]
 }

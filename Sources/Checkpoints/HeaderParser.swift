@@ -3,9 +3,9 @@
 // The header of a safetensors file is JSON of a fixed form: objects, lists of natural numbers, texts. We parse it
 // ourselves, for two reasons. A general parser silently takes the last of two equal keys, and here that would lose a
 // tensor; and a flaw should be reported with its byte offset. There is no nesting to follow, so no input can exhaust
-// the stack.
+// the stack. The index of a model in several files has the same form, and beside it values that we step over.
 //
-// Read before: `CheckpointError.swift`. Read next: `SafetensorsHeader.swift`.
+// Read before: `CheckpointError.swift`. Read next: `SafetensorsHeader.swift`, `ShardIndex.swift`.
 
 import Foundation
 
@@ -14,20 +14,23 @@ struct HeaderParser {
   private let bytes: [UInt8]
   private let file: String
   private let offset: Int
+  /// What is parsed, for error messages.
+  private let what: String
   private var position = 0
   /// The tensor that is being described, for error messages.
   var tensor: String?
 
   /// A parser for bytes that begin `offset` bytes after the beginning of a file. Throws if they are not UTF-8.
-  init(_ bytes: [UInt8], file: String, offset: Int) throws {
+  init(_ bytes: [UInt8], file: String, offset: Int, of what: String = "the header") throws {
     self.bytes = bytes
+    self.what = what
     self.file = file
     self.offset = offset
     do {
       _ = try UTF8Span(validating: bytes.span)
     } catch {
       position = error.byteOffsets.lowerBound
-      throw flaw("the header is not UTF-8")
+      throw flaw("\(what) is not UTF-8")
     }
   }
 
@@ -52,7 +55,7 @@ struct HeaderParser {
   }
 
   private mutating func expect(_ mark: Unicode.Scalar) throws {
-    guard accept(mark) else { throw flaw("the header should have a “\(mark)” here") }
+    guard accept(mark) else { throw flaw("\(what) should have a “\(mark)” here") }
   }
 
   /// Steps over an object; `visit` must step over the value of the key that it is given. Throws if a key comes twice.
@@ -62,7 +65,7 @@ struct HeaderParser {
     var seen: Set<String> = []
     repeat {
       let key = try text()
-      guard seen.insert(key).inserted else { throw flaw("the name \(quoted(key)) comes twice in the header") }
+      guard seen.insert(key).inserted else { throw flaw("the name \(quoted(key)) comes twice in \(what)") }
       try expect(":")
       try visit(&self, key)
     } while accept(",")
@@ -94,9 +97,43 @@ struct HeaderParser {
     return number
   }
 
+  /// Steps over a value of any kind; of what it consists is looked at no closer than is needed to find its end.
+  ///
+  /// The brackets that are open are kept in a list, so that the depth is bounded by the memory that they took already.
+  mutating func skip() throws {
+    var open: [UInt8] = []
+    repeat {
+      guard let byte = peek() else { throw flaw("\(what) ends inside a value") }
+      switch byte {
+      case UInt8(ascii: "\""): _ = try text()
+      case UInt8(ascii: "{"), UInt8(ascii: "["):
+        open.append(byte + 2)
+        position += 1
+      case UInt8(ascii: "}"), UInt8(ascii: "]"):
+        guard open.popLast() == byte else { throw flaw("\(what) has a bracket too many here") }
+        position += 1
+      case UInt8(ascii: ","), UInt8(ascii: ":"):
+        guard !open.isEmpty else { throw flaw("\(what) should have a value here") }
+        position += 1
+      default:
+        let start = position
+        while position < bytes.count, HeaderParser.isOfWord(bytes[position]) { position += 1 }
+        guard position > start else { throw flaw("\(what) should have a value here") }
+      }
+    } while !open.isEmpty
+  }
+
+  /// Whether a byte may stand in a number or in one of the words true, false and null.
+  private static func isOfWord(_ byte: UInt8) -> Bool {
+    switch Unicode.Scalar(byte) {
+    case "a"..."z", "A"..."Z", "0"..."9", "+", "-", ".": true
+    default: false
+    }
+  }
+
   /// Throws unless only spaces are left.
   mutating func end() throws {
-    guard peek() == nil else { throw flaw("the header has something after its closing brace") }
+    guard peek() == nil else { throw flaw("\(what) has something after its closing brace") }
   }
 
   /// A text in quotation marks.
@@ -113,18 +150,18 @@ struct HeaderParser {
         position += 1
         content.append(contentsOf: String(try escaped()).utf8)
       case 0..<0x20:
-        throw flaw("a text in the header has a control character")
+        throw flaw("a text in \(what) has a control character")
       default:
         content.append(byte)
         position += 1
       }
     }
-    throw flaw("a text in the header has no closing quotation mark")
+    throw flaw("a text in \(what) has no closing quotation mark")
   }
 
   /// What stands after a backslash.
   private mutating func escaped() throws -> Unicode.Scalar {
-    guard position < bytes.count else { throw flaw("a text in the header ends in a backslash") }
+    guard position < bytes.count else { throw flaw("a text in \(what) ends in a backslash") }
     let letter = Unicode.Scalar(bytes[position])
     position += 1
     switch letter {
@@ -145,14 +182,14 @@ struct HeaderParser {
       if let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00)) { return scalar }
     default: break
     }
-    throw flaw("a text in the header has a wrong escape sequence")
+    throw flaw("a text in \(what) has a wrong escape sequence")
   }
 
   private mutating func fourHexDigits() throws -> UInt32 {
     let digits = bytes[position...].prefix(4)
     guard digits.count == 4, digits.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }),
       let value = UInt32(String(decoding: digits, as: UTF8.self), radix: 16)
-    else { throw flaw("a text in the header has a wrong escape sequence") }
+    else { throw flaw("a text in \(what) has a wrong escape sequence") }
     position += 4
     return value
   }

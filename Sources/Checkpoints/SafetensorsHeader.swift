@@ -83,12 +83,11 @@ struct SafetensorsHeader {
       switch key {
       case "dtype":
         let word = try parser.text()
-        type = ElementType(rawValue: word)
+        type = ElementType.safetensors[word]
         if type == nil {
-          let known = ElementType.allCases.map(\.rawValue).joined(separator: ", ")
           throw parser.flaw(
-            "the dtype \(quoted(word)) is none of those that can be read (\(known))",
-            remedy: "convert the file to one of them")
+            "the dtype \(quoted(word)) is none of those of the format",
+            remedy: "convert the file to F64, F32, F16 or BF16")
         }
       case "shape": sizes = try parser.naturalNumbers(of: "the shape")
       case "data_offsets": offsets = try parser.naturalNumbers(of: "the pair of offsets")
@@ -104,22 +103,17 @@ struct SafetensorsHeader {
         "the shape has \(sizes.count) axes, more than the \(Shape.maximalRank) of a tensor here",
         remedy: "reshape the tensor before it is saved")
     }
-    // An empty tensor, too, needs strides that can be computed: sizes of zero count as one in this product.
-    var bound = type.size
-    for size in sizes {
-      let (product, overflow) = bound.multipliedReportingOverflow(by: max(size, 1))
-      guard !overflow else { throw parser.flaw("the shape \(sizes) has more elements than can be counted") }
-      bound = product
+    guard let extent = type.extent(of: sizes) else {
+      throw parser.flaw("the shape \(sizes) has more elements than can be counted")
     }
     guard offsets.count == 2 else { throw parser.flaw("there are \(offsets.count) offsets instead of two") }
     guard offsets[0] <= offsets[1], offsets[1] <= numbers.count else {
       throw parser.flaw("the offsets \(offsets) are not a range in the \(numbers.count) bytes after the header")
     }
     let shape = Shape(sizes)
-    guard offsets[1] - offsets[0] == shape.count * type.size else {
+    guard offsets[1] - offsets[0] == extent else {
       throw parser.flaw(
-        "the offsets span \(offsets[1] - offsets[0]) bytes, but \(type.rawValue) in the shape \(shape)"
-          + " has \(shape.count * type.size)")
+        "the offsets span \(offsets[1] - offsets[0]) bytes, but \(type.name) in the shape \(shape) has \(extent)")
     }
     let bytes = (numbers.lowerBound + offsets[0])..<(numbers.lowerBound + offsets[1])
     return Entry(name: name, type: type, shape: shape, bytes: bytes)
@@ -158,19 +152,19 @@ struct SafetensorsHeader {
 
 extension SafetensorsHeader {
   /// The first bytes of a file: the length of the header and the header.
-  static func bytes(for tensors: [(name: String, tensor: Tensor)], metadata: [String: String]) -> [UInt8] {
+  static func bytes(for tensors: [(name: String, shape: Shape)], metadata: [String: String]) -> [UInt8] {
     var members: [String] = []
     if !metadata.isEmpty {
       let pairs = metadata.sorted { $0.key < $1.key }.map { "\(json($0.key)):\(json($0.value))" }
       members.append("\(json(metadataKey)):{\(pairs.joined(separator: ","))}")
     }
     var end = 0
-    for (name, tensor) in tensors {
+    for (name, shape) in tensors {
       let begin = end
-      end += tensor.count * ElementType.ofScalar.size
-      let sizes = tensor.shape.array.map(String.init).joined(separator: ",")
+      end += shape.count * ElementType.ofScalar.bytes
+      let sizes = shape.array.map(String.init).joined(separator: ",")
       members.append(
-        "\(json(name)):{\"dtype\":\"\(ElementType.ofScalar.rawValue)\",\"shape\":[\(sizes)],"
+        "\(json(name)):{\"dtype\":\"\(ElementType.ofScalar.name)\",\"shape\":[\(sizes)],"
           + "\"data_offsets\":[\(begin),\(end)]}")
     }
     var header = Array("{\(members.joined(separator: ","))}".utf8)

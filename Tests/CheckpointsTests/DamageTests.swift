@@ -55,7 +55,10 @@ struct Damage: CustomTestStringConvertible {
     Damage("not UTF-8", safetensors(header: [0x7B, 0x22, 0x61, 0xFF, 0x22, 0x3A, 0x31, 0x7D]), "UTF-8", "byte 11"),
     Damage("tensor not an object", header: #"{"w":[1]}"#, "\"w\"", "“{”"),
     Damage("unknown key", header: #"{"w":{"size":3}}"#, "\"w\"", "\"size\""),
-    Damage("unknown dtype", header: #"{"w":{"dtype":"I8","shape":[1]}}"#, "\"w\"", "\"I8\"", "BF16", "convert"),
+    Damage("unknown dtype", header: #"{"w":{"dtype":"I9","shape":[1]}}"#, "\"w\"", "\"I9\"", "BF16", "convert"),
+    Damage(
+      "numbers that are not read", header: #"{"w":{"dtype":"I8","shape":[3],"data_offsets":[0,3]}}"#, bytes: 3,
+      "\"w\"", "type I8", "BF16", "convert"),
     Damage("no dtype", header: #"{"w":{"shape":[1],"data_offsets":[0,4]}}"#, bytes: 4, "\"w\"", "dtype is missing"),
     Damage("no shape", header: #"{"w":{"dtype":"F32","data_offsets":[0,4]}}"#, bytes: 4, "\"w\"", "shape is missing"),
     Damage("no offsets", header: #"{"w":{"dtype":"F32","shape":[1]}}"#, bytes: 4, "\"w\"", "data_offsets is missing"),

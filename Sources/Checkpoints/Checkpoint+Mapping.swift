@@ -1,0 +1,124 @@
+// # Models as others write them
+//
+// A published model is a folder or a file, in one of several forms. Which one it is we see from the first bytes, since
+// names are given by people:
+//
+//     "GGUF"                              a .gguf file: `GGUF.swift`
+//     a length below 2^32 in 8 bytes      safetensors: bytes 4 to 7 are zero, which no text has
+//     "{"                                 an index of shards: `ShardIndex.swift`
+//
+// Some others are common enough to be called by their names in the message: the pickles of PyTorch, which are programs
+// and not read here, and the notes that Git LFS leaves in the place of a file that was not downloaded.
+//
+// Read before: `MappedTensor.swift`, `SafetensorsHeader.swift`. Read next: `ShardIndex.swift`, `GGUF.swift`.
+
+import Foundation
+
+extension Checkpoint {
+  /// The tensors of a model of others, which stay in their files until they are asked for.
+  ///
+  /// - Parameter url: a .safetensors file, a .gguf file, a model.safetensors.index.json with its shards beside it, or a
+  ///   folder with a model.safetensors, else such an index, else a single .gguf file
+  ///
+  /// The names are those of the file. Of a .gguf file, `metadata` has the keys with a single text; `GGUF` has all. The
+  /// files must not be shortened as long as the checkpoint is in use.
+  ///
+  /// Throws `CheckpointError` if a file is missing, truncated, damaged or of another kind.
+  public init(mapping url: URL) throws {
+    var isFolder: ObjCBool = false
+    if url.isFileURL, FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), isFolder.boolValue {
+      self = try Checkpoint(mappingFile: Checkpoint.model(in: url))
+    } else {
+      self = try Checkpoint(mappingFile: url)
+    }
+  }
+
+  private init(mappingFile url: URL) throws {
+    let data = try mappedContents(of: url)
+    switch Checkpoint.kind(of: data, suffix: url.pathExtension) {
+    case .safetensors: self = try Checkpoint(mapping: data, file: url.path)
+    case .gguf: self = try GGUF(data, file: url.path).checkpoint
+    case .index: self = try Checkpoint(ShardIndex(data, file: url.path), beside: url)
+    case .other(let what):
+      throw CheckpointError(
+        file: url.path, problem: what, remedy: "give a model as .safetensors or .gguf, or convert it to one of them")
+    }
+  }
+}
+
+// ## One file
+
+extension Checkpoint {
+  private enum Kind {
+    case safetensors, gguf, index
+    case other(String)
+  }
+
+  /// What the first bytes of a file say; where they say nothing, its suffix decides which reader finds the flaw.
+  private static func kind(of data: Data, suffix: String) -> Kind {
+    func begins(with text: String) -> Bool { data.starts(with: Array(text.utf8)) }
+    if begins(with: "GGUF") { return .gguf }
+    if data.count >= 8, data.prefix(8).suffix(4).allSatisfy({ $0 == 0 }) { return .safetensors }
+    if data.prefix(64).first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) == UInt8(ascii: "{") { return .index }
+    if begins(with: "PK\u{3}\u{4}") || data.starts(with: [0x80, 0x02]) {
+      return .other("this is a pickle of PyTorch, which may hold programs and is not read")
+    }
+    if begins(with: "version https://git-lfs") {
+      return .other("this is a note of Git LFS in the place of the file, which was not downloaded")
+    }
+    switch suffix {
+    case "safetensors": return .safetensors
+    case "gguf": return .gguf
+    case "json": return .index
+    default: return .other("the file is neither safetensors nor GGUF nor an index of shards")
+    }
+  }
+}
+
+// ## A folder
+
+extension Checkpoint {
+  /// The file of the model that is in a folder.
+  private static func model(in folder: URL) throws -> URL {
+    let entries: [String]
+    do {
+      entries = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+    } catch {
+      throw CheckpointError(
+        file: folder.path, problem: "the folder cannot be read (\(error.localizedDescription))",
+        remedy: "check its permissions")
+    }
+    for name in ["model.safetensors", "model.safetensors.index.json"] where entries.contains(name) {
+      return folder.appendingPathComponent(name)
+    }
+    let single = entries.filter { $0.hasSuffix(".gguf") }
+    if single.count == 1 { return folder.appendingPathComponent(single[0]) }
+    throw refusal(of: folder, entries, single)
+  }
+
+  /// The error for a folder in which there is no model, or more than one.
+  private static func refusal(of folder: URL, _ entries: [String], _ single: [String]) -> CheckpointError {
+    func error(_ problem: String, _ remedy: String) -> CheckpointError {
+      CheckpointError(file: folder.path, problem: problem, remedy: remedy)
+    }
+    if !single.isEmpty {
+      return error("the folder has \(single.count) models, \(listed(single))", "give the path of one of them")
+    }
+    let others = entries.filter { $0.hasSuffix(".safetensors") }
+    if !others.isEmpty {
+      return error(
+        "the folder has \(listed(others)), but neither model.safetensors nor model.safetensors.index.json",
+        "give the path of one file, or add the index of the shards")
+    }
+    let pickles = entries.filter { $0.hasSuffix(".bin") || $0.hasSuffix(".pt") || $0.hasSuffix(".pth") }
+    if !pickles.isEmpty {
+      return error(
+        "the folder has only \(listed(pickles)), pickles of PyTorch, which may hold programs and are not read",
+        "save the model anew in Python with save_pretrained(…, safe_serialization=True)")
+    }
+    let visible = entries.filter { !$0.hasPrefix(".") }
+    return error(
+      visible.isEmpty ? "the folder is empty" : "the folder has no model, only \(listed(visible))",
+      "give a folder with model.safetensors, with model.safetensors.index.json and its shards, or with a .gguf file")
+  }
+}

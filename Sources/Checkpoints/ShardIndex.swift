@@ -1,0 +1,112 @@
+// # Models in several files
+//
+// A large model comes in shards, each a safetensors file, and an index that says which tensor is in which:
+//
+//     {"metadata": {"total_size": 269030208},
+//      "weight_map": {"model.norm.weight": "model-00002-of-00002.safetensors", …}}
+//
+// Index and shards must agree: every tensor of the map is in its shard, every tensor of a shard is in the map. What is
+// left over would be a tensor that nobody reads, or one of two with the same name, and both mean that the files do not
+// belong together. A shard is a name in the folder of the index, never a path: a file from elsewhere has no say in what
+// else is opened.
+//
+// Read before: `HeaderParser.swift`, `Checkpoint+Mapping.swift`.
+
+import Foundation
+
+/// The index of a model in shards: the file of each tensor.
+struct ShardIndex {
+  let file: String
+  private(set) var files: [String: String] = [:]
+
+  /// Reads and checks an index.
+  init(_ data: Data, file: String) throws {
+    self.file = file
+    guard data.count <= SafetensorsHeader.maximalLength else {
+      throw CheckpointError(
+        file: file, problem: "\(data.count) bytes are too many for an index of shards",
+        remedy: "give the path of a model, this is another kind of file")
+    }
+    var parser = try HeaderParser([UInt8](data), file: file, offset: 0, of: "the index of shards")
+    var files: [String: String]?
+    try parser.object { parser, key in
+      guard key == "weight_map" else { return try parser.skip() }
+      var map: [String: String] = [:]
+      try parser.object { parser, name in
+        parser.tensor = name
+        let shard = try parser.text()
+        guard ShardIndex.isPlain(shard) else {
+          throw parser.flaw(
+            "its shard \(quoted(shard)) is not a name in the folder of the index",
+            remedy: "put the shards beside the index and give their names without a path")
+        }
+        map[name] = shard
+        parser.tensor = nil
+      }
+      files = map
+    }
+    try parser.end()
+    guard let files, !files.isEmpty else {
+      throw CheckpointError(
+        file: file, problem: "the index of shards \(files == nil ? "has no" : "has an empty") weight_map",
+        remedy: "get or make it anew")
+    }
+    self.files = files
+  }
+
+  /// Whether a name is that of a file in the same folder, and cannot lead elsewhere.
+  private static func isPlain(_ name: String) -> Bool {
+    !name.isEmpty && name != "." && name != ".."
+      && name.unicodeScalars.allSatisfy { $0 != "/" && $0 != "\\" && $0.value >= 0x20 }
+  }
+}
+
+extension Checkpoint {
+  /// The tensors of all shards of an index that lies at `url`.
+  init(_ index: ShardIndex, beside url: URL) throws {
+    self.init()
+    origin = index.file
+    for shard in Set(index.files.values).sorted() {
+      let part = try Checkpoint(shard: shard, beside: url, of: index)
+      for (name, tensor) in part.mapped {
+        guard let place = index.files[name] else {
+          throw index.flaw(name, "the shard \(quoted(shard)) has this tensor, but the index does not list it")
+        }
+        guard place == shard else {
+          throw index.flaw(name, "it is in the shard \(quoted(shard)), but the index says \(quoted(place))")
+        }
+        mapped[name] = tensor
+      }
+      metadata.merge(part.metadata) { first, _ in first }
+    }
+    for (name, shard) in index.files.sorted(by: { $0.key < $1.key }) where mapped[name] == nil {
+      throw index.flaw(name, "the index says the shard \(quoted(shard)), which has no such tensor")
+    }
+  }
+
+  /// One shard.
+  private init(shard: String, beside url: URL, of index: ShardIndex) throws {
+    let place = url.deletingLastPathComponent().appendingPathComponent(shard)
+    guard FileManager.default.fileExists(atPath: place.path) else {
+      let names = index.files.filter { $0.value == shard }.keys.sorted()
+      throw CheckpointError(
+        file: index.file, problem: "the shard \(quoted(shard)) is missing, which should have \(listed(names))",
+        remedy: "put it beside the index")
+    }
+    do {
+      try self.init(mapping: mappedContents(of: place), file: place.path)
+    } catch let error as CheckpointError {
+      throw CheckpointError(
+        file: error.file, tensor: error.tensor, byte: error.byte, problem: "as a shard of the model, \(error.problem)",
+        remedy: error.remedy)
+    }
+  }
+}
+
+extension ShardIndex {
+  /// The error for a tensor about which index and shards do not agree.
+  func flaw(_ name: String, _ problem: String) -> CheckpointError {
+    CheckpointError(
+      file: file, tensor: name, problem: problem, remedy: "index and shards are of different models, get them anew")
+  }
+}
