@@ -163,7 +163,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Tensors", "Gradients", "GradientChecking"], path: "Tests/TestSupport"),
     tests(of: "Tensors"),
-    tests(of: "Checkpoints", with: ["Tensors"]),
+    tests(of: "Checkpoints", with: ["Tensors"], exclude: ["Golden"]),
     tests(of: "Gradients", with: ["Tensors", "GradientChecking"]),
     tests(of: "Corpora", with: ["Tensors"]),
     tests(of: "Layers", with: ["Tensors", "Gradients"]),
