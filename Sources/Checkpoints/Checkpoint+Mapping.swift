@@ -38,7 +38,7 @@ extension Checkpoint {
     switch Checkpoint.kind(of: data, suffix: url.pathExtension) {
     case .safetensors: self = try Checkpoint(mapping: data, file: url.path)
     case .gguf: self = try GGUF(data, file: url.path).checkpoint
-    case .index: self = try Checkpoint(ShardIndex(data, file: url.path), beside: url)
+    case .index: self = try Checkpoint(index: data, at: url)
     case .other(let what):
       throw CheckpointError(
         file: url.path, problem: what, remedy: "give a model as .safetensors or .gguf, or convert it to one of them")

@@ -63,7 +63,8 @@ struct ShardIndex {
 
 extension Checkpoint {
   /// The tensors of all shards of an index that lies at `url`.
-  init(_ index: ShardIndex, beside url: URL) throws {
+  package init(index data: Data, at url: URL) throws {
+    let index = try ShardIndex(data, file: url.path)
     self.init()
     origin = index.file
     for shard in Set(index.files.values).sorted() {

@@ -71,7 +71,7 @@ import Testing
     let high = (0..<16).map { Scalar($0) }
     #expect(decoded(half + bytes, .q4_0) == (low + high).map { ($0 - 8) / 2 })
     #expect(decoded(half + one + bytes, .q4_1) == (low + high).map { $0 / 2 + 1 })
-    #expect(decoded(half + (0..<32).map { UInt8($0 &- 16) }, .q8_0) == (0..<32).map { (Scalar($0) - 16) / 2 })
+    #expect(decoded(half + (0..<32).map { UInt8(truncatingIfNeeded: $0 - 16) }, .q8_0) == (0..<32).map { (Scalar($0) - 16) / 2 })
   }
 
   @Test func whatIsNotFiniteIsFound() {
