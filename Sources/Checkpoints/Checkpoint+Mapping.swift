@@ -49,17 +49,20 @@ extension Checkpoint {
 // ## One file
 
 extension Checkpoint {
-  private enum Kind {
+  /// What a file is, or a sentence about one that is not read.
+  enum Kind {
     case safetensors, gguf, index
     case other(String)
   }
 
   /// What the first bytes of a file say; where they say nothing, its suffix decides which reader finds the flaw.
-  private static func kind(of data: Data, suffix: String) -> Kind {
+  static func kind(of data: Data, suffix: String) -> Kind {
     func begins(with text: String) -> Bool { data.starts(with: Array(text.utf8)) }
     if begins(with: "GGUF") { return .gguf }
     if data.count >= 8, data.prefix(8).suffix(4).allSatisfy({ $0 == 0 }) { return .safetensors }
-    if data.prefix(64).first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) == UInt8(ascii: "{") { return .index }
+    if data.prefix(64).first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) == UInt8(ascii: "{") {
+      return .index
+    }
     if begins(with: "PK\u{3}\u{4}") || data.starts(with: [0x80, 0x02]) {
       return .other("this is a pickle of PyTorch, which may hold programs and is not read")
     }

@@ -34,7 +34,8 @@ extension Checkpoint {
     }
     if let shape, shape != actual {
       throw CheckpointError(
-        file: file(of: name), tensor: name, problem: "the shape should be \(shape), but is \(actual)\(alias(of: name))",
+        file: file(of: name), tensor: name,
+        problem: "the shape should be \(shape), but is \(actual)\(alias(of: name))",
         remedy: "check that the file is of a model with these settings")
     }
     if let tensor = tensors[name] { return tensor }
@@ -53,8 +54,7 @@ extension Checkpoint {
       file: file(of: name), tensor: name,
       problem: "number \(place) of \(tensor.count)\(position(of: place, in: tensor.shape)) is"
         + " \(value.isNaN ? "NaN" : value < 0 ? "−∞" : "∞")\(alias(of: name)), and a weight has to be finite",
-      remedy: "take an earlier checkpoint, or one in a format with a wider range, the training diverged or the numbers"
-        + " were too large for the format")
+      remedy: "take a checkpoint from before the training diverged, or one in a format with a wider range")
   }
 
   /// Throws `CheckpointError` unless the tensors have exactly these names; it lists some that are missing or left

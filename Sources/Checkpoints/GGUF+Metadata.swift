@@ -66,7 +66,9 @@ extension GGUF {
   /// A list of numbers with fractions. Throws `CheckpointError` if there is no such key, or it has another value.
   public func numbers(_ key: String) throws -> [Double] {
     let value = try value(key)
-    guard case .numberList(let numbers) = value else { throw other(key, value, than: "a list of numbers with fractions") }
+    guard case .numberList(let numbers) = value else {
+      throw other(key, value, than: "a list of numbers with fractions")
+    }
     return numbers
   }
 
@@ -82,7 +84,8 @@ extension GGUF {
       // Keys of the same family say more than the first of the alphabet.
       let family = metadata.keys.filter { $0.prefix { $0 != "." } == key.prefix { $0 != "." } }
       let present = (family.isEmpty ? Array(metadata.keys) : family).sorted()
-      throw error("the key \(quoted(key)) should be there", present.isEmpty ? "it has none" : "it has \(listed(present))")
+      throw error(
+        "the key \(quoted(key)) should be there", present.isEmpty ? "it has none" : "it has \(listed(present))")
     }
     return value
   }

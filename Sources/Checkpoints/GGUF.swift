@@ -198,7 +198,9 @@ extension Header {
       (a.bytes.lowerBound, a.bytes.upperBound) < (b.bytes.lowerBound, b.bytes.upperBound)
     }
     for entry in entries.sorted(by: isEarlier) {
-      guard entry.bytes.lowerBound >= last else { throw flaw(entry, "its bytes overlap with those of another tensor") }
+      guard entry.bytes.lowerBound >= last else {
+        throw flaw(entry, "its bytes overlap with those of another tensor")
+      }
       last = entry.bytes.upperBound
     }
   }

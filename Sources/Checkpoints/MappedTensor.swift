@@ -55,7 +55,9 @@ struct MappedTensor: Sendable {
   }
 
   /// The same tensor, of which `transformation` makes one of the given shape.
-  func transformed(to shape: Shape, by transformation: @escaping @Sendable (Tensor) throws -> Tensor) -> MappedTensor {
+  func transformed(
+    to shape: Shape, by transformation: @escaping @Sendable (Tensor) throws -> Tensor
+  ) -> MappedTensor {
     var copy = self
     copy.shape = shape
     copy.transformations.append(transformation)

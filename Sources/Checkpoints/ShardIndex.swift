@@ -95,11 +95,15 @@ extension Checkpoint {
         remedy: "put it beside the index")
     }
     do {
-      try self.init(mapping: mappedContents(of: place), file: place.path)
+      let data = try mappedContents(of: place)
+      if case .other(let what) = Checkpoint.kind(of: data, suffix: place.pathExtension) {
+        throw CheckpointError(file: place.path, problem: what, remedy: "get the model as safetensors")
+      }
+      try self.init(mapping: data, file: place.path)
     } catch let error as CheckpointError {
       throw CheckpointError(
-        file: error.file, tensor: error.tensor, byte: error.byte, problem: "as a shard of the model, \(error.problem)",
-        remedy: error.remedy)
+        file: error.file, tensor: error.tensor, byte: error.byte,
+        problem: "as a shard of the model, \(error.problem)", remedy: error.remedy)
     }
   }
 }

@@ -15,7 +15,8 @@ import Testing
     for block in 0..<blocks where format.block > 1 {
       for scale in 0..<(format == .q4_1 ? 2 : 1) {
         let half = UInt16.random(in: 0...0x7BFF, using: &random) | (Bool.random(using: &random) ? 0x8000 : 0)
-        bytes.replaceSubrange((block * format.bytes + 2 * scale)..<(block * format.bytes + 2 * scale + 2),
+        bytes.replaceSubrange(
+          (block * format.bytes + 2 * scale)..<(block * format.bytes + 2 * scale + 2),
           with: littleEndian(half))
       }
     }
@@ -71,7 +72,9 @@ import Testing
     let high = (0..<16).map { Scalar($0) }
     #expect(decoded(half + bytes, .q4_0) == (low + high).map { ($0 - 8) / 2 })
     #expect(decoded(half + one + bytes, .q4_1) == (low + high).map { $0 / 2 + 1 })
-    #expect(decoded(half + (0..<32).map { UInt8(truncatingIfNeeded: $0 - 16) }, .q8_0) == (0..<32).map { (Scalar($0) - 16) / 2 })
+    #expect(
+      decoded(half + (0..<32).map { UInt8(truncatingIfNeeded: $0 - 16) }, .q8_0)
+        == (0..<32).map { (Scalar($0) - 16) / 2 })
   }
 
   @Test func whatIsNotFiniteIsFound() {

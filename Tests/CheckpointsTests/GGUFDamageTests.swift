@@ -85,14 +85,26 @@ import Testing
     }
   }
 
-  @Test(arguments: [(0, 1), (3, 1), (1 << 21, 1), (0x7FFF_FFFF, 1), (32, -1), (32, 8)]) func
-    alignmentsAreRefused(_ alignment: UInt32, _ kind: Int) throws
-  {
-    // Kind 4 is what it should be, 5 has a sign, 8 is a text.
-    let value = kind == 8 ? MadeGGUF.text("32") : littleEndian(alignment)
-    let file = MadeGGUF(keys: [Made.key("general.alignment", kind == 8 ? 8 : kind == -1 ? 5 : 4, value)])
-    let error = try #require(throws: CheckpointError.self) { try GGUF(file.data, file: "x") }
-    #expect(error.description.contains("general.alignment"), "\(error)")
+  @Test func alignmentsAreRefused() throws {
+    // The kinds: 4 is without a sign, as it should be, 5 has one, 8 is a text.
+    let values: [(UInt32, [UInt8])] = [
+      (4, littleEndian(UInt32(0))), (4, littleEndian(UInt32(3))), (4, littleEndian(UInt32(1) << 21)),
+      (4, littleEndian(UInt32.max)), (5, littleEndian(Int32(32))), (8, Made.text("32")),
+    ]
+    for (kind, value) in values {
+      let file = MadeGGUF(keys: [Made.key("general.alignment", kind, value)])
+      let error = try #require(throws: CheckpointError.self) { try GGUF(file.data, file: "x") }
+      #expect(error.description.contains("general.alignment"), "\(error)")
+    }
+    for alignment: UInt64 in [1, 64, 4096] {
+      let file = MadeGGUF(
+        keys: [Made.key("general.alignment", 10, littleEndian(alignment))],
+        tensors: [Made.tensor("a", [1]), Made.tensor("b", [1], offset: max(4, alignment))], alignment: Int(alignment),
+        numbers: littleEndian(Float(3).bitPattern) + Array(repeating: 0, count: max(4, Int(alignment)) - 4)
+          + littleEndian(Float(5).bitPattern))
+      let read = try GGUF(file.data, file: "x").checkpoint
+      #expect(try read.tensor("a").elements + read.tensor("b").elements == [3, 5])
+    }
   }
 
   /// Reads a damaged file and all its tensors; anything but a result or a `CheckpointError` is an issue.

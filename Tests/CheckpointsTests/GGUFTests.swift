@@ -97,7 +97,9 @@ import Testing
 
   @Test func aLongListIsReadAtOnce() throws {
     let words = (0..<50_000).map { "word \($0)" }
-    let file = MadeGGUF(keys: [MadeGGUF.key("words", 9, MadeGGUF.list(8, 50_000, words.flatMap { MadeGGUF.text($0) }))])
+    let file = MadeGGUF(keys: [
+      MadeGGUF.key("words", 9, MadeGGUF.list(8, 50_000, words.flatMap { MadeGGUF.text($0) }))
+    ])
     #expect(try GGUF(file.data, file: "x").texts("words") == words)
   }
 }

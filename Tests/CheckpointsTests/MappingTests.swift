@@ -32,14 +32,17 @@ import Testing
       #expect(mapped.names == ["a", "b", "empty"] && whole.names == mapped.names)
       #expect(mapped.count == 11 && whole.count == 11 && some.count == 11)
       for name in whole.names {
-        #expect(mapped.shape(of: name) == whole.tensors[name]!.shape && whole.shape(of: name) == mapped.shape(of: name))
+        #expect(
+          mapped.shape(of: name) == whole.tensors[name]!.shape && whole.shape(of: name) == mapped.shape(of: name))
         #expect(bits(try mapped.tensor(name)) == bits(whole.tensors[name]!))
         #expect(bits(try mapped.finiteTensor(name)) == bits(whole.tensors[name]!))
       }
       #expect(mapped.shape(of: "c") == nil)
       try mapped.expectNames(["b", "a", "empty"])
       let error = try #require(throws: CheckpointError.self) { try mapped.tensor("a", shape: [3, 2]) }
-      for mention in [url.path, "\"a\"", "[3, 2]", "[2, 3]"] { #expect(error.description.contains(mention), "\(error)") }
+      for mention in [url.path, "\"a\"", "[3, 2]", "[2, 3]"] {
+        #expect(error.description.contains(mention), "\(error)")
+      }
       #expect(throws: CheckpointError.self) { try mapped.tensor("c", shape: [3]) }
       #expect(throws: CheckpointError.self) { try mapped.expectNames(["a"]) }
 
@@ -93,7 +96,8 @@ import Testing
       }
     }
     let absent = URL(fileURLWithPath: "/absent/model")
-    #expect(try #require(throws: CheckpointError.self) { try Checkpoint(mapping: absent) }.problem.contains("no such"))
+    #expect(
+      try #require(throws: CheckpointError.self) { try Checkpoint(mapping: absent) }.problem.contains("no such"))
     let elsewhere = try #require(URL(string: "https://example.org/x"))
     #expect(throws: CheckpointError.self) { try Checkpoint(mapping: elsewhere) }
   }

@@ -22,7 +22,8 @@ private struct Model {
   /// The text of the index.
   var json: String {
     let pairs = map.map { "\"\($0)\": \"\($1)\"" }.joined(separator: ", ")
-    return index ?? "{\"metadata\": {\"total_size\": 56, \"more\": [null, {\"x\": -1.5e3}]}, \"weight_map\": {\(pairs)}}"
+    return index
+      ?? "{\"metadata\": {\"total_size\": 56, \"more\": [null, {\"x\": -1.5e3}]}, \"weight_map\": {\(pairs)}}"
   }
 
   /// Writes all files into a folder.
@@ -73,7 +74,9 @@ private struct Model {
     ),
     ("a tensor that is not listed", ["\"b\"", "does not list"], { $0.map.remove(at: 1) }),
     ("a name twice", ["\"a\"", "twice"], { $0.map.append(("a", "model-2.safetensors")) }),
-    ("a path upwards", ["\"a\"", "\"../model-1.safetensors\"", "folder"], { $0.map[0].1 = "../model-1.safetensors" }),
+    (
+      "a path upwards", ["\"a\"", "\"../model-1.safetensors\"", "folder"], { $0.map[0].1 = "../model-1.safetensors" }
+    ),
     ("an absolute path", ["\"a\"", "\"/etc/passwd\"", "folder"], { $0.map[0].1 = "/etc/passwd" }),
     ("a path downwards", ["\"a\"", "\"x/y.safetensors\"", "folder"], { $0.map[0].1 = "x/y.safetensors" }),
     ("the folder above", ["\"a\"", "\"..\"", "folder"], { $0.map[0].1 = ".." }),
@@ -117,6 +120,16 @@ private struct Model {
       try Data(contentsOf: url).dropLast().write(to: url)
       let error = try #require(throws: CheckpointError.self) { try Checkpoint(mapping: folder) }
       #expect(error.file == url.path && error.problem.contains("as a shard"), "\(error)")
+    }
+  }
+
+  @Test func shardsOfOtherKindsAreNamed() throws {
+    try withTemporaryFolder { folder in
+      try Model().write(to: folder)
+      let url = folder.appendingPathComponent("model-1.safetensors")
+      try Data("PK\u{3}\u{4}and more".utf8).write(to: url)
+      let error = try #require(throws: CheckpointError.self) { try Checkpoint(mapping: folder) }
+      for mention in [url.path, "as a shard", "pickle"] { #expect(error.description.contains(mention), "\(error)") }
     }
   }
 
