@@ -35,6 +35,19 @@ extension Tensor {
   }
 }
 
+extension Checkpoint {
+  /// A line for each tensor, sorted by name: "NAME SIZES CHECKSUM", as `Tests/RealModel/tensors.py` writes it.
+  ///
+  /// Throws `CheckpointError` if the numbers of a tensor are not read.
+  package func checksums() throws -> [String] {
+    try names.sorted().map { name in
+      let tensor = try tensor(name)
+      let sizes = tensor.rank == 0 ? "-" : tensor.shape.array.map(String.init).joined(separator: "x")
+      return "\(name) \(sizes) \(tensor.crc32())"
+    }
+  }
+}
+
 /// The remainder that each value of a byte leaves.
 private let remainders: [UInt32] = (0..<256).map { byte in
   (0..<8).reduce(UInt32(byte)) { remainder, _ in remainder & 1 == 0 ? remainder >> 1 : remainder >> 1 ^ 0xEDB8_8320 }

@@ -39,7 +39,9 @@ struct MappedTensor: Sendable {
     guard let format = type.format else {
       throw CheckpointError(
         file: file, tensor: name, problem: "the type \(type.name) is none of those whose numbers are read",
-        remedy: "convert the file to F32, F16, BF16, Q8_0, Q4_0 or Q4_1, or leave the tensor out")
+        remedy: type.block == 1
+          ? "convert the file to F32, F16 or BF16, or leave the tensor out"
+          : "convert the file with llama-quantize to F16, Q8_0, Q4_0 or Q4_1, or leave the tensor out")
     }
     var tensor = data.withUnsafeBytes { all in
       Tensor(decoding: UnsafeRawBufferPointer(rebasing: all[bytes]), as: format, shape: stored)

@@ -32,6 +32,13 @@ import Testing
     #expect(compared.count == 11)
   }
 
+  // The lines are what Tests/RealModel/tensors.py prints for the same file.
+  @Test func checksumsAreThoseOfTheOtherProgram() throws {
+    let checkpoint = try gguf("formats").checkpoint.renamed { ["bf16", "f16", "f32"].contains($0) ? $0 : nil }
+    #expect(try checkpoint.checksums() == ["bf16 5x7 3094918520", "f16 13x3 1879951367", "f32 3x5x7 3195399421"])
+    #expect(throws: CheckpointError.self) { try gguf("formats").checkpoint.checksums() }
+  }
+
   @Test func formatsThatAreNotReadAreNamedWhenAskedFor() throws {
     let checkpoint = try gguf("formats").checkpoint
     #expect(checkpoint.shape(of: "unread") == [1, 256])

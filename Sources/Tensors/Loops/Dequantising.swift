@@ -43,7 +43,7 @@ private struct StoredBlocks {
   let size, count: Int
 
   init(_ bytes: UnsafeRawBufferPointer, size: Int, count: Int) {
-    precondition(bytes.count == size * count)
+    precondition(bytes.count == size * count, "\(bytes.count) bytes are not \(count) blocks of \(size)")
     // An empty tensor has no address, and nothing is read from it.
     start = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 64)!
     (self.size, self.count) = (size, count)
