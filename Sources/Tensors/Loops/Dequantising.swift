@@ -10,8 +10,9 @@
 //
 // With four bits, byte i holds q of place i in its lower half and q of place i + 16 in its upper half.
 //
-// The arithmetic is that of `Float` in both builds, in this order and with two roundings, so that the
-// weights are those which other programs compute, to the last bit; `Double` only widens them.
+// The arithmetic is that of `Float` in both builds, so that the weights are those which other programs
+// compute, to the last bit. The product is exact, since d has 11 binary digits and q no more than 8;
+// only the sum with m is rounded. `Double` widens what comes out, and does not know better.
 //
 // A block is a row of the result. Its whole numbers are loaded at once, and the loops over sixteen
 // places have a length that the compiler knows, so that it makes vector code of them.
