@@ -46,23 +46,3 @@ public struct WordTokenizer: Tokenizer, Equatable {
     ids.map { words.indices.contains($0) ? words[$0] : "\u{FFFD}" }.joined(separator: " ")
   }
 }
-
-extension WordTokenizer {
-  private enum CodingKeys: CodingKey { case words }
-
-  /// Reads `{"words": […]}`. Throws `DecodingError` if a word is empty, occurs twice or contains white space.
-  public init(from decoder: any Decoder) throws {
-    let fields = try decoder.container(keyedBy: CodingKeys.self)
-    guard let tokenizer = WordTokenizer(words: try fields.decode([String].self, forKey: .words)) else {
-      throw DecodingError.dataCorruptedError(
-        forKey: .words, in: fields, debugDescription: "a word is there twice, is empty or has white space in it")
-    }
-    self = tokenizer
-  }
-
-  /// Writes the list of words, whose order is that of the tokens.
-  public func encode(to encoder: any Encoder) throws {
-    var fields = encoder.container(keyedBy: CodingKeys.self)
-    try fields.encode(words, forKey: .words)
-  }
-}
