@@ -47,6 +47,14 @@ public enum AnyTokenizer: Tokenizer, Equatable {
   /// Encodes with the tokenizer inside; throws `CorpusError` if it has no token for a part of the text.
   public func encode(_ text: String) throws -> [Int] { try content.encode(text) }
 
+  /// The token after which a text is over; nil if the tokenizer has none, as those of this book.
+  public var endOfText: Int? { if case .byteLevel(let tokenizer) = self { tokenizer.endOfText } else { nil } }
+
+  /// Whether a token is a sign for the model and not a part of the text; never with the tokenizers of this book.
+  public func isSpecial(_ id: Int) -> Bool {
+    if case .byteLevel(let tokenizer) = self { tokenizer.isSpecial(id) } else { false }
+  }
+
   /// Decodes with the tokenizer inside.
   public func decode(_ ids: [Int]) -> String { content.decode(ids) }
 }

@@ -36,7 +36,7 @@ extension ByteLevelTokenizer {
         let parts = Array(merge.utf8).split(separator: 0x20, omittingEmptySubsequences: false)
         guard parts.count == 2 else {
           throw CorpusError(
-            name, problem: "merge \(rank), “\(merge)”, is not two tokens with a space between them",
+            name, problem: "merge \(rank), \(merge.debugDescription), is not two tokens with a space between them",
             remedy: "give the file that was made with the model")
         }
         return (parts[0], parts[1])
@@ -57,7 +57,7 @@ extension ByteLevelTokenizer {
     guard model == "gpt2" else {
       let kind = ["llama": " (SentencePiece)", "bert": " (WordPiece)", "t5": " (Unigram)"][model] ?? ""
       throw CorpusError(
-        name, problem: "tokenizer.ggml.model is “\(model)”\(kind), which is not read",
+        name, problem: "tokenizer.ggml.model is \(model.debugDescription)\(kind), which is not read",
         remedy: "give a file with “gpt2”, byte-level byte pairs")
     }
     switch pre {
@@ -66,7 +66,9 @@ extension ByteLevelTokenizer {
     default:
       throw CorpusError(
         name,
-        problem: pre.map { "tokenizer.ggml.pre is “\($0)”, whose rule for cutting a text is not computed here" }
+        problem: pre.map {
+          "tokenizer.ggml.pre is \($0.debugDescription), whose rule for cutting a text is not computed here"
+        }
           ?? "tokenizer.ggml.pre is missing, which says how a text is cut",
         remedy: "give a file with gpt-2, phi-2, smollm, starcoder or refact")
     }

@@ -23,8 +23,34 @@ extension JSONField {
 
   /// Throws if a kind stands here, under “type”, that is none of these.
   func requireType(_ types: String...) throws {
-    guard let type = self["type"].text, types.contains(type) else {
-      throw isNull ? error("is missing or null", remedy: JSONField.kinds) : unsupported()
+    let type = self["type"]
+    if isNull || type.isNull {
+      throw (isNull ? self : type).error("is missing or null", remedy: JSONField.kinds)
+    }
+    guard let text = type.text, types.contains(text) else { throw type.unsupported() }
+  }
+}
+
+extension JSONField {
+  /// Throws if, in a whole file, a step changes the text or adds tokens, or the model takes other merges than all.
+  func requireNothingBeside() throws {
+    for key in ["normalizer", "truncation", "padding"] { try self[key].require() }
+    let model = self["model"]
+    try model["dropout"].require(0)
+    try model["byte_fallback"].require(false)
+    for key in ["continuing_subword_prefix", "end_of_word_suffix"] { try model[key].require("") }
+    try self["post_processor"].requireNoAddition()
+  }
+
+  private func requireNoAddition() throws {
+    if isNull { return }
+    try requireType("ByteLevel", "TemplateProcessing", "Sequence")
+    switch self["type"].text {
+    case "Sequence": for step in try self["processors"].requiredList() { try step.requireNoAddition() }
+    case "TemplateProcessing":
+      let single = try self["single"].requiredList()
+      guard single.count == 1, !single[0]["Sequence"].isNull else { throw self["single"].unsupported() }
+    default: break
     }
   }
 }
@@ -32,21 +58,14 @@ extension JSONField {
 extension ByteLevelTokenizer {
   /// - Parameter settings: the contents of tokenizer_config.json, if it is there
   init(_ file: JSONField, settings: JSONField?) throws {
-    // What would change the text, or the tokens afterwards
-    for key in ["normalizer", "truncation", "padding"] { try file[key].require() }
-    try ByteLevelTokenizer.checkPostProcessor(file["post_processor"])
-    try file["decoder"].requireType("ByteLevel")
-    for key in ["add_bos_token", "add_eos_token"] { try settings?[key].require(false) }
-
-    // The model
-    let model = file["model"]
-    try model.requireType("BPE")
-    try model["dropout"].require(0)
-    try model["byte_fallback"].require(false)
-    for key in ["continuing_subword_prefix", "end_of_word_suffix"] { try model[key].require("") }
+    try file["model"].requireType("BPE")
     var cutting = try ByteLevelTokenizer.cutting(file["pre_tokenizer"])
+    try file.requireNothingBeside()
+    try file["decoder"].requireType("ByteLevel")
+    let model = file["model"]
     cutting.ignoresMerges = try model["ignore_merges"].bool(or: false)
     try settings?["add_prefix_space"].require(.bool(cutting.addsPrefixSpace))
+    for key in ["add_bos_token", "add_eos_token"] { try settings?[key].require(false) }
 
     // Tokens and merges
     let vocabulary = try model["vocab"].requiredMembers().map { (name: $0.key, id: try $0.field.requiredInteger()) }
@@ -77,19 +96,6 @@ extension ByteLevelTokenizer {
     return cutting
   }
 
-  /// Throws if the last step adds tokens to a text.
-  private static func checkPostProcessor(_ field: JSONField) throws {
-    if field.isNull { return }
-    try field.requireType("ByteLevel", "TemplateProcessing", "Sequence")
-    switch field["type"].text {
-    case "Sequence": for step in try field["processors"].requiredList() { try checkPostProcessor(step) }
-    case "TemplateProcessing":
-      for step in try field["single"].requiredList() where step["Sequence"].isNull { throw step.unsupported() }
-      guard try field["single"].requiredList().count == 1 else { throw field["single"].unsupported() }
-    default: break
-    }
-  }
-
   static func merge(_ field: JSONField) throws -> (left: ArraySlice<UInt8>, right: ArraySlice<UInt8>) {
     let parts =
       if let text = field.text {
@@ -109,7 +115,7 @@ extension ByteLevelTokenizer {
     let name = try field.text ?? field["content"].requiredText()
     let all = wholeTokens.map { ($0.text, $0.id) } + vocabulary
     guard let id = all.first(where: { $0.0.utf8.elementsEqual(name.utf8) })?.1 else {
-      throw field.error("is “\(name)”, which is not in the vocabulary beside it")
+      throw field.error("is \(name.debugDescription), which is not in the vocabulary beside it")
     }
     return id
   }

@@ -94,9 +94,11 @@ public struct ByteLevelTokenizer: Tokenizer, Equatable {
     var ids: [[UInt8]: Int] = [:]
     ids.reserveCapacity(all.count)
     for (name, id) in vocabulary {
-      if let other = names[id] { throw flaw("token \(id) is both “\(other)” and “\(name)”") }
+      if let other = names[id] {
+        throw flaw("token \(id) is both \(other.debugDescription) and \(name.debugDescription)")
+      }
       guard ids.updateValue(id, forKey: Array(name.utf8)) == nil else {
-        throw flaw("the token “\(name)” is there twice")
+        throw flaw("the token \(name.debugDescription) is there twice")
       }
       names[id] = name
     }
@@ -105,10 +107,11 @@ public struct ByteLevelTokenizer: Tokenizer, Equatable {
       guard !token.text.isEmpty else { throw flaw("special token \(token.id) is empty") }
       guard seen.insert(token.id).inserted else { throw flaw("token \(token.id) is twice among the special tokens") }
       if let name = names[token.id], !name.utf8.elementsEqual(token.text.utf8) {
-        throw flaw("token \(token.id) is “\(name)” and the special token “\(token.text)”")
+        throw flaw(
+          "token \(token.id) is \(name.debugDescription) and the special token \(token.text.debugDescription)")
       }
       if let id = ids.updateValue(token.id, forKey: Array(token.text.utf8)), id != token.id {
-        throw flaw("the special token “\(token.text)” has two numbers, \(id) and \(token.id)")
+        throw flaw("the special token \(token.text.debugDescription) has two numbers, \(id) and \(token.id)")
       }
       names[token.id] = token.text
     }
@@ -139,11 +142,12 @@ public struct ByteLevelTokenizer: Tokenizer, Equatable {
       let found = parts.map { ids[Array($0)] }
       guard let left = found[0], let right = found[1], let id = found[2] else {
         let missing = String(decoding: parts[found.firstIndex(of: nil)!], as: UTF8.self)
-        throw flaw("merge \(rank) needs the token “\(missing)”, which is not in the vocabulary")
+        throw flaw("merge \(rank) needs the token \(missing.debugDescription), which is not in the vocabulary")
       }
       let pair = TokenPair(left: left, right: right)
       guard ranks.updateValue(Merge(rank: UInt32(rank), id: Int32(id)), forKey: pair.packed) == nil else {
-        throw flaw("merge \(rank), of “\(names[left]!)” and “\(names[right]!)”, is there twice")
+        throw flaw(
+          "merge \(rank), of \(names[left]!.debugDescription) and \(names[right]!.debugDescription), is there twice")
       }
       pairs.append(pair)
     }

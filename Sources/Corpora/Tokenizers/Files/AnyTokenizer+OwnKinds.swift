@@ -87,12 +87,19 @@ extension AnyTokenizer {
       self = .bytePairs(tokenizer)
     default: return nil
     }
-    // The rest of the file has to be what we write, too.
+    // The rest of the file has to mean what we write, too.
+    try file.requireNothingBeside()
     let written = JSONField(file: file.file, path: "", value: self.file)
-    for key in ["added_tokens", "normalizer", "post_processor", "decoder", "truncation", "padding"] {
-      guard file[key].isNull || file[key].value == written[key].value else { throw file[key].unsupported() }
-    }
+    guard file["decoder"].value == written["decoder"].value else { throw file["decoder"].unsupported() }
     guard model["type"].value == written["model"]["type"].value else { throw model["type"].unsupported() }
+    guard try file["added_tokens"].isNull || file["added_tokens"].requiredList().isEmpty else {
+      throw file["added_tokens"].unsupported()
+    }
+    try model["ignore_merges"].require(false)
+    // What is unknown is an error here. Every byte is known.
+    if model["merges"].isNull, let unknown = model["unk_token"].text, !model["vocab"][unknown].isNull {
+      throw model["unk_token"].unsupported()
+    }
     guard model["vocab"].value == written["model"]["vocab"].value else {
       throw model["vocab"].error("is not what the merges give")
     }

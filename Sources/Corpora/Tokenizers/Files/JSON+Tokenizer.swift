@@ -2,7 +2,7 @@
 //
 // What all tokenizers that we write have in common, in the words of Hugging Face's library.
 //
-// Read before: `JSON.swift`. Read next: `AnyTokenizer+OwnKinds.swift`.
+// Read before: `JSON+Writing.swift`. Read next: `AnyTokenizer+OwnKinds.swift`.
 
 extension JSON {
   /// A file with these steps and no others.

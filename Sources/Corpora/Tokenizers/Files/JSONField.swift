@@ -53,7 +53,13 @@ struct JSONField {
   subscript(key: String) -> JSONField {
     var value = JSON.null
     if case .object(let members) = self.value { value = members.first { $0.key == key }?.value ?? .null }
-    return JSONField(file: file, path: path.isEmpty ? key : "\(path).\(key)", value: value)
+    return JSONField(file: file, path: path(to: key), value: value)
+  }
+
+  private func path(to key: String) -> String {
+    // A token is a key, too, and may be a line end.
+    let key = key.debugDescription.dropFirst().dropLast()
+    return path.isEmpty ? "\(key)" : "\(path).\(key)"
   }
 
   var isNull: Bool { value == .null }
@@ -90,8 +96,6 @@ struct JSONField {
   /// The keys and values of the object that stands here; throws if something else does.
   func requiredMembers() throws -> [(key: String, field: JSONField)] {
     guard case .object(let members) = value else { return try needed("an object", nil) }
-    return members.map {
-      ($0.key, JSONField(file: file, path: path.isEmpty ? $0.key : "\(path).\($0.key)", value: $0.value))
-    }
+    return members.map { ($0.key, JSONField(file: file, path: path(to: $0.key), value: $0.value)) }
   }
 }
