@@ -12,10 +12,12 @@
 // Read before: `ByteLevelWords.swift`, `WholeTokenSearch.swift`. Read next: `AnyTokenizer+Files.swift`.
 
 extension ByteLevelTokenizer {
-  /// The tokens of a text, those that Hugging Face's library gives.
+  /// The tokens of a text, those that Hugging Face's library gives. Where the tokenizer adds spaces, `decode` returns
+  /// the text with them.
   ///
   /// Throws `CorpusError` if a character has a byte without a token: SmolLM2 has none for six control characters,
-  /// say. Hugging Face's library leaves such bytes out, so that another text comes back.
+  /// say. Hugging Face's library leaves such bytes out without a word, so that another text comes back, and may merge
+  /// what then stands side by side.
   public func encode(_ text: String) throws -> [Int] {
     var encoder = ByteLevelEncoder(self)
     try firstSearch.split(Array(text.utf8)[...]) { part, id in
