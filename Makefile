@@ -233,7 +233,7 @@ bench: build ## time optimiser steps and kernels beside PyTorch: make bench PYTH
 bench-check: build ## try what make bench does, without PyTorch and in seconds
 	@export PYTHONDONTWRITEBYTECODE=1 STAND_IN_BINARIES=$(BIN)
 	python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' \
-	  Benchmarks/*.py Tests/DistillationTests/Golden/*.py
+	  Benchmarks/*.py Tests/DistillationTests/Golden/*.py Tests/CorporaTests/Golden/*.py Tests/RealModel/*.py
 	steps() { python3 Benchmarks/compare.py --swift $(BIN)/bench-steps --python Benchmarks/stand_in.py "$$@"; }
 	kernels() {
 	  python3 Benchmarks/kernels_compare.py --swift $(BIN)/bench-kernels --python Benchmarks/stand_in.py --rounds 2 --brief \

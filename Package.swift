@@ -165,7 +165,7 @@ let package = Package(
     tests(of: "Tensors"),
     tests(of: "Checkpoints", with: ["Tensors"], exclude: ["Golden"]),
     tests(of: "Gradients", with: ["Tensors", "GradientChecking"]),
-    tests(of: "Corpora", with: ["Tensors"]),
+    tests(of: "Corpora", with: ["Tensors"], exclude: ["Golden"]),
     tests(of: "Layers", with: ["Tensors", "Gradients"]),
     tests(of: "Training", with: ["Tensors", "Gradients", "Checkpoints"]),
     tests(of: "Structures", with: ["Tensors"]),

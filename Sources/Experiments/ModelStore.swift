@@ -119,7 +119,7 @@ extension ModelStore {
     let made = try make(checkpoint)
     // The note is written last: a folder without one is made again.
     try made.model.write(to: folder)
-    try writeJSON(experiment.tokenizer, to: folder.appending(path: "tokenizer.json"))
+    for (name, data) in experiment.tokenizer.files { try AtomicFile.write(data, to: folder.appending(path: name)) }
     try writeJSON(made.history, to: folder.appending(path: "history.json"))
     try writeJSON(note, to: folder.appending(path: "made-from.json"))
     try? FileManager.default.removeItem(at: checkpoint)

@@ -3,12 +3,13 @@
 // What a chapter leaves in a folder, so that the model can write: the model, and the dictionary
 // between its numbers and text.
 //
-//     config.json           which layers, of which sizes
-//     model.safetensors     the weights
-//     tokenizer.json        the vocabulary
+//     config.json              which layers, of which sizes
+//     model.safetensors        the weights
+//     tokenizer.json           the vocabulary
+//     tokenizer_config.json    how other programs read it, and the token that ends a text
 //
-// Read before: `Models/Files/LanguageModel+Files.swift`, `Corpora/Tokenizers/Tokenizer.swift`. Used by: the command
-// `generate`.
+// Read before: `Models/Files/LanguageModel+Files.swift`, `Corpora/Tokenizers/Files/AnyTokenizer+Files.swift`. Used by:
+// the command `generate`.
 
 import Checkpoints
 import Corpora

@@ -53,10 +53,18 @@ private struct SlowBytePairs {
   }
 }
 
-/// The merges as they are saved.
+/// The merges as they are saved: two names with a space between them, whose numbers are in the vocabulary.
 private func merges(of tokenizer: BytePairTokenizer) throws -> [[Int]] {
-  struct Saved: Decodable { let merges: [[Int]] }
-  return try JSONDecoder().decode(Saved.self, from: JSONEncoder().encode(tokenizer)).merges
+  struct Saved: Decodable {
+    struct Model: Decodable {
+      let vocab: [String: Int]
+      let merges: [String]
+    }
+    let model: Model
+  }
+  let data = try #require(AnyTokenizer.bytePairs(tokenizer).files["tokenizer.json"])
+  let model = try JSONDecoder().decode(Saved.self, from: data).model
+  return try model.merges.map { try $0.split(separator: " ").map { try #require(model.vocab[String($0)]) } }
 }
 
 @Suite struct BytePairTests {

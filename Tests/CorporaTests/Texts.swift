@@ -4,6 +4,7 @@
 
 import Corpora
 import Foundation
+import Testing
 
 /// A text of up to `count` random scalars from every plane, with a liking for white space, marks and combining signs.
 func randomText(count: Int, using random: inout some RandomNumberGenerator) -> String {
@@ -36,4 +37,13 @@ struct PlaceTokenizer: Tokenizer {
   var vocabularySize = Int.max
   func encode(_ text: String) -> [Int] { Array(0..<text.utf8.count) }
   func decode(_ ids: [Int]) -> String { ids.map(String.init).joined(separator: " ") }
+}
+
+/// Whether an error is one line in our own words, not in those of Swift's decoder.
+func expectSentence(_ error: CorpusError) {
+  let text = error.description
+  #expect(!text.contains("\n"), "\(text)")
+  for word in ["keyNotFound", "CodingKeys", "debugDescription", "typeMismatch", "dataCorrupted", "DecodingError"] {
+    #expect(!text.contains(word), "\(text)")
+  }
 }

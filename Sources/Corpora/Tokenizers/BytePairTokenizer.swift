@@ -11,8 +11,6 @@
 // Read before: `Words.swift`. Read next: `BytePairTokenizer+Training.swift`.
 // Source: Sennrich, Haddow and Birch, arXiv 1508.07909, on bytes as in GPT-2.
 
-import Foundation
-
 /// Two neighbouring tokens; smaller where the left one is, then where the right one is.
 struct TokenPair: Hashable, Comparable {
   let left: Int
@@ -28,15 +26,18 @@ public struct BytePairTokenizer: Tokenizer, Equatable {
   private let ranks: [TokenPair: Int]
   private let spellings: [[UInt8]]
 
-  /// The tokenizer with these merges, or nil if they are not a possible result of training.
+  /// The tokenizer with these merges, or nil if they are not a possible result of training: a pair of later tokens,
+  /// or one that is there already. Nor are two tokens of the same bytes ever learned: within the bounds of a token,
+  /// the merges so far have given the same parts wherever its bytes stand.
   init?(merges: [TokenPair]) {
     var ranks: [TokenPair: Int] = [:]
     var spellings = (0...255).map { [UInt8($0)] }
+    var known = Set(spellings)
     for (rank, pair) in merges.enumerated() {
       guard spellings.indices.contains(pair.left), spellings.indices.contains(pair.right) else { return nil }
       guard ranks.updateValue(rank, forKey: pair) == nil else { return nil }
       let spelling = spellings[pair.left] + spellings[pair.right]
-      guard spelling.count <= Words.longest + 3 else { return nil }
+      guard spelling.count <= Words.longest + 3, known.insert(spelling).inserted else { return nil }
       spellings.append(spelling)
     }
     self.merges = merges
@@ -97,29 +98,4 @@ func replacing(_ pair: TokenPair, by id: Int, in ids: [Int]) -> [Int] {
     }
   }
   return result
-}
-
-extension BytePairTokenizer {
-  private enum CodingKeys: CodingKey { case merges }
-
-  /// Reads `{"merges": [[left, right], …]}`.
-  ///
-  /// Throws `DecodingError` unless every merge joins two earlier tokens, and no pair is merged twice.
-  public init(from decoder: any Decoder) throws {
-    let fields = try decoder.container(keyedBy: CodingKeys.self)
-    let rows = try fields.decode([[Int]].self, forKey: .merges)
-    guard rows.allSatisfy({ $0.count == 2 }),
-      let tokenizer = BytePairTokenizer(merges: rows.map { TokenPair(left: $0[0], right: $0[1]) })
-    else {
-      throw DecodingError.dataCorruptedError(
-        forKey: .merges, in: fields, debugDescription: "the merges are not pairs of earlier tokens, each once")
-    }
-    self = tokenizer
-  }
-
-  /// Writes the merges, in the order in which they were learned; the vocabulary follows from them.
-  public func encode(to encoder: any Encoder) throws {
-    var fields = encoder.container(keyedBy: CodingKeys.self)
-    try fields.encode(merges.map { [$0.left, $0.right] }, forKey: .merges)
-  }
 }

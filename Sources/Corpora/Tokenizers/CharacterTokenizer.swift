@@ -6,17 +6,22 @@
 //
 // Read before: `Tokenizer.swift`. Read next: `BytePairTokenizer.swift`.
 
-import Foundation
-
 /// One token for each Unicode scalar of the text it was made from, in ascending order.
 public struct CharacterTokenizer: Tokenizer, Equatable {
-  private let characters: [Unicode.Scalar]
+  /// The character of each token.
+  let characters: [Unicode.Scalar]
   private let ids: [Unicode.Scalar: Int]
 
   /// A vocabulary of the characters that occur in a text. A later text with any other character cannot be encoded.
-  public init(trainedOn text: String) { self.init(Set(text.unicodeScalars).sorted()) }
+  public init(trainedOn text: String) { self.init(sorted: Set(text.unicodeScalars).sorted()) }
 
-  private init(_ characters: [Unicode.Scalar]) {
+  /// The tokenizer of these characters, or nil unless they are in ascending order, each once.
+  init?(characters: [Unicode.Scalar]) {
+    guard zip(characters, characters.dropFirst()).allSatisfy({ $0 < $1 }) else { return nil }
+    self.init(sorted: characters)
+  }
+
+  private init(sorted characters: [Unicode.Scalar]) {
     self.characters = characters
     ids = Dictionary(uniqueKeysWithValues: zip(characters, 0...))
   }
@@ -50,28 +55,5 @@ public struct CharacterTokenizer: Tokenizer, Equatable {
     var scalars = String.UnicodeScalarView()
     for id in ids { scalars.append(characters.indices.contains(id) ? characters[id] : "\u{FFFD}") }
     return String(scalars)
-  }
-}
-
-extension CharacterTokenizer {
-  private enum CodingKeys: CodingKey { case characters }
-
-  /// Reads `{"characters": "…"}`. Throws `DecodingError` unless they are in ascending order, each once.
-  public init(from decoder: any Decoder) throws {
-    let fields = try decoder.container(keyedBy: CodingKeys.self)
-    let characters = Array(try fields.decode(String.self, forKey: .characters).unicodeScalars)
-    guard zip(characters, characters.dropFirst()).allSatisfy({ $0 < $1 }) else {
-      throw DecodingError.dataCorruptedError(
-        forKey: .characters, in: fields, debugDescription: "the characters are not in ascending order")
-    }
-    self.init(characters)
-  }
-
-  /// Writes the characters as one text in ascending order; a token is a place in it.
-  public func encode(to encoder: any Encoder) throws {
-    var fields = encoder.container(keyedBy: CodingKeys.self)
-    var scalars = String.UnicodeScalarView()
-    scalars.append(contentsOf: characters)
-    try fields.encode(String(scalars), forKey: .characters)
   }
 }

@@ -38,12 +38,16 @@ public struct TextStream: Sendable {
     switch tokenizer {
     case .characters: return tokenizer.decode([token])
     case .words: return (isAtBeginning ? "" : " ") + tokenizer.decode([token])
-    case .bytePairs(let tokenizer):
-      unfinished += tokenizer.bytes(of: token)
-      let whole = unfinished.count - lengthOfUnfinishedEnd(unfinished)
-      defer { unfinished.removeFirst(whole) }
-      return String(decoding: unfinished[..<whole], as: UTF8.self)
+    case .bytePairs(let tokenizer): return append(tokenizer.bytes(of: token))
+    case .byteLevel(let tokenizer): return append(tokenizer.bytes(of: token))
     }
+  }
+
+  private mutating func append(_ bytes: [UInt8]) -> String {
+    unfinished += bytes
+    let whole = unfinished.count - lengthOfUnfinishedEnd(unfinished)
+    defer { unfinished.removeFirst(whole) }
+    return String(decoding: unfinished[..<whole], as: UTF8.self)
   }
 
   /// Ends the text and returns what was held back: half a character as U+FFFD, as in `decode`.
@@ -79,6 +83,7 @@ extension AnyTokenizer {
       let shown = tokenizer.words.prefix(40)
       return "the words \(shown.joined(separator: " "))\(shown.count == tokenizer.words.count ? "" : " and more")"
     case .bytePairs: return "every text"
+    case .byteLevel(let tokenizer): return tokenizer.alphabet
     }
   }
 }

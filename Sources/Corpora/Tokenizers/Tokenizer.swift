@@ -4,12 +4,11 @@
 // with it: under another vocabulary the same numbers are another language. So every tokenizer can be saved, and a
 // teacher carries its own.
 //
-// Read next: `CharacterTokenizer.swift`, `BytePairTokenizer.swift`, `WordTokenizer.swift`.
-
-import Foundation
+// Read next: `CharacterTokenizer.swift`, `BytePairTokenizer.swift`, `WordTokenizer.swift`; then
+// `ByteLevelTokenizer.swift` for the tokenizers of others, and `AnyTokenizer+Files.swift` for how they are saved.
 
 /// A reversible mapping from text to numbers below `vocabularySize`.
-public protocol Tokenizer: Sendable, Codable {
+public protocol Tokenizer: Sendable {
   /// The number of tokens, V: every token is a number in 0..<V.
   var vocabularySize: Int { get }
 
@@ -30,12 +29,15 @@ public enum AnyTokenizer: Tokenizer, Equatable {
   case bytePairs(BytePairTokenizer)
   /// A token for each word of a list, as in a language that a `Grammar` describes.
   case words(WordTokenizer)
+  /// Byte pairs as others write them, with a model that was downloaded.
+  case byteLevel(ByteLevelTokenizer)
 
   private var content: any Tokenizer {
     switch self {
     case .characters(let tokenizer): tokenizer
     case .bytePairs(let tokenizer): tokenizer
     case .words(let tokenizer): tokenizer
+    case .byteLevel(let tokenizer): tokenizer
     }
   }
 
@@ -45,49 +47,14 @@ public enum AnyTokenizer: Tokenizer, Equatable {
   /// Encodes with the tokenizer inside; throws `CorpusError` if it has no token for a part of the text.
   public func encode(_ text: String) throws -> [Int] { try content.encode(text) }
 
+  /// The token after which a text is over; nil if the tokenizer has none, as those of this book.
+  public var endOfText: Int? { if case .byteLevel(let tokenizer) = self { tokenizer.endOfText } else { nil } }
+
+  /// Whether a token is a sign for the model and not a part of the text; never with the tokenizers of this book.
+  public func isSpecial(_ id: Int) -> Bool {
+    if case .byteLevel(let tokenizer) = self { tokenizer.isSpecial(id) } else { false }
+  }
+
   /// Decodes with the tokenizer inside.
   public func decode(_ ids: [Int]) -> String { content.decode(ids) }
-}
-
-// ## Saved as JSON
-//
-// `{"kind": "characters", "characters": "\n abc…"}` or `{"kind": "bytePairs", "merges": [[116, 104], …]}`: the kind is
-// a field beside those of the tokenizer itself.
-
-extension AnyTokenizer {
-  private enum Kind: String, Codable { case characters, bytePairs, words }
-  private enum CodingKeys: CodingKey { case kind }
-
-  /// Reads the kind, then the tokenizer of that kind. Throws `DecodingError` for an unknown kind or invalid fields.
-  public init(from decoder: any Decoder) throws {
-    let fields = try decoder.container(keyedBy: CodingKeys.self)
-    switch try fields.decode(Kind.self, forKey: .kind) {
-    case .characters: self = .characters(try CharacterTokenizer(from: decoder))
-    case .bytePairs: self = .bytePairs(try BytePairTokenizer(from: decoder))
-    case .words: self = .words(try WordTokenizer(from: decoder))
-    }
-  }
-
-  /// Writes the kind beside the fields of the tokenizer.
-  public func encode(to encoder: any Encoder) throws {
-    var fields = encoder.container(keyedBy: CodingKeys.self)
-    switch self {
-    case .characters: try fields.encode(Kind.characters, forKey: .kind)
-    case .bytePairs: try fields.encode(Kind.bytePairs, forKey: .kind)
-    case .words: try fields.encode(Kind.words, forKey: .kind)
-    }
-    try content.encode(to: encoder)
-  }
-
-  /// Reads a saved vocabulary. Throws `CorpusError` if the file is missing or holds none.
-  public init(contentsOf url: URL) throws {
-    let data = try contents(of: url)
-    do {
-      self = try JSONDecoder().decode(AnyTokenizer.self, from: data)
-    } catch {
-      throw CorpusError(
-        url.path, problem: "the file does not hold a tokenizer (\(error))",
-        remedy: "give the file that was saved with the model, or make it again")
-    }
-  }
 }

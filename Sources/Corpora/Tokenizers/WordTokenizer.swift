@@ -9,32 +9,37 @@
 public struct WordTokenizer: Tokenizer, Equatable {
   /// The words; the index of a word is its token.
   public let words: [String]
-  private let ids: [String: Int]
+  /// By bytes: to a dictionary of texts, two ways to type “é” would be one word.
+  private let ids: [[UInt8]: Int]
 
   /// The tokenizer of a list of words, or nil if a word is empty, occurs twice or contains white space.
   public init?(words: [String]) {
-    guard Set(words).count == words.count, words.allSatisfy({ !$0.isEmpty && !$0.contains(where: \.isWhitespace) })
-    else { return nil }
+    let spellings = words.map { Array($0.utf8) }
+    let isWord = { (word: String) in !word.isEmpty && !word.unicodeScalars.contains(where: \.properties.isWhitespace)
+    }
+    guard Set(spellings).count == words.count, words.allSatisfy(isWord) else { return nil }
     self.words = words
-    ids = Dictionary(uniqueKeysWithValues: zip(words, 0...))
+    ids = Dictionary(uniqueKeysWithValues: zip(spellings, 0...))
   }
 
   /// The number of words in the list.
   public var vocabularySize: Int { words.count }
 
   /// The token of a word, or nil if the word is not in the list.
-  public func id(of word: String) -> Int? { ids[word] }
+  public func id(of word: String) -> Int? { ids[Array(word.utf8)] }
 
   /// One token for each word between single spaces; none for an empty text.
   ///
   /// Throws `CorpusError` with the first word that is not in the list, and its place.
   public func encode(_ text: String) throws -> [Int] {
     guard !text.isEmpty else { return [] }
-    return try text.split(separator: " ", omittingEmptySubsequences: false).enumerated().map { place, word in
-      guard let id = ids[String(word)] else {
+    let words = Array(text.utf8).split(separator: 0x20, omittingEmptySubsequences: false)
+    return try words.enumerated().map { place, word in
+      guard let id = ids[Array(word)] else {
         throw CorpusError(
           "the text",
-          problem: "word \(place + 1), “\(word)”, is not among the \(words.count) words of the vocabulary",
+          problem: "word \(place + 1), “\(String(decoding: word, as: UTF8.self))”, is not among the \(vocabularySize)"
+            + " words of the vocabulary",
           remedy: "write known words with single spaces between them")
       }
       return id
@@ -44,25 +49,5 @@ public struct WordTokenizer: Tokenizer, Equatable {
   /// The words with single spaces between them; U+FFFD for a number outside the vocabulary.
   public func decode(_ ids: [Int]) -> String {
     ids.map { words.indices.contains($0) ? words[$0] : "\u{FFFD}" }.joined(separator: " ")
-  }
-}
-
-extension WordTokenizer {
-  private enum CodingKeys: CodingKey { case words }
-
-  /// Reads `{"words": […]}`. Throws `DecodingError` if a word is empty, occurs twice or contains white space.
-  public init(from decoder: any Decoder) throws {
-    let fields = try decoder.container(keyedBy: CodingKeys.self)
-    guard let tokenizer = WordTokenizer(words: try fields.decode([String].self, forKey: .words)) else {
-      throw DecodingError.dataCorruptedError(
-        forKey: .words, in: fields, debugDescription: "a word is there twice, is empty or has white space in it")
-    }
-    self = tokenizer
-  }
-
-  /// Writes the list of words, whose order is that of the tokens.
-  public func encode(to encoder: any Encoder) throws {
-    var fields = encoder.container(keyedBy: CodingKeys.self)
-    try fields.encode(words, forKey: .words)
   }
 }
