@@ -211,7 +211,7 @@ class Server:
         torch.set_num_threads(threads)
         self.threads = threads
         self.model = GGUF(path).model()
-        self.compiled = {}
+        self.compiled, self.caches = {}, {}
         self.decoding, self.prefilling = "sdpa-dynamic-plain", "sdpa-dynamic-plain"
 
     def about(self):
@@ -234,8 +234,12 @@ class Server:
         def empty(places):
             if cache == "dynamic":
                 return transformers.DynamicCache(config=configuration)
-            # In steps, so that a compiled pass is not compiled anew for each length.
-            return transformers.StaticCache(config=configuration, max_cache_len=-(-places // 256) * 256)
+            # One for each size, and few sizes: a compiled pass is compiled anew for another cache.
+            size = -(-places // 256) * 256
+            if (way, size) not in self.caches:
+                self.caches[way, size] = transformers.StaticCache(config=configuration, max_cache_len=size)
+            self.caches[way, size].reset()
+            return self.caches[way, size]
 
         return run, empty
 
@@ -243,7 +247,7 @@ class Server:
     def decode(self, count, way):
         """Milliseconds per token, and the tokens; the first comes from the prompt and is not timed."""
         run, empty = self.forward(way)
-        # A cache compiled for is used as it was compiled; the prompt is read without compiling.
+        # The prompt is read without compiling.
         cache = empty(len(PROMPT) + count + 1)
         token = self.model(torch.tensor([PROMPT]), cache=cache, use_cache=True, logits_to_keep=1).logits[:, -1].argmax(-1)
         made = [token]
