@@ -29,7 +29,14 @@ serve answers lines, so that another program can be timed in turn with it:
     decode N [WAY]     milliseconds per token of N greedy tokens after a prompt of 16; the prompt is not timed
     prefill T [WAY]    milliseconds to read T tokens and give the logits of the last
     greedy N [WAY]     the N tokens themselves
-A way is ATTENTION-CACHE-MODE: sdpa or eager, dynamic or static, plain or compiled (torch.compile).
+A way is ATTENTION-CACHE-MODE: sdpa or eager, dynamic or static, plain or compiled (torch.compile). Measured on two
+cores of an x86-64 machine with AVX-512, the least times: decode 24, sdpa-static-compiled 49.2 ms, sdpa-dynamic-compiled
+51.9, any plain way 56 to 57; reading the weights once, as 121 products of a matrix and a vector, takes 43. prefill 256
+took 465 ms, sdpa-dynamic-plain. A compiled pass takes 30 to 50 seconds to make. Other load on the cores multiplies all
+this by up to ten.
+
+The losses of tokens of the King James Bible (data/kjv.txt: 1,022,990 tokens, 9,809 distinct) in the first 16 windows of
+starts.txt: 3.4142 nats at length 128, 3.1948 at length 256.
 """
 
 import argparse

@@ -529,10 +529,13 @@ def check():
                 with safe_open(path, "np") as new, safe_open(here, "np") as old:
                     assert sorted(new.keys()) == sorted(old.keys()), path
                     for key in new.keys():
+                        if key == "transformers_logits":  # float32, and not the same bits in each run
+                            continue
                         worst = max(worst, float(np.abs(new.get_tensor(key) - old.get_tensor(key)).max()))
             elif path.is_file() and path.parent != pathlib.Path(scratch):
                 assert path.read_bytes() == here.read_bytes(), f"{here} differs"
     print(f"largest difference of an expected value: {worst:.1e}")
+    assert worst < 1e-12
 
 
 if __name__ == "__main__":

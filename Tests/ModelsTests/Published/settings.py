@@ -14,6 +14,10 @@ positions with rope_theta, grouped heads, no biases, head_dim D/H). An entry:
     difference  the largest difference of a logit relative to the largest logit; absent where transformers gives none
     because     what else there is to say: where transformers refuses too, or the shapes differ, or the numbers stay
 
+transformers 4.49, measured in the same way, reads neither is_causal nor sliding_window in Llama, and nothing of
+rope_parameters; with pretraining_tp 2 its logits are the same; a Llama with partial_rotary_factor 0.5 it cannot run.
+5.24 reads sliding_window in Llama and Phi only where it decodes with a cache, which then forgets: a whole pass does not see it.
+
 passed_over.json lists keys that change nothing in a causal pass in evaluation mode:
 
     key      a key of config.json
@@ -119,7 +123,7 @@ def refusals():
     refuse("llama", {"num_attention_heads": 5, "num_key_value_heads": 5, "head_dim": None}, "num_attention_heads",
            because="24 features do not fall into 5 heads")
     refuse("llama", {"pretraining_tp": 2}, "pretraining_tp",
-           because="old versions split the products; the function is the same, and transformers 5 does not read it")
+           because="very old versions split the products; the function is the same, and 4.49 and 5.24 do not read it")
     refuse("llama", {"per_layer_config": {"1": {"hidden_act": "relu"}}}, "per_layer_config")
 
     # Another attention.
@@ -267,7 +271,7 @@ class Bench:
             config = json.loads((self.root / base / "config.json").read_text())
             (folder / "config.json").write_text(json.dumps({**config, **change}))
             model, report = transformers.AutoModelForCausalLM.from_pretrained(
-                folder, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True)
+                folder, torch_dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True)
         other = {key[0] if isinstance(key, tuple) else key for key in report["mismatched_keys"]}
         new = set(report["missing_keys"]) | other
         generator = torch.Generator().manual_seed(1)
