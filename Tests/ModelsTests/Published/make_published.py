@@ -519,7 +519,8 @@ def make(root):
 
 
 def check():
-    """The files made again: weights and configurations alike, expected values within rounding."""
+    """The files made again: weights and configurations alike, expected values within rounding. The bytes of
+    expected.safetensors may differ, since safetensors writes metadata in any order."""
     worst = 0.0
     with tempfile.TemporaryDirectory() as scratch:
         make(pathlib.Path(scratch))
@@ -529,9 +530,11 @@ def check():
                 with safe_open(path, "np") as new, safe_open(here, "np") as old:
                     assert sorted(new.keys()) == sorted(old.keys()), path
                     for key in new.keys():
-                        if key == "transformers_logits":  # float32, and not the same bits in each run
-                            continue
-                        worst = max(worst, float(np.abs(new.get_tensor(key) - old.get_tensor(key)).max()))
+                        difference = float(np.abs(new.get_tensor(key) - old.get_tensor(key)).max())
+                        if key == "transformers_logits":  # float32: another processor rounds otherwise
+                            assert difference < 1e-4, path
+                        else:
+                            worst = max(worst, difference)
             elif path.is_file() and path.parent != pathlib.Path(scratch):
                 assert path.read_bytes() == here.read_bytes(), f"{here} differs"
     print(f"largest difference of an expected value: {worst:.1e}")
