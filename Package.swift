@@ -169,7 +169,7 @@ let package = Package(
     tests(of: "Layers", with: ["Tensors", "Gradients"]),
     tests(of: "Training", with: ["Tensors", "Gradients", "Checkpoints"]),
     tests(of: "Structures", with: ["Tensors"]),
-    tests(of: "Models", with: ["Tensors", "Gradients", "Layers", "Checkpoints"]),
+    tests(of: "Models", with: ["Tensors", "Gradients", "Layers", "Checkpoints"], exclude: ["Published"]),
     tests(
       of: "Distillation",
       with: [
