@@ -1,16 +1,18 @@
-// # Softmax and layer normalisation
+// # Softmax and the norms
 //
 //     m = softmax(f·x)     x̄ = f · m ⊙ (m̄ − Σ m̄ ⊙ m)            sums along the row
 //     y = layerNorm(x)     see `Tensors/Loops/Normalization.swift`
+//     y = rmsNorm(x)       see `Tensors/Loops/RootMeanSquareNorm.swift`
 //
-// Both discard something: softmax the common level of a row, layer norm its level and scale. What
-// is discarded gets no gradient, which is why the plain sum of the outputs is a bad test of either:
-// it measures just that.
+// Each discards something: softmax the common level of a row, layer norm its level and scale, RMS
+// norm its scale. What is discarded gets no gradient, which is why the plain sum of the outputs is a
+// bad test of softmax and layer norm: it measures just that.
 //
-// Kept: the value of the softmax; x̂ and 1/deviation of the norm. Masked positions are exactly 0 in
-// value and gradient.
+// Kept: the value of the softmax; x̂ and 1/deviation or 1/scale of a norm. Masked positions are
+// exactly 0 in value and gradient.
 //
-// Read before: `Tensors/Loops/Softmax.swift`, `Tensors/Loops/Normalization.swift`.
+// Read before: `Tensors/Loops/Softmax.swift`, `Tensors/Loops/Normalization.swift`,
+// `Tensors/Loops/RootMeanSquareNorm.swift`.
 
 import Tensors
 
@@ -19,6 +21,8 @@ extension Primitive {
   public static let softmax = Primitive("softmax")
   /// Layer normalisation over the innermost axis; keeps x̂ and 1/deviation.
   public static let layerNorm = Primitive("layerNorm")
+  /// Root-mean-square normalisation over the innermost axis; keeps x̂ and 1/scale.
+  public static let rmsNorm = Primitive("rmsNorm")
 }
 
 /// The softmax of `scale` · x along the innermost axis; with `causal`, row t of [..., T, S] sees its first S − T + t + 1 places.
@@ -40,6 +44,18 @@ public func layerNorm(_ x: Variable, weight: Variable, bias: Variable, epsilon: 
     })
 }
 
+/// Root-mean-square normalisation over the innermost axis: x [..., D], weight [D] → [..., D].
+public func rmsNorm(_ x: Variable, weight: Variable, epsilon: Scalar) -> Variable {
+  let w = weight.value
+  let value = rmsNorm(x.value, weight: w, epsilon: epsilon)
+  return Variable(
+    value.output, by: .rmsNorm, from: [x, weight],
+    jointly: { cotangent in
+      let both = rmsNormPullback(cotangent, value: value, weight: w)
+      return [both.x, both.weight]
+    })
+}
+
 // ## For tensors and variables alike
 
 /// The softmax of `scale` · x along the innermost axis; with `causal` as above.
@@ -53,4 +69,11 @@ public func layerNorm(_ x: Variable, weight: Variable, bias: Variable, epsilon: 
   .either(
     { layerNorm(x.tensor, weight: weight.tensor, bias: bias.tensor, epsilon: epsilon).output },
     { layerNorm(x.variable, weight: weight.variable, bias: bias.variable, epsilon: epsilon) })
+}
+
+/// Root-mean-square normalisation over the innermost axis: x [..., D], weight [D] → [..., D].
+@inlinable public func rmsNorm<A: Activation>(_ x: A, weight: A, epsilon: Scalar) -> A {
+  .either(
+    { rmsNorm(x.tensor, weight: weight.tensor, epsilon: epsilon).output },
+    { rmsNorm(x.variable, weight: weight.variable, epsilon: epsilon) })
 }

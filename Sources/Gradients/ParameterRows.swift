@@ -15,6 +15,8 @@ public struct ParameterRows {
   public let parameter: Parameter
   /// Ranges of the first axis.
   public let rows: [Range<Int>]
+  /// What it belongs to, such as the number of its layer: an optimiser may look at the gradients of each group apart.
+  public private(set) var group = 0
 
   /// All of a parameter.
   public init(_ parameter: Parameter) {
@@ -29,6 +31,13 @@ public struct ParameterRows {
       "\(parameter.name) has \(parameter.value.shape[0]) rows, so that \(rows) cannot be trained")
     self.parameter = parameter
     self.rows = rows
+  }
+
+  /// The same rows as part of a group.
+  public func inGroup(_ group: Int) -> ParameterRows {
+    var copy = self
+    copy.group = group
+    return copy
   }
 
   /// How many numbers may change.

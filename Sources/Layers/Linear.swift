@@ -27,8 +27,13 @@ public struct Linear: Layer {
     bias = hasBias ? Parameter("\(name).bias", .zeros([outputs])) : nil
   }
 
-  /// A layer without a bias that shares its weight [out, in] with another one.
-  public init(sharing weight: Parameter) { (self.weight, bias) = (weight, nil) }
+  /// A layer that shares its weight [out, in] with another one, with a bias of zeros if it has one.
+  ///
+  /// - Parameter name: the prefix of its bias's name, `name.bias`
+  public init(_ name: String, sharing weight: Parameter, hasBias: Bool = false) {
+    self.weight = weight
+    bias = hasBias ? Parameter("\(name).bias", .zeros([weight.value.shape[0]])) : nil
+  }
 
   /// x [..., in] → [..., out]
   @_specialize(where A == Tensor) @_specialize(where A == Variable)

@@ -1,4 +1,4 @@
-// # Rows: softmax, layer norm, positions, convolution, embedding, losses
+// # Rows: softmax, norms, positions, convolution, embedding, losses
 //
 // With masks, with fewer columns than rows, with fewer steps than taps, with tokens that repeat; and with
 // rows of more than sixteen numbers, which kernels take eight or sixteen at a time.
@@ -50,7 +50,20 @@ extension Operation {
       ) { layerNorm($0[0], weight: $0[1], bias: $0[2], epsilon: epsilon) }
     })
 
-  static let normalizing = [softmaxes, layerNorms]
+  private static let rmsNorms = Operation(
+    .rmsNorm,
+    [
+      ([7], 1e-5), ([5, 7], 1e-6), ([2, 3, 7], 1e-5), ([2, 3], 0.1), ([3, 2], 0.1), ([5, 1], 0.1),
+      ([2, 1, 3, 5], 0.1), ([3, 19], 0.1),
+    ]
+    .map { (shape: Shape, epsilon: Scalar) in
+      OperationCase(
+        "rmsNorm, ε \(epsilon)", [argument(shape), any(shape[-1])],
+        twin: { Naive.rmsNorm($0[0], weight: $0[1], epsilon: epsilon) }
+      ) { rmsNorm($0[0], weight: $0[1], epsilon: epsilon) }
+    })
+
+  static let normalizing = [softmaxes, layerNorms, rmsNorms]
 
   private static let rotaries = Operation(
     .rotary,

@@ -9,6 +9,10 @@ import Tensors
 import TestSupport
 import Testing
 
+extension CausalAttentionSizes.Convention {
+  static let both: [CausalAttentionSizes.Convention] = [.phi, .llama]
+}
+
 /// Heads, features of a head, the part of them that carries the position, and how many that must be.
 struct RotaryCase: Sendable, CustomTestStringConvertible {
   let H, P: Int
@@ -35,6 +39,39 @@ struct RotaryCase: Sendable, CustomTestStringConvertible {
     expectClose(both.matrix.value, twin.matrix, within: Tolerance.layer, "matrix, \(heads), T \(T)")
     expectIdentical(mixer(Variable(constant: u)).value, both.output.value, "output alone")
     expectIdentical(mixer.matrix(Variable(constant: u)).value, both.matrix.value, "matrix alone")
+  }
+
+  @Test(arguments: [(6, 3), (6, 2), (6, 1), (4, 2), (1, 1)], CausalAttentionSizes.Convention.both)
+  func headsThatShareAreTheirTwin(heads: (H: Int, G: Int), convention: CausalAttentionSizes.Convention) {
+    var random = SeededGenerator(seed: 6)
+    let mixer = randomAttention(H: heads.H, G: heads.G, P: 6, convention: convention, using: &random)
+    #expect(mixer.rotaryWidth == (convention == .phi ? 2 : 6))
+    let u = Tensor.normal([2, 7, heads.H * 6], using: &random)
+    let (both, twin) = (mixer.outputAndMatrix(u), naiveAttention(mixer, u))
+    expectClose(both.output, twin.output, within: Tolerance.layer, "output, \(heads), \(convention)")
+    expectClose(both.matrix, twin.matrix, within: Tolerance.layer, "matrix, \(heads), \(convention)")
+    // Token by token, and in two pieces.
+    for pieces in [[1, 1, 1, 1, 1, 1, 1], [3, 4], [7]] {
+      var (memory, start) = (mixer.emptyMemory(B: 2), 0)
+      let outputs = pieces.map { T in
+        defer { start += T }
+        return mixer.advance(u.sliced(start..<(start + T), along: 1), &memory)
+      }
+      expectClose(
+        Tensor.concatenated(outputs, along: 1), twin.output, within: Tolerance.layer, "\(heads), pieces \(pieces)")
+      // The cache holds the heads that are there, not those that read them.
+      #expect(memory.bytes == 2 * 2 * 7 * heads.G * 6 * MemoryLayout<Scalar>.size)
+    }
+  }
+
+  @Test func llamasAttentionHasNoBiasesAndItsOwnNames() {
+    var random = SeededGenerator(seed: 7)
+    let sizes = CausalAttentionSizes(D: 24, H: 6, G: 2, convention: .llama)
+    let mixer = CausalAttention("a", sizes: sizes, using: &random)
+    #expect(mixer.parameters.map(\.name) == ["q_proj", "k_proj", "v_proj", "o_proj"].map { "a.\($0).weight" })
+    #expect(mixer.parameters.map(\.value.shape) == [[24, 24], [8, 24], [8, 24], [24, 24]])
+    #expect(CausalAttentionSizes(D: 24, H: 6, G: 4).problem?.contains("shared evenly") == true)
+    #expect(CausalAttentionSizes(D: 24, H: 6, G: 0).problem?.contains("keys and values") == true)
   }
 
   @Test(arguments: cases) func rowsSumToOneAndSeeNoFuture(heads: RotaryCase) {

@@ -35,6 +35,19 @@ extension LayerCase {
     },
     LayerCase(LayerNorm.self, "D 3") { norm(D: 3, using: &$0) },
     LayerCase(LayerNorm.self, "D 7") { norm(D: 7, using: &$0) },
+    LayerCase(RMSNorm.self, "D 3") { rmsNorm(D: 3, epsilon: 1e-5, using: &$0) },
+    LayerCase(RMSNorm.self, "D 7, another ε") { rmsNorm(D: 7, epsilon: 0.1, using: &$0) },
+    LayerCase(SwiGLU.self, "D 3, hidden 7") { random in
+      let layer = SwiGLU("m", D: 3, hidden: 7, using: &random)
+      randomise(layer.parameters, using: &random)
+      return Subject(layer.parameters, at: [.normal([2, 5, 3], using: &random)]) { layer($0[0]) }
+    },
+    LayerCase(Linear.self, "a weight that is shared, and a bias") { random in
+      let table = Embedding("e", V: 5, D: 3, using: &random)
+      let layer = Linear("l", sharing: table.weight, hasBias: true)
+      randomise(layer.parameters, using: &random)
+      return Subject(layer.parameters) { _ in layer(table(Tokens([1, 2, 1, 3], B: 2, T: 2))) }
+    },
     LayerCase(MLP.self, "D 3, hidden 7") { random in
       let layer = MLP("m", D: 3, hidden: 7, using: &random)
       randomise(layer.parameters, using: &random)
@@ -58,6 +71,12 @@ extension LayerCase {
     return Subject(layer.parameters, at: [.random([2, 5, D], .wide, using: &random)]) { layer($0[0]) }
   }
 
+  private static func rmsNorm(D: Int, epsilon: Scalar, using random: inout SeededGenerator) -> Subject {
+    let layer = RMSNorm("n", D: D, epsilon: epsilon)
+    randomise(layer.parameters, deviation: 1, using: &random)
+    return Subject(layer.parameters, at: [.random([2, 5, D], .wide, using: &random)]) { layer($0[0]) }
+  }
+
   // ## Attention
 
   // A key's bias adds the same to all scores of a row, and softmax forgets it, unless positions
@@ -69,15 +88,23 @@ extension LayerCase {
     attention("one head", H: 1) { $0($1) },
     attention("matrix", of: { $0.queries.parameters + $0.keys.parameters }) { $0.matrix($1) },
     attention("output and matrix") { both($0, $1) },
+    attention("grouped queries, six heads over two", H: 6, G: 2) { $0($1) },
+    attention("grouped queries, matrix", H: 4, G: 2, of: { $0.queries.parameters + $0.keys.parameters }) {
+      $0.matrix($1)
+    },
+    attention("one head of keys and values for all", G: 1) { both($0, $1) },
+    attention("Llama's", H: 4, G: 2, convention: .llama) { $0($1) },
   ]
 
   private static func attention(
-    _ option: String, H: Int = 3, rotaryFraction: Double = 0.5, idle: Set<String> = [],
+    _ option: String, H: Int = 3, G: Int? = nil, rotaryFraction: Double? = nil,
+    convention: CausalAttentionSizes.Convention = .phi, idle: Set<String> = [],
     of parameters: @escaping @Sendable (CausalAttention) -> [Parameter] = { $0.parameters },
     _ answer: @escaping @Sendable (CausalAttention, Variable) -> Variable
   ) -> LayerCase {
     LayerCase(CausalAttention.self, option) { random in
-      let layer = randomAttention(H: H, rotaryFraction: rotaryFraction, using: &random)
+      let layer = randomAttention(
+        H: H, G: G, rotaryFraction: rotaryFraction, convention: convention, using: &random)
       // Small, so that no softmax bends sharply.
       let u = Tensor.normal([2, 7, 5 * H], deviation: 0.6, using: &random)
       return Subject(parameters(layer), at: [u], idle: idle) { answer(layer, $0[0]) }

@@ -22,7 +22,8 @@ import Testing
 
   /// The public types of the module that are no layers.
   static let others: [Any.Type] = [
-    CausalAttentionSizes.self, DiscreteMamba2Sizes.self, MambaPart.self, DiscreteMamba2.Memory.self,
+    CausalAttentionSizes.self, CausalAttentionSizes.Convention.self, DiscreteMamba2Sizes.self, MambaPart.self,
+    DiscreteMamba2.Memory.self,
     MixerProjections.self, MambaForm.self,
   ]
 

@@ -54,6 +54,19 @@ import Testing
       mlp(input).value, naiveLinear(hidden, mlp.fc2.weight.value, mlp.fc2.bias!.value), within: Tolerance.layer, "MLP"
     )
 
+    let rms = RMSNorm("n", D: 7, epsilon: 1e-3)
+    randomise(rms.parameters, using: &random)
+    let divided = Naive.rmsNorm(x, weight: rms.weight.value, epsilon: 1e-3)
+    expectClose(rms(input).value, divided, within: Tolerance.layer, "RMS norm")
+
+    let gated = SwiGLU("m", D: 7, hidden: 11, using: &random)
+    randomise(gated.parameters, using: &random)
+    let gate = naiveMap(naiveLinear(x, gated.gate.weight.value)) { $0 / (1 + Foundation.exp(-$0)) }
+    let open = Naive.elementwise(gate, naiveLinear(x, gated.up.weight.value)) { $0 * $1 }
+    expectClose(
+      gated(input).value, naiveLinear(open, gated.down.weight.value), within: Tolerance.layer, "SwiGLU")
+    #expect(gated.parameters.map(\.name) == ["m.gate_proj.weight", "m.up_proj.weight", "m.down_proj.weight"])
+
     let embedding = Embedding("e", V: 5, D: 3, using: &random)
     let tokens = Tokens([4, 0, 4, 1, 2, 2], B: 2, T: 3)
     expectIdentical(embedding(tokens) as Tensor, Naive.gathered(embedding.weight.value, tokens), "embedding")

@@ -30,10 +30,13 @@ func randomMamba(H: Int = 3, P: Int = 5, N: Int = 7, Q: Int = 4, using random: i
 
 /// An attention with random numbers everywhere, biases included.
 func randomAttention(
-  H: Int = 3, P: Int = 5, rotaryFraction: Double = 0.5, using random: inout SeededGenerator
+  H: Int = 3, G: Int? = nil, P: Int = 5, rotaryFraction: Double? = nil,
+  convention: CausalAttentionSizes.Convention = .phi, using random: inout SeededGenerator
 ) -> CausalAttention {
   let mixer = CausalAttention(
-    "m", sizes: CausalAttentionSizes(D: H * P, H: H, rotaryFraction: rotaryFraction), using: &random)
+    "m",
+    sizes: CausalAttentionSizes(D: H * P, H: H, G: G, rotaryFraction: rotaryFraction, convention: convention),
+    using: &random)
   randomise(mixer.parameters, using: &random)
   return mixer
 }

@@ -26,16 +26,23 @@ func naiveMap(_ x: Tensor, _ f: (Scalar) -> Scalar) -> Tensor { Tensor(x.element
 /// [B, T, C] → [B, T, H, C / H]
 private func heads(_ x: Tensor, _ H: Int) -> Tensor { x.reshaped(to: [x.shape[0], x.shape[1], H, x.shape[2] / H]) }
 
+/// The same for keys or values of G heads, each written out for the H / G heads of queries that read it.
+private func sharedHeads(_ x: Tensor, _ G: Int, for H: Int) -> Tensor {
+  let few = heads(x, G)
+  return Naive.tabulate([x.shape[0], x.shape[1], H, few.shape[3]]) { few[$0[0], $0[1], $0[2] * G / H, $0[3]] }
+}
+
 /// M = softmax(q kᵀ / √P) over the past, output = W_o (M v) + b_o.
 func naiveAttention(_ mixer: CausalAttention, _ u: Tensor) -> Mixed {
   func projected(_ layer: Linear) -> Tensor { naiveLinear(u, layer.weight.value, layer.bias?.value) }
   func turned(_ x: Tensor) -> Tensor {
-    Naive.rotary(heads(x, mixer.H), width: mixer.rotaryWidth, base: mixer.sizes.rotaryBase)
+    Naive.rotary(x, width: mixer.rotaryWidth, base: mixer.sizes.rotaryBase)
   }
-  let P = Scalar(u.shape[2] / mixer.H)
-  let scores = Naive.headScores(turned(projected(mixer.queries)), turned(projected(mixer.keys)))
+  let (P, H, G) = (Scalar(u.shape[2] / mixer.H), mixer.H, mixer.sizes.G)
+  let scores = Naive.headScores(
+    turned(heads(projected(mixer.queries), H)), turned(sharedHeads(projected(mixer.keys), G, for: H)))
   let matrix = Naive.softmax(scores, scale: 1 / P.squareRoot(), causal: true)
-  let mixed = Naive.headMix(matrix, heads(projected(mixer.values), mixer.H)).reshaped(to: u.shape)
+  let mixed = Naive.headMix(matrix, sharedHeads(projected(mixer.values), G, for: H)).reshaped(to: u.shape)
   return Mixed(
     output: naiveLinear(mixed, mixer.output.weight.value, mixer.output.bias?.value), matrix: matrix)
 }

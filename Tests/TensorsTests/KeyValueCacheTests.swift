@@ -42,7 +42,7 @@ import Testing
   @Test func everyCut() {
     let text = Text(7, "of seven")
     for pattern in 0..<(1 << 6) {
-      var cache = KeyValueCache(B: 1, H: Self.H, P: Self.P)
+      var cache = KeyValueCache(B: 1, G: Self.H, P: Self.P)
       var (answers, first): ([Tensor], Int) = ([], 0)
       for t in 0..<7 where t == 6 || (pattern >> t) & 1 == 1 {
         answers.append(attend(&cache, text.part(first..<(t + 1))))
@@ -59,7 +59,7 @@ import Testing
   // Room is doubled several times, and two cores share the walk.
   @Test func aLongText() {
     let text = Text(700, "long")
-    var cache = KeyValueCache(B: 1, H: Self.H, P: Self.P)
+    var cache = KeyValueCache(B: 1, G: Self.H, P: Self.P)
     _ = attend(&cache, text.part(0..<300))
     let answers = (300..<700).map { attend(&cache, text.part($0..<($0 + 1))) }
     expectClose(.concatenated(answers, along: 1), text.answer.sliced(300..<700, along: 1), "token by token")
@@ -69,7 +69,7 @@ import Testing
     let texts = [4, 1, 9].map { (Text($0 + 6, "row of \($0)"), read: $0) }
     var cache = KeyValueCache.joined(
       texts.map { text, read in
-        var cache = KeyValueCache(B: 1, H: Self.H, P: Self.P)
+        var cache = KeyValueCache(B: 1, G: Self.H, P: Self.P)
         _ = attend(&cache, text.part(0..<read))
         return cache
       })

@@ -86,6 +86,26 @@ struct ProductCase: Sendable, CustomTestStringConvertible {
     expectIdentical(linearWeightPullback(g, x: x), expected, "the weight's cotangent of " + name)
   }
 
+  // Large enough not to stay in a cache: few rows go by dot products, one more by BLAS.
+  @Test(arguments: [[521], [1, 1, 521], [2, 2, 521], [5, 521]] as [Shape]) func aLinearLayerOfALargeMatrix(
+    _ shape: Shape
+  ) {
+    let name = "linear \(shape) to 509"
+    let x = Tensor.wholeNumbers(shape, for: name)
+    let weight = Tensor.wholeNumbers([509, 521], for: "weight of " + name)
+    let bias = Tensor.wholeNumbers([509], for: "bias of " + name)
+    let product = Naive.matmul(x.asRows, weight.transposed()).reshaped(
+      to: shape.prefix(shape.rank - 1).appending(509))
+    expectIdentical(linear(x, weight: weight, bias: nil), product, name)
+    expectIdentical(linear(x, weight: weight, bias: bias), product + bias, name + " with bias")
+    let real = Tensor.random(shape, for: "real" + name)
+    let exact = Naive.matmul(real.asRows, weight.transposed()).reshaped(to: product.shape)
+    expectClose(linear(real, weight: weight, bias: nil), exact, floor: 16, name + ", real")
+    // The same to the last bit on one core.
+    expectIdentical(
+      onOneCore { linear(real, weight: weight, bias: bias) }, linear(real, weight: weight, bias: bias), name)
+  }
+
   @Test(arguments: [[7], [3, 7], [2, 3, 7], [0, 7], [29, 7], [1013, 61]] as [Shape], [0, 1, 5, 53])
   func aProductIsAddedInPlace(_ shape: Shape, outputs: Int) {
     let name = "\(shape) to \(outputs)"

@@ -98,11 +98,11 @@ struct ShapeError: Sendable, CustomTestStringConvertible {
       _ = convolutionPast(zeros(2, 2, 4), then: zeros(2, 3, 5))
     },
     ShapeError("keys for a cache", "the keys for a cache", "[2, 7, 3, 5]", "[2, 6, 3, 5]") {
-      var cache = KeyValueCache(B: 2, H: 3, P: 5)
+      var cache = KeyValueCache(B: 2, G: 3, P: 5)
       _ = cache.attend(zeros(2, 7, 3, 5), zeros(2, 6, 3, 5), zeros(2, 7, 3, 5), scale: 1)
     },
     ShapeError("a cache that is asked nothing", "at least one token") {
-      var cache = KeyValueCache(B: 2, H: 3, P: 5)
+      var cache = KeyValueCache(B: 2, G: 3, P: 5)
       _ = cache.attend(zeros(2, 0, 3, 5), zeros(2, 0, 3, 5), zeros(2, 0, 3, 5), scale: 1)
     },
     ShapeError("the contents of a cache", "the keys of a cache", "[2, any, 4, any]", "[2, 3, 5, 7]") {

@@ -25,9 +25,10 @@ extension DiscreteMamba2 {
     let (D, H, N, P) = (sizes.D, sizes.H, sizes.N, sizes.P)
     guard attention.H == H, attention.queries.weight.value.shape == [D, D], sizes.G == H else { return false }
     let (x, b, c) = (MambaPart.x.rows(sizes), MambaPart.b.rows(sizes), MambaPart.c.rows(sizes))
+    func rows(_ head: Int) -> Range<Int> { (head * P)..<((head + 1) * P) }
     for head in 0..<H {
-      let rows = (head * P)..<((head + 1) * P)
-      let (q, k) = (attention.queries.weight.value.sliced(rows), attention.keys.weight.value.sliced(rows))
+      let group = rows(head / (H / attention.G))
+      let (q, k) = (attention.queries.weight.value.sliced(rows(head)), attention.keys.weight.value.sliced(group))
       let parts = singularValueDecomposition(matmul(q, k, transposingA: true) * Tensor(1 / Scalar(P).squareRoot()))
       let kept = min(N, D)
       let roots = sqrt(parts.values.sliced(0..<kept)).reshaped(to: [kept, 1])
@@ -36,8 +37,13 @@ extension DiscreteMamba2 {
         $0.assign(parts.u.transposed().sliced(0..<kept) * roots, at: c.lowerBound + head * N)
       }
     }
-    inProjection.update { $0.assign(attention.values.weight.value, at: x.lowerBound) }
-    if let bias = attention.values.bias { convolutionBias.update { $0.assign(bias.value, at: x.lowerBound) } }
+    for head in 0..<H {
+      let (group, place) = (rows(head / (H / attention.G)), x.lowerBound + head * P)
+      inProjection.update { $0.assign(attention.values.weight.value.sliced(group), at: place) }
+      if let bias = attention.values.bias {
+        convolutionBias.update { $0.assign(bias.value.sliced(group), at: place) }
+      }
+    }
     output.weight.value = attention.output.weight.value
     return true
   }

@@ -68,6 +68,8 @@ extension DiscreteMamba2Sizes {
 
   private enum Word: String, CodingKey {
     case d_state, n_v_heads, n_qk_heads, d_conv, conv_bias, expand, chunk_size, activation, bias
+    /// Words of the authors' later framework.
+    case norm_cls, d_inner
   }
 
   /// Writes all sizes but D in the authors' words, and what a mixer of this library fixes.
@@ -85,14 +87,33 @@ extension DiscreteMamba2Sizes {
     try words.encode(false, forKey: .bias)
   }
 
-  /// Reads the words that `encode(to:)` writes; without `n_qk_heads` each head has a B and a C of its own.
+  /// Reads the words that `encode(to:)` writes; those that are left out have the authors' values, and without
+  /// `n_qk_heads` each head has a B and a C of its own.
+  ///
+  /// Throws `DecodingError` if a word asks for what is not computed here, such as an activation after the convolution.
   public init(from decoder: any Decoder, D: Int) throws {
     let words = try decoder.container(keyedBy: Word.self)
-    let N = try words.decode(Int.self, forKey: .d_state)
+    func require(_ word: Word, _ found: String, among possible: [String]) throws {
+      if possible.contains(found) { return }
+      throw DecodingError.dataCorruptedError(
+        forKey: word, in: words,
+        debugDescription: "it is \(found), and a mixer with that is not computed here, only with \(possible[0])")
+    }
+    func flag(_ word: Word, is expected: Bool) throws {
+      try require(word, "\(try words.decodeIfPresent(Bool.self, forKey: word) ?? expected)", among: ["\(expected)"])
+    }
+    try flag(.conv_bias, is: true)
+    try flag(.bias, is: false)
+    try require(.expand, "\(try words.wholeIfPresent(.expand) ?? 1)", among: ["1"])
+    try require(.d_inner, "\(try words.wholeIfPresent(.d_inner) ?? D)", among: ["\(D)"])
+    let none = ["identity", "id", "linear", "none"]
+    for word in [Word.activation, .norm_cls] {
+      try require(word, try words.decodeIfPresent(String.self, forKey: word) ?? none[0], among: none)
+    }
+    func size(_ word: Word, _ usual: Int) throws -> Int { try words.wholeIfPresent(word) ?? usual }
     self.init(
-      D: D, H: try words.decode(Int.self, forKey: .n_v_heads), N: N, K: try words.decode(Int.self, forKey: .d_conv),
-      Q: try words.decode(Int.self, forKey: .chunk_size),
-      G: try words.decodeIfPresent(Int.self, forKey: .n_qk_heads))
+      D: D, H: try size(.n_v_heads, 32), N: try size(.d_state, 64), K: try size(.d_conv, 4),
+      Q: try size(.chunk_size, 128), G: try words.wholeIfPresent(.n_qk_heads))
   }
 
   /// Why no mixer has these sizes, in a sentence that goes on "its …"; nil if one can.

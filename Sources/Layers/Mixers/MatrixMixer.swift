@@ -75,6 +75,8 @@ extension MatrixMixer {
 public struct MixerProjections {
   /// From the mixer's input to queries, keys and values, and from the mixed heads to its output.
   public let queries, keys, values, output: Linear
-  /// The number of heads.
+  /// The number of heads of queries.
   public let H: Int
+  /// The number of heads of keys and values, each of which serves H / G heads of queries.
+  public let G: Int
 }

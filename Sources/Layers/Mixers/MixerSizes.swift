@@ -56,3 +56,27 @@ extension MixerSizes {
     return D.isMultiple(of: H) ? nil : "its width of \(D) cannot be cut into \(H) heads"
   }
 }
+
+// ## Whole numbers
+//
+// A decoder that is asked for a whole number and finds 1.5 says that the file is no JSON, and not where.
+
+extension KeyedDecodingContainer {
+  /// A whole number; a number that is none is named with its key.
+  package func whole(_ key: Key) throws -> Int {
+    do {
+      return try decode(Int.self, forKey: key)
+    } catch {
+      // Foundation throws an error of its own here; any that is about something else is passed on.
+      guard let number = try? decode(Double.self, forKey: key) else { throw error }
+      throw DecodingError.dataCorruptedError(
+        forKey: key, in: self, debugDescription: "it is \(number), where a whole number is needed")
+    }
+  }
+
+  /// The same for a key that may be missing or null.
+  package func wholeIfPresent(_ key: Key) throws -> Int? {
+    guard contains(key), try !decodeNil(forKey: key) else { return nil }
+    return try whole(key)
+  }
+}

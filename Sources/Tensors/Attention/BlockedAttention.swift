@@ -34,8 +34,8 @@
 ///
 /// - Parameters:
 ///   - q: [B, T, H, P]
-///   - k: [B, S, H, P]
-///   - v: [B, S, H, P]
+///   - k: [B, S, G, P], G a divisor of H: each head of keys and values serves H / G heads of queries
+///   - v: [B, S, G, P]
 ///   - causal: whether row t sees only its first S − T + t + 1 places; a row that sees none is 0
 ///   - Q: rows and keys of a block, at least 1; beside the result at most 4 · Q · (Q + 2) numbers are kept
 /// - Returns: [B, T, H, P]
@@ -44,9 +44,10 @@ public func blockedAttention(
 ) -> Tensor {
   precondition(Q > 0, "a block of attention has at least one row, not \(Q)")
   let (B, T, H, P) = q.sizesOfHeads
-  let S = k.sizesOfHeads.T
-  k.expecting(B, S, H, P, as: "the keys of blockedAttention")
-  v.expecting(B, S, H, P, as: "the values of blockedAttention")
+  let (S, G) = (k.sizesOfHeads.T, k.sizesOfHeads.H)
+  precondition(G > 0 && H.isMultiple(of: G), "\(G) heads of keys cannot be shared evenly by \(H) of queries")
+  k.expecting(B, S, G, P, as: "the keys of blockedAttention")
+  v.expecting(B, S, G, P, as: "the values of blockedAttention")
   let result = Tensor.zeros(q.shape)
   let Q = min(Q, max(T, S, 1))
   let blocks = (T + Q - 1) / Q
@@ -60,10 +61,11 @@ public func blockedAttention(
       // Late rows see more than early ones: the pieces take blocks in turns, not neighbours.
       for task in stride(from: piece, to: tasks, by: pieces) {
         let (head, first) = (task / blocks, task % blocks * Q)
+        let group = head / (H / G)
         attendBlock(
           rows: first..<min(T, first + Q), scale: scale, causal: causal, Q: Q,
-          queries: headRows(of: q, head, T, H, P), keys: headRows(of: k, head, S, H, P),
-          values: headRows(of: v, head, S, H, P), into: headRows(of: target, head, T, H, P), working: &working)
+          queries: headRows(of: q, head, T, H, P), keys: headRows(of: k, group, S, G, P),
+          values: headRows(of: v, group, S, G, P), into: headRows(of: target, head, T, H, P), working: &working)
       }
     }
   }

@@ -1,13 +1,13 @@
 // # The keys and values of a text
 //
 // Attention looks at every earlier token. A model that generates a text token by token therefore
-// keeps the key and the value of each token: 2 · H · P numbers a token, so that memory grows with the
+// keeps the key and the value of each token: 2 · G · P numbers a token, so that memory grows with the
 // text, and so does the cost of the next token. A state space model needs none of this.
 //
 // Several texts may be generated at once, of different lengths. Each row has a count of its own, and
 // there is room for the longest:
 //
-//     keys, values   [B, H, room, P]         the rows of a head lie side by side, in the order of the loop over all places
+//     keys, values   [B, G, room, P]         the rows of a head lie side by side, in the order of the loop over all places
 //
 // When the room is used up it is doubled, so that a token is moved once on average.
 //
@@ -23,14 +23,14 @@ public struct KeyValueCache: Sendable {
   public private(set) var counts: [Int]
   private var keys, values: Tensor
 
-  /// A cache of B texts that are still empty.
-  public init(B: Int, H: Int, P: Int) {
+  /// A cache of B texts that are still empty, with G heads of keys and values.
+  public init(B: Int, G: Int, P: Int) {
     counts = Array(repeating: 0, count: B)
-    keys = Tensor(uninitialised: [B, H, 0, P])
+    keys = Tensor(uninitialised: [B, G, 0, P])
     values = keys
   }
 
-  /// A cache from its contents, as `contents` gives them: [B, H, longest, P] each.
+  /// A cache from its contents, as `contents` gives them: [B, G, longest, P] each.
   public init(counts: [Int], keys: Tensor, values: Tensor) {
     keys.expecting(counts.count, nil, counts.max() ?? 0, nil, as: "the keys of a cache")
     values.shape.expecting(keys.shape.array, as: "the values of a cache")
@@ -41,11 +41,11 @@ public struct KeyValueCache: Sendable {
   public var B: Int { counts.count }
   /// The number of places for which there is room.
   var room: Int { keys.shape[2] }
-  private var H: Int { keys.shape[1] }
+  private var G: Int { keys.shape[1] }
   private var P: Int { keys.shape[3] }
 
   /// The bytes of the keys and values that are kept, without room that is not used yet.
-  public var bytes: Int { 2 * counts.reduce(0, +) * H * P * MemoryLayout<Scalar>.size }
+  public var bytes: Int { 2 * counts.reduce(0, +) * G * P * MemoryLayout<Scalar>.size }
 }
 
 // ## Further tokens
@@ -54,16 +54,17 @@ extension KeyValueCache {
   /// Appends further tokens, and attends from each of them to its text before, and to the new tokens up to itself.
   ///
   /// - Parameters:
-  ///   - q: queries of the new tokens, [B, T, H, P], at least one
-  ///   - k: their keys, [B, T, H, P]
-  ///   - v: their values, [B, T, H, P]
+  ///   - q: queries of the new tokens, [B, T, H, P], at least one, H a multiple of G
+  ///   - k: their keys, [B, T, G, P]
+  ///   - v: their values, [B, T, G, P]
   ///   - scale: what scores are multiplied by
   /// - Returns: [B, T, H, P]
   public mutating func attend(_ q: Tensor, _ k: Tensor, _ v: Tensor, scale: Scalar) -> Tensor {
-    let T = q.shape[1]
-    for (tensor, name) in [(q, "queries"), (k, "keys"), (v, "values")] {
-      tensor.expecting(B, T, H, P, as: "the \(name) for a cache")
-    }
+    let (T, H) = (q.sizesOfHeads.T, q.sizesOfHeads.H)
+    precondition(H.isMultiple(of: G), "\(H) heads of queries do not share a cache of \(G) heads evenly")
+    q.expecting(B, T, H, P, as: "the queries for a cache")
+    k.expecting(B, T, G, P, as: "the keys for a cache")
+    v.expecting(B, T, G, P, as: "the values for a cache")
     precondition(T > 0, "attention to a cache needs at least one token")
     let isNew = counts.allSatisfy { $0 == 0 }
     append(k, v)
@@ -77,7 +78,7 @@ extension KeyValueCache {
   }
 
   private mutating func append(_ k: Tensor, _ v: Tensor) {
-    let (B, T, H, P) = k.sizesOfHeads
+    let (B, T, G, P) = k.sizesOfHeads
     let needed = counts.max()! + T
     if needed > room { makeRoom(for: max(needed, 2 * room)) }
     let (room, counts) = (room, counts)
@@ -86,9 +87,9 @@ extension KeyValueCache {
         cache.withMutableElements { target in
           for b in 0..<B {
             for t in 0..<T {
-              for h in 0..<H {
-                let row = source.extracting(places((b * T + t) * H + h, P))
-                copy(row, to: &target, at: ((b * H + h) * room + counts[b] + t) * P)
+              for g in 0..<G {
+                let row = source.extracting(places((b * T + t) * G + g, P))
+                copy(row, to: &target, at: ((b * G + g) * room + counts[b] + t) * P)
               }
             }
           }
@@ -101,24 +102,25 @@ extension KeyValueCache {
   }
 
   private mutating func makeRoom(for places: Int) {
-    keys = keys.padded(into: [B, H, places, P], at: 0, along: 2)
-    values = values.padded(into: [B, H, places, P], at: 0, along: 2)
+    keys = keys.padded(into: [B, G, places, P], at: 0, along: 2)
+    values = values.padded(into: [B, G, places, P], at: 0, along: 2)
   }
 
-  /// The places of one row, [1, count, H, P].
+  /// The places of one row, [1, count, G, P].
   private func contents(_ cache: Tensor, _ row: Int) -> Tensor {
     cache.sliced(row..<(row + 1)).sliced(0..<counts[row], along: 2).permuted([0, 2, 1, 3])
   }
 
   /// One query for each row, [B, 1, H, P], over all places of its row.
   private func attendToLast(_ q: Tensor, scale: Scalar) -> Tensor {
-    let (H, P, room, longest) = (H, P, room, counts.max()!)
+    let (H, P, room, longest) = (q.shape[2], P, room, counts.max()!)
+    let shared = H / G
     var result = Tensor(uninitialised: q.shape)
     var weights = Tensor(uninitialised: [B * H, longest])
     reading(q, keys, values) { q, keys, values in
       writing(&result, &weights, rows: B * H, .singly(work: longest * P)) { index, target, w in
-        let count = counts[index / H]
-        let own = (index * room * P)..<((index * room + count) * P)
+        let (count, group) = (counts[index / H], index / shared)
+        let own = (group * room * P)..<((group * room + count) * P)
         let (query, k, v) = (q.extracting(places(index, P)), keys.extracting(own), values.extracting(own))
         for s in 0..<count { w[s] = scale * dot(query, k.extracting(places(s, P))) }
         let largest = maximum(w.span.extracting(first: count))
@@ -155,7 +157,7 @@ extension KeyValueCache {
       .concatenated(
         caches.map { cache in
           let tensor = part(cache)
-          return tensor.padded(into: [cache.B, cache.H, room, cache.P], at: 0, along: 2)
+          return tensor.padded(into: [cache.B, cache.G, room, cache.P], at: 0, along: 2)
         })
     }
     var result = caches[0]
@@ -172,15 +174,15 @@ extension KeyValueCache {
     return result
   }
 
-  /// Keys and values without room that is not used: [B, H, longest, P], zeros beyond a shorter text's end.
+  /// Keys and values without room that is not used: [B, G, longest, P], zeros beyond a shorter text's end.
   public var contents: (keys: Tensor, values: Tensor) {
     let longest = counts.max() ?? 0
     func trimmed(_ tensor: Tensor) -> Tensor {
       var result = tensor.sliced(0..<longest, along: 2)
       result.withMutableElements { elements in
         for (b, count) in counts.enumerated() {
-          for h in 0..<H {
-            for place in places(b * H + h, longest * P).dropFirst(count * P) { elements[place] = 0 }
+          for g in 0..<G {
+            for place in places(b * G + g, longest * P).dropFirst(count * P) { elements[place] = 0 }
           }
         }
       }

@@ -106,6 +106,22 @@ public enum Naive {
     }
   }
 
+  /// Root-mean-square normalisation over the innermost axis.
+  public static func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Scalar) -> Tensor {
+    let D = x.shape[-1]
+    let elements = x.elements
+    return tabulate(x.shape) { position in
+      var place = position
+      let row = (0..<D).map { i in
+        place[x.rank - 1] = i
+        return at(elements, x.shape, place)
+      }
+      let meanSquare = row.reduce(0) { $0 + $1 * $1 } / Scalar(D)
+      let i = position[x.rank - 1]
+      return row[i] / (meanSquare + epsilon).squareRoot() * weight[i]
+    }
+  }
+
   /// Rotary positions on the first `width` features of each head: x [B, T, H, P].
   public static func rotary(_ x: Tensor, width: Int, base: Double = 10_000, offset: Int = 0) -> Tensor {
     tabulate(x.shape) { i in

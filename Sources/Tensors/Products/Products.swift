@@ -94,6 +94,13 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor?) -> Tensor {
   let outer = x.shape.prefix(x.rank - 1)
   let (rows, shape) = (outer.count, outer.appending(outputs))
   return reading(x, weight, bias ?? weight) { x, weight, start in
+    if areFewRows(rows, inputs: inputs, outputs: outputs) {
+      let result = Tensor(uninitialised: shape)
+      productOfFewRows(
+        x, weight, bias: start, hasBias: bias != nil, rows: rows, inputs: inputs, outputs: outputs,
+        into: result.uninitialisedNumbers)
+      return result
+    }
     let left = MatrixOperand(x, rows: rows, columns: inputs)
     let right = MatrixOperand(weight, rows: outputs, columns: inputs).transposed
     let start = bias == nil ? nil : MatrixOperand(start, rows: 1, columns: outputs)
