@@ -78,6 +78,26 @@ extension Checkpoint {
   }
 }
 
+extension GGUF {
+  /// The .gguf file that a place is, or the only one of a folder without a config.json; nil if it is neither.
+  public static func file(at place: URL) -> URL? {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: place.path, isDirectory: &isFolder) else { return nil }
+    if !isFolder.boolValue {
+      // A pipe has no first bytes that could be looked at and read again; opening one would wait for a writer.
+      let kind = try? FileManager.default.attributesOfItem(atPath: place.resolvingSymlinksInPath().path)[.type]
+      guard kind as? FileAttributeType == .typeRegular, let file = try? FileHandle(forReadingFrom: place) else {
+        return nil
+      }
+      defer { try? file.close() }
+      return (try? file.read(upToCount: 4)) == Data("GGUF".utf8) ? place : nil
+    }
+    let entries = (try? FileManager.default.contentsOfDirectory(atPath: place.path)) ?? []
+    let files = entries.filter { $0.hasSuffix(".gguf") }
+    return files.count == 1 && !entries.contains("config.json") ? place.appendingPathComponent(files[0]) : nil
+  }
+}
+
 // ## A folder
 
 extension Checkpoint {

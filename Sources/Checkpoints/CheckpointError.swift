@@ -44,7 +44,7 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
 }
 
 /// A name in quotation marks for a message: control characters escaped, the middle of a very long one left out.
-func quoted(_ name: String) -> String {
+package func quoted(_ name: String) -> String {
   guard name.unicodeScalars.count > 120 else { return String(reflecting: name) }
   let scalars = name.unicodeScalars
   return String(reflecting: String(scalars.prefix(60)) + "…" + String(scalars.suffix(40)))

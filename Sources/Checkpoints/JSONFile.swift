@@ -53,6 +53,23 @@ public func readJSON<Value: Decodable>(
   }
 }
 
+/// The outermost keys of a JSON object in a file, each with its value as JSON: `["use_cache": "true"]`.
+///
+/// Throws `CheckpointError` if the file is missing, or holds no object.
+public func readJSONMembers(from url: URL) throws -> [String: String] {
+  let data = try mappedContents(of: url)
+  guard let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
+    throw CheckpointError(
+      file: url.path, problem: "the file does not hold a JSON object",
+      remedy: "give the file that lies with the model")
+  }
+  return object.mapValues { value in
+    let options: JSONSerialization.WritingOptions = [.fragmentsAllowed, .sortedKeys, .withoutEscapingSlashes]
+    let text = try? JSONSerialization.data(withJSONObject: value, options: options)
+    return text.map { String(decoding: $0, as: UTF8.self) } ?? "?"
+  }
+}
+
 /// A path such as `layers.2.width` in quotation marks, or a name for the whole file.
 private func path(of keys: [any CodingKey]) -> String {
   guard !keys.isEmpty else { return "the top level" }
@@ -64,13 +81,16 @@ private func explanation(of error: DecodingError, in data: Data) -> String {
   case .keyNotFound(let key, let context):
     return "\(path(of: context.codingPath + [key])) is missing"
   case .typeMismatch(let type, let context):
-    return "\(path(of: context.codingPath)) should hold a value of the type \(type)"
+    let name = "\(type)"
+    let isObject = name.hasPrefix("Dictionary")
+    return "\(path(of: context.codingPath)) should hold \(isObject ? "an object" : "a value of the type \(name)")"
   case .valueNotFound(let type, let context):
     return "\(path(of: context.codingPath)) is null instead of a value of the type \(type)"
   case .dataCorrupted(let context):
     let isSyntax = context.codingPath.isEmpty && context.debugDescription.contains("not valid JSON")
     let reason = isSyntax ? flawOfSyntax(in: data) : context.debugDescription
-    return "\(path(of: context.codingPath)) is damaged (\(reason))"
+    return
+      "\(path(of: context.codingPath)) \(isSyntax ? "is damaged" : "has a value that cannot be used") (\(reason))"
   @unknown default:
     return "the contents do not fit (\(error))"
   }

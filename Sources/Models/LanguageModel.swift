@@ -4,7 +4,7 @@
 //
 //     u[0]    =  embedding(tokens)
 //     u[l+1]  =  block[l](u[l])
-//     logits  =  head( LN u[L] )                the head has a matrix of its own and a bias, or is the embedding
+//     logits  =  head( norm u[L] )              the head has a matrix of its own, or is the embedding
 //
 // One struct for teacher, student and hybrid; the names of its parameters are those of its layout.
 //
@@ -35,22 +35,37 @@ public struct LanguageModel {
   ///
   /// Each part draws from a generator of its own, so that the weights of an MLP do not depend on what mixer stands beside it.
   public init(_ configuration: ModelConfiguration, using random: inout some RandomNumberGenerator) {
+    self.init(configuration, drawing: { _ in true }, using: &random)
+  }
+
+  /// A part of a model that draws its weights from a generator of its own.
+  enum Part { case embedding, head, mixer, block }
+
+  /// A model of which only some parts get random weights; those of the others are yet to be set.
+  init(
+    _ configuration: ModelConfiguration, drawing isDrawn: (Part) -> Bool,
+    using random: inout some RandomNumberGenerator
+  ) {
     if let problem = configuration.problem { preconditionFailure("no model can be made: \(problem)") }
     let (c, names) = (configuration, configuration.layout.names)
     self.configuration = c
-    func generator() -> SeededGenerator { SeededGenerator(seed: random.next()) }
-    var (ofEmbedding, ofHead) = (generator(), generator())
+    func generator(_ part: Part) -> SeededGenerator {
+      let seed = random.next()
+      return isDrawn(part) ? SeededGenerator(seed: seed) : .idle
+    }
+    var (ofEmbedding, ofHead) = (generator(.embedding), generator(.head))
     embedding = Embedding("\(names.model).\(names.embedding)", V: c.V, D: c.D, using: &ofEmbedding)
     blocks = c.mixers.enumerated().map { layer, sizes in
-      var (ofMixer, ofBlock) = (generator(), generator())
+      var (ofMixer, ofBlock) = (generator(.mixer), generator(.block))
       let name = "\(names.model).layers.\(layer)"
       let mixer = sizes.make(names.mixer(sizes, in: name), using: &ofMixer)
       return c.block.make(name, D: c.D, mixer: mixer, using: &ofBlock)
     }
-    finalNorm = LayerNorm("\(names.model).final_layernorm", D: c.D)
+    finalNorm = c.block.norm("\(names.model).\(names.finalNorm)", D: c.D)
     head =
       c.hasTiedHead
-      ? Linear(sharing: embedding.weight) : Linear("lm_head", inputs: c.D, outputs: c.V, using: &ofHead)
+      ? Linear("lm_head", sharing: embedding.weight, hasBias: c.hasHeadBias)
+      : Linear("lm_head", inputs: c.D, outputs: c.V, hasBias: c.hasHeadBias, using: &ofHead)
   }
 
   /// The logits of the next token at each position: B rows of T tokens → [B, T, V].
@@ -58,18 +73,41 @@ public struct LanguageModel {
 
   /// The same as tensor or variable, whichever is asked for.
   func logits<A: Activation>(_ tokens: Tokens) -> A {
-    logits(fromLastState: blocks.reduce(embedding(tokens)) { u, block in block(u) })
+    logits(fromLastState: lastState(tokens))
   }
 
   /// The logits from the state that left the last block: [B, T, D] → [B, T, V].
   public func logits<A: Activation>(fromLastState u: A) -> A { head(finalNorm(u)) }
 
+  /// The state that leaves the last block, before the norm of the head: B rows of T tokens → [B, T, D].
+  public func lastState<A: Activation>(_ tokens: Tokens) -> A {
+    blocks.reduce(embedding(tokens)) { u, block in block(u) }
+  }
+
   /// The parameters in the order of the checkpoint, each once.
   public var parameters: [Parameter] {
     embedding.parameters + blocks.flatMap(\.parameters) + finalNorm.parameters
-      + (configuration.hasTiedHead ? [] : head.parameters)
+      + (configuration.hasTiedHead ? Array(head.parameters.dropFirst()) : head.parameters)
   }
 
   /// How many numbers all parameters have together.
   public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
+}
+
+// ## Models whose weights come from elsewhere
+
+extension LanguageModel {
+  /// A model whose weights are yet to be set, all of them: for reading one from a file.
+  init(unset configuration: ModelConfiguration) {
+    var random = SeededGenerator.idle
+    self.init(configuration, drawing: { _ in false }, using: &random)
+  }
+
+  /// A model with random weights in its mixers alone; all others are yet to be set.
+  ///
+  /// The mixers draw what they draw in a model that is random throughout. For students: what a teacher hands on need
+  /// not be drawn first.
+  public init(mixersOf configuration: ModelConfiguration, using random: inout some RandomNumberGenerator) {
+    self.init(configuration, drawing: { $0 == .mixer }, using: &random)
+  }
 }

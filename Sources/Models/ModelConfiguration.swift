@@ -23,19 +23,23 @@ public struct ModelConfiguration: Sendable {
   public var block: any BlockSizes
   /// The mixer of each block, from the first to the last.
   public var mixers: [any MixerSizes]
-  /// Whether the head is the embedding, read the other way, and has no bias.
+  /// Whether the head is the embedding, read the other way.
   public var hasTiedHead: Bool
+  /// Whether the head has a bias.
+  public var hasHeadBias: Bool
   /// The names of the tensors and the words of the config.json.
   public var layout: ModelLayout
 
-  /// - Parameter block: nil for Phi's parallel block with an MLP of 4 D
+  /// - Parameters:
+  ///   - block: nil for Phi's parallel block with an MLP of 4 D
+  ///   - hasHeadBias: nil for what the published models of the layout have: a bias in Phi's, also if the head is tied
   public init(
     V: Int, D: Int, T: Int, block: (any BlockSizes)? = nil, mixers: [any MixerSizes], hasTiedHead: Bool = false,
-    layout: ModelLayout
+    hasHeadBias: Bool? = nil, layout: ModelLayout
   ) {
     (self.V, self.D, self.T, self.mixers) = (V, D, T, mixers)
     self.block = block ?? ParallelBlockSizes(feedForward: 4 * D)
-    (self.hasTiedHead, self.layout) = (hasTiedHead, layout)
+    (self.hasTiedHead, self.hasHeadBias, self.layout) = (hasTiedHead, hasHeadBias ?? layout.hasHeadBias, layout)
   }
 
   /// The number of blocks.
@@ -47,7 +51,7 @@ public struct ModelConfiguration: Sendable {
   public func student(_ mixer: any MixerSizes, keeping kept: Set<Int> = []) -> ModelConfiguration {
     var copy = self
     copy.mixers = mixers.enumerated().map { kept.contains($0) ? $1 : mixer }
-    copy.layout = .phiMamba
+    copy.layout = layout.ofStudents
     return copy
   }
 
@@ -69,6 +73,7 @@ public struct ModelConfiguration: Sendable {
     if let (name, size) = sizes.first(where: { $0.1 > Self.largestSize }) {
       return "its \(name) has a size of \(size), where at most \(Self.largestSize) is possible here"
     }
+    if let problem = block.problem { return problem }
     let numbers = 2 * V * D + L * (4 * D * D + 2 * D * block.feedForward)
     if numbers > Self.mostNumbers {
       return "its weights are some \(numbers) numbers, where \(Self.mostNumbers) are the most"
@@ -83,7 +88,8 @@ public struct ModelConfiguration: Sendable {
 extension ModelConfiguration: Equatable {
   /// Whether sizes, kinds of parts and layout are all equal.
   public static func == (a: ModelConfiguration, b: ModelConfiguration) -> Bool {
-    (a.V, a.D, a.T, a.hasTiedHead, a.layout) == (b.V, b.D, b.T, b.hasTiedHead, b.layout)
+    (a.V, a.D, a.T, a.hasTiedHead, a.hasHeadBias, a.layout)
+      == (b.V, b.D, b.T, b.hasTiedHead, b.hasHeadBias, b.layout)
       && a.block.isEqual(to: b.block) && a.L == b.L && a.layersUnlike(b).isEmpty
   }
 }

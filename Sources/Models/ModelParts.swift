@@ -21,7 +21,7 @@ public struct ModelParts: Sendable {
   /// What this library has.
   public static let standard = ModelParts(
     mixers: [DiscreteMamba2Sizes.self, CausalAttentionSizes.self],
-    blocks: [ParallelBlockSizes.self])
+    blocks: [ParallelBlockSizes.self, SequentialBlockSizes.self])
 
   /// These and another kind of mixer, which comes before one of the same name.
   public func adding(mixer: any MixerSizes.Type) -> ModelParts {

@@ -99,13 +99,13 @@ private func flattened(_ file: URL) throws -> [String: String] {
   /// A file, and what the message must say besides the file's name.
   static let wrong: [(text: String, mentions: [String])] = [
     ("{", ["top level"]), ("[]", ["top level"]), ("{}", ["LanguageModel"]),
-    (#"{"model_type": "llama"}"#, ["LanguageModel"]), (#"{"model_type": 3}"#, ["model_type", "String"]),
-    (#"{"model_type": "phi"}"#, ["architectures", "missing"]),
+    (#"{"model_type": "llama"}"#, ["hidden_size", "missing"]), (#"{"model_type": 3}"#, ["model_type", "String"]),
+    (#"{"model_type": "phi"}"#, ["hidden_size", "missing"]),
     (
       #"{"LanguageModel":{"input":{"vocab_size":7,"pad_vocab_size_multiple":1}}}"#, ["MixerModel"]
     ),
     (mambaFile(type: "modules.mixers.hyena", core: #"{"d_state":3}"#), ["no kind", "CoreType", "discrete_mamba2"]),
-    (mambaFile(type: "modules.mixers.phi_attention", core: #"{"num_attention_heads":2}"#), ["partial_rotary_factor"]),
+    (mambaFile(type: "modules.mixers.phi_attention", core: #"{"rope_theta":2}"#), ["num_attention_heads"]),
     (
       mambaFile(type: "modules.mixers.discrete_mamba2", core: coreJSON, block: "modules.llama_block"),
       ["no kind", "BlockType"]
@@ -117,7 +117,8 @@ private func flattened(_ file: URL) throws -> [String: String] {
     ),
     (mambaFile(type: "modules.mixers.discrete_mamba2", core: coreJSON, groups: -1), ["n_layers"]),
     (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"d_state":"many"}"#), ["d_state", "Int"]),
-    (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"n_v_heads":2}"#), ["d_state", "missing"]),
+    (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"n_v_heads":2,"expand":2}"#), ["expand", "2"]),
+    (#"{"model_type": "mistral"}"#, ["mistral", "phi or llama"]),
   ]
 
   private static let coreJSON = #"{"d_state":3,"n_v_heads":2,"d_conv":4,"chunk_size":5}"#

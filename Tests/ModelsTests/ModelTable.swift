@@ -21,7 +21,16 @@ extension LayerCase {
 
   // ## Blocks
 
-  static let blocks = [(0, "mamba"), (1, "attention")].flatMap { index, kind in
+  static let blocks = parallelBlocks + sequentialBlocks
+
+  private static let sequentialBlocks = [(0, "mamba"), (1, "attention")].map { index, kind in
+    LayerCase(SequentialBlock.self, "\(kind)") { random in
+      let block = tiny(.llamaHybrid, using: &random).blocks[index]
+      return Subject(block.parameters, at: [state(using: &random)]) { block($0[0]) }
+    }
+  }
+
+  private static let parallelBlocks = [(0, "mamba"), (1, "attention")].flatMap { index, kind in
     [
       LayerCase(ParallelBlock.self, "\(kind)") { random in
         let block = tiny(.hybrid, using: &random).blocks[index]
@@ -54,6 +63,12 @@ extension LayerCase {
         let distributions = Tensor.random([2, 5, 7], .distribution, using: &random)
         return Subject(model.parameters) { _ in 4 * crossEntropy(model(tokens), distributions: distributions) }
       },
+      // Two rows of the head are not among the subset.
+      LayerCase(LanguageModel.self, "\(kind), a subset of the tokens") { random in
+        let model = tiny(kind, using: &random)
+        let (tokens, subset) = (tokens(using: &random), TokenSubset(of: [6, 0, 3, 5, 2]))
+        return Subject(model.parameters) { _ in 4 * model.logits(tokens, among: subset) as Variable }
+      },
       LayerCase(LanguageModel.self, "\(kind), logits from the last state") { random in
         let model = tiny(kind, using: &random)
         return Subject(model.finalNorm.parameters + model.head.parameters, at: [state(using: &random)]) {
@@ -71,16 +86,25 @@ extension LayerCase {
     let mamba = DiscreteMamba2Sizes(D: 6, H: 2, N: 4, K: 3, Q: 2)
     let teacher = ModelConfiguration(
       V: 7, D: 6, T: 5, block: ParallelBlockSizes(feedForward: 8), mixers: [attention, attention], layout: .phi)
+    let shared = CausalAttentionSizes(D: 6, H: 2, G: 1, convention: .llama)
+    let llama = ModelConfiguration(
+      V: 7, D: 6, T: 5, block: SequentialBlockSizes(feedForward: 8, epsilon: 0.3), mixers: [shared, shared],
+      hasTiedHead: true,
+      layout: .llama)
     let configuration =
       switch kind {
       case .teacher: teacher
       case .student: teacher.student(mamba)
       case .hybrid: teacher.student(mamba, keeping: [1])
+      case .llama: llama
+      case .llamaStudent: llama.student(mamba)
+      case .llamaHybrid: llama.student(mamba, keeping: [1])
       }
     let model = LanguageModel(configuration, using: &random)
     randomise(model.parameters, deviation: 0.3, using: &random)
-    // Where a row is nearly level, a norm bends too sharply for any difference.
-    randomise(model.embedding.parameters, deviation: 4, using: &random)
+    // Where a row is nearly level, a norm bends too sharply for any difference. An embedding that is the head as well is
+    // less wide, for the loss would bend sharply for large logits; its norms have a large ε instead.
+    randomise(model.embedding.parameters, deviation: configuration.hasTiedHead ? 0.6 : 4, using: &random)
     return model
   }
 

@@ -11,14 +11,26 @@ import TestSupport
 import Testing
 
 @Suite("whole models", .tallied) struct ModelTests {
-  @Test(arguments: Kind.allCases) func aBlockAddsBothBranchesOfOneNorm(kind: Kind) throws {
+  /// What a norm of either kind gives, slowly.
+  private func naiveNorm(_ layer: any Layer, _ x: Tensor) throws -> Tensor {
+    if let norm = layer as? RMSNorm { return Naive.rmsNorm(x, weight: norm.weight.value, epsilon: norm.epsilon) }
+    let norm = try #require(layer as? LayerNorm)
+    return Naive.layerNorm(x, weight: norm.weight.value, bias: norm.bias.value, epsilon: 1e-5)
+  }
+
+  @Test(arguments: Kind.allCases) func aBlockAddsBothBranches(kind: Kind) throws {
     var random = SeededGenerator(seed: 6)
     for (layer, block) in kind.model().blocks.enumerated() {
       let x = Tensor.normal([2, 7, 10], using: &random)
-      let block = try #require(block as? ParallelBlock)
-      let norm = try #require(block.norm as? LayerNorm)
-      let u = Naive.layerNorm(x, weight: norm.weight.value, bias: norm.bias.value, epsilon: 1e-5)
-      let expected = x + block.mixer(u) + block.feedForward(u)
+      let expected: Tensor
+      if let block = block as? SequentialBlock {
+        let h = x + block.mixer(try naiveNorm(block.norm, x))
+        expected = h + block.feedForward(try naiveNorm(block.secondNorm, h))
+      } else {
+        let block = try #require(block as? ParallelBlock)
+        let u = try naiveNorm(block.norm, x)
+        expected = x + block.mixer(u) + block.feedForward(u)
+      }
       expectClose(block(Variable(constant: x)).value, expected, within: Tolerance.model, "\(kind), block \(layer)")
     }
   }
@@ -28,11 +40,12 @@ import Testing
     let (model, tokens) = (kind.model(), randomTokens(using: &random))
     var u = Variable(constant: Naive.gathered(model.embedding.weight.value, tokens))
     for block in model.blocks { u = block(u) }
-    let norm = try #require(model.finalNorm as? LayerNorm)
-    let last = Naive.layerNorm(u.value, weight: norm.weight.value, bias: norm.bias.value, epsilon: 1e-5)
+    let last = try naiveNorm(model.finalNorm, u.value)
     let rows = Naive.matmul(last.asRows, model.head.weight.value.transposed())
-    let logits = Naive.elementwise(rows, model.head.bias!.value) { $0 + $1 }.reshaped(to: [2, 7, 11])
+    let bias = model.head.bias?.value ?? .zeros([11])
+    let logits = Naive.elementwise(rows, bias) { $0 + $1 }.reshaped(to: [2, 7, 11])
     expectClose(model(tokens).value, logits, within: Tolerance.model, "\(kind)")
+    #expect((model.head.weight === model.embedding.weight) == model.configuration.hasTiedHead, "\(kind)")
   }
 
   @Test(arguments: Kind.allCases) func aTraceIsTheForwardPass(kind: Kind) {

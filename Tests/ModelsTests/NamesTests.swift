@@ -40,6 +40,28 @@ import Testing
     ]
   }
 
+  /// What a Llama teacher and its students have in common; the head is the embedding and not in the list.
+  static func llama(_ prefix: String, embedding: String, finalNorm: String) -> [String: Shape] {
+    var shapes: [String: Shape] = ["\(prefix).\(embedding).weight": [V, D], "\(prefix).\(finalNorm).weight": [D]]
+    for layer in 0..<3 {
+      let name = "\(prefix).layers.\(layer)"
+      shapes["\(name).mlp.gate_proj.weight"] = [F, D]
+      shapes["\(name).mlp.up_proj.weight"] = [F, D]
+      shapes["\(name).mlp.down_proj.weight"] = [D, F]
+      shapes["\(name).input_layernorm.weight"] = [D]
+      shapes["\(name).post_attention_layernorm.weight"] = [D]
+    }
+    return shapes
+  }
+
+  /// Two heads of queries over one of keys and values.
+  static func grouped(_ name: String) -> [String: Shape] {
+    [
+      "\(name).q_proj.weight": [D, D], "\(name).k_proj.weight": [D / 2, D], "\(name).v_proj.weight": [D / 2, D],
+      "\(name).o_proj.weight": [D, D],
+    ]
+  }
+
   static func mamba(_ name: String) -> [String: Shape] {
     [
       "\(name).in_proj.weight": [D + 2 * H * N + D + H, D], "\(name).z_bias": [D],
@@ -56,6 +78,15 @@ import Testing
       return shared("model", embedding: "embed_tokens", layers: 3).merging(mixers) { $1 }
     case .student:
       mixers = (0..<3).map { mamba("backbone.layers.\($0).mixer") }.reduce([:]) { $0.merging($1) { $1 } }
+    case .llama:
+      return (0..<3).map { grouped("model.layers.\($0).self_attn") }
+        .reduce(llama("model", embedding: "embed_tokens", finalNorm: "norm")) { $0.merging($1) { $1 } }
+    case .llamaStudent, .llamaHybrid:
+      mixers = (0..<3).map { layer in
+        let name = "backbone.layers.\(layer).mixer"
+        return kind == .llamaHybrid && layer == 1 ? grouped("\(name).self_attn") : mamba(name)
+      }.reduce([:]) { $0.merging($1) { $1 } }
+      return llama("backbone", embedding: "embedding", finalNorm: "final_layernorm").merging(mixers) { $1 }
     case .hybrid:
       mixers = mamba("backbone.layers.0.mixer").merging(mamba("backbone.layers.2.mixer")) { $1 }
         .merging(attention("backbone.layers.1.mixer.self_attn")) { $1 }

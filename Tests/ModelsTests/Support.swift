@@ -1,6 +1,6 @@
 // # Help for tests of models
 //
-// The three kinds of models, tiny, with sizes that are all different, so that no two axes can be
+// The kinds of models, tiny, with sizes that are all different, so that no two axes can be
 // taken for one another; and with random numbers in every parameter, so that no branch is idle.
 
 import Foundation
@@ -18,6 +18,8 @@ extension Tolerance {
 /// A kind of model: which mixer each of its blocks has.
 enum Kind: String, CaseIterable, Sendable {
   case teacher, student, hybrid
+  /// Of Llama's parts, with queries that share keys and values, and a head that is the embedding.
+  case llama, llamaStudent, llamaHybrid
 
   /// The mixer of the student.
   static let mamba = DiscreteMamba2Sizes(D: 10, H: 2, N: 3, Q: 5)
@@ -27,8 +29,15 @@ enum Kind: String, CaseIterable, Sendable {
     let teacher = ModelConfiguration(
       V: 11, D: 10, T: 17, block: ParallelBlockSizes(feedForward: 13), mixers: [attention, attention, attention],
       layout: .phi)
+    let shared = CausalAttentionSizes(D: 10, H: 2, G: 1, rotaryBase: 500, convention: .llama)
+    let llama = ModelConfiguration(
+      V: 11, D: 10, T: 17, block: SequentialBlockSizes(feedForward: 13, epsilon: 1e-6),
+      mixers: [shared, shared, shared], hasTiedHead: true, layout: .llama)
     return switch self {
     case .teacher: teacher
+    case .llama: llama
+    case .llamaStudent: llama.student(Kind.mamba)
+    case .llamaHybrid: llama.student(Kind.mamba, keeping: [1])
     case .student: teacher.student(Kind.mamba)
     case .hybrid: teacher.student(Kind.mamba, keeping: [1])
     }

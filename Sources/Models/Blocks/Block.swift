@@ -12,7 +12,8 @@
 //
 // A kind of block is one file, and one line in `../ModelParts.swift`.
 //
-// Read before: `Layers/Mixers/MatrixMixer.swift`. Read next: `ParallelBlock.swift`.
+// Read before: `Layers/Mixers/MatrixMixer.swift`. Read next: `ParallelBlock.swift`,
+// `SequentialBlock.swift`.
 
 import Gradients
 import Layers
@@ -92,9 +93,19 @@ public protocol BlockSizes: Hashable, Sendable {
   ///   - mixer: the mixer, which has its weights
   func make(_ name: String, D: Int, mixer: any MatrixMixer, using random: inout some RandomNumberGenerator)
     -> any Block
+
+  /// A new norm of the kind that these blocks have: what the model's head reads through.
+  func norm(_ name: String, D: Int) -> any Layer
+
+  /// Why no block has these sizes, in a sentence that goes on "its …"; nil if one can.
+  var problem: String? { get }
 }
 
 extension BlockSizes {
+  /// A layer norm with scale 1 and shift 0.
+  public func norm(_ name: String, D: Int) -> any Layer { LayerNorm(name, D: D) }
+  /// nil: nothing beside the hidden width can be wrong.
+  public var problem: String? { nil }
   /// Whether other sizes are of the same kind and equal to these.
   public func isEqual(to other: any BlockSizes) -> Bool { other as? Self == self }
 }

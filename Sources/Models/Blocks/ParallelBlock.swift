@@ -7,7 +7,7 @@
 // It is Phi's block. The branches do not see each other, so that a mixer can be taken out and
 // another put in its place without anything else being touched: what the method does.
 //
-// Read before: `Block.swift`. Read next: `../LanguageModel.swift`.
+// Read before: `Block.swift`. Read next: `SequentialBlock.swift`, `../LanguageModel.swift`.
 
 import Gradients
 import Layers
@@ -59,7 +59,7 @@ public struct ParallelBlockSizes: BlockSizes {
     _ name: String, D: Int, mixer: any MatrixMixer, using random: inout some RandomNumberGenerator
   ) -> any Block {
     ParallelBlock(
-      norm: LayerNorm("\(name).input_layernorm", D: D), mixer: mixer,
+      norm: norm("\(name).input_layernorm", D: D), mixer: mixer,
       feedForward: MLP("\(name).mlp", D: D, hidden: feedForward, using: &random))
   }
 }

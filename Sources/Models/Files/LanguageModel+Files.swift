@@ -1,9 +1,10 @@
 // # Models in files
 //
 // A folder with two files: model.safetensors and config.json. The names of the tensors are the
-// published ones, so that what is trained here can be read elsewhere.
+// published ones, so that what is trained here can be read elsewhere. What others write is read too:
+// shards, half precision, GGUF (`ModelFiles.swift`).
 //
-// Read before: `../LanguageModel.swift`, `ModelLayout.swift`.
+// Read before: `../LanguageModel.swift`, `ModelLayout.swift`, `ModelFiles.swift`.
 
 import Checkpoints
 import Foundation
@@ -20,10 +21,10 @@ extension LanguageModel {
 
   /// Takes over all parameters of a checkpoint.
   ///
-  /// Throws, with no parameter changed, if a name is missing or unknown or a shape differs.
+  /// Throws, with no parameter changed, if a name is missing or unknown, a shape differs or a number is not finite.
   public func load(_ checkpoint: Checkpoint) throws {
     try checkpoint.expectNames(parameters.map(\.name))
-    let values = try parameters.map { try checkpoint.tensor($0.name, shape: $0.value.shape) }
+    let values = try parameters.map { try checkpoint.finiteTensor($0.name, shape: $0.value.shape) }
     for (parameter, value) in zip(parameters, values) { parameter.value = value }
   }
 
@@ -33,15 +34,15 @@ extension LanguageModel {
     try checkpoint.write(to: folder.appendingPathComponent("model.safetensors"))
   }
 
-  /// Reads a model from a folder with model.safetensors and config.json.
+  /// Reads a model from a folder with a config.json and weights in one file or in shards, or from a .gguf file.
   ///
   /// - Parameter parts: the kinds of mixers and blocks that its config.json may name
   ///
-  /// Throws `CheckpointError` if a file is missing or damaged, or they do not fit together.
-  public init(contentsOf folder: URL, parts: ModelParts = .standard) throws {
-    var random = SeededGenerator(seed: 0)
-    self.init(
-      try ModelConfiguration(contentsOf: folder.appendingPathComponent("config.json"), parts: parts), using: &random)
-    try load(Checkpoint(contentsOf: folder.appendingPathComponent("model.safetensors")))
+  /// Throws `CheckpointError` if a file is missing or damaged, they do not fit together, or the model is of a kind or
+  /// has settings that are not computed here.
+  public init(contentsOf place: URL, parts: ModelParts = .standard) throws {
+    let files = try ModelFiles(place, parts: parts)
+    self.init(unset: files.configuration)
+    try load(files.checkpoint)
   }
 }

@@ -1,8 +1,12 @@
 // # How a model looks in files
 //
 // A layout is a published way to write a model down: what its tensors are called, and in which words
-// its config.json says how it is made. Two are known here, Phi of Hugging Face for teachers
-// (`PhiLayout.swift`) and the authors' Phi-Mamba for students and hybrids (`PhiMambaLayout.swift`).
+// its config.json says how it is made. Four are known here:
+//
+//     teachers    Phi and Llama of Hugging Face                        `PhiLayout.swift`, `LlamaLayout.swift`
+//     students    the authors' Phi-Mamba, and their later framework    `PhiMambaLayout.swift`, `LlamaMambaLayout.swift`
+//
+// A fifth, GGUF, is read and not written: `GGUFLayout.swift`.
 //
 // Read before: `../ModelConfiguration.swift`. Read next: `LanguageModel+Files.swift`.
 
@@ -22,8 +26,14 @@ public struct ModelLayout: Sendable {
   /// Why a model cannot be written in this layout, in a sentence that goes on "its …"; nil if it can.
   let problem: @Sendable (ModelConfiguration) -> String?
 
-  /// The layouts that are known, in the order in which a file is tried.
-  static let all = [phi, phiMamba]
+  /// The layouts that are known, in the order in which a file is tried; the last reads what no other knows.
+  static let all = [phi, llama, llamaMamba, phiMamba]
+
+  /// Whether the published models of this layout have a bias in their head.
+  var hasHeadBias: Bool { self == .phi || self == .phiMamba }
+
+  /// The layout of a student of a model in this one.
+  var ofStudents: ModelLayout { self == .llama || self == .llamaMamba ? .llamaMamba : .phiMamba }
 
   func problem(_ configuration: ModelConfiguration) -> String? { problem(configuration) as String? }
 }
@@ -39,6 +49,8 @@ struct ModelNames: Sendable {
   var model: String
   /// The embedding, below `model`.
   var embedding: String
+  /// The norm before the head, below `model`.
+  var finalNorm = "final_layernorm"
   /// The mixer, below its block; nil for none but the mixer's own module.
   var mixer: String?
 
@@ -48,10 +60,20 @@ struct ModelNames: Sendable {
   }
 }
 
+/// What is wrong with a config.json in which a part is of a kind that is not known: problem and remedy.
+func unknownKind(_ name: String, _ word: String, of known: [String], in group: String) -> (
+  what: String, remedy: String
+) {
+  (
+    "its \(group) is of no kind that is known here: \(word) \(name)",
+    "give \(word) one of \(known.joined(separator: ", "))"
+  )
+}
+
 extension KeyedDecodingContainer {
   /// A number of layers, before a list of so many is made; throws where no model has so many.
   func layers(_ key: Key) throws -> Int {
-    let (count, most) = (try decode(Int.self, forKey: key), ModelConfiguration.largestSize)
+    let (count, most) = (try whole(key), ModelConfiguration.largestSize)
     if (0...most).contains(count) { return count }
     throw DecodingError.dataCorruptedError(
       forKey: key, in: self, debugDescription: "a model has no \(count) layers; the most here are \(most)")

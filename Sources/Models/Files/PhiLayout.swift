@@ -4,7 +4,7 @@
 // here runs there. Its config.json has one set of sizes for the attention of all blocks, beside
 // those of the model.
 //
-// Read before: `ModelLayout.swift`. Source: PhiConfig in transformers.
+// Read before: `ModelLayout.swift`, `TransformersWords.swift`. Source: PhiConfig in transformers.
 
 import Checkpoints
 import Foundation
@@ -17,27 +17,37 @@ extension ModelLayout {
     names: ModelNames(model: "model", embedding: "embed_tokens", mixer: nil),
     words: { PhiWords($0) },
     read: { file, _ in
-      struct Kind: Decodable { var model_type: String? }
-      guard try readJSON(Kind.self, from: file).model_type == "phi" else { return nil }
+      guard try TransformersWords.modelType(in: file) == "phi" else { return nil }
+      try TransformersWords.refuseUnknown(in: file, known: PhiWords.words)
       return try readJSON(PhiWords.self, from: file).configuration
     },
     problem: { c in
-      let (attention, block) = (c.mixers.first as? CausalAttentionSizes, c.block as? ParallelBlockSizes)
-      if block == nil || attention == nil || c.mixers.contains(where: { !$0.isEqual(to: attention!) }) {
+      guard let attention = c.sameAttentionThroughout, attention.convention == .phi, c.block is ParallelBlockSizes
+      else {
         return "its blocks are not all parallel blocks with the same attention, as the layout of Phi has them"
       }
-      return nil
+      return c.hasHeadBias ? nil : "its head has no bias, as the layout of Phi has one"
     })
+}
+
+extension ModelConfiguration {
+  /// The sizes of the attention of all blocks; nil if they are not all alike, or not attention.
+  var sameAttentionThroughout: CausalAttentionSizes? {
+    guard let attention = mixers.first as? CausalAttentionSizes else { return nil }
+    return mixers.allSatisfy { $0.isEqual(to: attention) } ? attention : nil
+  }
 }
 
 /// A config.json in the words of Hugging Face's PhiConfig.
 private struct PhiWords: Codable {
   let configuration: ModelConfiguration
 
-  private enum Word: String, CodingKey {
+  private enum Word: String, CodingKey, CaseIterable {
     case model_type, architectures, vocab_size, hidden_size, intermediate_size, num_hidden_layers
     case max_position_embeddings, layer_norm_eps, hidden_act, tie_word_embeddings
   }
+
+  static var words: [String] { Word.allCases.map(\.rawValue) + CausalAttentionSizes.words }
 
   init(_ configuration: ModelConfiguration) { self.configuration = configuration }
 
@@ -60,14 +70,15 @@ private struct PhiWords: Codable {
 
   init(from decoder: any Decoder) throws {
     let words = try decoder.container(keyedBy: Word.self)
-    _ = try words.decode([String].self, forKey: .architectures)
-    let (D, L) = (try words.decode(Int.self, forKey: .hidden_size), try words.layers(.num_hidden_layers))
+    try words.require(.hidden_act, among: ["gelu_new", "gelu_pytorch_tanh", "gelu_fast"])
+    try words.require(.layer_norm_eps, among: [1e-5])
+    let (D, L) = (try words.whole(.hidden_size), try words.layers(.num_hidden_layers))
     let attention = try CausalAttentionSizes(from: decoder, D: D)
     configuration = ModelConfiguration(
-      V: try words.decode(Int.self, forKey: .vocab_size), D: D,
-      T: try words.decode(Int.self, forKey: .max_position_embeddings),
-      block: ParallelBlockSizes(feedForward: try words.decode(Int.self, forKey: .intermediate_size)),
+      V: try words.whole(.vocab_size), D: D,
+      T: try words.whole(.max_position_embeddings),
+      block: ParallelBlockSizes(feedForward: try words.whole(.intermediate_size)),
       mixers: Array(repeating: attention, count: L),
-      hasTiedHead: try words.decode(Bool.self, forKey: .tie_word_embeddings), layout: .phi)
+      hasTiedHead: try words.decodeIfPresent(Bool.self, forKey: .tie_word_embeddings) ?? false, layout: .phi)
   }
 }

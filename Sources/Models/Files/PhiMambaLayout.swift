@@ -28,7 +28,8 @@ extension ModelLayout {
 }
 
 extension CodingUserInfoKey {
-  fileprivate static let parts = CodingUserInfoKey(rawValue: "parts")!
+  /// The kinds of mixers and blocks that a config.json may name.
+  static let parts = CodingUserInfoKey(rawValue: "parts")!
 }
 
 /// A config.json in the words of the authors' Phi-Mamba.
@@ -43,16 +44,18 @@ private struct PhiMambaWords: Codable {
   private struct Named<Input: Codable>: Codable { var input: Input }
   private struct Language: Codable {
     var vocab_size: Int
-    var pad_vocab_size_multiple = 1
+    var pad_vocab_size_multiple: Int? = 1
     /// Written only if it is true.
     var tie_embeddings: Bool?
   }
   private struct Backbone: Codable {
     var d_model: Int
     var n_layer: Int
-    var lm_head_prenorm = "layer"
-    var d_intermediate: Int
-    var max_position_embeddings: Int
+    var lm_head_prenorm: String? = "layer"
+    /// Written here; in the authors' files the width is 4 D and is not said.
+    var d_intermediate: Int?
+    /// Written here, not by the authors.
+    var max_position_embeddings: Int?
   }
   private struct BlockInput: Codable { var resid_dropout = 0.0 }
   private enum GroupWord: String, CodingKey { case n_layers, BlockType, block_input, CoreType, core_input }
@@ -75,11 +78,10 @@ private struct PhiMambaWords: Codable {
     let backbone = Backbone(
       d_model: c.D, n_layer: c.L, d_intermediate: c.block.feedForward, max_position_embeddings: c.T)
     try words.encode(Named(input: backbone), forKey: Key("MixerModel"))
-    let starts = c.mixers.indices.filter { $0 == 0 || !c.mixers[$0].isEqual(to: c.mixers[$0 - 1]) }
-    for (number, start) in starts.enumerated() {
-      let end = number + 1 < starts.count ? starts[number + 1] : c.L
+    for (number, layers) in c.groupsOfEqualMixers.enumerated() {
+      let start = layers.lowerBound
       var group = words.nestedContainer(keyedBy: GroupWord.self, forKey: .group(number + 1))
-      try group.encode(end - start, forKey: .n_layers)
+      try group.encode(layers.count, forKey: .n_layers)
       try group.encode(type(of: c.block).kind, forKey: .BlockType)
       try group.encode(BlockInput(), forKey: .block_input)
       try group.encode(type(of: c.mixers[start]).kind, forKey: .CoreType)
@@ -92,38 +94,69 @@ private struct PhiMambaWords: Codable {
     let words = try decoder.container(keyedBy: Key.self)
     let language = try words.decode(Named<Language>.self, forKey: Key("LanguageModel")).input
     let backbone = try words.decode(Named<Backbone>.self, forKey: Key("MixerModel")).input
-    var (mixers, block): ([any MixerSizes], (any BlockSizes)?) = ([], nil)
+    let feedForward = backbone.d_intermediate ?? backbone.d_model.multipliedReportingOverflow(by: 4).partialValue
+    var (mixers, blocks): ([any MixerSizes], [any BlockSizes]) = ([], [])
     var number = 1
     while words.contains(.group(number)) {
+      defer { number += 1 }
       let group = try words.nestedContainer(keyedBy: GroupWord.self, forKey: .group(number))
       let (core, blockType) = (
         try group.decode(String.self, forKey: .CoreType), try group.decode(String.self, forKey: .BlockType)
       )
       guard let kind = parts.mixers.first(where: { $0.kind == core }) else {
-        problem = problem ?? unknown(core, "CoreType", of: parts.mixers.map { $0.kind }, in: number)
-        number += 1
+        problem = problem ?? unknownKind(core, "CoreType", of: parts.mixers.map { $0.kind }, in: "Block\(number)")
         continue
       }
       guard let wiring = parts.blocks.first(where: { $0.kind == blockType }) else {
-        problem = problem ?? unknown(blockType, "BlockType", of: parts.blocks.map { $0.kind }, in: number)
-        number += 1
+        problem =
+          problem ?? unknownKind(blockType, "BlockType", of: parts.blocks.map { $0.kind }, in: "Block\(number)")
         continue
       }
       let sizes = try kind.init(from: group.superDecoder(forKey: .core_input), D: backbone.d_model)
       mixers += Array(repeating: sizes, count: try group.layers(.n_layers))
-      block = wiring.init(feedForward: backbone.d_intermediate)
-      number += 1
+      blocks.append(wiring.init(feedForward: feedForward))
+    }
+    if let first = blocks.first, !blocks.allSatisfy({ $0.isEqual(to: first) }) {
+      problem = problem ?? ("its groups of blocks are of several kinds", "give all of them the same BlockType")
+    }
+    let others = words.allKeys.map(\.stringValue).filter { name in
+      name.hasPrefix("Block") && !(1..<number).contains { "Block\($0)" == name }
+    }
+    if let other = others.min() {
+      problem =
+        problem ?? ("its group \(other) comes after none", "number the groups Block1, Block2, … without a gap")
+    }
+    if let norm = backbone.lm_head_prenorm, norm != "layer" {
+      problem = problem ?? ("it asks for lm_head_prenorm = \(norm), which is not computed here", "give layer")
+    }
+    if problem == nil, mixers.count != backbone.n_layer {
+      problem = disagreeingLayers(backbone.n_layer, mixers.count)
     }
     configuration = ModelConfiguration(
-      V: language.vocab_size, D: backbone.d_model, T: backbone.max_position_embeddings,
-      block: block ?? ParallelBlockSizes(feedForward: backbone.d_intermediate), mixers: mixers,
-      hasTiedHead: language.tie_embeddings ?? false, layout: .phiMamba)
+      V: padded(language.vocab_size, to: language.pad_vocab_size_multiple), D: backbone.d_model,
+      T: backbone.max_position_embeddings ?? 2048,
+      block: blocks.first ?? ParallelBlockSizes(feedForward: feedForward),
+      mixers: mixers, hasTiedHead: language.tie_embeddings ?? false, layout: .phiMamba)
   }
 }
 
-private func unknown(_ name: String, _ word: String, of known: [String], in group: Int) -> (String, String) {
-  (
-    "its Block\(group) is of no kind that is known here: \(word) \(name)",
-    "give \(word) one of \(known.joined(separator: ", "))"
-  )
+// ## What both layouts of students say
+
+extension ModelConfiguration {
+  /// Consecutive layers with equal mixers, from the first to the last.
+  var groupsOfEqualMixers: [Range<Int>] {
+    let starts = mixers.indices.filter { $0 == 0 || !mixers[$0].isEqual(to: mixers[$0 - 1]) }
+    return zip(starts, starts.dropFirst() + [L]).map { $0..<$1 }
+  }
+}
+
+/// The size of a vocabulary that is padded to a multiple, as the authors pad it.
+func padded(_ V: Int, to multiple: Int?) -> Int {
+  guard let multiple, multiple > 1, V > 0, V <= ModelConfiguration.largestSize, multiple <= V else { return V }
+  return (V + multiple - 1) / multiple * multiple
+}
+
+/// What is wrong with a config.json whose groups have another number of layers than it says.
+func disagreeingLayers(_ said: Int, _ counted: Int) -> (what: String, remedy: String) {
+  ("it says n_layer \(said), but its groups of blocks have \(counted) layers", "correct one of the two")
 }

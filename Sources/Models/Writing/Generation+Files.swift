@@ -108,7 +108,7 @@ extension Generation {
 private func hexadecimal(_ number: UInt64) -> String { String(number, radix: 16) }
 
 extension Sampler {
-  /// "0.7 40 0.9", with a dash for what is not limited.
+  /// "0.7 40 0.9", with a dash for what is not limited; the vocabulary belongs to the model, not to the text.
   fileprivate var words: String {
     "\(temperature) \(topK.map(String.init) ?? "-") \(topP.map { "\($0)" } ?? "-")"
   }

@@ -11,6 +11,10 @@
 // first, as in Hugging Face transformers. Of tokens with equal logits the one with the lower number
 // comes first.
 //
+// A vocabulary may be larger than the tokenizer that belongs to it: sizes are rounded up, so that the
+// products of the head have even shapes. The rows beyond were never trained, and nobody can spell their
+// tokens. They are never drawn.
+//
 // Read next: `Generation.swift`. Source of top p: Holtzman et al., arXiv 1904.09751.
 
 import Foundation
@@ -24,6 +28,8 @@ public struct Sampler: Equatable, Sendable {
   public let topK: Int?
   /// The least probability that the tokens that may be drawn have together, in 0 … 1; nil for all.
   public let topP: Double?
+  /// The number of tokens that have a spelling; those from this number on are never drawn. nil for all.
+  public var vocabulary: Int?
 
   /// Stops the program if a value is out of its range; `problem` tells in advance.
   public init(temperature: Double = 1, topK: Int? = nil, topP: Double? = nil) {
@@ -48,7 +54,9 @@ public struct Sampler: Equatable, Sendable {
   ///
   /// - Parameter logits: [V]; at least one is finite and none is NaN or +∞
   public func candidates(_ logits: Tensor) -> [(token: Int, probability: Double)] {
-    let V = logits.expecting(nil, as: "the logits of a sampler").count
+    let all = logits.expecting(nil, as: "the logits of a sampler")
+    let V = min(all.count, max(1, vocabulary ?? all.count))
+    let logits = V < all.count ? all.sliced(0..<V) : all
     if temperature == 0 { return [(indicesOfLargest(logits)[0], 1)] }
     // The largest logit is taken off before the division: no temperature above 0 is too small.
     let numbers = logits.elements.map { Double($0) }

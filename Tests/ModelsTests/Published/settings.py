@@ -61,7 +61,6 @@ KEYS_OF_TRANSFORMERS_4 = {
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 8}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8}
-SAME_FORMULA = "the same formula up to rounding in transformers; a library may read it as gelu_new, or refuse it"
 
 
 def rope(theta, **rest):
@@ -77,8 +76,6 @@ def refusals():
 
     for act in ("relu", "gelu", "silu", "quick_gelu", "gelu_10", "relu2", "tanh"):
         refuse("phi", {"hidden_act": act})
-    for act in ("gelu_fast", "gelu_pytorch_tanh"):
-        refuse("phi", {"hidden_act": act}, because=SAME_FORMULA)
     for act in ("gelu", "relu", "gelu_new", "gelu_pytorch_tanh", "sigmoid"):
         refuse("llama", {"hidden_act": act})
     refuse("phi", {"qk_layernorm": True}, "qk_layernorm")
@@ -113,14 +110,18 @@ def refusals():
     refuse("llama-4x", {"partial_rotary_factor": 0.5}, "partial_rotary_factor",
            because="transformers' Llama does not read it with default positions; who wrote it meant something")
 
+    refuse("llama", {"rope_parameters": {"full_attention": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}}},
+           "rope_parameters.full_attention", because="positions for each kind of layer")
+    refuse("phi", {"rope_scaling": [2.0]}, "rope_scaling", "an object", because="no settings")
+
     # Shapes and parameters.
     refuse("llama", {"attention_bias": True}, "attention_bias")
     refuse("llama", {"mlp_bias": True}, "mlp_bias")
     refuse("llama", {"head_dim": 8}, "head_dim", because="tensors of other shapes")
     refuse("llama-heads", {"head_dim": 4}, "head_dim", because="tensors of other shapes")
     refuse("phi", {"head_dim": 4}, "head_dim", because="tensors of other shapes")
-    refuse("llama", {"num_key_value_heads": 4}, "num_key_value_heads", because="6 heads do not fall into 4 groups")
-    refuse("llama", {"num_attention_heads": 5, "num_key_value_heads": 5, "head_dim": None}, "num_attention_heads",
+    refuse("llama", {"num_key_value_heads": 4}, "4 heads of keys and values", because="6 heads do not fall into 4 groups")
+    refuse("llama", {"num_attention_heads": 5, "num_key_value_heads": 5, "head_dim": None}, "5 heads",
            because="24 features do not fall into 5 heads")
     refuse("llama", {"pretraining_tp": 2}, "pretraining_tp",
            because="very old versions split the products; the function is the same, and 4.49 and 5.24 do not read it")
@@ -149,8 +150,8 @@ def refusals():
     for kind in ("qwen2", "qwen3", "gemma", "gemma2", "phi3", "gpt_neox", "gpt2", "olmo2", "granite", "cohere",
                  "mamba2"):
         refuse("llama", {"model_type": kind}, "model_type", kind)
-    refuse("phi", {"model_type": "llama"}, "model_type", because="names of other tensors")
-    refuse("llama", {"model_type": "phi"}, "model_type", because="names of other tensors")
+    refuse("phi", {"model_type": "llama"}, "layer_norm_eps", because="names of other tensors")
+    refuse("llama", {"model_type": "phi"}, "rms_norm_eps", because="names of other tensors")
     refuse("phi", {"model_type": "phi-msft"}, "model_type", "phi-msft")
     return rows
 

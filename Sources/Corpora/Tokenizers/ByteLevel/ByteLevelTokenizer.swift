@@ -64,7 +64,7 @@ public struct ByteLevelTokenizer: Tokenizer, Equatable {
   }
 
   /// No id is above this, so that a damaged file cannot ask for any amount of memory.
-  static let highestID = (1 << 24) - 1
+  static let highestID = (1 << 20) - 1
 
   /// What to say about a vocabulary that contradicts itself.
   private static let remedy = "give the file that was made with the model"

@@ -1,0 +1,143 @@
+// # A Llama in a GGUF file
+//
+// llama.cpp's files hold a model of Llama's kind under other names and with other words for its sizes:
+//
+//     token_embd.weight                            model.embed_tokens.weight
+//     blk.N.attn_norm.weight                       model.layers.N.input_layernorm.weight
+//     blk.N.attn_q, attn_k, attn_v, attn_output    model.layers.N.self_attn.q_proj, k_proj, v_proj, o_proj
+//     blk.N.ffn_norm.weight                        model.layers.N.post_attention_layernorm.weight
+//     blk.N.ffn_gate, ffn_up, ffn_down             model.layers.N.mlp.gate_proj, up_proj, down_proj
+//     output_norm.weight                           model.norm.weight
+//     output.weight                                lm_head.weight, missing where the head is the embedding
+//
+// One thing is a trap. A rotation turns pairs of features: features i and i + P/2 of a head in Hugging
+// Face's order, 2i and 2i + 1 in llama.cpp's. So its files hold the rows of q and k interleaved,
+// [P/2, 2] for each head, and we bring them back to [2, P/2]. Without that every matrix has the right
+// shape and every number is there; the text is fluent, and worse by two and a half nats.
+//
+// Read before: `ModelFiles.swift`, `Checkpoints/GGUF.swift`, `LlamaLayout.swift`. Source of the names:
+// gguf-py/gguf/tensor_mapping.py in ggml-org/llama.cpp.
+
+import Checkpoints
+import Foundation
+import Layers
+import Tensors
+
+enum GGUFLayout {
+  /// The configuration of a file, and its weights under the names of `ModelLayout.llama`.
+  ///
+  /// Throws `CheckpointError` if it is no such file, or asks for what is not computed here.
+  static func open(_ url: URL) throws -> (ModelConfiguration, Checkpoint) {
+    let file = try GGUF(contentsOf: url)
+    func refuse(_ what: String, _ remedy: String) -> CheckpointError {
+      CheckpointError(file: url.path, problem: what, remedy: remedy)
+    }
+    let architecture = try file.text("general.architecture")
+    guard architecture == "llama" else {
+      throw refuse(
+        "its general.architecture is \(quoted(architecture)), which is not computed here",
+        "give a model of the architecture llama, or the folder of the model from which it was made")
+    }
+    try refuseScaledPositions(file, refuse)
+    let configuration = try configuration(of: file)
+    if let problem = configuration.problem { throw refuse(problem, "give another file of this model") }
+    if configuration.rotaryIsPartial(in: file) {
+      throw refuse(
+        "it asks for llama.rope.dimension_count = \((try? file.integer("llama.rope.dimension_count")) ?? 0), which is"
+          + " not computed here, only all features of a head", "give a model that turns whole heads")
+    }
+    var weights = try file.checkpoint.renamed { name in standardName(name) ?? name }
+    let attention = configuration.mixers[0] as! CausalAttentionSizes
+    for layer in 0..<configuration.L {
+      for (part, heads) in [("q_proj", attention.H), ("k_proj", attention.G)] {
+        let name = "model.layers.\(layer).self_attn.\(part).weight"
+        // One that is missing or misshapen is reported with all others, when the model is made.
+        guard weights.shape(of: name) == [heads * attention.P, attention.D] else { continue }
+        weights = try weights.transforming(name) { inHalves($0, heads: heads) }
+      }
+    }
+    return (configuration, weights)
+  }
+
+  /// Rows of each head from pairs of neighbours to two halves: [heads · P, D] → [heads · P, D].
+  static func inHalves(_ matrix: Tensor, heads: Int) -> Tensor {
+    let (rows, D) = (matrix.shape[0], matrix.shape[1])
+    return matrix.reshaped(to: [heads, rows / heads / 2, 2, D]).permuted([0, 2, 1, 3]).reshaped(to: [rows, D])
+  }
+
+  private static func configuration(of file: GGUF) throws -> ModelConfiguration {
+    func has(_ key: String) -> Bool { file.metadata[key] != nil }
+    let (D, H) = (try file.integer("llama.embedding_length"), try file.integer("llama.attention.head_count"))
+    let L = try file.integer("llama.block_count")
+    guard (1...ModelConfiguration.largestSize).contains(L) else {
+      throw CheckpointError(
+        file: file.checkpoint.metadata["general.name"] ?? "the file",
+        problem: "a model has no \(L) layers (llama.block_count)", remedy: "get the file anew")
+    }
+    let attention = CausalAttentionSizes(
+      D: D, H: H, G: has("llama.attention.head_count_kv") ? try file.integer("llama.attention.head_count_kv") : H,
+      rotaryBase: has("llama.rope.freq_base") ? try decimal(file.number("llama.rope.freq_base")) : 10_000,
+      convention: .llama)
+    // The embedding has a row for each token; the key is missing in older files.
+    let V = file.checkpoint.shape(of: "token_embd.weight")?[0] ?? 0
+    return ModelConfiguration(
+      V: V, D: D, T: try file.integer("llama.context_length"),
+      block: SequentialBlockSizes(
+        feedForward: try file.integer("llama.feed_forward_length"),
+        epsilon: decimal(try file.number("llama.attention.layer_norm_rms_epsilon"))),
+      mixers: Array(repeating: attention, count: L), hasTiedHead: !file.checkpoint.names.contains("output.weight"),
+      layout: .llama)
+  }
+
+  /// The number that was meant: a file holds it in 32 bits, where 1e-5 becomes 9.99999974737875e-06.
+  private static func decimal(_ number: Double) -> Double { Double("\(Float(number))") ?? number }
+
+  /// Positions may be stretched, by a factor or by a tensor of factors; neither is computed here.
+  private static func refuseScaledPositions(_ file: GGUF, _ refuse: (String, String) -> CheckpointError) throws {
+    let remedy = "give a model whose positions are not scaled"
+    if file.metadata["llama.rope.scaling.type"] != nil {
+      let type = try file.text("llama.rope.scaling.type")
+      if type != "none" {
+        throw refuse("it asks for llama.rope.scaling.type = \(type), which is not computed here", remedy)
+      }
+    }
+    for key in ["llama.rope.scale_linear", "llama.rope.scaling.factor"] where file.metadata[key] != nil {
+      let factor = try file.number(key)
+      if factor != 1, factor != 0 {
+        throw refuse("it asks for \(key) = \(factor), which is not computed here", remedy)
+      }
+    }
+    if file.checkpoint.names.contains("rope_freqs.weight") {
+      throw refuse("it has rope_freqs.weight, factors for its positions, which are not computed here", remedy)
+    }
+    if let experts = try? file.integer("llama.expert_count"), experts > 0 {
+      throw refuse(
+        "it asks for llama.expert_count = \(experts), which is not computed here", "give a model without experts")
+    }
+  }
+
+  /// Hugging Face's name of a tensor; nil for one that Llama has not.
+  static func standardName(_ name: String) -> String? {
+    let outside = [
+      "token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight",
+      "output.weight": "lm_head.weight",
+    ]
+    if let standard = outside[name] { return standard }
+    let inside = [
+      "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm", "attn_q": "self_attn.q_proj",
+      "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
+      "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+    ]
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 4, parts[0] == "blk", Int(parts[1]) != nil, let part = inside[parts[2]] else { return nil }
+    return "model.layers.\(parts[1]).\(part).\(parts[3])"
+  }
+}
+
+extension ModelConfiguration {
+  /// Whether a file says that only a part of a head is turned.
+  fileprivate func rotaryIsPartial(in file: GGUF) -> Bool {
+    guard file.metadata["llama.rope.dimension_count"] != nil, let H = mixers.first?.H else { return false }
+    return (try? file.integer("llama.rope.dimension_count")) != D / H
+  }
+}
