@@ -42,22 +42,26 @@ public struct HiddenStateAlignment: DistillationStage {
   public let target: Target
   /// The layers that are aligned.
   public let replaced: [Int]
+  /// What the distance of each layer is divided by.
+  public let scale: DistanceScale
 
-  /// - Parameter layers: whose mixers are the student's own; nil for those that are unlike the teacher's
+  /// - Parameters:
+  ///   - layers: whose mixers are the student's own; nil for those that are unlike the teacher's
+  ///   - scale: what the distance of each layer is divided by
   public init(
     from teacher: FrozenModel, to student: LanguageModel, comparing target: Target = .mixerOutput,
-    replacing layers: [Int]? = nil
+    replacing layers: [Int]? = nil, scale: DistanceScale = .absolute
   ) {
-    (self.teacher, self.student, self.target) = (teacher, student, target)
+    (self.teacher, self.student, self.target, self.scale) = (teacher, student, target, scale)
     replaced = layers ?? student.configuration.layersUnlike(teacher.configuration)
   }
 
-  /// All of each replaced mixer, and with `blockOutput` the MLP beside it.
+  /// All of each replaced mixer, and with `blockOutput` the MLP beside it; each layer is a group.
   public var trained: [ParameterRows] {
     replaced.flatMap { layer in
       let block = student.blocks[layer]
       let beside = target == .blockOutput ? block.parameters(of: .feedForward) : []
-      return (block.mixer.parameters + beside).map { ParameterRows($0) }
+      return (block.mixer.parameters + beside).map { ParameterRows($0) }.ofLayer(layer)
     }
   }
 
@@ -72,7 +76,7 @@ public struct HiddenStateAlignment: DistillationStage {
           case .mixerOutput: (mixer(Variable(constant: trace.mixerInput)), trace.mixerOutput)
           case .blockOutput: (student.blocks[layer](Variable(constant: trace.input)), trace.output)
           }
-        return (layer, mean(distance(mine, Variable(constant: theirs), over: 1)))
+        return (layer, scale.loss(of: mine, from: theirs, over: 1))
       })
   }
 }

@@ -40,13 +40,17 @@ public struct KnowledgeDistillation: DistillationStage {
   public let training: Training
   /// The layers whose mixers are the student's own; they matter only if mixers alone are trained.
   public let replaced: [Int]
+  /// The tokens among which the next one is predicted; nil for all.
+  public let subset: TokenSubset?
 
-  /// - Parameter layers: whose mixers are the student's own; nil for those that are unlike the teacher's
+  /// - Parameters:
+  ///   - layers: whose mixers are the student's own; nil for those that are unlike the teacher's
+  ///   - subset: the tokens among which the next one is predicted, which makes a large vocabulary cheaper; nil for all
   public init(
     from teacher: FrozenModel, to student: LanguageModel, training: Training = .everything,
-    replacing layers: [Int]? = nil
+    replacing layers: [Int]? = nil, among subset: TokenSubset? = nil
   ) {
-    (self.teacher, self.student, self.training) = (teacher, student, training)
+    (self.teacher, self.student, self.training, self.subset) = (teacher, student, training, subset)
     replaced = layers ?? student.configuration.layersUnlike(teacher.configuration)
   }
 
@@ -59,9 +63,10 @@ public struct KnowledgeDistillation: DistillationStage {
 
   /// The cross-entropy in nats per token; its parts are the teacher's entropy and KL, which sum to it.
   public func loss(_ batch: Batch) -> StageLoss {
-    let teacherLogits = teacher(batch.inputs)
+    let teacherLogits = subset.map { teacher.logits(batch.inputs, among: $0) } ?? teacher(batch.inputs)
     let distributions = softmax(teacherLogits)
-    let loss = mean(crossEntropy(student(batch.inputs), distributions: distributions))
+    let logits: Variable = subset.map { student.logits(batch.inputs, among: $0) } ?? student(batch.inputs)
+    let loss = mean(crossEntropy(logits, distributions: distributions))
     let entropy = Double(mean(crossEntropy(teacherLogits, distributions: distributions).losses).scalar)
     return StageLoss(loss, parts: [("entropy of the teacher", entropy), ("KL", Double(loss.value.scalar) - entropy)])
   }

@@ -33,15 +33,22 @@ public struct MatrixOrientation: DistillationStage {
   public let student: LanguageModel
   /// The layers whose matrices are turned.
   public let replaced: [Int]
+  /// What the distance of each layer is divided by.
+  public let scale: DistanceScale
 
-  /// - Parameter layers: whose mixers are the student's own; nil for those that are unlike the teacher's
-  public init(from teacher: FrozenModel, to student: LanguageModel, replacing layers: [Int]? = nil) {
-    (self.teacher, self.student) = (teacher, student)
+  /// - Parameters:
+  ///   - layers: whose mixers are the student's own; nil for those that are unlike the teacher's
+  ///   - scale: what the distance of each layer is divided by
+  public init(
+    from teacher: FrozenModel, to student: LanguageModel, replacing layers: [Int]? = nil,
+    scale: DistanceScale = .absolute
+  ) {
+    (self.teacher, self.student, self.scale) = (teacher, student, scale)
     replaced = layers ?? student.configuration.layersUnlike(teacher.configuration)
   }
 
-  /// Of each replaced mixer, what its matrix depends on.
-  public var trained: [ParameterRows] { replacedMixers.flatMap(\.mixer.matrixRows) }
+  /// Of each replaced mixer, what its matrix depends on; each layer is a group.
+  public var trained: [ParameterRows] { replacedMixers.flatMap { $0.mixer.matrixRows.ofLayer($0.layer) } }
 
   /// The sum over layers of mean Frobenius distances, with one part for each layer; one teacher pass per batch.
   public func loss(_ batch: Batch) -> StageLoss {
@@ -50,7 +57,7 @@ public struct MatrixOrientation: DistillationStage {
       replacedMixers.map { layer, mixer in
         guard let target = traces[layer].matrix else { preconditionFailure("the trace kept no matrix") }
         let matrix = mixer.matrix(Variable(constant: traces[layer].mixerInput))
-        return (layer, mean(distance(matrix, Variable(constant: target), over: 2)))
+        return (layer, scale.loss(of: matrix, from: target, over: 2))
       })
   }
 }

@@ -16,6 +16,13 @@ import Layers
 import Models
 import Tensors
 
+// ## Copied, and yet there once
+//
+// Tensors are values whose numbers are shared until one of two copies changes. After a transfer teacher
+// and student therefore hold the same numbers, once in memory, for as long as training leaves them
+// alone: in stages 1 and 2 always, in stage 3 with `.mixers`. A student of a real teacher is made with
+// `LanguageModel(student:of:replacing:using:)`, which does not even draw what the teacher hands on.
+
 /// One row of the table of what becomes of each teacher weight.
 public struct TransferredParameter {
   /// The teacher's parameter.
@@ -53,7 +60,9 @@ public func transferTable(
     }
   }
   table += pairs(mine.finalNorm.parameters, student.finalNorm.parameters)
-  return mine.configuration.hasTiedHead ? table : table + pairs(mine.head.parameters, student.head.parameters)
+  // A tied head's matrix is the embedding, which the table has.
+  let isTied = mine.configuration.hasTiedHead
+  return table + pairs(mine.head.parameters, student.head.parameters).dropFirst(isTied ? 1 : 0)
 }
 
 /// Copies every teacher weight that has a place in the student.
@@ -68,5 +77,21 @@ public func transferWeights(
     guard let target = row.student else { return count }
     target.value = row.teacher.value
     return count + target.value.count
+  }
+}
+
+extension LanguageModel {
+  /// A student with new mixers that shares all else with its teacher, in memory too, until training changes it.
+  ///
+  /// - Parameters:
+  ///   - configuration: the student's, as the teacher's `student(_:keeping:)` gives it
+  ///   - layers: whose mixers are the student's own; nil for those that are unlike the teacher's
+  ///   - random: draws the new mixers, as for a student that is drawn as a whole
+  public init(
+    student configuration: ModelConfiguration, of teacher: FrozenModel, replacing layers: [Int]? = nil,
+    using random: inout some RandomNumberGenerator
+  ) {
+    self.init(mixersOf: configuration, using: &random)
+    transferWeights(from: teacher, to: self, replacing: layers)
   }
 }

@@ -11,6 +11,9 @@
 // convolution. For a bias, a norm's scale, D or the gate's bias smaller does not mean simpler.
 //
 // Before the step all gradients together are scaled down if their norm is above a limit (clipping).
+// In stages 1 and 2 the layers are problems of their own, and in a real model their gradients differ a
+// hundredfold: clipped together, the layer with the largest would decide how far all others go. So
+// each group of parameters, a layer there, can have a limit of its own.
 //
 // Read before: `Gradients/ParameterRows.swift`. Read next: `Schedule.swift`, `TrainingRun.swift`. Source:
 // arXiv 1711.05101.
@@ -30,6 +33,8 @@ public struct AdamWSettings: Codable, Equatable, Sendable {
   public var weightDecay = 0.1
   /// The largest norm of all gradients together; nil for no limit.
   public var clip: Double? = 1.0
+  /// Whether `clip` limits the gradients of each group of `ParameterRows` by themselves.
+  public var clipsGroups = false
 
   /// β 0.9 and 0.95, ε 1e-8, decay 0.1, clipping at a norm of 1.
   public init() {}
@@ -70,20 +75,20 @@ public struct AdamW {
       gradients.count == trained.count,
       "\(trained.count) parameters are trained, but \(gradients.count) gradients came")
     steps += 1
-    let scale = settings.clip.map { norm > $0 ? $0 / norm : 1 } ?? 1
-    var step = AdamWStep(
+    let scales = gradientScales(gradients, norm: norm)
+    let step = AdamWStep(
       learningRate: Scalar(learningRate), beta1: Scalar(settings.beta1), beta2: Scalar(settings.beta2), step: steps,
-      epsilon: Scalar(settings.epsilon), weightDecay: 0, gradientScale: Scalar(scale))
-    let withoutDecay = step
-    step.weightDecay = Scalar(settings.weightDecay)
-    let withDecay = step
+      epsilon: Scalar(settings.epsilon), weightDecay: 0, gradientScale: 1)
+    let decay = Scalar(settings.weightDecay)
     firstMoments.withUnsafeMutableBufferPointer { first in
       secondMoments.withUnsafeMutableBufferPointer { second in
         // Each item has a parameter and two moments of its own.
         nonisolated(unsafe) let (first, second, trained) = (first, second, trained)
         onAllCores(trained.count) { index in
           let entry = trained[index]
-          let step = entry.parameter.value.rank >= 2 ? withDecay : withoutDecay
+          var step = step
+          step.gradientScale = Scalar(scales[entry.group]!)
+          if entry.parameter.value.rank >= 2 { step.weightDecay = decay }
           entry.parameter.update { value in
             for rows in entry.rows {
               step.apply(
@@ -93,6 +98,17 @@ public struct AdamW {
           }
         }
       }
+    }
+  }
+}
+
+extension AdamW {
+  /// What the gradients of each group are multiplied by, at most 1; one number for all unless groups are clipped apart.
+  private func gradientScales(_ gradients: [Tensor], norm: Double) -> [Int: Double] {
+    func scale(_ norm: Double) -> Double { settings.clip.map { norm > $0 ? $0 / norm : 1 } ?? 1 }
+    let members = Dictionary(grouping: trained.indices) { trained[$0].group }
+    return members.mapValues { indices in
+      scale(settings.clipsGroups && settings.clip != nil ? gradientNorm(indices.map { gradients[$0] }) : norm)
     }
   }
 }

@@ -28,6 +28,9 @@ public struct History: Codable, Sendable, Equatable {
   /// A record for each step, from the first.
   public let records: [StepRecord]
 
+  /// The record of a model that was trained elsewhere: no steps.
+  public static let none = History(tokensPerUpdate: 0, detailNames: [], records: [])
+
   /// The losses, step by step.
   public var losses: [Double] { records.map(\.loss) }
 

@@ -22,7 +22,7 @@ import TestSupport
 
 extension LayerCase {
   static let stages =
-    [labels]
+    [labels] + options + llama
     + StageForm.allCases.flatMap { stage in
       Student.allCases.map { student in
         LayerCase(stage.type, "\(stage), \(student)") { _ in
@@ -32,6 +32,54 @@ extension LayerCase {
         }
       }
     }
+
+  /// The options that real models need: losses relative to the layer's norm, and a head for some of the tokens.
+  private static let options: [LayerCase] = Student.allCases.flatMap { student in
+    let forms: [(String, @Sendable (Pair) -> any DistillationStage)] = [
+      (
+        "relative matrices",
+        { MatrixOrientation(from: $0.teacher.frozen, to: $0.student, replacing: $0.replaced, scale: .relative) }
+      ),
+      (
+        "relative outputs",
+        { HiddenStateAlignment(from: $0.teacher.frozen, to: $0.student, replacing: $0.replaced, scale: .relative) }
+      ),
+      (
+        "among five tokens",
+        {
+          KnowledgeDistillation(
+            from: $0.teacher.frozen, to: $0.student, replacing: $0.replaced, among: TokenSubset(of: [1, 2, 4, 5, 6]))
+        }
+      ),
+    ]
+    return forms.map { name, stage in
+      LayerCase(Swift.type(of: stage(tiny(student))), "\(name), \(student)") { _ in
+        let begun = stage(tiny(student))
+        try begun.begin()
+        return Subject(begun.trained.map(\.parameter)) { _ in 10 * begun.loss(tinyTokens).total }
+      }
+    }
+  }
+
+  /// A Llama teacher, whose head is its embedding and whose queries share keys and values, and a hybrid of it.
+  private static let llama = StageForm.allCases.map { stage in
+    LayerCase(stage.type, "\(stage), a hybrid of Llama") { _ in
+      let attention = CausalAttentionSizes(D: 6, H: 2, G: 1, convention: .llama)
+      let configuration = ModelConfiguration(
+        V: 7, D: 6, T: 5, block: SequentialBlockSizes(feedForward: 8), mixers: [attention, attention],
+        hasTiedHead: true, layout: .llama)
+      let pair = Pair(.hybrid, configuration, mixer: DiscreteMamba2Sizes(D: 6, H: 2, N: 4, K: 3, Q: 2))
+      var random = SeededGenerator(for: "Llama")
+      // The embedding is the head as well: rows that differ, and logits that are not large.
+      for model in [pair.teacher, pair.student] {
+        randomise(model.embedding.parameters, deviation: 1, using: &random)
+      }
+      // The hybrid keeps block 1, so that block 0 alone is aligned.
+      let begun = stage.between(pair)
+      try begun.begin()
+      return Subject(begun.trained.map(\.parameter)) { _ in 10 * begun.loss(tinyTokens).total }
+    }
+  }
 
   /// The stage without a teacher; the tokens that came are not those that were read.
   private static let labels = LayerCase(TokenPrediction.self, "a hybrid") { _ in

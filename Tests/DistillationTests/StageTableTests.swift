@@ -22,8 +22,7 @@ import Training
   @Test func everyStageHasARow() throws {
     let others: [Any.Type] = [
       HiddenStateAlignment.Target.self, KnowledgeDistillation.Training.self, StageLoss.self, StageError.self,
-      Evaluation.self,
-      LayerDistance.self, TransferredParameter.self,
+      Evaluation.self, DistanceScale.self, LayerDistance.self, TransferredParameter.self,
     ]
     let found = try gaps(
       in: LayerCase.stages, ofModule: "Distillation", except: others, list: "var trained: [ParameterRows]")

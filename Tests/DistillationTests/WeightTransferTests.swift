@@ -129,6 +129,34 @@ import Testing
     )
   }
 
+  // Two heads that share keys and values get a copy of them each.
+  @Test func whatHeadsShareIsCopiedForEach() {
+    var random = SeededGenerator(for: "shared heads")
+    let (D, H, G, P, N, T) = (20, 4, 2, 5, 5, 7)
+    let sizes = CausalAttentionSizes(D: D, H: H, G: G, rotaryFraction: 0, convention: .llama)
+    let attention = CausalAttention("a", sizes: sizes, using: &random)
+    let mixer = DiscreteMamba2("m", sizes: DiscreteMamba2Sizes(D: D, H: H, N: N), using: &random)
+    #expect(mixer.begin(with: attention.projections!))
+    let written = mixer.inProjection.value
+    for head in 0..<H {
+      let shared = (head / 2 * P)..<((head / 2 + 1) * P)
+      expectIdentical(
+        written.sliced((head * P)..<((head + 1) * P)), attention.values.weight.value.sliced(shared),
+        "values of head \(head)")
+    }
+    // C · B are the scores of each head of queries with the keys that it reads.
+    let u = Tensor.normal([1, T, D], using: &random)
+    func heads(_ weight: Tensor, _ width: Int) -> Tensor {
+      linear(u, weight: weight, bias: nil).reshaped(to: [1, T, weight.shape[0] / width, width])
+    }
+    let (b, c) = (MambaPart.b.rows(mixer.sizes), MambaPart.c.rows(mixer.sizes))
+    let keys = heads(attention.keys.weight.value, P)
+    let each = Naive.tabulate([1, T, H, P]) { keys[$0[0], $0[1], $0[2] / 2, $0[3]] }
+    let scores = (1 / Scalar(P).squareRoot()) * headScores(heads(attention.queries.weight.value, P), each)
+    expectClose(
+      headScores(heads(written.sliced(c), N), heads(written.sliced(b), N)), scores, within: Tolerance.loss, "scores")
+  }
+
   // What has no place for the projections says so and keeps every bit.
   @Test func otherSizesTakeNothing() {
     var random = SeededGenerator(for: "misfits")

@@ -86,6 +86,39 @@ private struct Twin {
     }
   }
 
+  // A group with a large gradient is scaled down, and leaves the others alone.
+  @Test func groupsAreClippedApart() {
+    var random = SeededGenerator(seed: 12)
+    func trained() -> [ParameterRows] {
+      (0..<4).map { ParameterRows(Parameter("p\($0)", .ones([3, 5]))).inGroup($0 / 2) }
+    }
+    let gradients = (0..<4).map { Tensor.normal([3, 5], deviation: $0 < 2 ? 100 : 0.01, using: &random) }
+    func step(_ clipsGroups: Bool, _ gradients: [Tensor]) -> AdamW {
+      var settings = AdamWSettings()
+      settings.clipsGroups = clipsGroups
+      var optimiser = AdamW(trained(), settings: settings)
+      optimiser.step(gradients, learningRate: 0.1, norm: gradientNorm(gradients))
+      return optimiser
+    }
+    let (apart, together) = (step(true, gradients), step(false, gradients))
+    let large = Scalar(1 / gradientNorm(Array(gradients[..<2])))
+    for index in 0..<4 {
+      let expected = Tensor(0.1 * (index < 2 ? large : 1)) * gradients[index]
+      expectClose(apart.firstMoments[index], expected, "group \(index / 2), clipped apart")
+      if index >= 2 {
+        #expect(
+          largestMagnitude(together.firstMoments[index]) < 0.01 * largestMagnitude(expected), "clipped together")
+      }
+    }
+    // One group is all of them.
+    var settings = AdamWSettings()
+    settings.clipsGroups = true
+    #expect(ParameterRows(Parameter("p", .ones([2]))).group == 0)
+    var one = AdamW(trained().map { $0.inGroup(7) }, settings: settings)
+    one.step(gradients, learningRate: 0.1, norm: gradientNorm(gradients))
+    for (mine, theirs) in zip(one.firstMoments, together.firstMoments) { expectClose(mine, theirs, "one group") }
+  }
+
   @Test func decayShrinksMatricesAndNothingElse() {
     var random = SeededGenerator(seed: 3)
     let trained = AdamWTests.trainables(using: &random)
