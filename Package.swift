@@ -142,6 +142,13 @@ let package = Package(
       dependencies: ["Models", "Corpora", "Checkpoints", "Experiments", "Tensors", "Notebook", argumentParser],
       swiftSettings: [.defaultIsolation(MainActor.self)]),
 
+    .executableTarget(
+      name: "evaluate",
+      dependencies: [
+        "Models", "Corpora", "Distillation", "Experiments", "Statistics", "Tensors", "Notebook", argumentParser,
+      ],
+      swiftSettings: [.defaultIsolation(MainActor.self)]),
+
     .target(
       name: "Exercise",
       dependencies: [
@@ -182,6 +189,14 @@ let package = Package(
     tests(of: "Plots"),
     tests(of: "Notebook", with: ["Plots", argumentParser]),
     .testTarget(
+      name: "RealModelTests",
+      dependencies: ["TestSupport", "Experiments", "Distillation", "Models", "Tensors", "Corpora", "Checkpoints"],
+      path: "Tests/RealModel",
+      exclude: [
+        "prose.py", "reference.py", "speed.py", "smollm2-135m-instruct-q4_1.txt", "starts.txt", "tensors.py",
+        "tokens.py",
+      ]),
+    .testTarget(
       name: "DocumentationTests", dependencies: ["TestSupport"], path: "Tests/DocumentationTests"),
     .testTarget(
       name: "ExtensionTests",
@@ -192,8 +207,9 @@ let package = Package(
     .testTarget(
       name: "CommandsTests",
       dependencies: [
-        "TestSupport", "generate", "05-teacher", "10-knowledge-distillation", "11-ablations", "12-training-laws",
-        "13-hybrid",
+        "TestSupport", "Experiments", "Models", "Layers", "Tensors", "Corpora", "generate", "evaluate", "05-teacher",
+        "06-structured-matrices", "07-student", "08-matrix-orientation", "09-hidden-state-alignment",
+        "10-knowledge-distillation", "11-ablations", "12-training-laws", "13-hybrid", "14-generation",
       ],
       path: "Tests/CommandsTests"),
   ],

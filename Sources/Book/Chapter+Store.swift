@@ -14,7 +14,13 @@ extension Chapter {
   /// read or is too short.
   public func openModelStore() -> ModelStore {
     exitOnError {
-      let settings = ExperimentSettings(isQuick: isQuick, seed: seed, corpus: corpus, bytePairs: bytePairs)
+      let model = (options as? any TakesModel)?.model.map { URL(filePath: $0) }
+      if model != nil, bytePairs != nil {
+        throw CommandError(
+          "--byte-pairs goes not with --model: a model has a tokenizer of its own; leave one of them out")
+      }
+      let settings = ExperimentSettings(
+        isQuick: isQuick, seed: seed, corpus: corpus, bytePairs: bytePairs, model: model)
       return ModelStore(try Experiment(settings), in: out) { title, total, first in
         ProgressBar(title, total: total, from: first)
       }

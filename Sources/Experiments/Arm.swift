@@ -8,6 +8,7 @@
 // Read before: `StagePlan.swift`. Read next: `Way.swift`.
 
 import Foundation
+import Layers
 import Models
 
 /// A way to make a student.
@@ -64,11 +65,10 @@ public struct Arm: Encodable, Hashable, Sendable {
   /// The student's configuration.
   ///
   /// - Parameters:
-  ///   - recipe: gives the sizes
-  ///   - V: the size of the vocabulary
-  func configuration(_ recipe: Recipe, V: Int) -> ModelConfiguration {
-    let teacher = recipe.teacher(V: V)
-    var mixer = recipe.studentMixer
+  ///   - teacher: gives all sizes but those of the mixers
+  ///   - mixer: what takes the place of an attention
+  func configuration(of teacher: ModelConfiguration, mixer: DiscreteMamba2Sizes) -> ModelConfiguration {
+    var mixer = mixer
     if isMultiValue { mixer.G = 1 }
     return switch student {
     case .phiMamba: teacher.student(mixer)

@@ -19,15 +19,15 @@ extension Experiment {
   /// A model with random weights that no training has seen, for the teacher.
   func newTeacher() -> LanguageModel {
     var random = SeededGenerator(seed: seed(for: "teacher's weights"))
-    return LanguageModel(recipe.teacher(V: V), using: &random)
+    return LanguageModel(teacherConfiguration, using: &random)
   }
 
   /// A student with the weights that all arms of this seed begin with: state space mixers in each block.
-  public func newStudent() -> LanguageModel { newStudent(recipe.teacher(V: V).student(recipe.studentMixer)) }
+  public func newStudent() -> LanguageModel { newStudent(teacherConfiguration.student(recipe.studentMixer)) }
 
   /// A student with the weights that an arm begins with.
   func newStudent(for arm: Arm, of teacher: FrozenModel) -> LanguageModel {
-    let student = newStudent(arm.configuration(recipe, V: V))
+    let student = newStudent(arm.configuration(of: teacherConfiguration, mixer: recipe.studentMixer))
     var another = SeededGenerator(seed: seed(for: "student's other start"))
     for layer in arm.replacedLayers(of: recipe.L) {
       let mixer = student.blocks[layer].mixer

@@ -25,13 +25,16 @@ public struct ExperimentSettings: Sendable {
   public var bytePairs: Int?
   /// The steps of the teacher; nil for those of the recipe.
   public var teacherSteps: Int?
+  /// A model that takes the teacher's place: a folder or a .gguf file, with its tokenizer; nil for one that is trained.
+  public var model: URL?
 
   /// Settings; nil stands for what the main job takes.
   public init(
-    isQuick: Bool, seed: UInt64 = 0, corpus: URL? = nil, bytePairs: Int? = nil, teacherSteps: Int? = nil
+    isQuick: Bool, seed: UInt64 = 0, corpus: URL? = nil, bytePairs: Int? = nil, teacherSteps: Int? = nil,
+    model: URL? = nil
   ) {
     (self.isQuick, self.seed, self.corpus, self.bytePairs) = (isQuick, seed, corpus, bytePairs)
-    self.teacherSteps = teacherSteps
+    (self.teacherSteps, self.model) = (teacherSteps, model)
   }
 }
 
@@ -55,25 +58,43 @@ public struct Experiment {
   public private(set) var heldOut: (reported: [Batch], choosing: [Batch])
   /// Documents of the language that no training draws, with their answers; the second half is for choosing rates.
   public private(set) var heldOutDocuments: (reported: [RecallBatch], choosing: [RecallBatch])?
+  /// A model that takes the teacher's place; nil if the teacher is trained here.
+  let givenTeacher: FrozenModel?
   /// The dictionary between text and tokens.
   private(set) var tokenizer: AnyTokenizer
   private var corpusName: String
 
-  /// Throws if the text cannot be read or is shorter than the recipe needs.
+  /// Throws if the text cannot be read or is shorter than the recipe needs, or a model that is given cannot be read.
   public init(_ settings: ExperimentSettings) throws {
     recipe = settings.isQuick ? .quick : .standard
     recipe.teacherSteps = settings.teacherSteps ?? recipe.teacherSteps
     (isQuick, seed) = (settings.isQuick, settings.seed)
-    isReference = !settings.isQuick && settings.corpus == nil && settings.bytePairs == nil
+    isReference =
+      !settings.isQuick && settings.corpus == nil && settings.bytePairs == nil && settings.model == nil
+    let given = try settings.model.map { try SavedModel(contentsOf: $0) }
     let file = try settings.corpus ?? standardCorpus()
     let text = try Corpus.text(contentsOf: file)
-    if let count = settings.bytePairs {
+    let encoding: String
+    if let given {
+      tokenizer = given.tokenizer
+      encoding = "tokens of the model \(given.model.model.fingerprint)"
+      let longest = given.model.configuration.T
+      guard longest >= recipe.T else {
+        throw CorpusError(
+          settings.model!.path,
+          problem: "the model is made for texts of up to \(longest) tokens, but windows of \(recipe.T) are read here",
+          remedy: "give a model for longer texts")
+      }
+      recipe.takeSizes(of: given.model.configuration)
+    } else if let count = settings.bytePairs {
       tokenizer = .bytePairs(try BytePairTokenizer(trainedOn: text, vocabularySize: count))
+      encoding = "\(count) byte pairs"
     } else {
       tokenizer = .characters(CharacterTokenizer(trainedOn: text))
+      encoding = "characters"
     }
-    unit = settings.bytePairs == nil ? "nats per character" : "nats per token"
-    let encoding = settings.bytePairs.map { "\($0) byte pairs" } ?? "characters"
+    givenTeacher = given?.model
+    if case .characters = tokenizer { unit = "nats per character" } else { unit = "nats per token" }
     corpusName = "\(file.lastPathComponent), \(text.utf8.count) bytes, sum \(checksum(text)), \(encoding)"
     corpus = try Corpus(text: text, tokenizer: tokenizer).validated(forWindow: recipe.T)
     let all = try corpus.heldOutBatches(count: 2 * recipe.windows, B: recipe.B, T: recipe.T).enumerated()
@@ -111,7 +132,10 @@ public struct Experiment {
   }
 
   /// The size of the vocabulary.
-  public var V: Int { grammar?.V ?? corpus.tokenizer.vocabularySize }
+  public var V: Int { givenTeacher?.configuration.V ?? grammar?.V ?? corpus.tokenizer.vocabularySize }
+
+  /// The configuration of the teacher: of the one that is given, else the recipe's.
+  public var teacherConfiguration: ModelConfiguration { givenTeacher?.configuration ?? recipe.teacher(V: V) }
 
   /// A batch to train on.
   func draw(using random: inout SeededGenerator) -> Batch {

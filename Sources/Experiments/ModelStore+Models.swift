@@ -16,10 +16,15 @@
 
 import Distillation
 import Models
+import Training
 
 extension ModelStore {
-  /// The teacher: a small Transformer trained on the text, or on documents of the language.
+  /// The teacher: a small Transformer trained on the text, or on documents of the language; or the one that is given,
+  /// whose history is empty.
   public func teacher() throws -> TrainedModel {
+    if let given = experiment.givenTeacher {
+      return TrainedModel(model: given.model, history: .none)
+    }
     let recipe = experiment.recipe
     return try made(Place(chapter: experiment.grammar == nil ? "05-teacher" : "13-hybrid", name: "teacher")) {
       let model = experiment.newTeacher()

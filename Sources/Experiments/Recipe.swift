@@ -101,6 +101,12 @@ public struct Recipe: Codable, Equatable, Sendable {
     return ModelConfiguration(V: V, D: D, T: T, mixers: Array(repeating: attention, count: L), layout: .phi)
   }
 
+  /// Takes over the sizes of a teacher that is given, so that students fit it.
+  mutating func takeSizes(of teacher: ModelConfiguration) {
+    (D, L) = (teacher.D, teacher.L)
+    H = teacher.mixers.first?.H ?? H
+  }
+
   /// The mixer that takes the place of the teacher's attention.
   public var studentMixer: DiscreteMamba2Sizes { DiscreteMamba2Sizes(D: D, H: H, N: N, Q: Q) }
 

@@ -9,7 +9,7 @@ import ArgumentParser
 import Models
 
 struct Command: ParsableCommand {
-  @Option(help: "The folder of a model, such as out/05-teacher/teacher-seed0.")
+  @Option(help: "The folder of a model, such as out/05-teacher/teacher-seed0, or a .gguf file.")
   var model: String
 
   @Option(help: "What the text begins with; several for several texts. After --resume: what is read first.")

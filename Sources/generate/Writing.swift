@@ -24,8 +24,7 @@ private let unfinishedKey = "unfinished characters"
 
 /// Does what the command asks for; throws an error whose description is one sentence.
 func write(_ command: Command) throws {
-  let folder = URL(filePath: command.model, directoryHint: .isDirectory)
-  let saved = try SavedModel(contentsOf: folder)
+  let saved = try SavedModel(contentsOf: URL(filePath: command.model))
   if let file = command.save { try requirePlace(for: URL(filePath: file)) }
 
   // Read what there is
@@ -38,7 +37,10 @@ func write(_ command: Command) throws {
   var ended: [Int: Generation] = [:]
   let beginning = ContinuousClock.now
   for step in 0..<command.tokens {
-    let complete = zip(open, generation.next()).map { row, token in texts.write(token, in: row) }
+    let complete = zip(open, generation.next()).map { row, token in
+      // The token that ends a text is not part of it.
+      token == saved.tokenizer.endOfText || texts.write(token, in: row)
+    }
     // The last step ends all texts, below.
     if step == command.tokens - 1 || !complete.contains(true) { continue }
     for index in open.indices where complete[index] {
@@ -78,12 +80,12 @@ private func begin(_ command: Command, _ saved: SavedModel) throws -> (Generatio
     var texts = Texts(all.map { _ in TextStream(saved.tokenizer) }, stop: command.stop)
     for (row, prompt) in all.enumerated() { texts.read(prompt, in: row) }
     let generation = Generation(
-      saved.model, prompts: all, sampler: command.sampler(resuming: nil), seed: command.seed ?? 0,
+      saved.model, prompts: all, sampler: saved.sampler(command.sampler(resuming: nil)), seed: command.seed ?? 0,
       inPiecesOf: pieceLength)
     return (generation, texts)
   }
   var generation = try Generation(contentsOf: file, of: saved.model)
-  generation.sampler = command.sampler(resuming: generation.sampler)
+  generation.sampler = saved.sampler(command.sampler(resuming: generation.sampler))
   let unfinished = try unfinishedCharacters(in: file, count: generation.B)
   var texts = Texts(
     unfinished.map { TextStream(saved.tokenizer, goingOnFrom: $0) }, stop: command.stop)

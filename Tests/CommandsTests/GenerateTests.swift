@@ -145,14 +145,19 @@ private enum Models {
     }
     #expect(try complaint().contains("no such folder"))
     try Data("x".utf8).write(to: copy)
-    #expect(try complaint().contains("this is a file"))
+    #expect(try complaint().contains("no .gguf file"))
     for file in ["config.json", "model.safetensors", "tokenizer.json"] {
       #expect(try changing(file, "", "").contains(file))
     }
+    // A tokenizer in the form of earlier versions, of two characters; of a kind that there is not; and no JSON.
+    for (text, word) in [
+      (#"{"kind":"characters","characters":"ab"}"#, "2 tokens"), (#"{"kind":"signs"}"#, "signs"), ("{", "JSON"),
+      (#"{"decoder":{"type":"WordPiece"},"model":{"type":"WordPiece"}}"#, "WordPiece"),
+    ] {
+      try Data(text.utf8).write(to: copy.appending(path: "tokenizer.json"))
+      #expect(try complaint().contains(word), "\(text)")
+    }
     #expect(try changing("tokenizer.json", "WordLevel", "WordPiece").contains("“model.type” is \"WordPiece\""))
-    // A tokenizer of another model, in the form of earlier versions.
-    try Data(#"{"kind":"characters","characters":"ab"}"#.utf8).write(to: copy.appending(path: "tokenizer.json"))
-    #expect(try complaint().contains("it has 2 tokens"))
     #expect(try changing("config.json", "\"hidden_size\" : 32", "\"hidden_size\" : 64").contains("shape"))
     #expect(try changing("config.json", "\"hidden_size\" : 32", "\"hidden_size\" : 33").contains("heads"))
     #expect(try changing("config.json", "\"hidden_size\" : 32", "\"hidden_size\" : 0").contains("width"))

@@ -24,9 +24,12 @@ import Statistics
 import Tensors
 import Training
 
-struct Options: ParsableArguments {
-  @Option(help: "The layer whose heads are drawn, counted from 0.")
-  var layer = 1
+struct Options: ParsableArguments, TakesModel {
+  @OptionGroup var given: ModelOptions
+  var model: String? { given.model }
+
+  @Option(help: "The layer whose heads are drawn, counted from 0. (default: 1, or 0 if there is one layer)")
+  var layer: Int?
 }
 
 let chapter = Chapter(
@@ -36,7 +39,7 @@ let chapter = Chapter(
 let store = chapter.openModelStore()
 let recipe = store.recipe
 let (H, L, T) = (recipe.H, recipe.L, recipe.T)
-let layer = chapter.options.layer
+let layer = chapter.options.layer ?? min(1, L - 1)
 if !(0..<L).contains(layer) {
   stop(because: CommandError("--layer \(layer): the model has the layers 0 to \(L - 1)"))
 }

@@ -25,7 +25,7 @@ import Training
 
 let chapter = Chapter(
   "09-hidden-state-alignment", question: "Can each mixer put out what attention puts out, and does stage 1 help?",
-  duration: "half a minute with a teacher from chapter 05; 5 seconds with --quick")
+  duration: "half a minute with a teacher from chapter 05; 5 seconds with --quick", options: ModelOptions.self)
 
 let store = chapter.openModelStore()
 let recipe = store.recipe

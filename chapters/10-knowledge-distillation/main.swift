@@ -25,7 +25,10 @@ import Statistics
 import Tensors
 import Training
 
-struct Options: ParsableArguments {
+struct Options: ParsableArguments, TakesModel {
+  @OptionGroup var given: ModelOptions
+  var model: String? { given.model }
+
   @Option(help: "How many seeds to run, each with a teacher of its own.")
   var seeds = 1
 
@@ -34,6 +37,10 @@ struct Options: ParsableArguments {
 
   func validate() throws {
     if seeds < 1 { throw ValidationError("--seeds \(seeds): at least one seed is needed") }
+    if seeds > 1, model != nil {
+      throw ValidationError(
+        "--seeds \(seeds) trains a teacher for each seed; with --model there is one, so leave it out")
+    }
   }
 }
 

@@ -23,7 +23,7 @@ import Tensors
 
 let chapter = Chapter(
   "14-generation", question: "What did we gain?",
-  duration: "2 minutes with the models of the main job; 10 seconds with --quick")
+  duration: "2 minutes with the models of the main job; 10 seconds with --quick", options: ModelOptions.self)
 
 let store = chapter.openModelStore()
 let recipe = store.recipe

@@ -1,0 +1,34 @@
+// # The command line of a chapter that takes any teacher
+//
+// The book trains its own teacher, so that everything can be seen from its beginning. What is done with
+// it does not depend on that: a chapter with this option takes a published model in its place.
+//
+//     08-matrix-orientation --quick --model ~/models/SmolLM2-135M --out out/smollm2
+//
+// Read before: `Notebook/ChapterOptions.swift`. Read next: `Experiments/SavedModel.swift`.
+
+import ArgumentParser
+import Foundation
+
+/// The option of chapters that take a model in the teacher's place.
+public struct ModelOptions: ParsableArguments, TakesModel {
+  /// `--model`, a folder with a config.json, or a .gguf file; nil for the teacher of chapter 05.
+  @Option(help: "A published model in the teacher's place: a folder with config.json, or a .gguf file.")
+  public var model: String?
+
+  /// The defaults; the command line is read into them.
+  public init() {}
+
+  /// Throws `ValidationError` if there is nothing of this name.
+  public func validate() throws {
+    if let model, !FileManager.default.fileExists(atPath: model) {
+      throw ValidationError("--model \(model): there is no such folder or file.")
+    }
+  }
+}
+
+/// Options among which there may be a model in the teacher's place.
+public protocol TakesModel {
+  /// Where the model lies; nil for none.
+  var model: String? { get }
+}

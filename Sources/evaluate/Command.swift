@@ -1,0 +1,39 @@
+// # The options of the command
+//
+// Read next: `Measuring.swift`.
+
+import ArgumentParser
+
+struct Command: ParsableCommand {
+  @Option(help: "The folder of a model, such as out/05-teacher/teacher-seed0, or a .gguf file.")
+  var model: String
+
+  @Option(help: "A teacher with the same tokenizer, for KL and agreement.")
+  var against: String?
+
+  @Option(help: "A UTF-8 text.")
+  var corpus = "data/kjv.txt"
+
+  @Option(parsing: .unconditional, help: "The part of the text, at its end, from which windows are taken.")
+  var heldOut = 0.05
+
+  @Option(parsing: .unconditional, help: "How many windows are read.")
+  var windows = 64
+
+  @Option(
+    parsing: .unconditional, help: "The tokens of a window. (default: 128, or the model's length if that is less)")
+  var length: Int?
+
+  static let configuration = CommandConfiguration(
+    commandName: "evaluate", abstract: "Measures a model on a text, alone or against its teacher.")
+
+  func validate() throws {
+    if !(1...1_000_000).contains(windows) {
+      throw ValidationError("--windows \(windows): from 1 to 1000000 are read")
+    }
+    if let length, !(1...1_000_000).contains(length) {
+      throw ValidationError("--length \(length): a window has from 1 to 1000000 tokens")
+    }
+    if !(heldOut > 0 && heldOut < 1) { throw ValidationError("--held-out \(heldOut): a part above 0 and below 1") }
+  }
+}

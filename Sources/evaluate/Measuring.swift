@@ -1,0 +1,53 @@
+// # From the options to the numbers
+//
+// The models are read, the text is cut into windows, and the windows are read in batches that bound the
+// memory of the logits: a real vocabulary makes them the largest tensor by far.
+//
+// Read before: `Command.swift`.
+
+import Corpora
+import Distillation
+import Experiments
+import Foundation
+import Models
+import Notebook
+import Statistics
+import Tensors
+
+/// The most logits of a batch.
+private let mostLogits = 1 << 25
+
+/// Does what the command asks for; throws an error whose description is one sentence.
+func measure(_ command: Command) throws {
+  let saved = try SavedModel(contentsOf: URL(filePath: command.model))
+  let teacher = try command.against.map { try SavedModel(contentsOf: URL(filePath: $0)) }
+  if let teacher, teacher.tokenizer != saved.tokenizer {
+    throw CommandError(
+      "--against \(command.against!): its tokenizer is another than the model's; give a teacher with the same")
+  }
+  if let teacher, teacher.model.configuration.V != saved.model.configuration.V {
+    throw CommandError(
+      "--against \(command.against!): its vocabulary has \(teacher.model.configuration.V) tokens, the model's"
+        + " \(saved.model.configuration.V); give a teacher with the same")
+  }
+  let text = try Corpus.text(contentsOf: URL(filePath: command.corpus))
+  let corpus = try Corpus(text: text, tokenizer: saved.tokenizer, heldOutFraction: command.heldOut)
+  let T = command.length ?? min(128, saved.model.configuration.T)
+  let B = max(1, min(8, mostLogits / (T * saved.model.configuration.V)))
+  let batches = try corpus.heldOutBatches(count: command.windows, B: B, T: T)
+
+  func line(_ name: String, _ estimate: Estimate, _ unit: String) {
+    let name = name.padding(toLength: 24, withPad: " ", startingAt: 0)
+    print("\(name)\(number(estimate.mean, decimals: 4)) ± \(number(estimate.standardError, decimals: 4)) \(unit)")
+  }
+  print("\(command.windows) windows of \(T) tokens from the last \(corpus.heldOut.count) of \(command.corpus)")
+  guard let teacher else {
+    line("cross-entropy", crossEntropy(of: saved.model, on: batches), "nats per token")
+    return
+  }
+  let evaluation = evaluate(saved.model, against: teacher.model, on: batches)
+  line("cross-entropy", evaluation.crossEntropy, "nats per token")
+  line("the teacher's", evaluation.teacherCrossEntropy, "nats per token")
+  line("KL (teacher ‖ model)", evaluation.divergence, "nats per token")
+  line("agreement", evaluation.agreement, "of the tokens")
+}
