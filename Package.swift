@@ -145,7 +145,8 @@ let package = Package(
     .executableTarget(
       name: "evaluate",
       dependencies: [
-        "Models", "Corpora", "Distillation", "Experiments", "Statistics", "Tensors", "Notebook", argumentParser,
+        "Models", "Layers", "Corpora", "Distillation", "Experiments", "Statistics", "Tensors", "Notebook",
+        argumentParser,
       ],
       swiftSettings: [.defaultIsolation(MainActor.self)]),
 

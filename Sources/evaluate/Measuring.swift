@@ -9,6 +9,7 @@ import Corpora
 import Distillation
 import Experiments
 import Foundation
+import Layers
 import Models
 import Notebook
 import Statistics
@@ -16,6 +17,8 @@ import Tensors
 
 /// The most logits of a batch.
 private let mostLogits = 1 << 25
+/// The most logits of a window, and the most numbers of the matrices that attention makes of one.
+private let (mostOfWindow, mostOfMatrices) = (1 << 29, 1 << 30)
 
 /// Does what the command asks for; throws an error whose description is one sentence.
 func measure(_ command: Command) throws {
@@ -30,9 +33,17 @@ func measure(_ command: Command) throws {
       "--against \(command.against!): its vocabulary has \(teacher.model.configuration.V) tokens, the model's"
         + " \(saved.model.configuration.V); give a teacher with the same")
   }
+  let T = command.length ?? min(128, saved.model.configuration.T)
+  for model in [saved.model] + (teacher.map { [$0.model] } ?? []) {
+    let longest = longestWindow(of: model.configuration)
+    if T > longest {
+      throw CommandError(
+        "--length \(T): a window of so many tokens takes more memory than is reasonable with this model; give at most"
+          + " \(longest)")
+    }
+  }
   let text = try Corpus.text(contentsOf: URL(filePath: command.corpus))
   let corpus = try Corpus(text: text, tokenizer: saved.tokenizer, heldOutFraction: command.heldOut)
-  let T = command.length ?? min(128, saved.model.configuration.T)
   let B = max(1, min(8, mostLogits / (T * saved.model.configuration.V)))
   let batches = try corpus.heldOutBatches(count: command.windows, B: B, T: T)
 
@@ -50,4 +61,11 @@ func measure(_ command: Command) throws {
   line("the teacher's", evaluation.teacherCrossEntropy, "nats per token")
   line("KL (teacher ‖ model)", evaluation.divergence, "nats per token")
   line("agreement", evaluation.agreement, "of the tokens")
+}
+
+/// The most tokens of a window: its logits, and the matrix of each head of an attention, have to fit into memory.
+private func longestWindow(of configuration: ModelConfiguration) -> Int {
+  let heads = configuration.mixers.compactMap { ($0 as? CausalAttentionSizes)?.H }.max()
+  let byMatrices = heads.map { Int(Double(mostOfMatrices / $0).squareRoot()) } ?? .max
+  return min(byMatrices, max(1, mostOfWindow / configuration.V))
 }

@@ -96,7 +96,8 @@ import Testing
     #expect(itself.output.contains("agreement               1.0000"), "\(itself.output)")
     for (arguments, word) in [
       (["--against", gguf.path], "tokenizer"), (["--length", "0"], "--length"), (["--windows", "0"], "--windows"),
-      (["--held-out", "1"], "--held-out"), (["--length", "100000"], "held-out part"),
+      (["--length", "100000"], "at most 16384"),
+      (["--held-out", "1"], "--held-out"), (["--length", "10000"], "held-out part"),
       (["--model", "nowhere"], "nowhere"),
     ] {
       let outcome = try bench.run("evaluate", measure + arguments)
