@@ -138,6 +138,7 @@ import Testing
         ("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 1000000", "layers 1000000"),
         ("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 1000000000", "no 1000000000 layers"),
         ("\"intermediate_size\": 28", "\"intermediate_size\": 1000000", "hidden width 1000000"),
+        ("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 1000", "layers 1000"),
         ("\"vocab_size\": 37", "\"vocab_size\": 37.5", "“vocab_size”"),
         ("\"num_key_value_heads\": 2", "\"num_key_value_heads\": 1e40", "“num_key_value_heads”"),
       ] {

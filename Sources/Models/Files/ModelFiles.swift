@@ -70,8 +70,9 @@ struct ModelFiles {
   /// are named tensor by tensor.
   private func requireNumbers() throws {
     let c = configuration
-    let least = c.V * c.D + c.L * 2 * c.D * c.block.feedForward
-    guard least <= 4 * checkpoint.count + 1 << 20 else {
+    // The embedding; of each layer the feed-forward, and two square matrices, which every published mixer has.
+    let least = c.V * c.D + c.L * (2 * c.D * c.block.feedForward + 2 * c.D * c.D)
+    guard least <= 4 * checkpoint.count + 1 << 14 else {
       throw CheckpointError(
         file: place,
         problem:
