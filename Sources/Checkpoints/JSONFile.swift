@@ -55,7 +55,8 @@ public func readJSON<Value: Decodable>(
 
 /// The outermost keys of a JSON object in a file, each with its value as JSON: `["use_cache": "true"]`.
 ///
-/// Throws `CheckpointError` if the file is missing, or holds no object.
+/// Throws `CheckpointError` if the file is missing, holds no object, or has a key twice: of two values one program takes
+/// the first and another the last.
 public func readJSONMembers(from url: URL) throws -> [String: String] {
   let data = try mappedContents(of: url)
   guard let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
@@ -63,10 +64,26 @@ public func readJSONMembers(from url: URL) throws -> [String: String] {
       file: url.path, problem: "the file does not hold a JSON object",
       remedy: "give the file that lies with the model")
   }
+  if let problem = repeatedKey(in: data, file: url.path) {
+    throw CheckpointError(file: url.path, problem: problem, remedy: "leave one of the two out")
+  }
   return object.mapValues { value in
     let options: JSONSerialization.WritingOptions = [.fragmentsAllowed, .sortedKeys, .withoutEscapingSlashes]
     let text = try? JSONSerialization.data(withJSONObject: value, options: options)
     return text.map { String(decoding: $0, as: UTF8.self) } ?? "?"
+  }
+}
+
+/// What is wrong if an outermost key comes twice; nil for nothing. Whatever else there may be, the decoder has passed.
+private func repeatedKey(in data: Data, file: String) -> String? {
+  do {
+    var parser = try HeaderParser([UInt8](data), file: file, offset: 0, of: "the file")
+    try parser.object { parser, _ in try parser.skip() }
+    return nil
+  } catch let error as CheckpointError where error.problem.contains("comes twice") {
+    return error.problem
+  } catch {
+    return nil
   }
 }
 

@@ -119,6 +119,8 @@ private func flattened(_ file: URL) throws -> [String: String] {
     (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"d_state":"many"}"#), ["d_state", "Int"]),
     (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"n_v_heads":2,"expand":2}"#), ["expand", "2"]),
     (#"{"model_type": "mistral"}"#, ["mistral", "phi or llama"]),
+    (#"{"model_type": "llama", "rms_norm_eps": 1e-6, "rms_norm_eps": 0.5}"#, ["rms_norm_eps", "twice"]),
+    (#"{"model_type": "phi", "layer_norm_eps": 1e-5, "layer_norm_eps": 0.5}"#, ["layer_norm_eps", "twice"]),
   ]
 
   private static let coreJSON = #"{"d_state":3,"n_v_heads":2,"d_conv":4,"chunk_size":5}"#
