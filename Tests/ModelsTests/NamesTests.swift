@@ -54,10 +54,10 @@ import Testing
     return shapes
   }
 
-  /// Two heads of queries over one of keys and values.
+  /// Five heads of queries over one of keys and values.
   static func grouped(_ name: String) -> [String: Shape] {
     [
-      "\(name).q_proj.weight": [D, D], "\(name).k_proj.weight": [D / 2, D], "\(name).v_proj.weight": [D / 2, D],
+      "\(name).q_proj.weight": [D, D], "\(name).k_proj.weight": [D / 5, D], "\(name).v_proj.weight": [D / 5, D],
       "\(name).o_proj.weight": [D, D],
     ]
   }

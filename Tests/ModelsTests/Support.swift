@@ -29,7 +29,7 @@ enum Kind: String, CaseIterable, Sendable {
     let teacher = ModelConfiguration(
       V: 11, D: 10, T: 17, block: ParallelBlockSizes(feedForward: 13), mixers: [attention, attention, attention],
       layout: .phi)
-    let shared = CausalAttentionSizes(D: 10, H: 2, G: 1, rotaryBase: 500, convention: .llama)
+    let shared = CausalAttentionSizes(D: 10, H: 5, G: 1, rotaryBase: 500, convention: .llama)
     let llama = ModelConfiguration(
       V: 11, D: 10, T: 17, block: SequentialBlockSizes(feedForward: 13, epsilon: 1e-6),
       mixers: [shared, shared, shared], hasTiedHead: true, layout: .llama)

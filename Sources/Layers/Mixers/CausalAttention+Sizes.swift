@@ -156,6 +156,11 @@ extension CausalAttentionSizes {
       throw refuse(.head_dim, "\(H) heads of \(P) features do not fill the width of \(D)")
     }
     let part = try new?.partial_rotary_factor ?? words.decodeIfPresent(Double.self, forKey: .partial_rotary_factor)
+    // Turned features come in pairs; programs differ in what they make of one that is left over.
+    let turned = Double(H > 0 ? D / H : 0) * (part ?? convention.rotaryFraction)
+    if turned >= 0, turned < 1e6, !Int(turned).isMultiple(of: 2) {
+      throw refuse(.num_attention_heads, "\(Int(turned)) features of each head would be turned, which are not pairs")
+    }
     if convention == .llama, let part, part != 1 {
       // Llama of transformers turns whole heads, whatever it is told.
       throw refuse(.partial_rotary_factor, "it is \(part), and Llama's attention turns all of a head")

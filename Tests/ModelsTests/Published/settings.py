@@ -115,6 +115,8 @@ def refusals():
     refuse("phi", {"rope_scaling": [2.0]}, "rope_scaling", "an object", because="no settings")
 
     # Shapes and parameters.
+    refuse("phi-4x", {"partial_rotary_factor": 0.4}, "num_attention_heads", "3 features",
+           because="3 of 8 features are no pairs; transformers fails")
     refuse("llama", {"attention_bias": True}, "attention_bias")
     refuse("llama", {"mlp_bias": True}, "mlp_bias")
     refuse("llama", {"head_dim": 8}, "head_dim", because="tensors of other shapes")
