@@ -39,7 +39,7 @@ enum GGUFLayout {
         "give a model of the architecture llama, or the folder of the model from which it was made")
     }
     try refuseScaledPositions(file, refuse)
-    let configuration = try configuration(of: file)
+    let configuration = try configuration(of: file, refuse)
     if let problem = configuration.problem { throw refuse(problem, "give another file of this model") }
     if configuration.rotaryIsPartial(in: file) {
       throw refuse(
@@ -65,14 +65,14 @@ enum GGUFLayout {
     return matrix.reshaped(to: [heads, rows / heads / 2, 2, D]).permuted([0, 2, 1, 3]).reshaped(to: [rows, D])
   }
 
-  private static func configuration(of file: GGUF) throws -> ModelConfiguration {
+  private static func configuration(
+    of file: GGUF, _ refuse: (String, String) -> CheckpointError
+  ) throws -> ModelConfiguration {
     func has(_ key: String) -> Bool { file.metadata[key] != nil }
     let (D, H) = (try file.integer("llama.embedding_length"), try file.integer("llama.attention.head_count"))
     let L = try file.integer("llama.block_count")
     guard (1...ModelConfiguration.largestSize).contains(L) else {
-      throw CheckpointError(
-        file: file.checkpoint.metadata["general.name"] ?? "the file",
-        problem: "a model has no \(L) layers (llama.block_count)", remedy: "get the file anew")
+      throw refuse("a model has no \(L) layers (llama.block_count)", "get the file anew")
     }
     let attention = CausalAttentionSizes(
       D: D, H: H, G: has("llama.attention.head_count_kv") ? try file.integer("llama.attention.head_count_kv") : H,
