@@ -21,9 +21,19 @@ extension Chapter {
       }
       let settings = ExperimentSettings(
         isQuick: isQuick, seed: seed, corpus: corpus, bytePairs: bytePairs, model: model)
-      return ModelStore(try Experiment(settings), in: out) { title, total, first in
-        ProgressBar(title, total: total, from: first)
-      }
+      return modelStore(try Experiment(settings))
+    }
+  }
+
+  /// The store of an experiment in the folder of results: progress and what is used again show on standard error.
+  ///
+  /// - Parameter plan: the pieces of the chapter's work, if its bars tell the time that is left for all of them
+  public func modelStore(_ experiment: Experiment, plan: WorkPlan? = nil) -> ModelStore {
+    ModelStore(experiment, in: out) { title, total, first in
+      plan?.bar(title, total: total, from: first) ?? ProgressBar(title, total: total, from: first)
+    } onReuse: { place in
+      Screen.shared.erase()
+      Screen.shared.write("used again: \(place.relativePath)\n")
     }
   }
 }
@@ -31,11 +41,17 @@ extension Chapter {
 extension ProgressBar: ProgressReport {
   /// Moves the bar to `step`, with the loss or the number of the arm beside it.
   public func update(_ step: Int, _ note: ProgressNote, tokens: Int?) {
-    let text =
-      switch note {
-      case .loss(let loss): "loss \(number(loss, digits: 4))"
-      case .arm(let number, let count): "arm \(number) of \(count)"
-      }
-    update(step, note: text, tokens: tokens)
+    update(step, note: note.text ?? "", tokens: tokens)
+  }
+}
+
+extension ProgressNote {
+  /// What stands beside a bar; nil for nothing.
+  var text: String? {
+    switch self {
+    case .loss(let loss): "loss \(number(loss, digits: 4))"
+    case .arm(let number, let count): "arm \(number) of \(count)"
+    case .none: nil
+    }
   }
 }

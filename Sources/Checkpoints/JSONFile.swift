@@ -7,6 +7,13 @@
 
 import Foundation
 
+/// The shortest JSON of a value, the same for equal values: for keys, not for files that people read.
+public func sortedJSON(_ value: some Encodable) throws -> Data {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = .sortedKeys
+  return try encoder.encode(value)
+}
+
 /// Writes a value as indented JSON with sorted keys, atomically.
 ///
 /// Throws `CheckpointError` with the file and the path of the key whose value has no JSON form (an infinite number,

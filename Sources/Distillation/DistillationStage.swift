@@ -9,8 +9,8 @@
 //
 // The teacher is a `FrozenModel`: its tensors have no tape, and no gradient can reach it.
 //
-// Read before: `Stage.swift`, `WeightTransfer.swift`. Read next: `MatrixOrientation.swift`,
-// `HiddenStateAlignment.swift`, `KnowledgeDistillation.swift`.
+// Read before: `Stage.swift`, `WeightTransfer.swift`. Read next: `LayerwiseStage.swift`,
+// `KnowledgeDistillation.swift`.
 
 import Foundation
 import Gradients
@@ -75,43 +75,4 @@ extension DistillationStage {
   var replacedMixers: [(layer: Int, mixer: any MatrixMixer)] {
     replaced.map { ($0, student.blocks[$0].mixer) }
   }
-}
-
-// ## Layers of very different size
-//
-// The losses of the layers are added up as they are: so the paper has it, and in a small model that is
-// trained on one text it does no harm. In a real one the norms of what attention puts out differ 67-fold
-// from layer to layer, and a sum is about the largest. Two options let each layer count alike:
-//
-//     `DistanceScale.relative`          divides a layer's loss by the norm of what it should become
-//     `AdamWSettings.clipsGroups`       limits the gradient of each layer by itself; AdamW's own scale does the rest
-//
-// The second leaves the losses what the paper says they are.
-
-/// What the distance between a layer and its target is divided by.
-public enum DistanceScale: String, Sendable, CaseIterable {
-  /// Nothing: the paper's losses.
-  case absolute
-  /// The target's own norm, averaged as the distance is: 1 is what a layer that gives nothing has.
-  case relative
-
-  /// A layer's loss: the mean distance between the innermost `axes` axes of two activations.
-  func loss(of mine: Variable, from target: Tensor, over axes: Int) -> Variable {
-    let loss = mean(distance(mine, Variable(constant: target), over: axes))
-    if self == .absolute { return loss }
-    let norm = mean(distance(target, .zeros(target.shape), over: axes)).scalar
-    // A target of zeros has no scale of its own.
-    return norm > 0 ? loss * Variable(constant: Tensor(1 / norm)) : loss
-  }
-}
-
-extension [ParameterRows] {
-  /// The same rows, as the group of a layer.
-  func ofLayer(_ layer: Int) -> [ParameterRows] { map { $0.inGroup(layer) } }
-}
-
-/// The sum of some losses, at least one, and each of them by the name of its layer.
-func total(_ losses: [(layer: Int, loss: Variable)]) -> StageLoss {
-  let sum = losses.dropFirst().reduce(losses[0].loss) { $0 + $1.loss }
-  return StageLoss(sum, parts: losses.map { ("layer \($0.layer)", Double($0.loss.value.scalar)) })
 }

@@ -19,27 +19,37 @@ import Statistics
 import Tensors
 
 /// What a student is worth beside its teacher.
-public struct Evaluation: Sendable {
+public struct Evaluation: Codable, Sendable {
   /// Cross-entropy on the text, in nats per token.
-  public let crossEntropy: Estimate
+  public var crossEntropy: Estimate { Estimate(losses) }
   /// The teacher's, on the same windows.
-  public let teacherCrossEntropy: Estimate
+  public var teacherCrossEntropy: Estimate { Estimate(teacherLosses) }
   /// KL(teacher ‖ student), in nats per token.
-  public let divergence: Estimate
+  public var divergence: Estimate { Estimate(divergences) }
   /// The part of the tokens at which both rank the same token first.
-  public let agreement: Estimate
+  public var agreement: Estimate { Estimate(agreements) }
   /// The student's cross-entropy of each window, for comparing two students window by window.
   public let losses: [Double]
+  /// The teacher's cross-entropy of each window.
+  public let teacherLosses: [Double]
+  /// KL(teacher ‖ student) of each window, in nats per token.
+  public let divergences: [Double]
+  /// The part of each window's tokens at which both rank the same token first.
+  public let agreements: [Double]
   /// The number of windows.
   public var windows: Int { losses.count }
 }
 
 /// Measures a student against its teacher on held-out windows.
 ///
-/// - Parameter batches: as `Corpus.heldOutBatches` gives them
-public func evaluate(_ student: FrozenModel, against teacher: FrozenModel, on batches: [Batch]) -> Evaluation {
+/// - Parameters:
+///   - batches: as `Corpus.heldOutBatches` gives them
+///   - onBatch: called with the number of batches that are done
+public func evaluate(
+  _ student: FrozenModel, against teacher: FrozenModel, on batches: [Batch], onBatch: (Int) -> Void = { _ in }
+) -> Evaluation {
   var (own, teachers, divergences, agreements) = ([Double](), [Double](), [Double](), [Double]())
-  for batch in batches {
+  for (index, batch) in batches.enumerated() {
     let (q, p) = (student(batch.inputs), teacher(batch.inputs))
     let (ofStudent, ofTeacher) = (
       crossEntropy(q, targets: batch.targets), crossEntropy(p, targets: batch.targets)
@@ -52,10 +62,9 @@ public func evaluate(_ student: FrozenModel, against teacher: FrozenModel, on ba
     teachers += meansOfWindows(ofTeacher.losses)
     divergences += meansOfWindows(divergence)
     agreements += meansOfWindows(agreement(q, p))
+    onBatch(index + 1)
   }
-  return Evaluation(
-    crossEntropy: Estimate(own), teacherCrossEntropy: Estimate(teachers), divergence: Estimate(divergences),
-    agreement: Estimate(agreements), losses: own)
+  return Evaluation(losses: own, teacherLosses: teachers, divergences: divergences, agreements: agreements)
 }
 
 /// The cross-entropy of a model on windows of text, in nats per token.

@@ -12,6 +12,11 @@
 // the student they are the same on both sides and cancel, and the number is the same. The
 // difference is that the MLPs can then be trained too.
 //
+// A published Transformer treats the first token unlike all others: most attention rests on it, and in
+// later layers its state is a hundred times as large (chapter 15). To a mean over T tokens it is one of
+// T. Where attention layers stay beside the student's, they need that state: `firstTokenWeight` lets it
+// count for more.
+//
 // Read before: `MatrixOrientation.swift`. Chapter: 09-hidden-state-alignment. Source:
 // arXiv 2408.10189, section 4.2.
 
@@ -23,7 +28,7 @@ import Tensors
 import Training
 
 /// Stage 2: the distance between what the mixers, or the blocks, put out.
-public struct HiddenStateAlignment: DistillationStage {
+public struct HiddenStateAlignment: LayerwiseStage {
   /// What is compared.
   public enum Target: String, Sendable, CaseIterable {
     /// The mixers' outputs; the mixers are trained.
@@ -44,39 +49,46 @@ public struct HiddenStateAlignment: DistillationStage {
   public let replaced: [Int]
   /// What the distance of each layer is divided by.
   public let scale: DistanceScale
+  /// What the first token of a text counts in the mean, where any other counts 1.
+  public let firstTokenWeight: Double
 
   /// - Parameters:
   ///   - layers: whose mixers are the student's own; nil for those that are unlike the teacher's
   ///   - scale: what the distance of each layer is divided by
+  ///   - firstTokenWeight: what the first token of a text counts, where any other counts 1
   public init(
     from teacher: FrozenModel, to student: LanguageModel, comparing target: Target = .mixerOutput,
-    replacing layers: [Int]? = nil, scale: DistanceScale = .absolute
+    replacing layers: [Int]? = nil, scale: DistanceScale = .absolute, firstTokenWeight: Double = 1
   ) {
     (self.teacher, self.student, self.target, self.scale) = (teacher, student, target, scale)
+    self.firstTokenWeight = firstTokenWeight
     replaced = layers ?? student.configuration.layersUnlike(teacher.configuration)
   }
 
-  /// All of each replaced mixer, and with `blockOutput` the MLP beside it; each layer is a group.
-  public var trained: [ParameterRows] {
-    replaced.flatMap { layer in
-      let block = student.blocks[layer]
-      let beside = target == .blockOutput ? block.parameters(of: .feedForward) : []
-      return (block.mixer.parameters + beside).map { ParameterRows($0) }.ofLayer(layer)
-    }
+  /// Outputs alone.
+  public let comparesMatrices = false
+
+  /// All of the layer's mixer, and with `blockOutput` the MLP beside it.
+  public func trained(in layer: Int) -> [ParameterRows] {
+    let block = student.blocks[layer]
+    let beside = target == .blockOutput ? block.parameters(of: .feedForward) : []
+    return (block.mixer.parameters + beside).map { ParameterRows($0) }
   }
 
-  /// The sum over layers of mean L2 distances, with one part for each layer; one teacher pass per batch.
-  public func loss(_ batch: Batch) -> StageLoss {
-    let traces = teacher.trace(batch.inputs, keepingMatrices: false)
-    return total(
-      replacedMixers.map { layer, mixer in
-        let trace = traces[layer]
-        let (mine, theirs) =
-          switch target {
-          case .mixerOutput: (mixer(Variable(constant: trace.mixerInput)), trace.mixerOutput)
-          case .blockOutput: (student.blocks[layer](Variable(constant: trace.input)), trace.output)
-          }
-        return (layer, scale.loss(of: mine, from: theirs, over: 1))
-      })
+  /// The mean L2 distance of a layer's outputs.
+  public func loss(of layer: Int, _ trace: BlockTrace<Tensor>) -> Variable {
+    let block = student.blocks[layer]
+    let (mine, theirs) =
+      switch target {
+      case .mixerOutput: (block.mixer(Variable(constant: trace.mixerInput)), trace.mixerOutput)
+      case .blockOutput: (block(Variable(constant: trace.input)), trace.output)
+      }
+    return scale.loss(of: mine, from: theirs, over: 1, weights: weights(B: theirs.shape[0], T: theirs.shape[1]))
+  }
+
+  /// The weight of each token of a batch, [B, T]; nil if all are equal.
+  private func weights(B: Int, T: Int) -> Tensor? {
+    if firstTokenWeight == 1 { return nil }
+    return Tensor((0..<(B * T)).map { $0 % T == 0 ? Scalar(firstTokenWeight) : 1 }, shape: [B, T])
   }
 }

@@ -13,7 +13,7 @@
 // For a student that is attention itself (the paper's control) the same loss trains queries and
 // keys.
 //
-// Read before: `DistillationStage.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Chapter: 08-matrix-orientation.
+// Read before: `LayerwiseStage.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Chapter: 08-matrix-orientation.
 // Source: arXiv 2408.10189, section 4.1.
 
 import Corpora
@@ -24,7 +24,7 @@ import Tensors
 import Training
 
 /// Stage 1: the distance between attention matrices and SSD matrices.
-public struct MatrixOrientation: DistillationStage {
+public struct MatrixOrientation: LayerwiseStage {
   /// The paper's name.
   public let title = "matrix orientation"
   /// The model whose matrices are the target.
@@ -35,29 +35,35 @@ public struct MatrixOrientation: DistillationStage {
   public let replaced: [Int]
   /// What the distance of each layer is divided by.
   public let scale: DistanceScale
+  /// Whether the first column, what all tokens take from the first, is left out of the distance.
+  public let ignoresFirstColumn: Bool
 
   /// - Parameters:
   ///   - layers: whose mixers are the student's own; nil for those that are unlike the teacher's
   ///   - scale: what the distance of each layer is divided by
+  ///   - ignoresFirstColumn: whether the distance leaves out what all tokens take from the first
   public init(
     from teacher: FrozenModel, to student: LanguageModel, replacing layers: [Int]? = nil,
-    scale: DistanceScale = .absolute
+    scale: DistanceScale = .absolute, ignoringFirstColumn ignoresFirstColumn: Bool = false
   ) {
     (self.teacher, self.student, self.scale) = (teacher, student, scale)
+    self.ignoresFirstColumn = ignoresFirstColumn
     replaced = layers ?? student.configuration.layersUnlike(teacher.configuration)
   }
 
-  /// Of each replaced mixer, what its matrix depends on; each layer is a group.
-  public var trained: [ParameterRows] { replacedMixers.flatMap { $0.mixer.matrixRows.ofLayer($0.layer) } }
+  /// The matrices.
+  public let comparesMatrices = true
 
-  /// The sum over layers of mean Frobenius distances, with one part for each layer; one teacher pass per batch.
-  public func loss(_ batch: Batch) -> StageLoss {
-    let traces = teacher.trace(batch.inputs)
-    return total(
-      replacedMixers.map { layer, mixer in
-        guard let target = traces[layer].matrix else { preconditionFailure("the trace kept no matrix") }
-        let matrix = mixer.matrix(Variable(constant: traces[layer].mixerInput))
-        return (layer, scale.loss(of: matrix, from: target, over: 2))
-      })
+  /// What the matrix of the layer's mixer depends on.
+  public func trained(in layer: Int) -> [ParameterRows] { student.blocks[layer].mixer.matrixRows }
+
+  /// The mean Frobenius distance of a layer's matrices.
+  public func loss(of layer: Int, _ trace: BlockTrace<Tensor>) -> Variable {
+    guard let target = trace.matrix else { preconditionFailure("the trace kept no matrix") }
+    let matrix = student.blocks[layer].mixer.matrix(Variable(constant: trace.mixerInput))
+    if !ignoresFirstColumn { return scale.loss(of: matrix, from: target, over: 2) }
+    let T = target.shape[3]
+    let columns = Tensor((0..<T).map { $0 == 0 ? 0 : 1 }, shape: [T])
+    return scale.loss(of: matrix * Variable(constant: columns), from: target * columns, over: 2)
   }
 }

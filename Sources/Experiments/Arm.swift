@@ -35,8 +35,9 @@ public struct Arm: Encodable, Hashable, Sendable {
   public var beginsWithIdentity = true
   /// Whether the gate begins open; else with random rows and no bias.
   public var beginsWithOpenGate = true
-  /// Whether C, B, x and W_o begin as the teacher's queries, keys, values and output projection. Not in the paper.
-  public var copiesAttention = false
+  /// Which of C, B, x and W_o begin as the teacher's queries, keys, values and output projection; nil for none, which is
+  /// the paper's way.
+  public var copiedProjections: MixerProjections.Part?
   /// Whether all heads of a state space mixer share one B and one C.
   public var isMultiValue = false
 
@@ -86,6 +87,13 @@ public struct Arm: Encodable, Hashable, Sendable {
   /// Whether the teacher's weights are to be copied before a stage: it is the first that needs them.
   func transfersWeights(before stage: Int) -> Bool {
     transfersWeights && stages[stage].kind.isEndToEnd && !stages[..<stage].contains { $0.kind.isEndToEnd }
+  }
+}
+
+extension Arm {
+  /// Whether what the teacher hands on is still as it was after some of the stages.
+  func keepsTransferredWeights(after count: Int) -> Bool {
+    transfersWeights && (trainsMixersOnly || !stages.prefix(count).contains { $0.kind.isEndToEnd })
   }
 }
 

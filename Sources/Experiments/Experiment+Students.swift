@@ -26,8 +26,16 @@ extension Experiment {
   public func newStudent() -> LanguageModel { newStudent(teacherConfiguration.student(recipe.studentMixer)) }
 
   /// A student with the weights that an arm begins with.
+  ///
+  /// What it shares with a teacher that was given it has from the beginning, in memory too.
   func newStudent(for arm: Arm, of teacher: FrozenModel) -> LanguageModel {
-    let student = newStudent(arm.configuration(of: teacherConfiguration, mixer: recipe.studentMixer))
+    let configuration = arm.configuration(of: teacherConfiguration, mixer: recipe.studentMixer)
+    var random = SeededGenerator(seed: seed(for: "student's weights"))
+    let student =
+      givenTeacher != nil && arm.transfersWeights
+      ? LanguageModel(
+        student: configuration, of: teacher, replacing: arm.replacedLayers(of: recipe.L), using: &random)
+      : newStudent(configuration)
     var another = SeededGenerator(seed: seed(for: "student's other start"))
     for layer in arm.replacedLayers(of: recipe.L) {
       let mixer = student.blocks[layer].mixer
@@ -36,8 +44,8 @@ extension Experiment {
         if !arm.beginsWithIdentity { mamba.beginWithRandomTaps(using: &another) }
         if !arm.beginsWithOpenGate { mamba.beginWithRandomGate(using: &another) }
       }
-      if arm.copiesAttention, let projections = teacher.blocks[layer].mixer.projections {
-        _ = mixer.begin(with: projections)
+      if let part = arm.copiedProjections, let projections = teacher.blocks[layer].mixer.projections {
+        _ = mixer.begin(with: projections, taking: part)
       }
     }
     return student
@@ -52,19 +60,35 @@ extension Experiment {
   ///
   /// - Parameters:
   ///   - index: of the stage; the student has been through those before it
-  ///   - checkpoint: where the run keeps its state, or nil
-  ///   - onBegin: called with the run before its first step
+  ///   - checkpoint: where the run keeps its state, or nil; a folder if each layer has a run of its own
+  ///   - onBegin: called before the first step
   func train(
     _ student: LanguageModel, through index: Int, of arm: Arm, from teacher: FrozenModel, as name: String,
-    checkpoint: URL? = nil, onBegin: (TrainingRun) -> Void
+    checkpoint: URL? = nil, onBegin: BeginSteps
   ) throws -> History {
     let plan = arm.stages[index]
     if arm.transfersWeights(before: index) { transferWeights(from: teacher, to: student, of: arm) }
+    let stage = plan.kind.make(teacher, student, arm)
+    let settings = settings(plan.kind.batches, steps: plan.steps, rate: plan.rate)
+    if let group = recipe.layersSideBySide, let stage = stage as? any LayerwiseStage {
+      var onStep: OnStep?
+      return try trainLayers(
+        stage, as: name, settings, on: draw, checkpoints: checkpoint, every: recipe.checkpointInterval,
+        sideBySide: group, onBegin: { onStep = onBegin(name, $0, settings) }, onStep: { onStep?($0, $1) })
+    }
     return try Distillation.train(
-      plan.kind.make(teacher, student, arm), as: name,
-      settings(plan.kind.batches, steps: plan.steps, rate: plan.rate), on: draw, checkpoint: checkpoint,
-      every: recipe.checkpointInterval, onBegin: onBegin)
+      stage, as: name, settings, on: draw, checkpoint: checkpoint, every: recipe.checkpointInterval
+    ) { run in
+      let onStep = onBegin(name, run.records.count, settings)
+      run.onStep = { onStep($0.step + 1, $0.loss) }
+    }
   }
+
+  /// Called with the number of steps that are done, and the loss of the last.
+  typealias OnStep = (_ steps: Int, _ loss: Double) -> Void
+
+  /// Called before the first step of a run: its name, the steps that were done before, and its settings.
+  typealias BeginSteps = (_ name: String, _ first: Int, _ settings: TrainingSettings) -> OnStep
 
   /// Copies what an arm's student takes over from its teacher unchanged.
   func transferWeights(from teacher: FrozenModel, to student: LanguageModel, of arm: Arm) {

@@ -27,15 +27,29 @@ public struct ExperimentSettings: Sendable {
   public var teacherSteps: Int?
   /// A model that takes the teacher's place: a folder or a .gguf file, with its tokenizer; nil for one that is trained.
   public var model: URL?
+  /// The recipe; nil for the standard or the quick one.
+  public var recipe: Recipe?
+  /// Another text from which a part of the batches is drawn, and which is measured apart; nil for none.
+  public var secondText: SecondText?
 
   /// Settings; nil stands for what the main job takes.
   public init(
     isQuick: Bool, seed: UInt64 = 0, corpus: URL? = nil, bytePairs: Int? = nil, teacherSteps: Int? = nil,
-    model: URL? = nil
+    model: URL? = nil, recipe: Recipe? = nil, secondText: SecondText? = nil
   ) {
     (self.isQuick, self.seed, self.corpus, self.bytePairs) = (isQuick, seed, corpus, bytePairs)
-    (self.teacherSteps, self.model) = (teacherSteps, model)
+    (self.teacherSteps, self.model, self.recipe, self.secondText) = (teacherSteps, model, recipe, secondText)
   }
+}
+
+/// A text beside the first.
+public struct SecondText: Sendable {
+  /// A UTF-8 file.
+  public var file: URL
+  /// The part of the batches that come from it, 0 … 1.
+  public var share: Double
+  /// A text and its share of the batches.
+  public init(_ file: URL, share: Double) { (self.file, self.share) = (file, share) }
 }
 
 /// A text, sizes and steps, and a seed.
@@ -58,6 +72,8 @@ public struct Experiment {
   public private(set) var heldOut: (reported: [Batch], choosing: [Batch])
   /// Documents of the language that no training draws, with their answers; the second half is for choosing rates.
   public private(set) var heldOutDocuments: (reported: [RecallBatch], choosing: [RecallBatch])?
+  /// The other text from which a part of the batches comes, if there is one.
+  public let second: (corpus: Corpus, share: Double, heldOut: [Batch])?
   /// A model that takes the teacher's place; nil if the teacher is trained here.
   let givenTeacher: FrozenModel?
   /// The dictionary between text and tokens.
@@ -66,11 +82,12 @@ public struct Experiment {
 
   /// Throws if the text cannot be read or is shorter than the recipe needs, or a model that is given cannot be read.
   public init(_ settings: ExperimentSettings) throws {
-    recipe = settings.isQuick ? .quick : .standard
+    recipe = settings.recipe ?? (settings.isQuick ? .quick : .standard)
     recipe.teacherSteps = settings.teacherSteps ?? recipe.teacherSteps
     (isQuick, seed) = (settings.isQuick, settings.seed)
     isReference =
       !settings.isQuick && settings.corpus == nil && settings.bytePairs == nil && settings.model == nil
+      && settings.recipe == nil
     let given = try settings.model.map { try SavedModel(contentsOf: $0) }
     let file = try settings.corpus ?? standardCorpus()
     let text = try Corpus.text(contentsOf: file)
@@ -95,8 +112,21 @@ public struct Experiment {
     }
     givenTeacher = given?.model
     if case .characters = tokenizer { unit = "nats per character" } else { unit = "nats per token" }
-    corpusName = "\(file.lastPathComponent), \(text.utf8.count) bytes, sum \(checksum(text)), \(encoding)"
+    func name(_ file: URL, _ text: String) -> String {
+      "\(file.lastPathComponent), \(text.utf8.count) bytes, sum \(checksum(text))"
+    }
     corpus = try Corpus(text: text, tokenizer: tokenizer).validated(forWindow: recipe.T)
+    corpusName = "\(name(file, text)), \(encoding)"
+    if let other = settings.secondText {
+      let text = try Corpus.text(contentsOf: other.file)
+      let corpus = try Corpus(text: text, tokenizer: tokenizer).validated(forWindow: recipe.T)
+      second = (
+        corpus, other.share, try corpus.heldOutBatches(count: recipe.windows, B: recipe.B, T: recipe.T)
+      )
+      corpusName += "; \(other.share) of the batches from \(name(other.file, text))"
+    } else {
+      second = nil
+    }
     let all = try corpus.heldOutBatches(count: 2 * recipe.windows, B: recipe.B, T: recipe.T).enumerated()
     heldOut = (
       all.filter { $0.offset.isMultiple(of: 2) }.map(\.element),
@@ -140,6 +170,9 @@ public struct Experiment {
   /// A batch to train on.
   func draw(using random: inout SeededGenerator) -> Batch {
     if let grammar { return grammar.randomBatch(B: recipe.B, using: &random).batch }
+    if let second, Double.random(in: 0..<1, using: &random) < second.share {
+      return second.corpus.randomBatch(B: recipe.B, T: recipe.T, using: &random)
+    }
     return corpus.randomBatch(B: recipe.B, T: recipe.T, using: &random)
   }
 
@@ -154,6 +187,13 @@ public struct Experiment {
 
   /// A seed for one purpose, so that no two runs draw the same numbers.
   func seed(for purpose: String) -> UInt64 { checksum("\(purpose) \(seed)") }
+
+  /// The tokens that occur in the texts: those that stage 3 needs to predict.
+  public var tokensOfTexts: TokenSubset {
+    var all = corpus.training + corpus.heldOut
+    if let second { all += second.corpus.training + second.corpus.heldOut }
+    return TokenSubset(of: all)
+  }
 
   /// The settings of a run.
   ///

@@ -21,14 +21,6 @@ struct KeptResults {
     var job: Arm
     var seed: UInt64
     var origin: Experiment.Origin
-
-    var text: Data {
-      get throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        return try encoder.encode(self)
-      }
-    }
   }
 
   private struct Entry: Encodable {
@@ -39,8 +31,14 @@ struct KeptResults {
   private func key(of job: Study.Job) -> Key { Key(job: job.arm, seed: job.seed, origin: origin) }
 
   private func file(of key: Key) throws -> URL {
-    let text = String(decoding: try key.text, as: UTF8.self)
-    return folder.appending(path: String(checksum(text), radix: 16) + ".json")
+    folder.appending(
+      path: String(checksum(String(decoding: try sortedJSON(key), as: UTF8.self)), radix: 16) + ".json")
+  }
+
+  /// A folder for the checkpoints of a job that is under way.
+  func place(ofRunning job: Study.Job) throws -> URL {
+    let file = try file(of: key(of: job))
+    return folder.appending(path: "running").appending(path: file.deletingPathExtension().lastPathComponent)
   }
 
   /// The result of a job, if there is one.
@@ -52,7 +50,7 @@ struct KeptResults {
     let kept = try readJSON(Kept.self, from: file)
     // An arm can hold stages of one's own, which nothing here could read back: the keys are compared as they stand.
     let (mine, whole) = try (
-      JSONSerialization.jsonObject(with: key.text) as? NSDictionary,
+      JSONSerialization.jsonObject(with: sortedJSON(key)) as? NSDictionary,
       JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? NSDictionary
     )
     return mine == whole?["key"] as? NSDictionary ? kept.result : nil
@@ -62,8 +60,13 @@ struct KeptResults {
   func keep(_ result: StudyResult, of job: Study.Job) throws {
     let key = key(of: job)
     try writeJSON(Entry(key: key, result: result), to: try file(of: key))
+    try? FileManager.default.removeItem(at: try place(ofRunning: job))
   }
 
   /// The number of results in the folder.
-  var count: Int { get throws { try FileManager.default.contentsOfDirectory(atPath: folder.path).count } }
+  var count: Int {
+    get throws {
+      try FileManager.default.contentsOfDirectory(atPath: folder.path).count { $0.hasSuffix(".json") }
+    }
+  }
 }

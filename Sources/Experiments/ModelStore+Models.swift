@@ -14,6 +14,7 @@
 //
 // Read before: `ModelStore.swift`, `Way.swift`.
 
+import Checkpoints
 import Distillation
 import Models
 import Training
@@ -31,7 +32,11 @@ extension ModelStore {
       let history = try train(
         TokenPrediction(of: model), as: "teacher",
         experiment.settings("teacher", steps: recipe.teacherSteps, rate: recipe.teacherRate), on: experiment.draw,
-        checkpoint: $0, every: recipe.checkpointInterval, onBegin: follow)
+        checkpoint: $0, every: recipe.checkpointInterval
+      ) { run in
+        let onStep = follow(run.name, from: run.records.count, run.settings)
+        run.onStep = { onStep($0.step + 1, $0.loss) }
+      }
       return TrainedModel(model: model, history: history)
     }
   }
@@ -66,18 +71,44 @@ extension ModelStore {
       of: experiment.recipe.arm(.all, .hybrid(attention: [layer])), keptIn: places, named: "hybrid")
   }
 
+  /// The student of any arm: in a folder of a chapter, which is bound to the arm; what the teacher hands on unchanged is
+  /// shared with it in memory.
+  ///
+  /// - Parameters:
+  ///   - chapter: the folder of the chapter that tells about it
+  ///   - name: of its folder; after all stages but the last the number of stages is added
+  ///   - count: after how many of its stages; nil for all
+  ///   - start: what is changed in the new student before its first stage; nil for nothing
+  public func student(
+    of arm: Arm, in chapter: String, as name: String, after count: Int? = nil, from start: StudentStart? = nil
+  ) throws -> TrainedModel {
+    let places = try (1...arm.stages.count).map { index in
+      let begun = arm.with { $0.stages.removeLast(arm.stages.count - index) }
+      return Place(
+        chapter: chapter, name: name + (index == arm.stages.count ? "" : "-after-\(index)"),
+        arm: String(decoding: try sortedJSON(begun), as: UTF8.self) + (start.map { ", from \($0.name)" } ?? ""))
+    }
+    return try student(of: arm, keptIn: Array(places.prefix(count ?? places.count)), named: name, from: start)
+  }
+
   /// The student of an arm after some of its stages: from the last of them that is kept, or from a new one.
   ///
   /// - Parameter places: one for each of the stages, from the first on
-  private func student(of arm: Arm, keptIn places: [Place], named name: String) throws -> TrainedModel {
+  private func student(
+    of arm: Arm, keptIn places: [Place], named name: String, from start: StudentStart? = nil
+  ) throws -> TrainedModel {
     var (begun, student): (Int, TrainedModel?) = (0, nil)
     for (index, place) in places.enumerated().reversed() where student == nil {
       student = try kept(place)
       if student != nil { begun = index + 1 }
     }
-    if let student, begun == places.count { return student }
     let teacher = try teacher().frozen
+    if let student, experiment.givenTeacher != nil, arm.keepsTransferredWeights(after: begun) {
+      experiment.transferWeights(from: teacher, to: student.model, of: arm)
+    }
+    if let student, begun == places.count { return student }
     let model = student?.model ?? experiment.newStudent(for: arm, of: teacher)
+    if student == nil { try start?.prepare(model) }
     for index in begun..<places.count {
       student = try made(places[index]) { checkpoint in
         let history = try experiment.train(
@@ -87,5 +118,33 @@ extension ModelStore {
       }
     }
     return student!
+  }
+}
+
+/// What a student begins with in place of its random mixers.
+public struct StudentStart {
+  /// What distinguishes it: a student that was begun in another way is not taken for this one.
+  public var name: String
+  /// Sets the new student's weights.
+  public var prepare: (LanguageModel) throws -> Void
+
+  /// A start of this name.
+  public init(_ name: String, prepare: @escaping (LanguageModel) throws -> Void) {
+    (self.name, self.prepare) = (name, prepare)
+  }
+
+  /// Mixers of other students, which the new one shares until training changes them.
+  ///
+  /// - Parameter sources: layers, and the student that has their mixers
+  public static func mixers(_ name: String, of sources: [(layers: [Int], student: LanguageModel)]) -> StudentStart {
+    StudentStart(name) { model in
+      for (layers, source) in sources {
+        for layer in layers {
+          for (mine, theirs) in zip(model.blocks[layer].mixer.parameters, source.blocks[layer].mixer.parameters) {
+            mine.value = theirs.value
+          }
+        }
+      }
+    }
   }
 }

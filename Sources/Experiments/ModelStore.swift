@@ -34,10 +34,16 @@ public struct ModelStore {
   /// The folder of all results.
   public let out: URL
   let progress: BeginProgress
+  let onReuse: @Sendable (_ folder: URL) -> Void
 
-  /// - Parameter progress: where training shows how far it is
-  public init(_ experiment: Experiment, in out: URL, progress: @escaping BeginProgress = NoProgress.begin) {
-    (self.experiment, self.out, self.progress) = (experiment, out, progress)
+  /// - Parameters:
+  ///   - progress: where training shows how far it is
+  ///   - onReuse: called with the folder of each model that was there already
+  public init(
+    _ experiment: Experiment, in out: URL, progress: @escaping BeginProgress = NoProgress.begin,
+    onReuse: @escaping @Sendable (_ folder: URL) -> Void = { _ in }
+  ) {
+    (self.experiment, self.out, self.progress, self.onReuse) = (experiment, out, progress, onReuse)
   }
 
   /// What the experiment knows: its recipe, its text, its seed.
@@ -47,12 +53,12 @@ public struct ModelStore {
 
   /// The same store for another seed.
   public func with(seed: UInt64) -> ModelStore {
-    ModelStore(experiment.with(seed: seed), in: out, progress: progress)
+    ModelStore(experiment.with(seed: seed), in: out, progress: progress, onReuse: onReuse)
   }
 
   /// The same store for a language; see `Experiment.speaking`.
   public func speaking(_ grammar: Grammar, from file: URL) throws -> ModelStore {
-    ModelStore(try experiment.speaking(grammar, from: file), in: out, progress: progress)
+    ModelStore(try experiment.speaking(grammar, from: file), in: out, progress: progress, onReuse: onReuse)
   }
 
   /// A student with the weights that all arms of this seed begin with.
@@ -70,6 +76,8 @@ extension ModelStore {
     /// The folder of the chapter that tells about it.
     var chapter: String
     var name: String
+    /// The arm as JSON, if the name does not say what it is.
+    var arm: String?
   }
 
   /// What a model was made from.
@@ -78,11 +86,14 @@ extension ModelStore {
     var seed: UInt64
     var corpus: String
     var scalar: String
+    /// The arm as JSON, of a student whose place does not say what it is; nil for the others.
+    var arm: String?
   }
 
-  private var note: Note {
+  private func note(_ place: Place) -> Note {
     let origin = experiment.origin
-    return Note(recipe: origin.recipe, seed: experiment.seed, corpus: origin.corpus, scalar: origin.scalar)
+    return Note(
+      recipe: origin.recipe, seed: experiment.seed, corpus: origin.corpus, scalar: origin.scalar, arm: place.arm)
   }
 
   private func folder(_ place: Place) -> URL {
@@ -97,11 +108,13 @@ extension ModelStore {
     let folder = folder(place)
     let noteFile = folder.appending(path: "made-from.json")
     guard FileManager.default.fileExists(atPath: noteFile.path) else { return nil }
-    guard try readJSON(Note.self, from: noteFile) == note else {
+    guard try readJSON(Note.self, from: noteFile) == note(place) else {
       throw CheckpointError(
-        file: folder.path, problem: "the model there was made from another recipe, text or number type",
+        file: folder.path,
+        problem: "the model there was made from another recipe, text or number type, or with other options",
         remedy: "remove the folder, or choose another --out")
     }
+    onReuse(folder)
     return TrainedModel(
       model: try LanguageModel(contentsOf: folder),
       history: try readJSON(History.self, from: folder.appending(path: "history.json")))
@@ -121,19 +134,19 @@ extension ModelStore {
     try made.model.write(to: folder)
     for (name, data) in experiment.tokenizer.files { try AtomicFile.write(data, to: folder.appending(path: name)) }
     try writeJSON(made.history, to: folder.appending(path: "history.json"))
-    try writeJSON(note, to: folder.appending(path: "made-from.json"))
+    try writeJSON(note(place), to: folder.appending(path: "made-from.json"))
     try? FileManager.default.removeItem(at: checkpoint)
     return made
   }
 
   /// Shows how far a run is, from its first step to its last.
-  func follow(_ run: TrainingRun) {
-    let (first, total, tokens) = (run.records.count, run.settings.schedule.steps, run.settings.tokensPerUpdate)
-    if first == total { return }
-    let report = progress("\(run.name), seed \(experiment.seed)", total, first)
-    run.onStep = { record in
-      report.update(record.step + 1, .loss(record.loss), tokens: (record.step + 1 - first) * tokens)
-      if record.step + 1 == total { report.finish() }
+  func follow(_ name: String, from first: Int, _ settings: TrainingSettings) -> Experiment.OnStep {
+    let (total, tokens) = (settings.schedule.steps, settings.tokensPerUpdate)
+    if first == total { return { _, _ in } }
+    let report = progress("\(name), seed \(experiment.seed)", total, first)
+    return { steps, loss in
+      report.update(steps, .loss(loss), tokens: (steps - first) * tokens)
+      if steps == total { report.finish() }
     }
   }
 }

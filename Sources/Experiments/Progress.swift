@@ -11,6 +11,8 @@ public enum ProgressNote: Sendable {
   case loss(Double)
   /// The last step was one of this arm, counted from 1.
   case arm(Int, of: Int)
+  /// Nothing.
+  case none
 }
 
 /// Shows how far one piece of work is; may be called from any thread.

@@ -59,6 +59,10 @@ public struct Recipe: Codable, Equatable, Sendable {
   /// After how many steps a run keeps its state.
   public var checkpointInterval = 200
 
+  /// How many layers stages 1 and 2 train side by side, each with an optimiser of its own, which large models need; nil
+  /// for all of them on one tape.
+  public var layersSideBySide: Int?
+
   /// The full one: minutes.
   public static let standard = Recipe()
 

@@ -78,6 +78,48 @@ extension StageKind {
   private static let endToEnd = "knowledge distillation"
 }
 
+// ## For large models
+//
+// Layers whose losses differ a hundredfold, and a vocabulary of which a text uses a part. The batches
+// are those of the paper's stages.
+
+extension StageKind {
+  /// Stage 1 with the losses of all layers on one scale.
+  ///
+  /// - Parameter ignoresFirstColumn: whether what all tokens take from the first is left out
+  public static func relativeOrientation(
+    _ scale: DistanceScale = .relative, ignoringFirstColumn ignoresFirstColumn: Bool = false
+  ) -> StageKind {
+    let more = ignoresFirstColumn ? ", without the first column" : ""
+    return StageKind("orientation, \(scale.rawValue)\(more)", batches: orientation.batches, isEndToEnd: false) {
+      MatrixOrientation(
+        from: $0, to: $1, replacing: $2.replacedLayers(of: $1.configuration.L), scale: scale,
+        ignoringFirstColumn: ignoresFirstColumn)
+    }
+  }
+
+  /// Stage 2 with the losses of all layers on one scale.
+  ///
+  /// - Parameter firstToken: what the first token of a text counts, where any other counts 1
+  public static func relativeAlignment(_ scale: DistanceScale = .relative, firstToken: Double = 1) -> StageKind {
+    let more = firstToken == 1 ? "" : ", first token \(firstToken)"
+    return StageKind("alignment, \(scale.rawValue)\(more)", batches: alignment.batches, isEndToEnd: false) {
+      HiddenStateAlignment(
+        from: $0, to: $1, replacing: $2.replacedLayers(of: $1.configuration.L), scale: scale,
+        firstTokenWeight: firstToken)
+    }
+  }
+
+  /// Stage 3 among some tokens.
+  public static func distillation(among subset: TokenSubset) -> StageKind {
+    StageKind("distillation among \(subset.count) tokens", batches: endToEnd, isEndToEnd: true) {
+      KnowledgeDistillation(
+        from: $0, to: $1, training: $2.trainsMixersOnly ? .mixers : .everything,
+        replacing: $2.replacedLayers(of: $1.configuration.L), among: subset)
+    }
+  }
+}
+
 /// A stage with its steps and its rate.
 public struct StagePlan: Encodable, Hashable, Sendable {
   /// Which stage.

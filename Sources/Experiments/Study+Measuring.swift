@@ -1,7 +1,7 @@
 // # What is measured of a student
 //
 // On the held-out windows of the experiment: cross-entropy, divergence and agreement of every
-// student; the distances of matrices and outputs where a stage between layers was the last; and what
+// student, on a second text too if there is one; the distances of matrices and outputs where a stage between layers was the last; and what
 // it recalls, where the text is a language in which recall can be counted.
 //
 // Read before: `Study.swift`, `Distillation/Evaluation.swift`, `Corpora/Grammar/RecallTally.swift`.
@@ -39,6 +39,11 @@ extension Study {
     }
     if let documents = store.heldOutDocuments?.reported {
       (result.recall, result.recallSinceFact) = recall(of: student, on: documents)
+    }
+    if let second = store.second {
+      let evaluation = evaluate(student, against: teacher, on: second.heldOut)
+      result.second = StudyResult.Second(
+        losses: evaluation.losses, divergence: evaluation.divergence.mean, agreement: evaluation.agreement.mean)
     }
     result.seconds = start.duration(to: .now) / .seconds(1)
     return result

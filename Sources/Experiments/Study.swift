@@ -3,7 +3,8 @@
 // A job is an arm with a seed. Jobs are independent, so as many run at a time as there are cores,
 // and each writes its result to out/study, under the hash of all that it depends on: arm, seed,
 // recipe, text, number type. A study that is interrupted continues where it stopped, and repeats
-// only the jobs that were under way; one that is run again only reads.
+// only the jobs that were under way; one that is run again only reads. The jobs of a large model keep
+// their state as well, and are not repeated but continued.
 //
 // Two students side by side have a core each, so that no step waits for another
 // (`Tensors/Cores/WorkerPool.swift`); the numbers are the same, since what a kernel computes does not
@@ -87,9 +88,9 @@ public struct Study {
         }
         guard let index else { return }
         do {
-          let result = try study.run(jobs[index]) {
+          let result = try study.run(jobs[index]) { count in
             let steps = state.withLock { state in
-              state.steps += 1
+              state.steps += count
               return state.steps
             }
             report.update(steps, .arm(index + 1, of: jobs.count), tokens: nil)
@@ -107,13 +108,21 @@ public struct Study {
   }
 
   /// Trains and measures one student.
-  private func run(_ job: Job, onStep: @escaping () -> Void) throws -> StudyResult {
+  ///
+  /// - Parameter onSteps: called with a number of steps that are done
+  private func run(_ job: Job, onSteps: @escaping (Int) -> Void) throws -> StudyResult {
     let start = ContinuousClock.now
     let (arm, experiment, teacher) = (job.arm, store.experiment.with(seed: job.seed), teachers[job.seed]!)
     let student = experiment.newStudent(for: arm, of: teacher)
+    let running = experiment.recipe.layersSideBySide == nil ? nil : try results.place(ofRunning: job)
     for index in arm.stages.indices {
-      _ = try experiment.train(student, through: index, of: arm, from: teacher, as: arm.stages[index].kind.name) {
-        $0.onStep = { _ in onStep() }
+      let name = arm.stages[index].kind.name
+      _ = try experiment.train(
+        student, through: index, of: arm, from: teacher, as: name,
+        checkpoint: running?.appending(path: "\(index)-training.safetensors")
+      ) { _, first, _ in
+        onSteps(first)
+        return { _, _ in onSteps(1) }
       }
     }
     // A student that has been through no end-to-end stage gets the teacher's weights before it is measured.

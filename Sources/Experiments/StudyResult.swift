@@ -25,8 +25,22 @@ public struct StudyResult: Codable, Equatable, Sendable {
   public var recall: [Recalled]?
   /// The same by distance from the statement.
   public var recallSinceFact: [Recalled]?
+  /// What was measured on the second text, if there is one.
+  public var second: Second?
   /// Seconds of training and measuring, with another arm at the same time.
   public var seconds: Double
+
+  /// What is measured on a second text.
+  public struct Second: Codable, Equatable, Sendable {
+    /// Cross-entropy of each held-out window, in nats per token.
+    public var losses: [Double]
+    /// KL(teacher ‖ student), in nats per token.
+    public var divergence: Double
+    /// The part of the tokens at which both rank the same token first.
+    public var agreement: Double
+    /// Mean cross-entropy.
+    public var loss: Double { losses.reduce(0, +) / Double(losses.count) }
+  }
 
   /// The answers at some distances, in tokens, from what they need.
   public struct Recalled: Codable, Equatable, Sendable {

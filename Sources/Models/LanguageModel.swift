@@ -68,6 +68,14 @@ public struct LanguageModel {
       : Linear("lm_head", inputs: c.D, outputs: c.V, hasBias: c.hasHeadBias, using: &ofHead)
   }
 
+  /// A model of these parts.
+  init(
+    configuration: ModelConfiguration, embedding: Embedding, blocks: [any Block], finalNorm: any Layer, head: Linear
+  ) {
+    (self.configuration, self.embedding, self.blocks) = (configuration, embedding, blocks)
+    (self.finalNorm, self.head) = (finalNorm, head)
+  }
+
   /// The logits of the next token at each position: B rows of T tokens → [B, T, V].
   public func callAsFunction(_ tokens: Tokens) -> Variable { logits(tokens) }
 

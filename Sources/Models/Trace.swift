@@ -60,20 +60,40 @@ extension Block {
 extension LanguageModel {
   /// A pass through all blocks that keeps what happens in each: B rows of T tokens → a trace for each block.
   public func trace(_ tokens: Tokens, keepingMatrices: Bool = true) -> [BlockTrace<Variable>] {
-    traces(tokens, keepingMatrices: keepingMatrices)
-  }
-
-  fileprivate func traces<A: Activation>(_ tokens: Tokens, keepingMatrices: Bool) -> [BlockTrace<A>] {
-    blocks.reduce(into: []) { traces, block in
-      let u = traces.last?.output ?? embedding(tokens)
-      traces.append(block.trace(u, keepingMatrix: keepingMatrices))
-    }
+    Array(BlockTraces(of: self, tokens, keepingMatrices: keepingMatrices))
   }
 }
 
 extension FrozenModel {
   /// A pass through all blocks that keeps what happens in each: B rows of T tokens → a trace for each block.
   public func trace(_ tokens: Tokens, keepingMatrices: Bool = true) -> [BlockTrace<Tensor>] {
-    model.traces(tokens, keepingMatrices: keepingMatrices)
+    Array(traces(tokens, keepingMatrices: keepingMatrices))
+  }
+
+  /// The same block by block, each when it is asked for: who does not keep a trace has one of them in memory at a time.
+  public func traces(_ tokens: Tokens, keepingMatrices: Bool = true) -> BlockTraces<Tensor> {
+    BlockTraces(of: model, tokens, keepingMatrices: keepingMatrices)
+  }
+}
+
+/// The traces of a model's blocks, from the first to the last; a block is run when the one after it is asked for.
+public struct BlockTraces<A: Activation>: Sequence, IteratorProtocol {
+  private let model: LanguageModel
+  private let tokens: Tokens
+  private let keepsMatrices: Bool
+  private var index = 0
+  private var last: BlockTrace<A>?
+
+  fileprivate init(of model: LanguageModel, _ tokens: Tokens, keepingMatrices: Bool) {
+    (self.model, self.tokens, keepsMatrices) = (model, tokens, keepingMatrices)
+  }
+
+  /// The trace of the next block; nil after the last.
+  public mutating func next() -> BlockTrace<A>? {
+    guard index < model.blocks.count else { return nil }
+    let u = last?.output ?? model.embedding(tokens)
+    let trace = model.blocks[index].trace(u, keepingMatrix: keepsMatrices)
+    (index, last) = (index + 1, trace)
+    return trace
   }
 }

@@ -28,8 +28,32 @@ public struct History: Codable, Sendable, Equatable {
   /// A record for each step, from the first.
   public let records: [StepRecord]
 
+  /// A record of these steps.
+  public init(tokensPerUpdate: Int, detailNames: [String], records: [StepRecord]) {
+    (self.tokensPerUpdate, self.detailNames, self.records) = (tokensPerUpdate, detailNames, records)
+  }
+
   /// The record of a model that was trained elsewhere: no steps.
   public static let none = History(tokensPerUpdate: 0, detailNames: [], records: [])
+
+  /// The record of problems that were trained apart, step by step on the same batches: their sum, and each as a detail.
+  ///
+  /// - Parameters:
+  ///   - parts: at least one, with equally many steps
+  ///   - names: of the parts, in their order
+  public init(of parts: [History], named names: [String]) {
+    precondition(
+      !parts.isEmpty && Set(parts.map(\.records.count)).count == 1, "parts of one record have equally many steps")
+    tokensPerUpdate = parts[0].tokensPerUpdate
+    detailNames = names
+    records = parts[0].records.indices.map { step in
+      let all = parts.map { $0.records[step] }
+      return StepRecord(
+        step: step, loss: all.reduce(0) { $0 + $1.loss }, learningRate: all[0].learningRate,
+        gradientNorm: all.reduce(0) { $0 + $1.gradientNorm * $1.gradientNorm }.squareRoot(),
+        details: all.map(\.loss))
+    }
+  }
 
   /// The losses, step by step.
   public var losses: [Double] { records.map(\.loss) }

@@ -90,6 +90,8 @@ public final class TrainingRun: Sequence, IteratorProtocol {
   var optimiser: AdamW
   let checkpointFile: URL?
   let checkpointInterval: Int
+  private let longestGap: Duration
+  private var lastSave = ContinuousClock.now
 
   /// A run from its beginning, or from where its checkpoint ends.
   ///
@@ -98,9 +100,10 @@ public final class TrainingRun: Sequence, IteratorProtocol {
   ///   - trained: what the steps may change; throws if the list is empty
   ///   - checkpoint: where the run keeps its state, or nil; throws if there is a file that is no checkpoint of this run
   ///   - interval: after how many steps it is written
+  ///   - gap: the time after which it is written whatever the steps; when it is does not change what is computed
   public init(
     _ name: String, of trained: [ParameterRows], settings: TrainingSettings, checkpoint: URL? = nil,
-    every interval: Int = 200
+    every interval: Int = 200, orAfter gap: Duration = .seconds(50)
   ) throws {
     guard trained.contains(where: { $0.count > 0 }) else { throw TrainingError.nothingTrained(run: name) }
     self.name = name
@@ -109,6 +112,7 @@ public final class TrainingRun: Sequence, IteratorProtocol {
     optimiser = AdamW(trained, settings: settings.optimiser)
     checkpointFile = checkpoint
     checkpointInterval = interval
+    longestGap = gap
     if let checkpoint, FileManager.default.fileExists(atPath: checkpoint.path) { try resume(from: checkpoint) }
   }
 
@@ -140,7 +144,11 @@ public final class TrainingRun: Sequence, IteratorProtocol {
       step: step, loss: value, learningRate: rate, gradientNorm: norm, details: details.map(\.1))
     try add(record, detailNames: details.map(\.0))
     onStep?(record)
-    if records.count.isMultiple(of: checkpointInterval) || records.count == settings.schedule.steps { try save() }
+    let isDue = records.count.isMultiple(of: checkpointInterval) || records.count == settings.schedule.steps
+    if checkpointFile != nil, isDue || ContinuousClock.now - lastSave > longestGap {
+      try save()
+      lastSave = .now
+    }
   }
 
   private func add(_ record: StepRecord, detailNames names: [String]) throws {

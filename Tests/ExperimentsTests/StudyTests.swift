@@ -57,7 +57,7 @@ private func withStore(_ body: (ModelStore) throws -> Void) throws {
         Arm(.hybrid(attention: [1]), [StagePlan(.distillation, steps: 2, rate: 1e-3)]).with {
           $0.trainsMixersOnly = true
         },
-        Self.arm.with { $0.isMultiValue = true }, Self.arm.with { $0.copiesAttention = true },
+        Self.arm.with { $0.isMultiValue = true }, Self.arm.with { $0.copiedProjections = .all },
         Self.arm.with { ($0.beginsWithIdentity, $0.beginsWithOpenGate) = (false, false) },
         Arm(.phiMamba, [StagePlan(.tokens, steps: 2, rate: 1e-3)]).with { $0.transfersWeights = false },
       ]

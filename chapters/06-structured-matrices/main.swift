@@ -191,6 +191,12 @@ let rising = ["low rank", "SSD", "semiseparable"]
 table(
   ["N", "N / T"] + rising,
   rows: orders.map { N in ["\(N)", "1/\(T / N)"] + rising.map { text(estimate($0, N)) } })
+let file = chapter.metrics("distances", columns: ["family", "N", "T", "distance", "standard error", "norm"])
+for (family, all) in results.sorted(by: { $0.key < $1.key }) {
+  for (N, values) in all.sorted(by: { $0.key < $1.key }) {
+    file.add(family, N, T, Estimate(values).mean, Estimate(values).standardError, Estimate(zeros).mean)
+  }
+}
 let published = [(16, [0.595, 0.453, 0.236]), (32, [0.310, 0.226, 0.112]), (64, [0.128, 0.093, 0.041])]
 table(
   ["the paper, T = 512: N", "N / T"] + rising,

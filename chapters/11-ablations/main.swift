@@ -224,8 +224,8 @@ variants += [
   ("no weight transfer", pure, .all, 1.2e-2, { $0.transfersWeights = false }),
   ("random taps", pure, .all, 3e-3, { $0.beginsWithIdentity = false }),
   ("random gate", pure, .all, 1.5e-3, { $0.beginsWithOpenGate = false }),
-  ("q, k, v, o copied", pure, .all, 1.5e-3, { $0.copiesAttention = true }),
-  ("q, k, v, o copied, 3 alone", pure, .three, 3e-3, { $0.copiesAttention = true }),
+  ("q, k, v, o copied", pure, .all, 1.5e-3, { $0.copiedProjections = .all }),
+  ("q, k, v, o copied, 3 alone", pure, .three, 3e-3, { $0.copiedProjections = .all }),
   ("multi-value", pure, .all, 1.5e-3, { $0.isMultiValue = true }),
 ]
 func arm(_ variant: Variant, rate: Double) -> Arm {

@@ -2,32 +2,10 @@
 //
 // Axes, colours and legends of the figures of main.swift.
 
+import Book
 import Models
 import Notebook
 import Plots
-
-/// A chart over two logarithmic axes.
-func logarithmic(
-  _ subtitle: String, x: String, xUnit: String? = "tokens", y: String, unit: String? = nil, _ series: [Series]
-) -> LineChart {
-  LineChart(
-    subtitle, x: Axis(x, unit: xUnit, logarithmic: true), y: Axis(y, unit: unit, logarithmic: true), series: series,
-    legend: .outside)
-}
-
-/// Time and memory of a token against context.
-func tokenCosts(_ names: [String], contexts: [Int], steps: [[Step]]) -> Figure {
-  let x = contexts.map(Double.init)
-  func series(_ value: (Step) -> Double) -> [Series] {
-    names.enumerated().map { i, name in Series(name, x: x, y: steps.map { value($0[i]) }, style: .linePoints) }
-  }
-  return Figure(
-    "What the next token costs",
-    panels: [
-      logarithmic("time", x: "context", y: "time of a token", unit: "µs", series { $0.seconds * 1e6 }),
-      logarithmic("memory", x: "context", y: "what is remembered", unit: "kB", series { Double($0.bytes) / 1e3 }),
-    ], columns: 2)
-}
 
 /// Tokens a second against the number of texts.
 func batchSpeeds(_ names: [String], _ batches: [Int], _ rates: [[Double]], context: Int) -> Figure {
@@ -72,7 +50,7 @@ func positions(_ agreement: [Series], _ losses: [Series], T: Int, unit: String) 
 
 extension Chapter {
   /// decoding.csv: the cost of a token for each context and model.
-  func record(_ steps: [[Step]], of models: [Named], at contexts: [Int]) {
+  func record(_ steps: [[DecodingCost]], of models: [NamedModel], at contexts: [Int]) {
     let file = metrics("decoding", columns: ["context", "model", "seconds", "bytes", "peak", "multiplications"])
     for (context, step) in zip(contexts, steps) {
       for (entry, s) in zip(models, step) {

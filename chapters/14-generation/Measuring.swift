@@ -1,67 +1,15 @@
 // # What the chapter measures
 //
-// Models at work on a text: the time and memory of a token at some context, and how two models
-// agree at each position of a window.
+// Models at work on a text: the time of a token of many texts at once, and how two models agree at
+// each position of a window. What one token costs is measured in `Book/DecodingCost.swift`.
 
+import Book
 import Models
 import Notebook
 import Tensors
 
-typealias Named = (name: String, model: FrozenModel)
-
-// ## The next token
-
-/// One model at one context.
-nonisolated struct Step {
-  /// The median of a token's seconds.
-  let seconds: Double
-  /// What the state keeps at the context.
-  let bytes: Int
-  /// The most memory that reading one token needed for a moment, beside state and weights.
-  let peak: Int
-}
-
-/// Lets models read one text, and measures single tokens at each context.
-///
-/// The models take turns, but not token by token: each reads many in a row, and the first quarter is not counted. It
-/// finds the processor's caches full of another model's past, which a model that writes alone does not.
-///
-/// - Parameters:
-///   - contexts: ascending, each at least twice the one before; the text is longer than the last by `tokens`
-///   - tokens: so many are measured around a context, fewer at contexts that are shorter
-/// - Returns: for each context a step of each model
-nonisolated func measureSteps(_ models: [Named], on text: [Int], contexts: [Int], tokens: Int = 64) -> [[Step]] {
-  var states = models.map { $0.model.emptyState() }
-  func read(to place: Int, _ i: Int) {
-    let from = states[i].positions[0]
-    if from < place { models[i].model.read(Tokens(Array(text[from..<place])), &states[i], inPiecesOf: 256) }
-  }
-  return contexts.map { context in
-    let half = min(tokens / 2, context / 4)
-    let inARow = min(32, half)
-    for i in models.indices { read(to: context - half, i) }
-    func turns() -> [[Double]] {
-      var seconds = models.map { _ in [Double]() }
-      for _ in 0..<(half / inARow) {
-        for i in models.indices {
-          let all = time(repetitions: inARow - 1, { read(to: states[i].positions[0] + 1, i) }).seconds[0]
-          seconds[i] += all.dropFirst(inARow / 4)
-        }
-      }
-      return seconds
-    }
-    let before = turns()
-    let bytes = states.map(\.bytes)
-    let after = turns()
-    return models.indices.map { i in
-      let peak = MemoryStatistics.peak { read(to: states[i].positions[0] + 1, i) }.bytes
-      return Step(seconds: median(before[i] + after[i]), bytes: bytes[i], peak: peak)
-    }
-  }
-}
-
 /// The median seconds in which each model reads a token of B texts at once, in turns.
-nonisolated func secondsOfBatch(_ models: [Named], B: Int, context: [Int], tokens: Int = 24) -> [Double] {
+nonisolated func secondsOfBatch(_ models: [NamedModel], B: Int, context: [Int], tokens: Int = 24) -> [Double] {
   let next = Tokens(Array(repeating: context[0], count: B), B: B, T: 1)
   var states = models.map { $0.model.read(texts: Array(repeating: context, count: B), inPiecesOf: 256) }
   var seconds = models.map { _ in [Double]() }

@@ -32,7 +32,7 @@ let heldOut = store.corpus.heldOut
 let teacher = exitOnError { try store.teacher().frozen }
 let student = exitOnError { try store.student(.all).frozen }
 let hybrid = exitOnError { try store.hybrid(keepingAttentionIn: recipe.L - 1).frozen }
-let models: [Named] = [("teacher", teacher), ("student", student), ("hybrid", hybrid)]
+let models: [NamedModel] = [("teacher", teacher), ("student", student), ("hybrid", hybrid)]
 let isDouble = MemoryLayout<Scalar>.size == 8
 
 // ## One text, three writers
@@ -101,7 +101,7 @@ for (name, model) in models {
 
 chapter.section("3. What is remembered")
 let contexts = Array(sequence(first: 16) { $0 * 2 }.prefix { $0 <= (chapter.isQuick ? 512 : 16384) })
-let steps = measureSteps(models, on: heldOut, contexts: contexts)
+let steps = measureDecoding(models, on: heldOut, contexts: contexts)
 let size = MemoryLayout<Scalar>.size
 table(
   ["context"] + models.map { "\($0.name) keeps" } + models.map { "\($0.name), for a moment" },
@@ -144,7 +144,7 @@ table(
       + steps[i].map { "~\(number($0.seconds * 1e6, decimals: 1))" }
       + ["~\(number(steps[i][0].seconds / steps[i][1].seconds, decimals: 2))"]
   })
-chapter.plot(tokenCosts(models.map(\.name), contexts: contexts, steps: steps), "token")
+chapter.plot(decodingCosts(models.map(\.name), contexts: contexts, costs: steps), "token")
 chapter.record(steps, of: models, at: contexts)
 
 // From where on is the student cheaper? By the count, where 2 · D · context makes up for the

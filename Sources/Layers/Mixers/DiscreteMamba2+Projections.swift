@@ -12,7 +12,11 @@
 // projection is copied, without its bias, which the mixer has no place for. What is lost is the
 // softmax, the rotation, and the biases of queries and keys.
 //
-// Read before: `DiscreteMamba2.swift`, `Tensors/Products/SingularValues.swift`. Used in chapter 11.
+// Values and output projection alone are a copy without loss: the student then differs from its teacher
+// in the matrices and nothing else. Where keys and values have fewer heads than queries, each serves
+// several heads of the student, which get copies of their own.
+//
+// Read before: `DiscreteMamba2.swift`, `Tensors/Products/SingularValues.swift`. Used in chapters 11 and 15.
 
 import Gradients
 import Tensors
@@ -20,25 +24,16 @@ import Tensors
 extension DiscreteMamba2 {
   /// Takes the best that this family can hold of an attention's queries, keys, values and output projection.
   ///
-  /// Takes nothing if widths or heads differ, or heads share B and C. Expects the convolution to be the identity.
-  public func begin(with attention: MixerProjections) -> Bool {
-    let (D, H, N, P) = (sizes.D, sizes.H, sizes.N, sizes.P)
-    guard attention.H == H, attention.queries.weight.value.shape == [D, D], sizes.G == H else { return false }
-    let (x, b, c) = (MambaPart.x.rows(sizes), MambaPart.b.rows(sizes), MambaPart.c.rows(sizes))
-    func rows(_ head: Int) -> Range<Int> { (head * P)..<((head + 1) * P) }
+  /// Takes nothing if widths or heads differ, or queries and keys are to go to heads that share B and C. Expects the
+  /// convolution to be the identity.
+  public func begin(with attention: MixerProjections, taking part: MixerProjections.Part) -> Bool {
+    let (D, H, P) = (sizes.D, sizes.H, sizes.P)
+    let fits = attention.H == H && attention.queries.weight.value.shape == [D, D]
+    guard fits, part == .valuesAndOutput || sizes.G == H else { return false }
+    if part == .all { takeQueriesAndKeys(of: attention) }
+    let x = MambaPart.x.rows(sizes)
     for head in 0..<H {
-      let group = rows(head / (H / attention.G))
-      let (q, k) = (attention.queries.weight.value.sliced(rows(head)), attention.keys.weight.value.sliced(group))
-      let parts = singularValueDecomposition(matmul(q, k, transposingA: true) * Tensor(1 / Scalar(P).squareRoot()))
-      let kept = min(N, D)
-      let roots = sqrt(parts.values.sliced(0..<kept)).reshaped(to: [kept, 1])
-      inProjection.update {
-        $0.assign(parts.vTransposed.sliced(0..<kept) * roots, at: b.lowerBound + head * N)
-        $0.assign(parts.u.transposed().sliced(0..<kept) * roots, at: c.lowerBound + head * N)
-      }
-    }
-    for head in 0..<H {
-      let (group, place) = (rows(head / (H / attention.G)), x.lowerBound + head * P)
+      let (group, place) = (rows(of: head / (H / attention.G)), x.lowerBound + head * P)
       inProjection.update { $0.assign(attention.values.weight.value.sliced(group), at: place) }
       if let bias = attention.values.bias {
         convolutionBias.update { $0.assign(bias.value.sliced(group), at: place) }
@@ -47,4 +42,24 @@ extension DiscreteMamba2 {
     output.weight.value = attention.output.weight.value
     return true
   }
+
+  /// The rows of B and C whose product is the nearest to that of keys and queries.
+  private func takeQueriesAndKeys(of attention: MixerProjections) {
+    let (D, H, N, P) = (sizes.D, sizes.H, sizes.N, sizes.P)
+    let (b, c) = (MambaPart.b.rows(sizes), MambaPart.c.rows(sizes))
+    for head in 0..<H {
+      let group = rows(of: head / (H / attention.G))
+      let (q, k) = (attention.queries.weight.value.sliced(rows(of: head)), attention.keys.weight.value.sliced(group))
+      let parts = singularValueDecomposition(matmul(q, k, transposingA: true) * Tensor(1 / Scalar(P).squareRoot()))
+      let kept = min(N, D)
+      let roots = sqrt(parts.values.sliced(0..<kept)).reshaped(to: [kept, 1])
+      inProjection.update {
+        $0.assign(parts.vTransposed.sliced(0..<kept) * roots, at: b.lowerBound + head * N)
+        $0.assign(parts.u.transposed().sliced(0..<kept) * roots, at: c.lowerBound + head * N)
+      }
+    }
+  }
+
+  /// The rows of a head in a projection of the attention.
+  private func rows(of head: Int) -> Range<Int> { (head * sizes.P)..<((head + 1) * sizes.P) }
 }

@@ -58,8 +58,9 @@ public protocol MatrixMixer: Layer {
 
   /// Begins with another mixer's projections, as far as this one has a place for them.
   ///
-  /// Returns whether it took any; nothing is changed if not.
-  func begin(with projections: MixerProjections) -> Bool
+  /// - Parameter part: which of them
+  /// - Returns: whether it took any; nothing is changed if not
+  func begin(with projections: MixerProjections, taking part: MixerProjections.Part) -> Bool
 }
 
 extension MatrixMixer {
@@ -68,11 +69,21 @@ extension MatrixMixer {
   /// None: this kind has no queries, keys and values.
   public var projections: MixerProjections? { nil }
   /// Takes nothing, and returns false.
-  public func begin(with projections: MixerProjections) -> Bool { false }
+  public func begin(with projections: MixerProjections, taking part: MixerProjections.Part) -> Bool { false }
+  /// Begins with all of another mixer's projections for which this one has a place.
+  public func begin(with projections: MixerProjections) -> Bool { begin(with: projections, taking: .all) }
 }
 
 /// The linear maps of a mixer with queries, keys and values, heads one after another in their rows.
 public struct MixerProjections {
+  /// Which of the projections another mixer takes over.
+  public enum Part: String, Codable, Sendable, CaseIterable {
+    /// What a token gives, and what becomes of it: values and output projection.
+    case valuesAndOutput
+    /// Queries and keys as well, which say who looks at whom.
+    case all
+  }
+
   /// From the mixer's input to queries, keys and values, and from the mixed heads to its output.
   public let queries, keys, values, output: Linear
   /// The number of heads of queries.

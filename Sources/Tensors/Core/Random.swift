@@ -78,8 +78,9 @@ extension Tensor {
   }
 
   /// A tensor of independent numbers, uniform in an interval.
-  public static func uniform(
-    _ shape: Shape, in range: Range<Double> = -1..<1, using random: inout some RandomNumberGenerator
+  @_specialize(where Generator == SeededGenerator)
+  public static func uniform<Generator: RandomNumberGenerator>(
+    _ shape: Shape, in range: Range<Double> = -1..<1, using random: inout Generator
   ) -> Tensor {
     var result = Tensor(uninitialised: shape)
     if isIdle(random) { return result }

@@ -1,0 +1,53 @@
+// # Numbers that are computed once
+//
+// Some of what a chapter shows takes minutes and is not a model: fits of matrices, losses of many
+// hybrids. Such a result is a value that can be written down. It is kept in the chapter's folder under
+// the hash of all that it depends on, which stands in the file too: a file that was made from something
+// else has another name, and is neither used nor overwritten.
+//
+// Read before: `ModelStore.swift`. See also: `KeptResults.swift`, which keeps the arms of studies.
+
+import Checkpoints
+import Foundation
+
+extension ModelStore {
+  /// A value that takes long to compute: read from out/CHAPTER/kept, or made and kept there.
+  ///
+  /// - Parameters:
+  ///   - name: the beginning of the file's name
+  ///   - chapter: the folder of the chapter that shows it
+  ///   - key: all that the value depends on besides recipe, text, seed and number type
+  ///   - make: computes it
+  ///
+  /// Throws what `make` throws, and `CheckpointError` if the file cannot be read or written.
+  public func result<Value: Codable>(
+    _ name: String, in chapter: String, of key: some Encodable, _ make: () throws -> Value
+  ) throws -> Value {
+    let data = try sortedJSON(WholeKey(key: key, origin: experiment.origin, seed: experiment.seed))
+    let text = String(decoding: data, as: UTF8.self)
+    let file = out.appending(path: chapter).appending(path: "kept")
+      .appending(path: "\(name)-\(String(checksum(text), radix: 16)).json")
+    if FileManager.default.fileExists(atPath: file.path) {
+      let kept = try readJSON(KeptValue<Value>.self, from: file)
+      if kept.madeFrom == text {
+        onReuse(file)
+        return kept.value
+      }
+    }
+    let value = try make()
+    try writeJSON(KeptValue(madeFrom: text, value: value), to: file)
+    return value
+  }
+}
+
+private struct WholeKey<Key: Encodable>: Encodable {
+  var key: Key
+  var origin: Experiment.Origin
+  var seed: UInt64
+}
+
+private struct KeptValue<Value: Codable>: Codable {
+  /// The whole key as JSON.
+  var madeFrom: String
+  var value: Value
+}
