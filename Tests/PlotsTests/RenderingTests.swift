@@ -88,20 +88,27 @@ struct RenderingTests {
     #expect(ascii.note == nil && ascii.ascii?.contains("{c @d }") == true)
   }
 
+  /// Runs gnuplot as a reader does. Returns its status and what it said.
+  private func ran(_ arguments: [String], in folder: Folder) throws -> (status: Int32, said: String) {
+    let (process, messages) = (Process(), Pipe())
+    process.executableURL = Gnuplot().executable
+    process.arguments = arguments
+    process.currentDirectoryURL = folder.url
+    process.standardError = messages
+    try process.run()
+    let said = try messages.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: said, as: UTF8.self))
+  }
+
   @Test func theScriptRunsAnywhere() throws {
     let (home, elsewhere) = (try Folder(), try Folder())
     _ = try everything.write(to: home.url, named: "all", as: .none)
     for (options, result) in [
       ([], "all.svg"), (["-e", "format='png'"], "all.png"), (["-e", "format='ascii'"], "all.ascii"),
     ] {
-      let process = Process()
-      process.executableURL = Gnuplot().executable
-      process.arguments = options + [home.url.appendingPathComponent("all.gp").path]
-      process.currentDirectoryURL = elsewhere.url
-      process.standardError = FileHandle.nullDevice
-      try process.run()
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 0)
+      let run = try ran(options + [home.url.appendingPathComponent("all.gp").path], in: elsewhere)
+      #expect(run.status == 0)
       #expect(elsewhere.names.contains(result))
     }
     #expect(home.names == ["all.gp"])
@@ -129,6 +136,7 @@ struct RenderingTests {
     ("one column", map([[1], [2], [3]])),
     ("equal cells", map([[2, 2], [2, 2]], scale: .diverging)),
     ("zero cells", map([[0, 0]], scale: .diverging)),
+    ("causal", map((0..<5).map { i in (0..<5).map { j in j > i ? .nan : 1 / Double(i + 1) } })),
     ("no cells with a value", map([[.nan, .nan], [.nan, .infinity]])),
     ("all below the floor", map([[0, -1], [1e-9, 0]], scale: .logarithmic(floor: 1e-3))),
     ("categories", map([[0, 1, .nan], [2, 0, 1]], scale: .categories(["one 100 %", "two", "three"]))),
@@ -146,6 +154,16 @@ struct RenderingTests {
       #expect((format == .svg ? written.picture != nil : written.ascii != nil), "\(name): \(written.note ?? "")")
       #expect(written.note?.contains("gnuplot") != true)
     }
+    #expect(folder.names == ["f.gp", "f.svg"])
+  }
+
+  static let maps = edges.compactMap { name, panel in (panel as? HeatMap).map { (name, $0) } }
+
+  @Test(arguments: maps)
+  func gnuplotHasNothingToSayAboutMaps(name: String, map: HeatMap) throws {
+    let folder = try Folder()
+    _ = try Figure(name, panels: [map]).write(to: folder.url, named: "f", as: .none)
+    #expect(try ran(["f.gp"], in: folder) == (0, ""), "\(name)")
     #expect(folder.names == ["f.gp", "f.svg"])
   }
 }

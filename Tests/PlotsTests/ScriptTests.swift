@@ -27,8 +27,20 @@ import Testing
 
   @Test func dataOfAHeatMap() throws {
     let text = try script(of: Figure("F", panels: [map([[1, -2, 3], [4, .nan, 6]])]))
-    #expect(text.contains("$panel1 << e\n1 -2 3\n4 nan 6\ne\n"))
+    #expect(text.contains("$panel1 << e\n1 -2 3\n4 inf 6\ne\n"))
     #expect(text.contains("set yrange [1.5:-0.5]"), "row 0 is on top")
+  }
+
+  // gnuplot draws no image of a single row or column: it gets a second one, outside the plot.
+  @Test(arguments: [
+    ([[1, 2]], "1 2\n1 2\n"), ([[1], [2]], "1 1\n2 2\n"), ([[3]], "3 3\n3 3\n"),
+    ([[.nan, 2]], "inf 2\ninf 2\n"),
+  ])
+  func singleRowsAndColumnsStandTwice(values: [[Double]], data: String) throws {
+    let text = try script(of: Figure("F", panels: [map(values)]))
+    #expect(text.contains("$panel1 << e\n\(data)e\n"))
+    #expect(text.contains("set xrange [-0.5:\(Double(values[0].count) - 0.5)]"))
+    #expect(text.contains("set yrange [\(Double(values.count) - 0.5):-0.5]"))
   }
 
   @Test func dataOfADotPlot() throws {
@@ -84,7 +96,7 @@ import Testing
     let noted = try Figure("F", panels: [map([[1, .infinity], [.nan, -.infinity]])])
       .write(to: folder.url, named: "f", as: .none)
     #expect(noted.note == "Map: 2 of 4 cells are infinite and drawn grey")
-    #expect(try folder.text("f.gp").contains("$panel1 << e\n1 nan\nnan nan\ne\n"))
+    #expect(try folder.text("f.gp").contains("$panel1 << e\n1 inf\ninf inf\ne\n"))
     let silent = try Figure("F", panels: [map([[1, .nan]])]).write(to: folder.url, named: "f", as: .none)
     #expect(silent.note == nil)
   }

@@ -146,13 +146,25 @@ extension HeatMap {
     let cells = rows * columns
     let infinite = values.joined().count { !isDrawable($0) && !$0.isNaN }
     if infinite > 0 { script.note("\(infinite) of \(cells) cells are infinite and drawn grey") }
-    let drawn = infinite == 0 ? values : values.map { $0.map { isDrawable($0) ? $0 : .nan } }
-    let comment = "\(rows) × \(columns) cells, the first row on top: \(colourLabel)"
+    var comment = "\(rows) × \(columns) cells, the first row on top: \(colourLabel)"
+    var drawn = values
+    // gnuplot warns of a nan in a matrix, but not of an infinity, of which the plot command makes one.
+    let hasGaps = !values.joined().allSatisfy(isDrawable)
+    if hasGaps {
+      drawn = drawn.map { $0.map { isDrawable($0) ? $0 : .infinity } }
+      comment += "; inf: no value"
+    }
+    // gnuplot draws no image of a single row or column. A second one lies outside the plot, where rectangles are cut
+    // off and images in SVG are not.
+    let isSingle = columns == 1 || rows == 1
+    if columns == 1 { drawn = drawn.map { $0 + $0 } }
+    if rows == 1 { drawn += drawn }
+    if isSingle { comment += "; what is single stands twice" }
     guard let block = script.data("", comment, [drawn]) else { return }
     let (x, y) = (Self.centres(x, count: columns), Self.centres(y, count: rows))
     script.plot([
-      "\(block) matrix using \(coordinate(1, x)):\(coordinate(2, y)):\(colourExpression) "
-        + "with image\(cells <= 400 ? " pixels" : "") notitle"
+      "\(block) matrix using \(coordinate(1, x)):\(coordinate(2, y)):\(colour(orNothing: hasGaps)) "
+        + "with image\(cells <= 400 || isSingle ? " pixels" : "") notitle"
     ])
   }
 
@@ -171,9 +183,11 @@ extension HeatMap {
     cells == (0, 1) ? "\(index)" : "(\(number(cells.first))+\(number(cells.step))*$\(index))"
   }
 
-  /// What is coloured: the value, or on a logarithmic scale the larger of value and floor.
-  private var colourExpression: String {
-    guard let floor = scale.floor else { return "3" }
-    return "($3 < \(number(floor)) ? \(number(floor)) : $3)"
+  /// What is coloured: the value, or on a logarithmic scale the larger of value and floor, or nothing where it is
+  /// infinite.
+  private func colour(orNothing hasGaps: Bool) -> String {
+    let value = hasGaps ? "$3 < 1e250 ? $3 : NaN" : "$3"
+    guard let floor = scale.floor else { return hasGaps ? "(\(value))" : "3" }
+    return "($3 < \(number(floor)) ? \(number(floor)) : \(value))"
   }
 }
