@@ -88,6 +88,23 @@ struct RenderingTests {
     #expect(ascii.note == nil && ascii.ascii?.contains("{c @d }") == true)
   }
 
+  /// gnuplot takes a doubled quote for an end when there is no other letter before it.
+  @Test(arguments: ["'", "''", "'s", "'a'", "a''b", "a'", "'''", "'\u{301}"])
+  func quotesComeOutLiterally(text: String) throws {
+    let folder = try Folder()
+    let figure = Figure(
+      text + "1",
+      panels: [
+        lines([Series(text + "2", x: [1, 2], y: [1, 2])], x: Axis(text + "3"), title: text + "4"),
+        map([[1, 2]], x: Axis(text + "5"), y: Axis(text + "7")),
+        dots([.init(name: text + "8", value: 1, error: nil)]),
+      ])
+    let written = try figure.write(to: folder.url, named: text + "9", as: .svg)
+    #expect(written.note == nil)
+    let svg = try String(contentsOf: #require(written.picture), encoding: .utf8)
+    #expect([1, 2, 3, 4, 5, 7, 8].filter { !svg.contains(text + "\($0)") } == [])
+  }
+
   /// Runs gnuplot as a reader does. Returns its status and what it said.
   private func ran(_ arguments: [String], in folder: Folder) throws -> (status: Int32, said: String) {
     let (process, messages) = (Process(), Pipe())

@@ -8,8 +8,23 @@
 import Foundation
 
 /// A gnuplot string that shows `text` literally. Line ends and control characters become spaces.
+///
+/// gnuplot understands a doubled quote only after another letter. At the beginning, and where quotes meet, each becomes
+/// a string of its own, for 's ''."'".'s'
 func quoted(_ text: String) -> String {
-  "'" + plain(text).replacingOccurrences(of: "'", with: "''") + "'"
+  let letters = Array(plain(text).unicodeScalars)
+  var string = String.UnicodeScalarView("'".unicodeScalars)
+  var isFirst = true
+  for (index, letter) in letters.enumerated() {
+    let standsAlone = letter == "'" && (isFirst || letters.dropFirst(index + 1).first == "'")
+    if standsAlone {
+      string += #"'."'".'"#.unicodeScalars
+    } else {
+      string += letter == "'" ? [letter, letter] : [letter]
+    }
+    isFirst = standsAlone
+  }
+  return String(string) + "'"
 }
 
 /// Several lines as one gnuplot string: only a double-quoted string can hold the line end.
@@ -21,7 +36,9 @@ func quoted(lines: [String]) -> String {
 ///
 /// gnuplot cuts names of ticks after 49 bytes if there is a per cent sign in them; in long ones we write ％ (U+FF05).
 func quotedTick(_ text: String) -> String {
-  quoted(text.replacingOccurrences(of: "%", with: text.utf8.count < 50 ? "%%" : "％"))
+  let sign = text.utf8.count < 50 ? "%%" : "％"
+  let letters = text.unicodeScalars.map { $0 == "%" ? sign : String($0) }
+  return quoted(letters.joined())
 }
 
 /// Text on one line, in quotation marks, so that a comment never ends in a backslash (which would continue it).
