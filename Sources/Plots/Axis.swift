@@ -19,12 +19,23 @@ public struct Axis: Sendable, Equatable {
   /// On a heat map: the coordinates of the centres of the first and the last cell; nil counts cells from 0.
   public let range: ClosedRange<Double>?
 
-  /// An axis; whether its range can be shown is checked when a figure is written.
-  public init(_ label: String, unit: String? = nil, logarithmic: Bool = false, range: ClosedRange<Double>? = nil) {
+  /// What the cells of a heat map are called, one label for each: the tokens of a sentence. nil numbers them.
+  ///
+  /// A map of up to 40 cells grows until all its labels are readable. With more cells, or in a figure of a given size,
+  /// only every second or third label may be written, which a note says. Spaces at the ends of a label are shown as ␣,
+  /// line ends as ↵, an empty one as “”. No other kind of plot has cells to name.
+  public let labels: [String]?
+
+  /// An axis; whether its range and its labels can be shown is checked when a figure is written.
+  public init(
+    _ label: String, unit: String? = nil, logarithmic: Bool = false, range: ClosedRange<Double>? = nil,
+    labels: [String]? = nil
+  ) {
     self.label = label
     self.unit = unit
     self.logarithmic = logarithmic
     self.range = range
+    self.labels = labels
   }
 
   /// "label / unit", as it is drawn.
@@ -38,10 +49,20 @@ public struct Axis: Sendable, Equatable {
   /// Beyond ±1e250, and below 1e-250 on a logarithmic axis, there is no place either.
   public func shows(_ value: Double) -> Bool { hasPlace(value, log: logarithmic) }
 
-  /// Throws a `PlotError` when the asked range cannot be shown.
-  public func check(at place: Place) throws {
-    guard let range else { return }
+  /// Throws a `PlotError` when the asked range cannot be shown, or the labels are not one for each cell.
+  ///
+  /// - Parameter cells: how many cells lie along the axis; nil when the kind of plot has none.
+  public func check(at place: Place, cells: Int? = nil) throws {
     let place = place.inside("axis '\(label)'")
+    if let labels {
+      try place.require(
+        cells != nil, "there are \(labels.count) labels and no cells to name",
+        remedy: "leave them out: only heat maps have cells")
+      try place.require(
+        labels.count == cells, "there are \(labels.count) labels for \(cells ?? 0) cells",
+        remedy: "give one label for each cell, or nil to number them")
+    }
+    guard let range else { return }
     try place.require(
       isDrawable(range.lowerBound) && isDrawable(range.upperBound),
       "the range \(range) is not finite", remedy: "give finite bounds or nil to fit the data")

@@ -31,6 +31,18 @@ import Testing
     (Figure("F", panels: [map([[]])]), ["no cells"]),
     (Figure("F", panels: [map([[1, 2, 3], [1, 2]])]), ["row 1 has 2 cells and row 0 has 3"]),
     (Figure("F", panels: [map([[1]], x: Axis("v", logarithmic: true))]), ["axis 'v'", "logarithmic"]),
+    (
+      Figure("F", panels: [map([[1, 2, 3], [4, 5, 6]], x: Axis("v", labels: ["a", "b"]))]),
+      ["panel 1 'Map'", "axis 'v'", "2 labels for 3 cells", "one label for each cell"]
+    ),
+    (
+      Figure("F", panels: [map([[1, 2, 3], [4, 5, 6]], y: Axis("v", labels: ["a", "b", "c"]))]),
+      ["axis 'v'", "3 labels for 2 cells"]
+    ),
+    (Figure("F", panels: [map([[1]], x: Axis("v", labels: []))]), ["axis 'v'", "0 labels for 1 cells"]),
+    (Figure("F", panels: [lines([simple], x: Axis("v", labels: ["a"]))]), ["axis 'v'", "no cells to name"]),
+    (Figure("F", panels: [lines([simple], y: Axis("v", labels: []))]), ["axis 'v'", "no cells to name"]),
+    (Figure("F", panels: [dots([], value: Axis("v", labels: ["a"]))]), ["axis 'v'", "no cells to name"]),
     (Figure("F", panels: [map([[1]], scale: .logarithmic(floor: 0))]), ["floor", "0.0"]),
     (Figure("F", panels: [map([[0]], scale: .categories(["alone"]))]), ["1 categories", "2 to 8"]),
     (Figure("F", panels: [map([[0, 2]], scale: .categories(["a", "b"]))]), ["no category", "from 0 to 1"]),

@@ -47,6 +47,54 @@ import Testing
     #expect(half.note?.contains("only panels that need no gnuplot are drawn") == true)
   }
 
+  @Test func labelsStandBesideAndBelowInCharacters() throws {
+    let folder = try Folder()
+    let sentence = Axis("source", labels: ["In", " the", "漢字", "righteousness’s", "a b"])
+    let heads = Axis("head", labels: ["Mahershalalhashbaz", ""])
+    let named = Figure("", panels: [map([[0, 1, 2, 3, 4], [4, 3, 2, 1, .nan]], title: "T", x: sentence, y: heads)])
+    let written = try named.write(to: folder.url, named: "f", as: .ascii, with: absent)
+    #expect(written.note == nil)
+    #expect(
+      written.ascii == """
+        T
+
+                         +----------+
+          Mahershalalha… |  ::++##@@|
+                      “” |@@##++:://|
+                         +----------+
+                          I ␣ 漢r a
+                          n t 字i
+                            h   g b
+                            e   h
+                                t
+                                e
+                                o
+                                u
+                                s
+                                n
+                                e
+                                …
+          right: source, 5 cells; down: head, 2 cells
+          weight: 0 [ .:-=+*#%@] 4
+          //: no value
+
+        """)
+  }
+
+  /// A terminal has 100 columns, which a name and 40 cells fit into.
+  @Test(arguments: [(40, 40), (41, 21), (100, 34)])
+  func manyLabelsInCharacters(count: Int, shown: Int) throws {
+    let folder = try Folder()
+    let tokens = Axis("token", labels: (1...count).map { "the \($0)th word of many" })
+    let values = [[Double]](repeating: [Double](repeating: 1, count: count), count: count)
+    let drawing = try Figure("", panels: [map(values, x: tokens, y: tokens)])
+      .write(to: folder.url, named: "f", as: .ascii, with: absent).ascii
+    let lines = try #require(drawing).split(separator: "\n")
+    #expect(lines.allSatisfy { $0.count <= 100 && !$0.hasSuffix(" ") })
+    #expect(lines.count { $0.contains("… |") } == shown)
+    #expect(lines.contains { $0.contains("the names are those of the first of") } == (count > 40))
+  }
+
   @Test func largeHeatMapsAreAveragedInCharacters() throws {
     let folder = try Folder()
     let values = (0..<128).map { i in (0..<128).map { j in j > i ? Double.nan : Double(j) - 64 } }

@@ -96,13 +96,29 @@ struct RenderingTests {
       text + "1",
       panels: [
         lines([Series(text + "2", x: [1, 2], y: [1, 2])], x: Axis(text + "3"), title: text + "4"),
-        map([[1, 2]], x: Axis(text + "5"), y: Axis(text + "7")),
+        map([[1, 2]], x: Axis("x", labels: [text + "5", text + "6"]), y: Axis(text + "7")),
         dots([.init(name: text + "8", value: 1, error: nil)]),
       ])
     let written = try figure.write(to: folder.url, named: text + "9", as: .svg)
     #expect(written.note == nil)
     let svg = try String(contentsOf: #require(written.picture), encoding: .utf8)
-    #expect([1, 2, 3, 4, 5, 7, 8].filter { !svg.contains(text + "\($0)") } == [])
+    #expect((1...8).filter { !svg.contains(text + "\($0)") } == [])
+  }
+
+  @Test func labelsComeOutLiterally() throws {
+    let folder = try Folder()
+    let labels = [troublesome, "{x_t}^2", #"a\"#, "`touch PWNED`", "$x", "100 %d %", "\"", "\n", " the", "“”"]
+    let sentence = Axis("token", labels: labels)
+    let values = [[Double]](repeating: [Double](repeating: 1, count: labels.count), count: labels.count)
+    let written = try Figure("F", panels: [map(values, x: sentence, y: sentence)])
+      .write(to: folder.url, named: "f", as: .svg)
+    #expect(written.note == nil && folder.names == ["f.gp", "f.svg"], "the command in backquotes must not run")
+    let svg = try folder.text("f.svg").replacingOccurrences(of: "&lt;", with: "<")
+      .replacingOccurrences(of: "&gt;", with: ">").replacingOccurrences(of: "&amp;", with: "&")
+      .replacingOccurrences(of: "\u{A0}", with: " ").replacingOccurrences(of: "％", with: "%")
+    for label in labels.dropLast(3) + ["↵", "␣the", "“”"] {
+      #expect(svg.components(separatedBy: label).count >= 3, "\(label), on both axes")
+    }
   }
 
   /// Runs gnuplot as a reader does. Returns its status and what it said.
@@ -154,6 +170,9 @@ struct RenderingTests {
     ("equal cells", map([[2, 2], [2, 2]], scale: .diverging)),
     ("zero cells", map([[0, 0]], scale: .diverging)),
     ("causal", map((0..<5).map { i in (0..<5).map { j in j > i ? .nan : 1 / Double(i + 1) } })),
+    ("one label", map([[3]], x: Axis("x", labels: ["a"]), y: Axis("y", labels: [""]))),
+    ("labels", map([[1, .nan], [2, 3]], x: Axis("", labels: ["'s", " "]), y: Axis("", labels: ["50 %", #"\"#]))),
+    ("many labels", map([(0..<200).map(Double.init)], x: Axis("", labels: (0..<200).map { "token \($0)" }))),
     ("no cells with a value", map([[.nan, .nan], [.nan, .infinity]])),
     ("all below the floor", map([[0, -1], [1e-9, 0]], scale: .logarithmic(floor: 1e-3))),
     ("categories", map([[0, 1, .nan], [2, 0, 1]], scale: .categories(["one 100 %", "two", "three"]))),

@@ -132,6 +132,91 @@ import Testing
     #expect(text.contains("matrix using (1+1*$1):(0+0.5*$2):3"))
   }
 
+  @Test func labelsNameTheCells() throws {
+    let source = Axis("source", unit: "token", labels: ["In", "the", "end"])
+    let head = Axis("head", labels: ["first", "last"])
+    let text = try script(of: Figure("F", panels: [map([[1, 2, 3], [4, 5, 6]], x: source, y: head)]))
+    #expect(text.contains("set xtics ('In' 0, 'the' 1, 'end' 2) nomirror scale 0 rotate by 90 right\n"))
+    #expect(text.contains("set ytics ('first' 0, 'last' 1) nomirror scale 0\n"))
+    #expect(text.contains("set xrange [-0.5:2.5]") && text.contains("set yrange [1.5:-0.5]"))
+    #expect(text.contains("\nif (!ascii) set label 'source / token' at screen "))
+    #expect(text.contains("\nif (!ascii) set label 'head' at screen "))
+    #expect(!text.contains("\nset xlabel") && !text.contains("\nset ylabel"))
+
+    let ranged = Axis("source", range: 10...14, labels: ["In", "the", "end"])
+    let shifted = try script(of: Figure("F", panels: [map([[1, 2, 3]], x: ranged)]))
+    #expect(shifted.contains("set xtics ('In' 10, 'the' 12, 'end' 14)") && shifted.contains("set xrange [9:15]"))
+    #expect(shifted.contains("set ytics 1 nomirror out") && shifted.contains("\nset ylabel 'row'"))
+  }
+
+  /// What gnuplot would read a meaning into, and what could not be seen.
+  static let labels: [(label: String, string: String)] = [
+    ("the", "'the'"), (" the", "'␣the'"), ("the  ", "'the␣␣'"), ("of the", "'of the'"), (" ", "'␣'"),
+    ("  ", "'␣␣'"), ("\u{A0}", "'␣'"), ("", "'“”'"), ("\n", "'↵'"), ("\r\n", "'↵↵'"), (".\n\n", "'.↵↵'"),
+    ("\t", "'⇥'"), ("\u{7}", "'�'"), ("it's", "'it''s'"), ("'s", #"''."'".'s'"#), ("'", #"''."'".''"#),
+    ("a''b", #"'a'."'".''."'".'b'"#), ("'\u{301}", "''.\"'\".'\u{301}'"), ("\"", #"'"'"#), (#"\"#, #"'\'"#),
+    (#"\n"#, #"'\n'"#), ("%", "'%%'"), ("5 %d", "'5 %%d'"), ("%\u{301}", "'%%\u{301}'"), ("$x", "'$x'"),
+    ("{a}_b^c @d", "'{a}_b^c @d'"), ("`touch PWNED`", "'`touch PWNED`'"), ("漢字", "'漢字'"),
+  ]
+
+  @Test(arguments: labels)
+  func labelsAreShownLiterally(label: String, string: String) throws {
+    let axis = Axis("v", labels: [label, label])
+    let text = try script(of: Figure("F", panels: [map([[1, 2], [3, 4]], x: axis, y: axis)]))
+    for name in ["x", "y"] { #expect(text.contains("set \(name)tics (\(string) 0, \(string) 1) nomirror")) }
+  }
+
+  @Test func neighboursWithEqualLabelsWriteThemOnce() throws {
+    func ticks(_ second: [String], columns: Int) throws -> [String] {
+      let axes = [["a", "b"], second].map { Axis("v", labels: $0) }
+      let text = try script(
+        of: Figure("F", panels: axes.map { map([[1, 2], [3, 4]], x: $0, y: $0) }, columns: columns))
+      return text.split(separator: "\n").filter { $0.contains("set xtics") || $0.contains("set ytics") }
+        .map { String($0.prefix(11)) }
+    }
+    #expect(try ticks(["a", "b"], columns: 2) == ["set xtics (", "set ytics (", "set xtics (", "unset ytics"])
+    #expect(try ticks(["a", "b"], columns: 1) == ["unset xtics", "set ytics (", "set xtics (", "set ytics ("])
+    #expect(try ticks(["a", "c"], columns: 2) == ["set xtics (", "set ytics (", "set xtics (", "set ytics ("])
+  }
+
+  /// Room for the longest label on both sides, and 14 pixels for each of up to 40 cells.
+  @Test(arguments: [(3, 1), (24, 1), (24, 3), (40, 1), (40, 4)])
+  func labelsHaveRoom(count: Int, panels: Int) throws {
+    func measures(_ label: String) throws -> (size: [Double], plot: [Double]) {
+      let axis = Axis("v", labels: [String](repeating: label, count: count))
+      let values = [[Double]](repeating: [Double](repeating: 1, count: count), count: count)
+      let text = try script(
+        of: Figure("", panels: (0..<panels).map { _ in map(values, title: "", x: axis, y: axis) }))
+      #expect(!text.contains("xfont"), "the letters are as large as elsewhere")
+      #expect(text.contains("with image pixels"), "no viewer blurs the cells")
+      let size = try #require(text.split(separator: "\n").first { $0.contains("terminal svg size") })
+        .split(separator: " ").first { $0.contains(",") }?.split(separator: ",").compactMap { Double($0) }
+      let margins = try #require(text.split(separator: "\n").first { $0.contains("set margins") })
+        .split(separator: ",").compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }
+      let (width, height) = (try #require(size)[0], try #require(size)[1])
+      return (
+        [width, height], [margins[0] * width, (margins[1] - margins[0]) * width, margins[2] * height]
+      )
+    }
+    let (short, long) = (try measures("a"), try measures("Nebuchadnezzar"))
+    #expect(short.plot[1] / Double(count) > 13.99 && long.plot[1] / Double(count) > 13.99)
+    // Thirteen letters more, of at least half the size.
+    let room = 13.0 * 6
+    #expect(long.plot[0] - short.plot[0] > room && long.plot[2] - short.plot[2] > room)
+    #expect(long.size[0] - short.size[0] > room && long.size[1] - short.size[1] > room)
+  }
+
+  @Test(arguments: [(64, nil, 32), (128, nil, 43), (24, 800, 12)])
+  func labelsWithoutRoomAreNoted(count: Int, width: Int?, written: Int) throws {
+    let folder = try Folder()
+    let axis = Axis("source", labels: (0..<count).map(String.init))
+    let values = [[Double]](repeating: [Double](repeating: 1, count: count), count: count)
+    let figure = Figure("", panels: (0..<3).map { map(values, title: "M\($0)", x: axis) }, width: width)
+    let noted = try figure.write(to: folder.url, named: "f", as: .none).note
+    let note = "there is no room for all labels: \(written) of \(count) of 'source' are written"
+    #expect(noted == "M0: \(note)\nM1: \(note)\nM2: \(note)")
+  }
+
   @Test func seriesDifferInColourMarkerAndDash() throws {
     let many = (0..<9).map { Series("s\($0)", x: [1, 2], y: [Double($0), 1]) }
     let text = try script(of: Figure("F", panels: [lines(many)]))

@@ -2,8 +2,8 @@
 //
 // Attention matrices, their structured fits and the difference between them. To compare maps, give them the same
 // `range` and show the colour bar once. In the script the matrix stands as it is, a row a line. Its cells are drawn as
-// an image over a grey ground that shows where a cell is not finite; small matrices are drawn as rectangles, because
-// viewers of SVG blur the pixels of a small image.
+// an image over a grey ground that shows where a cell is not finite; small matrices and those with named cells are
+// drawn as rectangles, because some viewers of SVG blur the pixels of an image.
 // Read before: Panel.swift, ColourScale.swift. Read after: HeatMap+ASCII.swift for the drawing in characters.
 
 /// A matrix drawn as coloured cells, row 0 on top.
@@ -66,8 +66,8 @@ extension HeatMap {
         row.count == columns, "row \(index) has \(row.count) cells and row 0 has \(columns)",
         remedy: "give rows of equal length")
     }
-    for axis in [x, y] {
-      try axis.check(at: place)
+    for (axis, count) in [(x, columns), (y, rows)] {
+      try axis.check(at: place, cells: count)
       try place.inside("axis '\(axis.label)'").require(
         !axis.logarithmic, "the axis of a heat map is logarithmic", remedy: "make it linear: cells are equally wide")
     }
@@ -86,24 +86,40 @@ extension HeatMap {
 // # Size and axes
 
 extension HeatMap {
-  /// A square, or a rectangle of at most 2 : 1.
+  /// A square, or a rectangle of at most 2 : 1, larger where that makes labels readable.
   public func wish(columns count: Int) -> PanelSize {
     let side: Double = count <= 3 ? [380, 320, 270][count - 1] : 200
     let aspect = min(max(Double(columns) / Double(rows), 0.5), 2)
     var size = PanelSize(width: aspect >= 1 ? side : side * aspect, height: aspect >= 1 ? side / aspect : side)
+    let named = [(x, columns, size.width), (y, rows, size.height)].filter { $0.0.labels != nil }
+    let growth = named.map { Double(min($1, Self.readableNames)) * Self.namedCell / $2 }.max() ?? 1
+    size.width *= max(1, growth)
+    size.height *= max(1, growth)
     size.aspect = aspect
     size.cells = (columns, rows)
     return size
   }
 
+  /// Up to how many cells a map grows so that each can be named, and how wide they are then, in pixels.
+  private static let (readableNames, namedCell) = (40, 14.0)
+
+  /// How close together names can stand: of narrower cells every second one is named, or every third …
+  private static let closestNames = 9.0
+
   /// Axes along the cells, row 0 on top, and the colour bar.
   public func plan(width: Double, height: Double) -> PanelPlan {
     func planned(_ axis: Axis, count: Int, pixels: Double, downwards: Bool) -> PlannedAxis {
       let (first, step) = Self.centres(axis, count: count)
-      let isWhole = first == first.rounded() && step == step.rounded()
-      let scale = AxisScale(
-        lower: first - step / 2, upper: first + (Double(count) - 0.5) * step, integral: isWhole,
-        count: max(2, Int(pixels / 40)))
+      let (lower, upper) = (first - step / 2, first + (Double(count) - 0.5) * step)
+      let scale: AxisScale
+      if let labels = axis.labels {
+        let every = max(1, Int((Self.closestNames * Double(count) / pixels).rounded(.up)))
+        let names = stride(from: 0, to: count, by: every).map { (visible(labels[$0]), first + step * Double($0)) }
+        scale = AxisScale(lower: lower, upper: upper, ticks: .named(names))
+      } else {
+        let isWhole = first == first.rounded() && step == step.rounded()
+        scale = AxisScale(lower: lower, upper: upper, integral: isWhole, count: max(2, Int(pixels / 40)))
+      }
       return PlannedAxis(axis, downwards ? scale.reversed : scale, cells: count)
     }
     return PanelPlan(
@@ -146,6 +162,7 @@ extension HeatMap {
     let cells = rows * columns
     let infinite = values.joined().count { !isDrawable($0) && !$0.isNaN }
     if infinite > 0 { script.note("\(infinite) of \(cells) cells are infinite and drawn grey") }
+    noteLabels(in: &script)
     var comment = "\(rows) × \(columns) cells, the first row on top: \(colourLabel)"
     var drawn = values
     // gnuplot warns of a nan in a matrix, but not of an infinity, of which the plot command makes one.
@@ -156,6 +173,7 @@ extension HeatMap {
     }
     // gnuplot draws no image of a single row or column. A second one lies outside the plot, where rectangles are cut
     // off and images in SVG are not.
+    let isNamed = x.labels != nil || y.labels != nil
     let isSingle = columns == 1 || rows == 1
     if columns == 1 { drawn = drawn.map { $0 + $0 } }
     if rows == 1 { drawn += drawn }
@@ -164,8 +182,18 @@ extension HeatMap {
     let (x, y) = (Self.centres(x, count: columns), Self.centres(y, count: rows))
     script.plot([
       "\(block) matrix using \(coordinate(1, x)):\(coordinate(2, y)):\(colour(orNothing: hasGaps)) "
-        + "with image\(cells <= 400 || isSingle ? " pixels" : "") notitle"
+        + "with image\(cells <= (isNamed ? 1600 : 400) || isSingle ? " pixels" : "") notitle"
     ])
+  }
+
+  /// Notes how many labels are written, if not all are.
+  private func noteLabels(in script: inout PanelScript) {
+    var parts: [String] = []
+    for planned in [script.plan.x, script.plan.y] {
+      let (written, all) = (planned.scale.labels.count, planned.axis.labels?.count ?? 0)
+      if written < all { parts.append("\(written) of \(all) of '\(planned.axis.label)'") }
+    }
+    if !parts.isEmpty { script.note("there is no room for all labels: \(parts.joined(separator: ", ")) are written") }
   }
 
   /// Palette and range of the colours; with a bar the range is that of its axis.

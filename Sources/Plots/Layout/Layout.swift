@@ -17,8 +17,9 @@ struct Layout {
     // The legends' place depends on the size of the plots, and with legends outside the size changes: two rounds.
     let wishes = figure.panels.map { $0.wish(columns: grid.columns) }
     let draft = try Self.arranged(
-      zip(figure.panels, wishes).map { $0.plan(width: $1.width, height: $1.height) }, wishes, figure, grid, place)
-    let plans = zip(figure.panels, draft.panels).map { $0.plan(width: $1.box.width, height: $1.box.height) }
+      zip(figure.panels, wishes).map { PanelPlan(of: $0, width: $1.width, height: $1.height) }, wishes, figure, grid,
+      place)
+    let plans = zip(figure.panels, draft.panels).map { PanelPlan(of: $0, width: $1.box.width, height: $1.box.height) }
     self = try Self.arranged(plans, wishes, figure, grid, place)
   }
 

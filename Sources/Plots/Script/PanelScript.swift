@@ -96,10 +96,27 @@ extension PanelScript {
     let titleLines = plan.titleLines
     if !titleLines.isEmpty { line("set title \(Plots.quoted(lines: titleLines)) offset 0,-0.3") }
     let (x, y) = (plan.x.caption, plan.y.caption)
-    if !x.isEmpty { line("set xlabel \(quoted(x)) offset 0,0.2") }
-    if !y.isEmpty { line("\(plan.y.sharesCaption ? "if (ascii) " : "")set ylabel \(quoted(y))") }
+    if !x.isEmpty { line("\(plan.x.names == nil ? "" : "if (ascii) ")set xlabel \(quoted(x)) offset 0,0.2") }
+    if !y.isEmpty {
+      line("\(plan.y.sharesCaption || plan.y.names != nil ? "if (ascii) " : "")set ylabel \(quoted(y))")
+    }
+    if plan.x.names != nil {
+      place(caption: x, x: box.left + box.width / 2, y: box.top + box.height + plan.bottomMargin - 18)
+    }
+    if plan.y.names != nil {
+      place(caption: y, x: box.left - plan.y.widestLabel - 26, y: box.top + box.height / 2, turned: " rotate by 90")
+    }
     axis("x", plan.x)
     axis("y", plan.y)
+  }
+
+  /// Writes the caption of an axis with names of cells around a point in pixels.
+  ///
+  /// gnuplot takes all letters for equally wide, and would put it too far away from the names or among them.
+  private mutating func place(caption: String, x: Double, y: Double, turned: String = "") {
+    guard !caption.isEmpty else { return }
+    let point = "screen \(share(x / figureWidth)), screen \(share(1 - y / figureHeight))"
+    line("if (!ascii) set label \(quoted(caption)) at \(point) center\(turned)")
   }
 
   /// Range, logarithm and ticks of one axis: x, y or cb.
@@ -116,7 +133,15 @@ extension PanelScript {
       line("set \(name)tics (\(list.joined(separator: ", "))) \(looks)")
     case .named(let names):
       let list = names.map { "\(quotedTick($0)) \(number($1))" }.joined(separator: ", ")
-      line("set \(name)tics (\(list)) nomirror scale 0")
+      guard axis.names != nil else { return line("set \(name)tics (\(list)) nomirror scale 0") }
+      guard !axis.isHidden else { return line("unset \(name)tics") }
+      var looks = name == "x" ? " rotate by 90 right" : ""
+      if axis.labelSize < FontSize.text {
+        let (svg, png) = (number(axis.labelSize), number(axis.labelSize * 0.75))
+        line("\(name)font = (format eq 'png') ? ',\(png)' : ',\(svg)'")
+        looks += " font \(name)font"
+      }
+      line("set \(name)tics (\(list)) nomirror scale 0\(looks)")
     }
     if case .powers(10) = scale.ticks { line("set m\(name)tics 10") }
   }
