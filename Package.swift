@@ -94,7 +94,9 @@ let package = Package(
         "Distillation", "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints",
         "Statistics",
       ]),
-    floor("Book", on: ["Experiments", "Training", "Statistics", "Tensors", "Notebook", "Plots", argumentParser]),
+    floor(
+      "Book",
+      on: ["Experiments", "Models", "Training", "Statistics", "Tensors", "Notebook", "Plots", argumentParser]),
 
     // MARK: - 7  The book
     chapter("01-attention", on: ["Tensors", "Book", "Plots", "Notebook"]),
@@ -132,6 +134,8 @@ let package = Package(
       on: [
         "Tensors", "Gradients", "Layers", "Models", "Corpora", "Experiments", "Book", "Plots", "Notebook",
       ]),
+
+    chapter("15-real-model", on: training + ["Structures", argumentParser]),
 
     // MARK: - Tools
     .executableTarget(

@@ -38,12 +38,13 @@ extension Chapter {
   /// - Parameters:
   ///   - title: what the claims say, the title of their column
   ///   - gain: the title of the gains' column, with their unit
+  ///   - count: the title of the column that counts the differences in favour
   public func tabulate(
     _ file: String, claims: [(claim: String, gain: PairedDifference)], as title: String = "claim",
-    gain: String = "gain, nats", line: Int = #line
+    gain: String = "gain, nats", count: String = "seeds for it", line: Int = #line
   ) {
     tabulate(
-      file, [title, gain, "95 % interval", "seeds for it", "verdict"],
+      file, [title, gain, "95 % interval", count, "verdict"],
       rows: claims.map { claim, gain in
         [
           claim, number(gain.mean, decimals: 4), gain.intervalText(decimals: 4),

