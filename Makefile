@@ -40,6 +40,9 @@ OUT := out$(if $(QUICK),/quick)
 # A chapter reads the King James Bible unless it is given another text.
 TEXT := $(if $(findstring --corpus,$(ARGS)),,data/kjv.txt)
 
+# Chapter 15 distils a published model, and measures it on a second text, unless it is given others.
+REAL_DATA := $(if $(QUICK),,$(if $(findstring --model,$(ARGS)),,data/smollm2 data/handbook.txt))
+
 main: deps $(TEXT) build ## (default) install what is missing, build, run the main job: chapters 05, 07, 08, 09, 10
 	@$(RUN)
 	run_all $(MAIN) && status=0 || status=1
@@ -86,12 +89,12 @@ run_all() {
 }
 endef
 
-chapters: deps $(TEXT) build ## run all chapters; QUICK=1 takes seconds and compares with chapters/NAME/expected.txt
+chapters: deps $(TEXT) $(REAL_DATA) build ## run all chapters; QUICK=1 takes seconds and compares with chapters/NAME/expected.txt
 	@$(RUN)
 	if [[ -n '$(QUICK)' ]]; then rm -rf out/quick; fi
 	run_all $(CHAPTERS)
 
-chapter: deps $(TEXT) build ## run one chapter: make chapter N=08 [QUICK=1] [ARGS="--seed 1"]
+chapter: deps $(TEXT) $(if $(filter 15%,$(N)),$(REAL_DATA)) build ## run one chapter: make chapter N=08 [QUICK=1] [ARGS="--seed 1"]
 	@$(RUN)
 	names=($(if $(N),$(filter $(N)%,$(CHAPTERS))))
 	if (($${#names[@]} != 1)); then

@@ -208,7 +208,9 @@ public struct Experiment {
 // ## The text
 
 /// data/kjv.txt, which `make data/kjv.txt` exports from Debian's package bible-kjv.
-private func standardCorpus() throws -> URL {
+///
+/// Throws `CorpusError` if it is not there.
+public func standardCorpus() throws -> URL {
   let file = URL(filePath: "data/kjv.txt")
   guard FileManager.default.fileExists(atPath: file.path) else {
     throw CorpusError(
@@ -217,6 +219,9 @@ private func standardCorpus() throws -> URL {
   }
   return file
 }
+
+/// A short name for a text that differs from that of any other.
+public func fingerprint(of text: String) -> String { String(checksum(text), radix: 16) }
 
 /// FNV-1a of a text's bytes.
 func checksum(_ text: String) -> UInt64 {

@@ -17,6 +17,7 @@
 import Checkpoints
 import Distillation
 import Models
+import Tensors
 import Training
 
 extension ModelStore {
@@ -105,6 +106,8 @@ extension ModelStore {
     let teacher = try teacher().frozen
     if let student, experiment.givenTeacher != nil, arm.keepsTransferredWeights(after: begun) {
       experiment.transferWeights(from: teacher, to: student.model, of: arm)
+      // What was read for them is as large as the teacher.
+      MemoryStatistics.releaseFreeBlocks()
     }
     if let student, begun == places.count { return student }
     let model = student?.model ?? experiment.newStudent(for: arm, of: teacher)

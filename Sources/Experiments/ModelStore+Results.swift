@@ -26,7 +26,7 @@ extension ModelStore {
     let data = try sortedJSON(WholeKey(key: key, origin: experiment.origin, seed: experiment.seed))
     let text = String(decoding: data, as: UTF8.self)
     let file = out.appending(path: chapter).appending(path: "kept")
-      .appending(path: "\(name)-\(String(checksum(text), radix: 16)).json")
+      .appending(path: "\(name)-\(fingerprint(of: text)).json")
     if FileManager.default.fileExists(atPath: file.path) {
       let kept = try readJSON(KeptValue<Value>.self, from: file)
       if kept.madeFrom == text {

@@ -13,6 +13,7 @@
 import Book
 import Experiments
 import Foundation
+import Layers
 import Notebook
 import Plots
 import Statistics

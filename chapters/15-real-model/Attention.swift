@@ -10,6 +10,7 @@
 
 import Corpora
 import Foundation
+import Gradients
 import Layers
 import Models
 import Tensors
@@ -28,8 +29,8 @@ nonisolated struct LayerAttention: Codable {
   var firstState = 0.0, otherStates = 0.0
   /// The mean L2 norm of what the mixer gives: of the first token, and of the others.
   var firstOutput = 0.0, otherOutputs = 0.0
-  /// ‖output − output without the state of the first token‖ / ‖output‖ in the second half of the rows.
-  var changeWithoutFirst = 0.0
+  /// ‖what the output takes from the first token‖ / ‖output‖, in the second half of the rows.
+  var partFromFirst = 0.0
 }
 
 /// Measures every layer of a model.
@@ -47,7 +48,7 @@ nonisolated func measureAttention(of teacher: FrozenModel, on batches: [Batch]) 
 extension LayerAttention {
   nonisolated(unsafe) static let measures: [WritableKeyPath<LayerAttention, Double>] = [
     \.sink, \.sinkHeads, \.firstColumn, \.norm, \.normBeyond, \.firstState, \.otherStates, \.firstOutput,
-    \.otherOutputs, \.changeWithoutFirst,
+    \.otherOutputs, \.partFromFirst,
   ]
 
   /// The measures of one window.
@@ -71,16 +72,35 @@ extension LayerAttention {
     }
     (firstState, otherStates) = firstAndRest(trace.input)
     (firstOutput, otherOutputs) = firstAndRest(trace.mixerOutput)
-    // Without the first token: its value counts nothing, and all else is as it was.
-    var input = trace.mixerInput
-    input.assign(.zeros([input.shape[0], 1, input.shape[2]]), at: 0, along: 1)
-    let without = block.mixer(input)
-    let rest = (T / 2)..<T
-    let (mine, theirs) = (without.sliced(rest, along: 1), trace.mixerOutput.sliced(rest, along: 1))
-    let change = distance(mine, theirs, over: 1)
-    let size = distance(theirs, .zeros(theirs.shape), over: 1)
-    changeWithoutFirst = Double(sum(change).scalar / sum(size).scalar)
+    if let projections = block.mixer.projections {
+      partFromFirst = shareOfFirst(projections, trace.mixerInput, matrices, of: trace.mixerOutput)
+    }
   }
+}
+
+/// The norm of what a mixer's output takes from the first token, over the norm of the output: means over the second
+/// half of the rows.
+private nonisolated func shareOfFirst(
+  _ projections: MixerProjections, _ u: Tensor, _ matrices: Tensor, of output: Tensor
+) -> Double {
+  let (T, D, H) = (u.shape[1], u.shape[2], projections.H)
+  let value = projections.values(u.sliced(0..<1, along: 1)).elements
+  let P = value.count / projections.G
+  let a = matrices.elements
+  var mixed: [Scalar] = []
+  for t in 0..<T {
+    for h in 0..<H {
+      let group = h / (H / projections.G) * P
+      for p in 0..<P { mixed.append(a[(h * T + t) * T] * value[group + p]) }
+    }
+  }
+  let part = linear(Tensor(mixed, shape: [1, T, H * P]), weight: projections.output.weight.value, bias: nil)
+  precondition(part.shape == [1, T, D], "heads make up the width")
+  func norm(_ x: Tensor) -> Double {
+    let rows = x.sliced((T / 2)..<T, along: 1)
+    return Double(sum(distance(rows, .zeros(rows.shape), over: 1)).scalar)
+  }
+  return norm(part) / norm(output)
 }
 
 /// The norm of the first token's row of [1, T, D], and the mean of the others'.

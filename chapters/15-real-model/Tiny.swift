@@ -18,11 +18,11 @@ import Training
 /// The folder of the tiny model; makes it if it is not there.
 @MainActor
 func tinyLlama(in chapter: Chapter<RealModelOptions>) throws -> URL {
-  let folder = chapter.directory.appending(path: "tiny-llama-seed\(chapter.seed)")
-  if FileManager.default.fileExists(atPath: folder.appending(path: "config.json").path) { return folder }
-  let text = try Corpus.text(contentsOf: chapter.corpus ?? URL(filePath: "data/kjv.txt"))
+  let text = try Corpus.text(contentsOf: chapter.corpus ?? standardCorpus())
+  let folder = chapter.directory.appending(path: "tiny-llama-seed\(chapter.seed)-\(fingerprint(of: text))")
+  if FileManager.default.fileExists(atPath: folder.appending(path: "model.safetensors").path) { return folder }
   let tokenizer = CharacterTokenizer(trainedOn: text)
-  let corpus = try Corpus(text: text, tokenizer: tokenizer)
+  let corpus = try Corpus(text: text, tokenizer: tokenizer).validated(forWindow: 48)
   let attention = CausalAttentionSizes(D: 32, H: 4, G: 2, rotaryBase: 10_000, convention: .llama)
   let sizes = ModelConfiguration(
     V: tokenizer.vocabularySize, D: 32, T: 256, block: SequentialBlockSizes(feedForward: 64),
@@ -37,7 +37,7 @@ func tinyLlama(in chapter: Chapter<RealModelOptions>) throws -> URL {
     run.onStep = { bar.update($0.step + 1) }
   }
   bar.finish()
-  // config.json is what a folder is recognised by, so the tokenizer is written first.
+  // The weights, by which the folder is recognised, are written last.
   for (name, data) in AnyTokenizer.characters(tokenizer).files {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     try data.write(to: folder.appending(path: name), options: .atomic)

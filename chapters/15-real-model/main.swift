@@ -47,7 +47,7 @@ job.introduce()
 // spend its mass somewhere, and a head that finds nothing spends it where it does no harm.
 
 chapter.section("2. What real attention looks like")
-let sentence = Array(exitOnError { try store.corpus.tokenizer.encode(job.sentence) }.prefix(24))
+let sentence = job.sentence
 let words = sentence.map { store.corpus.tokenizer.decode([$0]) }
 let heads = tellingHeads(of: teacher, on: Tokens(sentence))
 chapter.plot(attentionOnWords(heads, words), "heads")
@@ -61,12 +61,12 @@ table(
   [
     "layer", "mass on token 0", "heads with half there", "‖A‖", "without column 0", "column 0 of ‖A‖²",
     "state of token 0",
-    "of others", "changed without it",
+    "of others", "output from token 0",
   ],
   rows: attention.enumerated().map { l, a in
     ["\(l)", number(a.sink, decimals: 2), number(a.sinkHeads, decimals: 1)]
       + [a.norm, a.normBeyond].map { number($0, decimals: 2) } + [number(a.firstColumn, decimals: 2)]
-      + [a.firstState, a.otherStates].map { number($0, digits: 3) } + [number(a.changeWithoutFirst, decimals: 2)]
+      + [a.firstState, a.otherStates].map { number($0, digits: 3) } + [number(a.partFromFirst, decimals: 2)]
   })
 chapter.plot(sinks(attention), "sinks")
 let massive = massiveLayer(attention)
@@ -125,10 +125,9 @@ let student = exitOnError { try store.student(of: arm, in: chapter.name, as: "st
 let replaced = (0..<L).filter { !job.kept.contains($0) }
 let layerLosses = replaced.map { l in (layer: l, losses: aligned.history.detail("layer \(l)")) }
 table(
-  ["layer"] + layerLosses.map { "\($0.layer)" },
-  rows: [("first step", 0), ("last steps", 1)].map { name, end in
-    [name]
-      + layerLosses.map { number(end == 0 ? $0.losses[0] : lastMean($0.losses), decimals: 2) }
+  ["layer", "loss of the first step", "of the last tenth"],
+  rows: layerLosses.map { layer, losses in
+    ["\(layer)", number(losses[0], decimals: 2), number(lastMean(losses), decimals: 2)]
   })
 chapter.record(aligned.history, in: "stage-2")
 chapter.record(student.history, in: "stage-3")

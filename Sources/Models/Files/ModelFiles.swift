@@ -42,6 +42,7 @@ struct ModelFiles {
       try passOverTiedHead()
     }
     try requireNumbers()
+    try requireMemory()
   }
 
   /// Whether a tensor is computed and not learned: the buffers that older versions of transformers saved.
@@ -64,6 +65,17 @@ struct ModelFiles {
         remedy: "set tie_word_embeddings to what is true of this model")
     }
     checkpoint = try checkpoint.renamed { $0 == head ? nil : $0 }
+  }
+
+  /// Throws if the weights do not fit into the memory that is left: the system would end the program later, with no word.
+  private func requireMemory() throws {
+    let bytes = checkpoint.count * MemoryLayout<Scalar>.size
+    guard let available = MemoryStatistics.available, bytes > available else { return }
+    func text(_ bytes: Int) -> String { "\((Double(bytes) / 1e8).rounded() / 10) GB" }
+    throw CheckpointError(
+      file: place,
+      problem: "its \(checkpoint.count) numbers need \(text(bytes)) of memory, and \(text(available)) are left",
+      remedy: "close other programs, or give a smaller model")
   }
 
   /// Throws if the configuration asks for many more numbers than the files hold: room is set aside for them. A few more

@@ -143,4 +143,11 @@ public struct MemoryStatistics: Sendable {
 
   /// Gives every free block back to the system.
   public static func releaseFreeBlocks() { BlockPool.shared.releaseFreeBlocks() }
+
+  /// The bytes that the system could still give to programs; nil if it does not tell (Linux: MemAvailable).
+  public static var available: Int? {
+    guard let text = try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8) else { return nil }
+    let line = text.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
+    return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
+  }
 }
