@@ -29,13 +29,13 @@ public struct Evaluation: Codable, Sendable {
   /// The part of the tokens at which both rank the same token first.
   public var agreement: Estimate { Estimate(agreements) }
   /// The student's cross-entropy of each window, for comparing two students window by window.
-  public let losses: [Double]
+  public fileprivate(set) var losses: [Double]
   /// The teacher's cross-entropy of each window.
-  public let teacherLosses: [Double]
+  public fileprivate(set) var teacherLosses: [Double]
   /// KL(teacher ‖ student) of each window, in nats per token.
-  public let divergences: [Double]
+  public fileprivate(set) var divergences: [Double]
   /// The part of each window's tokens at which both rank the same token first.
-  public let agreements: [Double]
+  public fileprivate(set) var agreements: [Double]
   /// The number of windows.
   public var windows: Int { losses.count }
 }
@@ -48,23 +48,31 @@ public struct Evaluation: Codable, Sendable {
 public func evaluate(
   _ student: FrozenModel, against teacher: FrozenModel, on batches: [Batch], onBatch: (Int) -> Void = { _ in }
 ) -> Evaluation {
-  var (own, teachers, divergences, agreements) = ([Double](), [Double](), [Double](), [Double]())
+  evaluate([student], against: teacher, on: batches, onBatch: onBatch)[0]
+}
+
+/// Measures several students against one teacher, whose pass over a batch is made once for all of them.
+public func evaluate(
+  _ students: [FrozenModel], against teacher: FrozenModel, on batches: [Batch], onBatch: (Int) -> Void = { _ in }
+) -> [Evaluation] {
+  var results = students.map { _ in Evaluation(losses: [], teacherLosses: [], divergences: [], agreements: []) }
   for (index, batch) in batches.enumerated() {
-    let (q, p) = (student(batch.inputs), teacher(batch.inputs))
-    let (ofStudent, ofTeacher) = (
-      crossEntropy(q, targets: batch.targets), crossEntropy(p, targets: batch.targets)
-    )
+    let p = teacher(batch.inputs)
+    let ofTeacher = crossEntropy(p, targets: batch.targets)
     let distributions = ofTeacher.probabilities
-    // KL(p ‖ q) = H(p, q) − H(p, p)
-    let divergence =
-      crossEntropy(q, distributions: distributions).losses - crossEntropy(p, distributions: distributions).losses
-    own += meansOfWindows(ofStudent.losses)
-    teachers += meansOfWindows(ofTeacher.losses)
-    divergences += meansOfWindows(divergence)
-    agreements += meansOfWindows(agreement(q, p))
+    let entropies = crossEntropy(p, distributions: distributions).losses
+    for (number, student) in students.enumerated() {
+      let q = student(batch.inputs)
+      // KL(p ‖ q) = H(p, q) − H(p, p)
+      let divergence = crossEntropy(q, distributions: distributions).losses - entropies
+      results[number].losses += meansOfWindows(crossEntropy(q, targets: batch.targets).losses)
+      results[number].teacherLosses += meansOfWindows(ofTeacher.losses)
+      results[number].divergences += meansOfWindows(divergence)
+      results[number].agreements += meansOfWindows(agreement(q, p))
+    }
     onBatch(index + 1)
   }
-  return Evaluation(losses: own, teacherLosses: teachers, divergences: divergences, agreements: agreements)
+  return results
 }
 
 /// The cross-entropy of a model on windows of text, in nats per token.

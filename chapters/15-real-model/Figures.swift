@@ -56,7 +56,7 @@ func familyDistances(_ fits: Fits, T: Int) -> Figure {
     panels: [
       LineChart(
         "mean over \(fits.heads.count) heads, T = \(T)", x: Axis("state size N", logarithmic: true),
-        y: Axis("distance / norm", logarithmic: true), series: series,
+        y: Axis("distance / norm", logarithmic: true, range: 1e-4...2), series: series,
         references: [Reference("Toeplitz", y: Estimate(zip(fits.toeplitz, fits.norms).map { $0 / $1 }).mean)],
         legend: .outside)
     ])

@@ -45,10 +45,9 @@ nonisolated struct HybridResult: Codable {
   var loss: Double { Estimate(losses).mean }
   var divergence: Double { Estimate(divergences).mean }
 
-  /// Measures a model on windows.
-  init(_ hybrid: Hybrid, _ model: FrozenModel, against teacher: FrozenModel, on batches: [Batch]) {
+  /// What an evaluation says of a hybrid, and the state that its last layer meets.
+  init(_ hybrid: Hybrid, _ model: FrozenModel, _ evaluation: Evaluation, on batches: [Batch]) {
     self.hybrid = hybrid
-    let evaluation = evaluate(model, against: teacher, on: batches)
     (losses, divergences) = (evaluation.losses, evaluation.divergences)
     var ratio = 0.0
     for batch in batches.prefix(2) {
@@ -111,30 +110,38 @@ extension Job {
         Hybrid(name: "all but \(list(even)), first token weighted", kept: even, weightedBefore: massive),
         Hybrid(name: "all but \(list(Array(0..<keptCount)))", kept: Array(0..<keptCount)),
       ]
-      let total = (ladder.count + mended.count + 1) * windows.few + L * windows.single
-      let bar = work.bar("hybrids", total: total)
+      let bar = work.bar("hybrids", total: (ladder.count + mended.count + 1) * windows.few + L * windows.single)
       defer { bar.finish() }
       var done = 0
-      @MainActor func measured(_ hybrid: Hybrid, _ count: Int) -> HybridResult {
-        let batches = Array(store.heldOut.choosing.prefix(count))
-        let result = HybridResult(hybrid, hybrid.model(teacher, student, weighted), against: teacher, on: batches)
+      func add(_ count: Int) {
         done += count
         bar.update(done, .none, tokens: nil)
-        return result
       }
-      let restored = (0..<L).map { layer in
-        measured(Hybrid(name: "\(layer)", kept: [layer], weightedBefore: massive), windows.single)
-      }
+      let students = (plain: student, weighted: weighted)
+      let restored = measured(
+        (0..<L).map { Hybrid(name: "\($0)", kept: [$0], weightedBefore: massive) }, of: students, on: windows.single,
+        add)
       let best = restored.sorted { $0.divergence < $1.divergence }.prefix(keptCount).map { $0.hybrid.kept[0] }
         .sorted()
       let picked = Hybrid(name: "all but \(list(best)), first token weighted", kept: best, weightedBefore: massive)
-      let results = (ladder + mended + [picked]).map { measured($0, windows.few) }
+      let results = measured(ladder + mended + [picked], of: students, on: windows.few, add)
       let candidates = results.filter { $0.hybrid.kept.count == keptCount && $0.hybrid.name.hasPrefix("all but") }
       return Exploration(
         ladder: Array(results.prefix(ladder.count)), mends: Array(results.dropFirst(ladder.count)),
         restored: restored,
         chosen: candidates.min { $0.divergence < $1.divergence }!.hybrid)
     }
+  }
+
+  /// Measures hybrids on some windows that are not reported.
+  private func measured(
+    _ hybrids: [Hybrid], of students: (plain: LanguageModel, weighted: LanguageModel), on count: Int,
+    _ onWindows: (Int) -> Void
+  ) -> [HybridResult] {
+    let batches = Array(store.heldOut.choosing.prefix(count))
+    let models = hybrids.map { $0.model(teacher, students.plain, students.weighted) }
+    let evaluations = evaluate(models, against: teacher, on: batches) { _ in onWindows(hybrids.count) }
+    return hybrids.indices.map { HybridResult(hybrids[$0], models[$0], evaluations[$0], on: batches) }
   }
 
   private func list(_ layers: [Int]) -> String { layers.map(String.init).joined(separator: ", ") }
@@ -177,10 +184,6 @@ extension Job {
   func report(_ exploration: Exploration) {
     let columns = ["replaced", "layers", "loss", "KL", "state of token 0 / others"]
     chapter.tabulate("ladder", columns, rows: rows(exploration.ladder))
-    chapter.say(
-      "The trap: where early layers are the student's and later ones attention, the state of the first token does not"
-        + " grow, and the attention that is left has lost what it rests on. Replacing it as well is better than keeping"
-        + " it. Two mends: train the early layers to get the first token right, or keep other layers.")
     chapter.tabulate("mends", columns, rows: rows(exploration.mends))
     chapter.tabulate(
       "restored", ["attention given back in layer", "KL"],

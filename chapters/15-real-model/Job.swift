@@ -136,7 +136,7 @@ struct Job {
 struct Windows {
   let attention, second, few, single: Int
   init(isQuick: Bool) {
-    (attention, second, few, single) = isQuick ? (2, 4, 4, 2) : (16, 48, 32, 12)
+    (attention, second, few, single) = isQuick ? (2, 4, 4, 2) : (16, 48, 24, 8)
   }
 }
 
@@ -179,7 +179,7 @@ extension Job {
     let pass = cost.passSeconds
     let one = cost.secondsOfEvaluation(1)
     var pieces: [(String, Double)] = [("attention", 3 * pass * Double(windows.attention))]
-    if explores { pieces += [("fits", 240), ("one layer", 90 + 300 * pass)] }
+    if explores { pieces += [("fits", 150), ("one layer", 100 + 250 * pass)] }
     pieces += [
       ("stage 2", stages[0]), ("stage 3", stages[1]), ("evaluation", 2 * one * Double(96 + windows.second)),
     ]
@@ -187,7 +187,7 @@ extension Job {
       let L = Double(cost.L)
       pieces += [
         ("first tokens", stages[0] * 0.45),
-        ("hybrids", one * (Double(12 * windows.few) + L * Double(windows.single))),
+        ("hybrids", one * 0.6 * (Double(16 * windows.few) + L * Double(windows.single))),
         ("hybrid, stage 3", stages[1]), ("evaluation of the hybrid", one * 96),
       ]
     }

@@ -100,7 +100,7 @@ extension Job {
   func orientations() throws -> [LayerOrientations] {
     let L = teacher.configuration.L
     let layers = [L / 6, 3 * L / 5]
-    let (count, steps) = chapter.isQuick ? (6, 20) : (200, 400)
+    let (count, steps) = chapter.isQuick ? (6, 20) : (200, 600)
     struct Key: Encodable {
       var model: String
       var layers, sizes: [Int]
@@ -144,8 +144,8 @@ extension Job {
     chapter.tabulate(
       "one-layer", ["distance over norm, N = \(store.recipe.N)"] + all.map { "layer \($0.layer)" },
       rows: [
-        ("any recurrence for this matrix", { number($0.recurrence, decimals: 3) }),
-        ("any SSD for this matrix", { number($0.freeSSD, decimals: 3) }),
+        ("any recurrence for this matrix", { number($0.recurrence, digits: 2) }),
+        ("any SSD for this matrix", { number($0.freeSSD, digits: 2) }),
         ("a mixer for one window, on that window", { mean($0.oneWindow.training) }),
         ("the same on other windows", { mean($0.oneWindow.heldOut) }),
         ("a mixer for many windows, on these", { mean($0.manyWindows.training) }),
