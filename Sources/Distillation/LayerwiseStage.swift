@@ -115,8 +115,10 @@ private func makeStep<S: LayerwiseStage>(
     if let error = failure.withLock({ $0 }) { throw error }
   }
   var rest = layers.sorted { $0.layer < $1.layer }[...]
-  for (layer, trace) in stage.teacher.traces(batch.inputs, keepingMatrices: stage.comparesMatrices).enumerated() {
-    guard let next = rest.first else { break }
+  var traces = stage.teacher.traces(batch.inputs, keepingMatrices: stage.comparesMatrices)
+  var layer = -1
+  while let next = rest.first, let trace = traces.next() {
+    layer += 1
     guard next.layer == layer else { continue }
     rest = rest.dropFirst()
     waiting.append((next.run, layer, trace))

@@ -100,14 +100,14 @@ struct Job {
       cost.disk(of: arm), beyond: freeSpace(at: chapter.directory), "room on the disk of \(chapter.out.relativePath)")
     cost.calibrate(teacher, on: experiment.heldOut.choosing[0])
     self.cost = cost
-    let explores = isReference || isQuick
+    let explores = isReference || (isQuick && kept.isEmpty)
     work = WorkPlan(
       Self.pieces(cost, arm, explores: explores, windows: Windows(isQuick: isQuick), firstSteps: plan.steps[1]))
     store = chapter.modelStore(experiment, plan: work)
   }
 
   /// Whether the studies of the book are run, beside what every model gets.
-  var explores: Bool { isReference || chapter.isQuick }
+  var explores: Bool { isReference || (chapter.isQuick && kept.isEmpty) }
   /// What the model is called in keys and tables.
   var modelName: String { "\(modelFile.lastPathComponent), \(teacher.model.parameterCount) numbers" }
   /// The folder of a student.
