@@ -13,6 +13,7 @@ import Experiments
 import Foundation
 import Notebook
 import Synchronization
+import Tensors
 
 /// The pieces of a chapter's work, in their order. May be used from any thread.
 public final class WorkPlan: Sendable {

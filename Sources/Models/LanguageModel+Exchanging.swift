@@ -7,6 +7,7 @@
 // Read before: `LanguageModel.swift`. Chapter: 15-real-model.
 
 import Layers
+import Tensors
 
 extension LanguageModel {
   /// This model with some blocks of another one in place of its own. Nothing is copied: what trains or reads one of the
@@ -22,6 +23,7 @@ extension LanguageModel {
       "blocks can be exchanged between models of one width and depth")
     var (configuration, blocks) = (configuration, blocks)
     for layer in layers {
+      precondition(blocks.indices.contains(layer), "there is no layer \(layer) among \(blocks.count) to exchange")
       (configuration.mixers[layer], blocks[layer]) = (other.configuration.mixers[layer], other.blocks[layer])
     }
     return LanguageModel(

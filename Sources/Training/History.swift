@@ -5,6 +5,8 @@
 //
 // Read next: `TrainingRun.swift`.
 
+import Tensors
+
 /// What happened in a step.
 public struct StepRecord: Codable, Sendable, Equatable {
   /// The step, counted from 0.

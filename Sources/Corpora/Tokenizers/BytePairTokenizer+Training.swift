@@ -10,6 +10,8 @@
 //
 // Read before: `BytePairTokenizer.swift`. Read next: `Corpus.swift`.
 
+import Tensors
+
 extension BytePairTokenizer {
   /// Learns a vocabulary of at most `vocabularySize` tokens; fewer once no pair of tokens occurs twice.
   ///
