@@ -76,6 +76,8 @@ public func trainLayers(
   onStep: (_ step: Int, _ loss: Double) -> Void = { _, _ in }
 ) throws -> History {
   precondition(group > 0, "at least one layer is trained at a time, not \(group)")
+  precondition(
+    Set(stage.replaced).count == stage.replaced.count, "among the layers \(stage.replaced) one is listed twice")
   try stage.begin()
   let runs = try stage.replaced.map { layer in
     try TrainingRun(
