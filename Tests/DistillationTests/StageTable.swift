@@ -33,7 +33,8 @@ extension LayerCase {
       }
     }
 
-  /// The options that real models need: losses relative to the layer's norm, and a head for some of the tokens.
+  /// The options that real models need: losses relative to the layer's norm or to each token's, a first token that counts
+  /// for more, a first column that does not count, and a head for some of the tokens.
   private static let options: [LayerCase] = Student.allCases.flatMap { student in
     let forms: [(String, @Sendable (Pair) -> any DistillationStage)] = [
       (
@@ -43,6 +44,39 @@ extension LayerCase {
       (
         "relative outputs",
         { HiddenStateAlignment(from: $0.teacher.frozen, to: $0.student, replacing: $0.replaced, scale: .relative) }
+      ),
+      (
+        "relative to each head's matrix",
+        { MatrixOrientation(from: $0.teacher.frozen, to: $0.student, replacing: $0.replaced, scale: .relativeEach) }
+      ),
+      (
+        "without the first column, relative to each",
+        {
+          MatrixOrientation(
+            from: $0.teacher.frozen, to: $0.student, replacing: $0.replaced, scale: .relativeEach,
+            ignoringFirstColumn: true)
+        }
+      ),
+      (
+        "relative to each token",
+        {
+          HiddenStateAlignment(from: $0.teacher.frozen, to: $0.student, replacing: $0.replaced, scale: .relativeEach)
+        }
+      ),
+      (
+        "the first token counts threefold",
+        {
+          HiddenStateAlignment(
+            from: $0.teacher.frozen, to: $0.student, comparing: .blockOutput, replacing: $0.replaced,
+            firstTokenWeight: 3)
+        }
+      ),
+      (
+        "relative outputs, the first token counts fivefold",
+        {
+          HiddenStateAlignment(
+            from: $0.teacher.frozen, to: $0.student, replacing: $0.replaced, scale: .relative, firstTokenWeight: 5)
+        }
       ),
       (
         "among five tokens",
