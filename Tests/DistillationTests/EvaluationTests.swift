@@ -69,9 +69,89 @@ private struct LetterTokenizer: Tokenizer {
         Tensor([Scalar(expected.mean), Scalar(expected.standardError)]), within: Tolerance.loss, "\(student), \(name)"
       )
     }
-    expectClose(
-      Tensor(found.losses.map { Scalar($0) }), Tensor(own.map { Scalar($0) }), within: Tolerance.loss, "windows")
+    for (name, numbers, samples) in [
+      ("losses", found.losses, own), ("teacher's losses", found.teacherLosses, teachers),
+      ("divergences", found.divergences, divergences), ("agreements", found.agreements, agreements),
+    ] {
+      expectClose(
+        Tensor(numbers.map { Scalar($0) }), Tensor(samples.map { Scalar($0) }), within: Tolerance.loss,
+        "\(student), \(name) of the windows")
+    }
     #expect(found.divergence.mean > 0.01 && found.agreement.mean < 1)
+  }
+
+  /// A model whose distribution depends on the last token alone: `even` after 0, 2, 4 …, `odd` after 1, 3, 5 …
+  ///
+  /// Its blocks add nothing, the embedding of even tokens is ±1 by turns, and that of odd ones the opposite, so that
+  /// the norm gives them back.
+  private static func model(after even: [Double], _ odd: [Double]) -> LanguageModel {
+    let model = Pair.model(Pair.configuration, seed: 1)
+    for block in model.blocks {
+      for parameter in block.parameters where parameter.name.contains("dense") || parameter.name.contains("fc2") {
+        parameter.value = .zeros(parameter.value.shape)
+      }
+    }
+    let signs = (0..<10).map { $0 % 2 == 0 ? 1.0 : -1 }
+    func tensor(_ rows: [[Double]]) -> Tensor { Tensor(rows.joined().map { Scalar($0) }, shape: [rows.count, 10]) }
+    model.embedding.weight.value = tensor((0..<11).map { token in signs.map { token % 2 == 0 ? $0 : -$0 } })
+    let norm = model.finalNorm.parameters
+    norm[0].value = Tensor(repeating: Scalar((1 + 1e-5).squareRoot()), shape: [10])
+    norm[1].value = .zeros([10])
+    // Half the sum of both logarithms, and half their difference with the sign of the token.
+    let logs = zip(even, odd).map { (Foundation.log($0), Foundation.log($1)) }
+    model.head.weight.value = tensor(logs.map { a, b in signs.map { $0 * (a - b) / 20 } })
+    model.head.bias!.value = Tensor(logs.map { Scalar(($0 + $1) / 2) })
+    return model
+  }
+
+  // One half for one token, a twentieth for each of the ten others; after even tokens teacher and student mean the same
+  // token, after odd ones another.
+  @Test func aCaseThatIsWorkedOutByHand() {
+    func half(for token: Int) -> [Double] { (0..<11).map { $0 == token ? 0.5 : 0.05 } }
+    let teacher = Self.model(after: half(for: 3), half(for: 8)).frozen
+    let student = Self.model(after: half(for: 3), half(for: 5)).frozen
+    let batches = [
+      // No odd token; two; five, and the student is right where the teacher is not.
+      Batch(
+        inputs: Tokens([0, 2, 4, 6, 8, 1, 0, 2, 3, 10], B: 2, T: 5),
+        targets: Tokens([3, 3, 1, 3, 0, 8, 3, 7, 8, 3], B: 2, T: 5)),
+      Batch(inputs: Tokens([1, 3, 5, 7, 9], B: 1, T: 5), targets: Tokens([5, 5, 5, 8, 2], B: 1, T: 5)),
+    ]
+    let (two, twenty) = (Foundation.log(2.0), Foundation.log(20.0))
+    var done: [Int] = []
+    let found = evaluate(student, against: teacher, on: batches, onBatch: { done.append($0) })
+    #expect(done == [1, 2])
+    #expect(found.windows == 3)
+    for (name, numbers, expected) in [
+      // Of each window: how many of the five targets have one half.
+      ("losses", found.losses, [3, 2, 3].map { ($0 * two + (5 - $0) * twenty) / 5 }),
+      ("teacher's losses", found.teacherLosses, [3, 4, 1].map { ($0 * two + (5 - $0) * twenty) / 5 }),
+      // ½ log(½ / 1/20) + 1/20 log(1/20 / ½) at each odd token.
+      ("divergences", found.divergences, [0, 2, 5].map { $0 / 5 * 0.45 * Foundation.log(10.0) }),
+      ("agreements", found.agreements, [1, 0.6, 0]),
+    ] {
+      expectClose(
+        Tensor(numbers.map { Scalar($0) }), Tensor(expected.map { Scalar($0) }), within: Tolerance.loss, name)
+    }
+  }
+
+  // The means are of the windows' numbers, which a file keeps.
+  @Test(arguments: Student.allCases) func theEstimatesAreThoseOfTheWindows(student: Student) throws {
+    let pair = Pair(student)
+    var done: [Int] = []
+    let found = try evaluate(pair.student.frozen, against: pair.teacher.frozen, on: Self.batches()) {
+      done.append($0)
+    }
+    // Five windows in batches of two.
+    #expect(done == [1, 2, 3])
+    #expect(found.crossEntropy == Estimate(found.losses) && found.losses.count == 5)
+    #expect(found.teacherCrossEntropy == Estimate(found.teacherLosses) && found.teacherLosses.count == 5)
+    #expect(found.divergence == Estimate(found.divergences) && found.divergences.count == 5)
+    #expect(found.agreement == Estimate(found.agreements) && found.agreements.count == 5)
+    #expect(Set([found.losses, found.teacherLosses, found.divergences, found.agreements]).count == 4)
+    let read = try JSONDecoder().decode(Evaluation.self, from: try JSONEncoder().encode(found))
+    #expect(read.losses == found.losses && read.teacherLosses == found.teacherLosses)
+    #expect(read.divergences == found.divergences && read.agreements == found.agreements)
   }
 
   @Test func aPerfectStudentIsAtNoDistance() throws {
