@@ -75,6 +75,69 @@ private func steps(in file: URL) throws -> Int {
     }
   }
 
+  // A run whose steps take minutes is kept by the clock.
+  @Test func theCheckpointIsWrittenWhenItsTimeIsOver() throws {
+    try withTemporaryFolder { directory in
+      let file = directory.appendingPathComponent("run.safetensors")
+      let gap = Duration.milliseconds(300)
+      let problem = Problem()
+      let run = try TrainingRun(
+        "toy", of: problem.trained, settings: Problem.settings(), checkpoint: file, every: 7, orAfter: gap)
+      // The steps that the file must hold, and until when it may not have been written again.
+      var (kept, isNew) = (nil as Int?, ContinuousClock.now + gap)
+      for step in run {
+        // The third step takes long, and so do the eighth and the ninth.
+        if [2, 7, 8].contains(step) { Thread.sleep(forTimeInterval: 0.35) }
+        try problem.step(run)
+        if [2, 7, 8].contains(step) || step == 6 || step == 10 {
+          (kept, isNew) = (step + 1, .now + gap)
+        } else if ContinuousClock.now > isNew {
+          // The machine was busy with something else for so long that more may have been written.
+          return
+        }
+        let there = FileManager.default.fileExists(atPath: file.path) ? try steps(in: file) : nil
+        #expect(there == kept, "after step \(step)")
+      }
+      #expect(run.records.count == 11)
+    }
+  }
+
+  // Written after each step or at the end alone: the same run, and the same file; and where it was killed it goes on.
+  @Test(arguments: [0, 1, 4, 10]) func theClockDoesNotChangeWhatIsComputed(k: Int) throws {
+    try withTemporaryFolder { directory in
+      let (whole, cut) = (directory.appendingPathComponent("whole"), directory.appendingPathComponent("cut"))
+      func train(_ problem: Problem, _ file: URL, _ gap: Duration, stop: Int = .max) throws -> Outcome {
+        let run = try TrainingRun(
+          "toy", of: problem.trained, settings: Problem.settings(), checkpoint: file, every: 1000, orAfter: gap)
+        var done = 0
+        while done < stop, run.next() != nil {
+          try problem.step(run)
+          done += 1
+        }
+        return Outcome(problem, run)
+      }
+      let expected = try train(Problem(), whole, .seconds(3600))
+      _ = try train(Problem(), cut, .zero, stop: k)
+      #expect((FileManager.default.fileExists(atPath: cut.path) ? try steps(in: cut) : 0) == k)
+      #expect(try train(Problem(), cut, .zero) == expected)
+      #expect(try contents(cut) == contents(whole))
+    }
+  }
+
+  // The hour is not over, so that nothing was kept of a run that was killed; and without a file the clock writes none.
+  @Test func beforeItsTimeNothingIsWritten() throws {
+    try withTemporaryFolder { directory in
+      let file = directory.appendingPathComponent("run")
+      for (file, gap) in [(file, Duration.seconds(3600)), (nil, .zero)] {
+        let problem = Problem()
+        let run = try TrainingRun(
+          "toy", of: problem.trained, settings: Problem.settings(), checkpoint: file, every: 1000, orAfter: gap)
+        for _ in 0..<10 { try problem.step(run) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).isEmpty)
+      }
+    }
+  }
+
   /// Settings that differ from those of the checkpoint in one thing each.
   static let others: [(String, @Sendable (inout TrainingSettings) -> Void)] = [
     ("steps", { $0.schedule.steps += 1 }), ("learning rate", { $0.schedule.peak *= 2 }),
