@@ -24,7 +24,7 @@ import Testing
   static let others: [Any.Type] = [
     CausalAttentionSizes.self, CausalAttentionSizes.Convention.self, DiscreteMamba2Sizes.self, MambaPart.self,
     DiscreteMamba2.Memory.self,
-    MixerProjections.self, MambaForm.self,
+    MixerProjections.self, MixerProjections.Part.self, MambaForm.self,
   ]
 
   @Test func everyLayerHasARow() throws {

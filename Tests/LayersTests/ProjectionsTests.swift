@@ -1,0 +1,145 @@
+// # Values and output projection copied alone
+//
+// A mixer that begins with them differs from the attention in its matrix and in nothing else: with the
+// attention's matrix in the place of its own it gives what the attention gives. Queries and keys, which
+// become B and C, are tested in `Tests/DistillationTests/WeightTransferTests.swift`.
+//
+// Read before: `Sources/Layers/Mixers/DiscreteMamba2+Projections.swift`, `Twins.swift`.
+
+import Gradients
+import Layers
+import Tensors
+import TestSupport
+import Testing
+
+/// An attention whose projections are copied, and the pairs of B and C of the mixer.
+struct CopyCase: Sendable, CustomTestStringConvertible {
+  let H, G: Int
+  let convention: CausalAttentionSizes.Convention
+  let pairs: Int
+  var testDescription: String { "\(H) heads over \(G), \(convention), \(pairs) pairs of B and C" }
+}
+
+@Suite("values and output copied", .tallied) struct ProjectionsTests {
+  static let cases = [
+    CopyCase(H: 6, G: 2, convention: .phi, pairs: 6), CopyCase(H: 6, G: 2, convention: .phi, pairs: 1),
+    CopyCase(H: 6, G: 3, convention: .llama, pairs: 2), CopyCase(H: 6, G: 1, convention: .phi, pairs: 3),
+    CopyCase(H: 3, G: 3, convention: .phi, pairs: 3), CopyCase(H: 3, G: 3, convention: .llama, pairs: 1),
+    CopyCase(H: 1, G: 1, convention: .phi, pairs: 1),
+  ]
+
+  /// An attention with random biases, and a new mixer of its width that has other heads of B and C.
+  private func pair(_ row: CopyCase) -> (attention: CausalAttention, mixer: DiscreteMamba2) {
+    var random = SeededGenerator(for: row.testDescription)
+    let attention = randomAttention(H: row.H, G: row.G, P: 5, convention: row.convention, using: &random)
+    let sizes = DiscreteMamba2Sizes(D: 5 * row.H, H: row.H, N: 7, K: 3, Q: 2, G: row.pairs)
+    return (attention, DiscreteMamba2("m", sizes: sizes, using: &random))
+  }
+
+  @Test(arguments: cases) func xItsBiasAndTheOutputAreTheTeachers(row: CopyCase) {
+    let (attention, mixer) = pair(row)
+    let (before, theirs) = (mixer.parameters.map(\.value), attention.parameters.map(\.value))
+    #expect(mixer.begin(with: attention.projections!, taking: .valuesAndOutput))
+    let (P, served) = (5, row.H / row.G)
+    for head in 0..<row.H {
+      let (mine, group) = ((head * P)..<((head + 1) * P), (head / served * P)..<((head / served + 1) * P))
+      expectIdentical(
+        mixer.inProjection.value.sliced(mine), attention.values.weight.value.sliced(group),
+        "\(row), x of head \(head)")
+      expectIdentical(
+        mixer.convolutionBias.value.sliced(mine), attention.values.bias?.value.sliced(group) ?? .zeros([P]),
+        "\(row), bias of head \(head)")
+    }
+    expectIdentical(mixer.output.weight.value, attention.output.weight.value, "\(row), W_o")
+    // All else keeps every bit: the rows of B, C, z and a, the gate, the taps, the biases of B and C, D.
+    let untouched = (5 * row.H)..<mixer.sizes.projected
+    expectIdentical(
+      mixer.inProjection.value.sliced(untouched), before[0].sliced(untouched), "\(row), the other rows")
+    let channels = (5 * row.H)..<mixer.sizes.channels
+    expectIdentical(
+      mixer.convolutionBias.value.sliced(channels), before[3].sliced(channels), "\(row), the other biases")
+    for index in [1, 2, 4] {
+      expectIdentical(mixer.parameters[index].value, before[index], "\(row), \(mixer.parameters[index].name)")
+    }
+    // And what was copied is the attention's still.
+    for (parameter, value) in zip(attention.parameters, theirs) {
+      expectIdentical(parameter.value, value, "\(row), \(parameter.name)")
+    }
+  }
+
+  // What the two do with a matrix is the same but for the last bias, which the mixer has no place for: with its own
+  // matrix the mixer's output comes out, with the attention's the attention's.
+  @Test(arguments: cases) func withTheSameMatrixTheOutputIsTheSame(row: CopyCase) {
+    let (attention, mixer) = pair(row)
+    #expect(mixer.begin(with: attention.projections!, taking: .valuesAndOutput))
+    var random = SeededGenerator(for: "input of \(row)")
+    let u = Tensor.normal([2, 11, 5 * row.H], using: &random)
+    let channels = MambaPart.x.rows(mixer.sizes)
+    let x = naiveLinear(
+      u, mixer.inProjection.value.sliced(channels), mixer.convolutionBias.value.sliced(channels))
+    func output(_ matrix: Tensor) -> Tensor {
+      let mixed = Naive.headMix(matrix, x.reshaped(to: [2, 11, row.H, 5])).reshaped(to: u.shape)
+      return naiveLinear(mixed, mixer.output.weight.value)
+    }
+    expectClose(output(mixer.matrix(u)), mixer(u), within: Tolerance.layer, "\(row), the mixer's")
+    let twin = naiveAttention(attention, u)
+    let bias = attention.output.bias?.value ?? .zeros([5 * row.H])
+    let expected = Naive.elementwise(output(twin.matrix), bias) { $0 + $1 }
+    expectClose(attention(u), expected, within: Tolerance.layer, "\(row), the attention's")
+    // The matrices are not the same, so that one of the two comparisons would fail with that of the other.
+    #expect(largestMagnitude(output(mixer.matrix(u)) - output(twin.matrix)) > 0.1)
+  }
+
+  // B and C are for queries and keys, which heads that share B and C cannot take.
+  @Test func sharedBAndCTakeValuesAndOutputAlone() {
+    for row in Self.cases {
+      for part in MixerProjections.Part.allCases {
+        let (attention, mixer) = pair(row)
+        let before = mixer.parameters.map(\.value)
+        let isTaken = part == .valuesAndOutput || row.pairs == row.H
+        #expect(mixer.begin(with: attention.projections!, taking: part) == isTaken, "\(row), \(part)")
+        #expect((mixer.parameters.map(\.value) != before) == isTaken, "\(row), \(part)")
+      }
+    }
+  }
+
+  // With queries and keys come the same values and the same output.
+  @Test func allIsQueriesAndKeysBesideThem() {
+    for row in Self.cases where row.pairs == row.H {
+      let ((attention, few), (_, all)) = (pair(row), pair(row))
+      #expect(few.begin(with: attention.projections!, taking: .valuesAndOutput))
+      #expect(all.begin(with: attention.projections!, taking: .all))
+      let rows = MambaPart.b.rows(few.sizes).lowerBound..<MambaPart.c.rows(few.sizes).upperBound
+      #expect(all.inProjection.value.sliced(rows) != few.inProjection.value.sliced(rows), "\(row)")
+      all.inProjection.update { $0.assign(few.inProjection.value.sliced(rows), at: rows.lowerBound) }
+      for (mine, theirs) in zip(all.parameters, few.parameters) {
+        expectIdentical(mine.value, theirs.value, "\(row), \(mine.name)")
+      }
+      // Who does not say which takes all.
+      let (_, usual) = pair(row)
+      #expect(usual.begin(with: attention.projections!))
+      #expect(usual.inProjection.value.sliced(rows) != few.inProjection.value.sliced(rows), "\(row)")
+    }
+  }
+
+  @Test(arguments: MixerProjections.Part.allCases) func otherSizesTakeNothing(part: MixerProjections.Part) {
+    var random = SeededGenerator(for: "other sizes")
+    let attention = randomAttention(H: 6, G: 2, P: 5, using: &random)
+    for sizes in [
+      DiscreteMamba2Sizes(D: 30, H: 5, N: 7), DiscreteMamba2Sizes(D: 30, H: 2, N: 7),
+      DiscreteMamba2Sizes(D: 42, H: 6, N: 7), DiscreteMamba2Sizes(D: 6, H: 6, N: 7),
+    ] {
+      let mixer = DiscreteMamba2("m", sizes: sizes, using: &random)
+      let before = mixer.parameters.map(\.value)
+      #expect(!mixer.begin(with: attention.projections!, taking: part), "\(sizes)")
+      for (parameter, value) in zip(mixer.parameters, before) {
+        expectIdentical(parameter.value, value, "\(sizes), \(parameter.name)")
+      }
+    }
+    // An attention is no mixer that begins with another one's.
+    let other = randomAttention(H: 6, G: 2, P: 5, using: &random)
+    let before = other.parameters.map(\.value)
+    #expect(!other.begin(with: attention.projections!, taking: part))
+    #expect(other.parameters.map(\.value) == before)
+  }
+}
