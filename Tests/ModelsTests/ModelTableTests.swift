@@ -27,8 +27,8 @@ import Testing
         LanguageModel.self,
         ParallelBlockSizes.self, SequentialBlockSizes.self, TokenSubset.self, BlockPart.self, BlockPart.Role.self,
         ModelParts.self, ModelLayout.self,
-        ModelConfiguration.self, FrozenModel.self, BlockTrace<Tensor>.self, DecodingState.self, Generation.self,
-        Sampler.self,
+        ModelConfiguration.self, FrozenModel.self, BlockTrace<Tensor>.self, BlockTraces<Tensor>.self,
+        DecodingState.self, Generation.self, Sampler.self,
       ],
       list: "var parts: [BlockPart]")
     #expect(found.isEmpty)
