@@ -8,6 +8,12 @@ import Tensors
 import TestSupport
 import Testing
 
+/// The seeded generator, as one that no function is made for.
+private struct Wrapped: RandomNumberGenerator {
+  var inner: SeededGenerator
+  mutating func next() -> UInt64 { inner.next() }
+}
+
 @Suite("random numbers", .tallied) struct RandomTests {
   @Test func theGeneratorGivesThePublishedNumbers() throws {
     var random = try #require(SeededGenerator(state: [1, 2, 3, 4]))
@@ -79,8 +85,31 @@ import Testing
       #expect(abs(part - 20_000) < 700, "\(part) numbers in tenth \(tenth)")
     }
     for count in 0..<5 {
+      #expect(Tensor.uniform([count], using: &random).count == count)
       #expect(Tensor.normal([count], using: &random).count == count)
       #expect(isFinite(Tensor.normal([count], using: &random)))
     }
+  }
+
+  // Tensors are drawn by code that is made for the seeded generator; it gives the numbers that any other would, and
+  // leaves the generator where it would be.
+  @Test(arguments: [[7, 11, 13], [1009], [3], [1], [0, 5], []] as [Shape])
+  func whoDrawsDoesNotMatter(shape: Shape) {
+    for range in [-1..<1, 0..<1e-3, -2..<5] as [Range<Double>] {
+      var random = SeededGenerator(for: "\(shape) in \(range)")
+      var wrapped = Wrapped(inner: random)
+      var single = random
+      let mine = Tensor.uniform(shape, in: range, using: &random)
+      expectIdentical(mine, .uniform(shape, in: range, using: &wrapped), "\(shape) in \(range)")
+      #expect(random == wrapped.inner, "\(shape) in \(range)")
+      // Number by number, as the standard library draws them.
+      let numbers = (0..<shape.count).map { _ in Scalar(Double.random(in: range, using: &single)) }
+      expectIdentical(mine, Tensor(numbers, shape: shape), "\(shape) in \(range), one by one")
+      #expect(random == single)
+      expectIdentical(.normal(shape, using: &random), .normal(shape, using: &wrapped), "\(shape), normal")
+    }
+    // Without a range it is that from −1 to 1.
+    var (random, wrapped) = (SeededGenerator(seed: 3), Wrapped(inner: SeededGenerator(seed: 3)))
+    expectIdentical(.uniform(shape, using: &random), .uniform(shape, in: -1..<1, using: &wrapped), "\(shape)")
   }
 }
