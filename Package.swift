@@ -157,11 +157,16 @@ let package = Package(
     .target(
       name: "Exercise",
       dependencies: [
-        "Tensors", "Gradients", "Models", "Training", "Corpora", "Distillation", "Experiments", "Checkpoints",
+        "Tensors", "Gradients", "Layers", "Models", "Training", "Corpora", "Distillation", "Experiments",
+        "Checkpoints", "Notebook",
       ],
       path: "Benchmarks/exercise"),
     .executableTarget(
-      name: "bench-steps", dependencies: ["Exercise", "Tensors", "Notebook"], path: "Benchmarks/steps"),
+      name: "bench-steps", dependencies: ["Exercise", "Notebook"], path: "Benchmarks/steps",
+      swiftSettings: [.defaultIsolation(MainActor.self)]),
+    .executableTarget(
+      name: "bench-real", dependencies: ["Exercise", "Models", "Notebook", argumentParser], path: "Benchmarks/real",
+      swiftSettings: [.defaultIsolation(MainActor.self)]),
     .executableTarget(
       name: "bench-cost",
       dependencies: [

@@ -59,28 +59,34 @@ def exists(way):
     """Whether this PyTorch knows a way."""
     if way == "sdpa":
         return hasattr(F, "scaled_dot_product_attention")
+    if way == "rms_norm":
+        return hasattr(F, "rms_norm")
+    if way == "if-needed":
+        return hasattr(torch.nn.utils, "get_total_norm")
+    if way == "grouped":
+        return version() >= (2, 5)
     if way == "fused":
         return version() >= (2, 4)  # AdamW on the CPU
     return True
 
 
 def read_safetensors(path):
-    """All tensors of a safetensors file by name."""
-    data = pathlib.Path(path).read_bytes()
-    (length,) = struct.unpack("<Q", data[:8])
-    body, result = bytearray(data[8 + length :]), {}
-    for name, entry in json.loads(data[8 : 8 + length]).items():
-        if name == "__metadata__":
-            continue
-        kind = {"F32": torch.float32, "F64": torch.float64}[entry["dtype"]]
-        start, end = entry["data_offsets"]
-        result[name] = torch.frombuffer(body, dtype=kind)[start // kind_size(kind) : end // kind_size(kind)]
-        result[name] = result[name].reshape(entry["shape"]).clone()
+    """All tensors of a safetensors file by name, read one by one: the file is never in memory as well."""
+    result = {}
+    with open(path, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        for name, entry in header.items():
+            if name == "__metadata__":
+                continue
+            kind = {"F32": torch.float32, "F64": torch.float64}[entry["dtype"]]
+            start, end = entry["data_offsets"]
+            numbers = bytearray(end - start)
+            file.seek(8 + length + start)
+            file.readinto(numbers)
+            # A copy begins where PyTorch's own tensors begin, at a multiple of 64 bytes.
+            result[name] = torch.frombuffer(numbers, dtype=kind).reshape(entry["shape"]).clone()
     return result
-
-
-def kind_size(kind):
-    return torch.empty(0, dtype=kind).element_size()
 
 
 # ---- What teacher and student have in common
@@ -107,7 +113,7 @@ class Attention:
         self.R = int(self.P * recipe["rotaryFraction"] / 2) * 2
         T, half = recipe["T"], self.R // 2
         # cos and sin [T, 1, half], for x of [B, T, heads, P]
-        rates = 10000.0 ** (-2 * torch.arange(half, dtype=torch.float64) / self.R)
+        rates = recipe.get("rotaryBase", 10000.0) ** (-2 * torch.arange(half, dtype=torch.float64) / self.R)
         angles = torch.arange(T, dtype=torch.float64)[:, None] * rates
         self.cos, self.sin = angles.cos()[:, None].to(dtype), angles.sin()[:, None].to(dtype)
         self.mask = torch.full((T, T), float("-inf"), dtype=dtype).triu(1)
@@ -272,18 +278,32 @@ class Model:
 
 
 class Stepper:
+    """A kind of step, from its first on."""
+
+    kinds, all_ways, first, ways_of = KINDS, WAYS, FIRST, WAYS_OF
+
     def __init__(self, kind, folder, ways, compiled=False):
         folder = pathlib.Path(folder)
-        self.kind, self.description = kind, json.loads((folder / "exercise.json").read_text())
-        recipe = self.description["recipe"]
+        self.kind, self.ways, self.steps, self.record = kind, ways, 0, []
+        self.description = json.loads((folder / "exercise.json").read_text())
+        self.recipe = self.description["recipe"]
+        self.read(folder)
+        for parameter in self.parameters:
+            parameter.requires_grad_(True)
+        self.optimiser = self.make_optimiser(self.parameters)
+        self.loss = self.eager_loss
+        if compiled:
+            self.compile()
+
+    def read(self, folder):
+        """Reads tokens and models, and says what is trained."""
+        recipe, ways = self.recipe, self.ways
         self.tokens = read_safetensors(folder / "tokens.safetensors")["tokens"].long()
         self.teacher = Model(read_safetensors(folder / "teacher/model.safetensors"), recipe, ways)
         self.student = Model(read_safetensors(folder / "student/model.safetensors"), recipe, ways)
-        self.ways, self.steps, self.record = ways, 0, []
-
         mixers = [f"backbone.layers.{layer}.mixer" for layer in range(recipe["L"])]
         mamba, w = self.student.mixer, self.student.w
-        if kind == "stage1":
+        if self.kind == "stage1":
             # Only some rows of the in-projection are trained: they are parameters of their own here.
             self.parts = [
                 {
@@ -296,21 +316,20 @@ class Stepper:
                 for m in mixers
             ]
             self.parameters = [tensor for part in self.parts for tensor in part.values()]
-        elif kind == "stage2":
+        elif self.kind == "stage2":
             self.parameters = [w[name] for name in w if name.startswith(tuple(m + "." for m in mixers))]
         else:
-            self.parameters = list((self.teacher if kind == "teacher" else self.student).w.values())
-        for parameter in self.parameters:
-            parameter.requires_grad_(True)
-        self.optimiser = self.make_optimiser()
-        self.loss = torch.compile(self.eager_loss, dynamic=False) if compiled else self.eager_loss
+            self.parameters = list((self.teacher if self.kind == "teacher" else self.student).w.values())
 
-    def make_optimiser(self):
+    def compile(self):
+        self.loss = torch.compile(self.eager_loss, dynamic=False)
+
+    def make_optimiser(self, parameters):
         settings, way = self.description["optimiser"], self.ways["optimiser"]
         # Decay acts on matrices only.
         groups = [
-            {"params": [p for p in self.parameters if p.dim() >= 2], "weight_decay": settings["weightDecay"]},
-            {"params": [p for p in self.parameters if p.dim() < 2], "weight_decay": 0.0},
+            {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": settings["weightDecay"]},
+            {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
         ]
         rates = self.description["rates"]
         return torch.optim.AdamW(
@@ -342,6 +361,10 @@ class Stepper:
         self.optimiser.step()
         return loss.item(), norm.item()
 
+    def models(self):
+        """All tensors of both models, by name of the model."""
+        return {"teacher": self.teacher.w.values(), "student": self.student.w.values()}
+
     def time(self, count):
         """Makes some steps and gives the milliseconds of each; drawing the batch is not timed."""
         result = []
@@ -359,19 +382,32 @@ class Stepper:
 
 
 class Bench:
-    def __init__(self, folder):
-        self.folder = folder
-        first = {what: FIRST[what] if exists(FIRST.get(what)) else ways[0] for what, ways in WAYS.items() if what in FIRST}
-        self.first = {**{what: ways[0] for what, ways in WAYS.items()}, **first}
-        self.tuned = {kind: dict(self.first) for kind in KINDS}
-        self.steppers = {("eager", kind): Stepper(kind, folder, self.first) for kind in KINDS}
+    """Answers lines about the steps that a class of steppers makes."""
+
+    def __init__(self, folder, stepper=Stepper):
+        self.folder, self.make = folder, stepper
+        self.first = {
+            what: stepper.first[what] if what in stepper.first and exists(stepper.first[what]) else ways[0]
+            for what, ways in stepper.all_ways.items()
+        }
+        self.tuned = {kind: dict(self.first) for kind in stepper.kinds}
+        self.steppers = {}
 
     def stepper(self, kind, changed, compiled=False):
-        return Stepper(kind, self.folder, {**self.tuned[kind], **changed}, compiled)
+        return self.make(kind, self.folder, {**self.tuned[kind], **changed}, compiled)
+
+    def eager(self, kind):
+        if ("eager", kind) not in self.steppers:
+            self.steppers["eager", kind] = self.make(kind, self.folder, self.first)
+        return self.steppers["eager", kind]
+
+    def ways(self, what):
+        """The ways in which a part can be computed, as far as this PyTorch knows them."""
+        return [way for way in self.make.all_ways[what] if exists(way)]
 
     def tune(self, kind):
-        for what in WAYS_OF[kind]:
-            rivals = {way: self.stepper(kind, {what: way}) for way in WAYS[what] if exists(way)}
+        for what in self.make.ways_of[kind]:
+            rivals = {way: self.stepper(kind, {what: way}) for way in self.ways(what)}
             times = {way: [] for way in rivals}
             for stepper in rivals.values():
                 stepper.time(2)
@@ -385,7 +421,7 @@ class Bench:
             # The lower quartile is troubled least by whatever else the machine does.
             self.tuned[kind][what] = min(times, key=lambda way: statistics.quantiles(times[way])[0])
         self.steppers["tuned", kind] = self.stepper(kind, {})
-        return ", ".join(self.tuned[kind][what] for what in WAYS_OF[kind])
+        return ", ".join(self.tuned[kind][what] for what in self.make.ways_of[kind])
 
     def compile(self, kind):
         if not hasattr(torch, "compile"):
@@ -399,16 +435,14 @@ class Bench:
         return "done"
 
     def about(self):
-        teacher, student = self.steppers["eager", "stage3"].teacher, self.steppers["eager", "stage3"].student
-        dtype = str(next(iter(teacher.w.values())).dtype).split(".")[-1]
+        steppers = {kind: self.eager(kind) for kind in self.make.kinds}
+        last = list(steppers.values())[-1]
+        dtype = str(last.parameters[0].dtype).split(".")[-1]
         return json.dumps({
             "program": f"PyTorch {torch.__version__}, {dtype}",
             "threads": torch.get_num_threads(),
-            "trained": {
-                kind: sum(p.numel() for p in self.steppers["eager", kind].parameters) for kind in KINDS
-            },
-            "teacher": sum(p.numel() for p in teacher.w.values()),
-            "student": sum(p.numel() for p in student.w.values()),
+            "trained": {kind: sum(p.numel() for p in stepper.parameters) for kind, stepper in steppers.items()},
+            **{model: sum(p.numel() for p in tensors) for model, tensors in last.models().items()},
         })
 
     def answer(self, line):
@@ -420,26 +454,29 @@ class Bench:
         if words[0] == "compile":
             return self.compile(words[1])
         if words[0] == "ways":
-            return " ".join(way for what in WAYS_OF[words[1]] for way in WAYS[what] if exists(way))
+            return " ".join(way for what in self.make.ways_of[words[1]] for way in self.ways(what))
         if words[0] == "losses":
-            changed = {what: way for what, ways in WAYS.items() for way in ways if way in words[3:]}
+            changed = {what: way for what, ways in self.make.all_ways.items() for way in ways if way in words[3:]}
             stepper = self.stepper(words[1], changed, compiled="compiled" in words[3:])
             stepper.time(int(words[2]))
             return " ".join(map(repr, stepper.record))
-        return " ".join(map(str, self.steppers[words[2], words[0]].time(int(words[1]))))
+        kind, count, mode = words
+        stepper = self.eager(kind) if mode == "eager" else self.steppers[mode, kind]
+        return " ".join(map(str, stepper.time(int(count))))
 
 
-def main():
-    parser = argparse.ArgumentParser(description="The optimiser steps of bench-steps in PyTorch.")
-    parser.add_argument("folder", help="what bench-steps wrote for the line `export FOLDER`")
+def main(stepper=Stepper):
+    parser = argparse.ArgumentParser(description="Optimiser steps in PyTorch, to be timed beside ours.")
+    parser.add_argument("folder", help="what the other program wrote for the line `export FOLDER`")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    bench = Bench(arguments.folder)
+    bench = Bench(arguments.folder, stepper)
     for line in sys.stdin:
         if line.strip() == "quit":
             break
         print(bench.answer(line), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

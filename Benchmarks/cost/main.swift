@@ -83,7 +83,7 @@ let recipe = Recipe.standard
 let parts = Parts(recipe, V: charactersOfKJV)
 
 func step(_ title: String, _ kind: Kind, _ passes: [Part]) throws -> Step {
-  let stepper = try Stepper(kind)
+  let stepper = try Stepper(kind, of: Exercise())
   _ = try stepper.time(5)
   return Step(
     title: title,
@@ -158,7 +158,7 @@ chapter.section("2. Growth")
 
 /// Seconds and bytes of one step of each recipe; they take turns, so that a slow moment meets all of them.
 func costs(_ recipes: [Recipe], _ kind: Kind) throws -> [(seconds: Double, bytes: Double)] {
-  let steppers = try recipes.map { try Stepper(kind, $0) }
+  let steppers = try recipes.map { try Stepper(kind, of: Exercise($0)) }
   let bytes = try steppers.map { stepper in
     _ = try stepper.time(1)
     return try MemoryStatistics.peak { try stepper.time(1) }.bytes

@@ -7,14 +7,13 @@
 // Every kind begins with the same two models and goes through the same batches. Fresh weights would
 // hide mistakes (an identity convolution, a gate whose rows are zero), so all of them are shaken.
 //
-// Read before: `Experiments/Recipe.swift`. Read next: `../steps/main.swift`, `../cost/main.swift`.
+// Read before: `Experiments/Recipe.swift`, `Stepper.swift`. Read next: `RealExercise.swift`, `../steps/main.swift`,
+// `../cost/main.swift`.
 
 import Checkpoints
-import Corpora
 import Distillation
 import Experiments
 import Foundation
-import Gradients
 import Models
 import Tensors
 import Training
@@ -22,13 +21,8 @@ import Training
 /// Characters of the King James Bible.
 package let charactersOfKJV = 63
 
-/// The kinds of step.
-package enum Kind: String, CaseIterable, CodingKeyRepresentable, Encodable {
-  case teacher, stage1, stage2, stage3
-}
-
-/// Two models and eight batches.
-package struct Exercise {
+/// Two models and eight batches of the sizes of a recipe.
+package struct Exercise: TimedExercise {
   package let recipe: Recipe
   package let teacher: LanguageModel
   package let student: LanguageModel
@@ -48,16 +42,8 @@ package struct Exercise {
     tokens = Tensor(ids, shape: [8, recipe.B, recipe.T + 1])
   }
 
-  /// The tokens of a step, and those that follow them.
-  package func batch(_ step: Int) -> Batch {
-    let (B, T) = (recipe.B, recipe.T)
-    let number = step % tokens.shape[0]
-    let window = tokens.sliced(number..<(number + 1)).reshaped(to: [B, T + 1])
-    func part(_ range: Range<Int>) -> Tokens {
-      Tokens(window.sliced(range, along: 1).elements.map { Int($0) }, B: B, T: T)
-    }
-    return Batch(inputs: part(0..<T), targets: part(1..<(T + 1)))
-  }
+  /// All.
+  package var kinds: [Kind] { Kind.allCases }
 
   /// What is trained in a kind of step, and at which rate.
   package func settings(_ kind: Kind) -> TrainingSettings {
@@ -68,11 +54,7 @@ package struct Exercise {
       case .stage2: recipe.alignmentRate
       case .stage3: Way.all.lastRate(recipe)
       }
-    var settings = TrainingSettings(
-      steps: 1_000_000, learningRate: rate, tokensPerUpdate: recipe.tokensPerUpdate, seed: 0)
-    // The same rate in each step.
-    (settings.schedule.warmUp, settings.schedule.decay) = (0, 0)
-    return settings
+    return .constant(rate, tokensPerUpdate: recipe.tokensPerUpdate)
   }
 
   /// Writes models, tokens and settings for the other program.
@@ -101,33 +83,4 @@ extension Exercise {
     case .stage3: KnowledgeDistillation(from: teacher.frozen, to: student)
     }
   }
-}
-
-/// A kind of step, from its first on.
-package final class Stepper {
-  package let exercise: Exercise
-  private let stage: any Stage
-  private let run: TrainingRun
-
-  /// What a step changes.
-  package var trained: [ParameterRows] { stage.trained }
-
-  package init(_ kind: Kind, _ recipe: Recipe = .standard, V: Int = charactersOfKJV) throws {
-    exercise = Exercise(recipe, V: V)
-    stage = exercise.stage(kind)
-    try stage.begin()
-    run = try TrainingRun(kind.rawValue, of: stage.trained, settings: exercise.settings(kind))
-  }
-
-  /// Makes some steps and gives the milliseconds of each; drawing the batch is not timed.
-  package func time(_ count: Int) throws -> [Double] {
-    try (0..<count).map { _ in
-      let batch = exercise.batch(run.records.count)
-      let duration = try ContinuousClock().measure { try run.step(stage, on: batch) }
-      return duration / .milliseconds(1)
-    }
-  }
-
-  /// Loss and gradient norm of each step so far.
-  package var record: [Double] { run.records.flatMap { [$0.loss, $0.gradientNorm] } }
 }
