@@ -13,7 +13,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := main
 .PHONY: main help deps build chapters chapter expected expected-check test test-float test-gradients test-real mutants \
-  mutants-sample mutants-check mutants-record mutants-tool lint floors api bench bench-check cost clean
+  mutants-sample mutants-check mutants-record mutants-tool lint floors api bench bench-real bench-check cost clean
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
@@ -244,15 +244,30 @@ api: deps ## the reference of all public declarations, in out/api; a warning is 
 
 # ---- Speed
 
+define NEEDS_TORCH
+if ! $(PYTHON) -c 'import torch' 2> /dev/null; then
+  echo 'make $@: $(PYTHON) has no PyTorch to compare with.' >&2
+  echo 'Install one (sudo apt-get install python3-torch, or pip install torch), and name its python: make $@ PYTHON=FILE' >&2
+  exit 1
+fi
+endef
+
 bench: build ## time optimiser steps and kernels beside PyTorch: make bench PYTHON=/path/to/python3
-	@if ! $(PYTHON) -c 'import torch' 2> /dev/null; then
-	  echo 'make bench: $(PYTHON) has no PyTorch to compare with.' >&2
-	  echo 'Install one (sudo apt-get install python3-torch, or pip install torch), and name its python: make bench PYTHON=FILE' >&2
-	  exit 1
-	fi
+	@$(NEEDS_TORCH)
 	$(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON) --check
 	$(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON)
 	$(PYTHON) Benchmarks/kernels_compare.py --swift $(BIN)/bench-kernels --python $(PYTHON) --out $(OUT)/bench
+
+# The teacher is SmolLM2-135M unless MODEL names another, a folder or a .gguf file; MODEL=random has the same sizes and
+# needs no file.
+bench-real: build $(if $(MODEL),,data/smollm2) ## time steps of stages 2 and 3 for SmolLM2-135M beside PyTorch: make bench-real PYTHON=FILE
+	@$(NEEDS_TORCH)
+	real() {
+	  $(PYTHON) Benchmarks/compare.py --real --swift $(BIN)/bench-real --python $(PYTHON) "$$@" \
+	    -- $(if $(filter random,$(MODEL)),,--model "$(or $(MODEL),$(SMOLLM2))")
+	}
+	real --check
+	real --steps 1 --warm-up 3 --limit 1.3 --memory
 
 # Without PyTorch the comparing programs are tried with a stand-in, once so that all agrees and once so that nothing does.
 bench-check: build ## try what make bench does, without PyTorch and in seconds
@@ -260,6 +275,9 @@ bench-check: build ## try what make bench does, without PyTorch and in seconds
 	python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' \
 	  Benchmarks/*.py Tests/*/Golden/*.py Tests/ModelsTests/Published/*.py Tests/RealModel/*.py
 	steps() { python3 Benchmarks/compare.py --swift $(BIN)/bench-steps --python Benchmarks/stand_in.py "$$@"; }
+	real() {
+	  python3 Benchmarks/compare.py --real --swift $(BIN)/bench-real --python Benchmarks/stand_in.py "$$@" -- --quick
+	}
 	kernels() {
 	  python3 Benchmarks/kernels_compare.py --swift $(BIN)/bench-kernels --python Benchmarks/stand_in.py --rounds 2 --brief \
 	    --out out/bench-check
@@ -277,6 +295,10 @@ bench-check: build ## try what make bench does, without PyTorch and in seconds
 	steps --check --check-steps 2
 	want=1 must_fail steps --check --check-steps 2
 	steps --rounds 2 --steps 1 --warm-up 1 --limit 0
+	real --check --check-steps 2
+	want=1 must_fail real --check --check-steps 2
+	real --rounds 2 --steps 1 --warm-up 1 --limit 0 --memory --memory-limit 0
+	want=1 must_fail real --rounds 2 --steps 1 --warm-up 1 --limit 0 --memory --memory-limit 1000
 	kernels
 	want=2 must_fail kernels
 	test -s out/bench-check/kernels.csv -a -s out/bench-check/roofline.gp

@@ -2,11 +2,17 @@
 
     python3 Benchmarks/compare.py --swift .build-float/release/bench-steps --python PYTHON_WITH_TORCH
     python3 Benchmarks/compare.py --swift ... --python ... --check
+    python3 Benchmarks/compare.py --real --swift .build-float/release/bench-real --python ... [--check] -- --model FILE
+
+With --real the steps are those of a real model, and what stands after -- goes to the program that makes the exercise. It
+is exported to a folder once, and both programs read it from there.
 
 Timing: the programs take turns, a few steps each, so that whatever else the machine does troubles all alike. PyTorch has
 three turns: eager as one writes it first, eager in the fastest of several ways, and compiled. The first step of a turn
 finds the caches full of another program and is not counted. A ratio is PyTorch's median over ours: above 1 ours is
-faster. Exit status: 0 if no ratio is below --limit, 1 if one is, 2 if a program fails.
+faster. With --memory each kind of step is then made by processes of their own, one for each of PyTorch's turns, for
+their peaks of memory, PyTorch's over ours. Exit status: 0 if no ratio is below --limit and no ratio of memory below
+--memory-limit, 1 if one is, 2 if a program fails.
 
 Check: from the same weights both go through the same batches; loss and gradient norm of each step have to agree, which
 they can only if forward, backward, clipping and AdamW do. Exit status: 0 if they agree, 1 if not, 2 if a program fails.
@@ -26,6 +32,7 @@ KINDS = {
     "stage2": "2 hidden-state alignment",
     "stage3": "3 knowledge distillation",
 }
+REAL = ("stage2", "stage3")
 
 
 # ---- The two jobs
@@ -34,10 +41,11 @@ KINDS = {
 MODES = {"eager": "eager", "tuned": "eager, tuned", "compiled": "compiled"}
 
 
-def compare(ours, theirs, arguments):
-    modes = {kind: ["eager", "tuned"] for kind in arguments.kinds}
+def compare(ours, theirs, arguments, starts):
+    modes, fastest = {kind: ["eager", "tuned"] for kind in arguments.kinds}, {}
     for kind in arguments.kinds:
-        print(f"{kind}: PyTorch is fastest with {theirs.ask(f'tune {kind}')}", flush=True)
+        fastest[kind] = theirs.ask(f"tune {kind}")
+        print(f"{kind}: PyTorch is fastest with {fastest[kind]}", flush=True)
         if arguments.compile:
             answer = theirs.ask(f"compile {kind}")
             if answer == "done":
@@ -86,7 +94,48 @@ def compare(ours, theirs, arguments):
         print(f"less than {arguments.limit} times as fast as PyTorch: {', '.join(slow)}")
     else:
         print(f"every step is at least {arguments.limit} times as fast as PyTorch's")
-    return 1 if slow else 0
+    is_large = arguments.memory and memory(modes, fastest, arguments, starts)
+    return 1 if slow or is_large else 0
+
+
+def memory(modes, fastest, arguments, starts):
+    """Whether a step needs more memory than it may beside PyTorch's; each is made by a new process."""
+    rows, large = [], []
+
+    def peak(start, line):
+        program = start()
+        try:
+            program.ask(line)
+            result = program.peak()
+            if result is None:
+                raise Failure("this system does not tell the peak memory of a process; leave out --memory")
+            return result
+        finally:
+            program.end()
+
+    for kind in arguments.kinds:
+        line = f"losses {kind} {arguments.memory_steps}"
+        ways = {"eager": "", "tuned": f" {fastest[kind].replace(',', '')}"}
+        ways["compiled"] = ways["tuned"] + " compiled"
+        own = peak(starts[0], line)
+        row = [KINDS[kind], f"{own / 1e6:.0f}"]
+        for mode in MODES:
+            if mode not in modes[kind]:
+                row += ["–", "–"]
+                continue
+            theirs = peak(starts[1], line + ways[mode])
+            row += [f"{theirs / 1e6:.0f}", f"{theirs / own:.2f}"]
+            if theirs / own < arguments.memory_limit:
+                large.append(f"{KINDS[kind]} ({MODES[mode]})")
+        rows.append(row)
+    print()
+    table(["peak memory, MB", "ours"] + [cell for mode in MODES.values() for cell in (mode, "ratio")], rows)
+    print()
+    if large:
+        print(f"PyTorch's peak is less than {arguments.memory_limit} times ours: {', '.join(large)}")
+    else:
+        print(f"PyTorch's peak of memory is at least {arguments.memory_limit} times ours in every step")
+    return bool(large)
 
 
 def difference(one, other):
@@ -95,12 +144,12 @@ def difference(one, other):
     return result if result == result else float("inf")
 
 
-def numbers_in(about):
+def numbers_in(about, kinds):
     models = [f"{model} {about[model]}" for model in ("teacher", "student")]
-    return ", ".join(models + [f"step of {kind} {about['trained'][kind]}" for kind in KINDS])
+    return ", ".join(models + [f"step of {kind} {about['trained'][kind]}" for kind in kinds])
 
 
-def check(ours, theirs, arguments):
+def check(ours, theirs, arguments, _):
     rows, worst = [], 0.0
     for kind in arguments.kinds:
         line = f"losses {kind} {arguments.check_steps}"
@@ -119,7 +168,7 @@ def check(ours, theirs, arguments):
         for way in ways:
             worst = max([worst] + [difference(*pair) for pair in zip(mine, theirs.numbers(f"{line} {way}"))])
     table(["step", "our loss", "PyTorch's", "difference", "our gradient norm", "PyTorch's", "difference"], rows)
-    counts = [numbers_in(program.about()) for program in (ours, theirs)]
+    counts = [numbers_in(program.about(), arguments.kinds) for program in (ours, theirs)]
     agree = worst <= arguments.tolerance and counts[0] == counts[1]
     print(f"\nlargest difference, in all of PyTorch's ways: {worst:.1e}, allowed {arguments.tolerance:.0e}")
     print(f"numbers in our models, and those that each step changes: {counts[0]}")
@@ -131,34 +180,49 @@ def check(ours, theirs, arguments):
 
 def main():
     root = pathlib.Path(__file__).resolve().parent
-    binary = root.parent / ".build-float/release/bench-steps"
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--swift", default=str(binary), help="the built binary")
+    parser.add_argument("--real", action="store_true", help="stages 2 and 3 at the sizes of a real model")
+    parser.add_argument("--swift", help="the built binary")
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch")
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch; ours takes all cores")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--steps", type=int, default=4, help="counted steps of a turn")
     parser.add_argument("--warm-up", type=int, default=10, help="steps before anything is counted")
     parser.add_argument("--limit", type=float, default=1.0, help="the smallest ratio of PyTorch's time to ours")
+    parser.add_argument("--memory", action="store_true", help="compare peaks of memory too")
+    parser.add_argument("--memory-steps", type=int, default=3, help="the steps after which the peak is read")
+    parser.add_argument("--memory-limit", type=float, default=1.0, help="the smallest ratio of PyTorch's peak to ours")
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="without torch.compile")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, help="all that there are, unless some are named")
     parser.add_argument("--check", action="store_true", help="compare losses and gradient norms instead of times")
     parser.add_argument("--check-steps", type=int, default=5)
     parser.add_argument("--tolerance", type=float, default=1e-4, help="of --check, relative to max(1, value)")
+    parser.add_argument("exercise", nargs="*", help="after --real and --: what the exercise is made with")
     arguments = parser.parse_args()
     if arguments.rounds < 2:
         parser.error("--rounds has to be at least 2")
+    binary, script, kinds = ("bench-real", "real.py", REAL) if arguments.real else ("bench-steps", "steps.py", KINDS)
+    binary = arguments.swift or str(root.parent / ".build-float/release" / binary)
+    arguments.kinds = arguments.kinds or list(kinds)
 
     with tempfile.TemporaryDirectory() as folder:
+        exported = ["--exercise", folder] if arguments.real else []
+        starts = (
+            lambda: Program(binary, *exported),
+            lambda: Program(arguments.python, str(root / script), folder, "--threads", str(arguments.threads)),
+        )
 
         def programs():
-            ours = Program(arguments.swift)
-            yield ours
-            ours.ask(f"export {folder}")
-            yield Program(arguments.python, str(root / "steps.py"), folder, "--threads", str(arguments.threads))
+            maker = Program(binary, *arguments.exercise)
+            try:
+                maker.ask(f"export {folder}")
+            finally:
+                maker.end()
+            for start in starts:
+                yield start()
 
-        return main_of(programs, lambda *both: (check if arguments.check else compare)(*both, arguments))
+        return main_of(programs, lambda *both: (check if arguments.check else compare)(*both, arguments, starts))
 
 
 sys.exit(main())

@@ -39,6 +39,14 @@ class Program:
     def about(self):
         return json.loads(self.ask("about"))
 
+    def peak(self):
+        """The most bytes that the program has held in memory so far; where the system does not tell, none."""
+        try:
+            with open(f"/proc/{self.process.pid}/status") as status:
+                return next(1024 * int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+        except (OSError, StopIteration):
+            return None
+
     def end(self):
         try:
             self.process.stdin.close()

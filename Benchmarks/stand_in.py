@@ -17,6 +17,7 @@ sys.dont_write_bytecode = True
 
 from programs import Program
 
+BINARIES = {"steps.py": "bench-steps", "real.py": "bench-real", "kernels.py": "bench-kernels"}
 EXPORTED = ("teacher/model.safetensors", "student/model.safetensors", "tokens.safetensors", "exercise.json")
 
 
@@ -33,19 +34,19 @@ def answer(ours, script, line):
         if os.environ.get("STAND_IN") == "wrong":
             numbers = [1.001 * number for number in numbers]
         # The script for kernels gives the results of two ways.
-        return " ".join(map(repr, numbers if script == "steps.py" else 2 * numbers))
+        return " ".join(map(repr, 2 * numbers if script == "kernels.py" else numbers))
     # A mode is PyTorch's.
-    return ours.ask(" ".join(words[: 2 if script == "steps.py" else 3]))
+    return ours.ask(" ".join(words[: 3 if script == "kernels.py" else 2]))
 
 
 def main():
     script = pathlib.Path(sys.argv[1]).name
-    binaries = pathlib.Path(os.environ["STAND_IN_BINARIES"])
-    if script == "steps.py":
+    binary = str(pathlib.Path(os.environ["STAND_IN_BINARIES"]) / BINARIES[script])
+    if script != "kernels.py":
         missing = [name for name in EXPORTED if not (pathlib.Path(sys.argv[2]) / name).is_file()]
         if missing:
-            sys.exit(f"stand_in.py: bench-steps exported no {', '.join(missing)}")
-    ours = Program(str(binaries / {"steps.py": "bench-steps", "kernels.py": "bench-kernels"}[script]))
+            sys.exit(f"stand_in.py: {BINARIES[script]} exported no {', '.join(missing)}")
+    ours = Program(binary, *(["--exercise", sys.argv[2]] if script == "real.py" else []))
     for line in sys.stdin:
         print(answer(ours, script, line.strip()), flush=True)
     ours.end()

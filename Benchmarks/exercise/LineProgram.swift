@@ -20,11 +20,11 @@ import Tensors
 
 /// Answers lines about an exercise.
 package struct LineProgram {
-  private let make: () -> any TimedExercise
+  private let make: () throws -> any TimedExercise
   private var steppers: [Kind: Stepper] = [:]
 
   /// - Parameter make: the exercise at its beginning, a new one at each call
-  package init(_ make: @escaping () -> any TimedExercise) { self.make = make }
+  package init(_ make: @escaping () throws -> any TimedExercise) { self.make = make }
 
   /// Answers line by line, to the last or to `quit`.
   package mutating func run() throws {
@@ -68,7 +68,7 @@ package struct LineProgram {
 
     switch words.first {
     case "about":
-      return String(decoding: try JSONEncoder().encode(About(make())), as: UTF8.self)
+      return String(decoding: try JSONEncoder().encode(About(try make())), as: UTF8.self)
     case "export":
       guard words.count == 2 else { throw CommandError("'\(line)' names no folder") }
       try make().export(to: URL(filePath: words[1]))
@@ -86,7 +86,7 @@ package struct LineProgram {
   }
 
   private func stepper(_ kind: Kind) throws -> Stepper {
-    let exercise = make()
+    let exercise = try make()
     guard exercise.kinds.contains(kind) else {
       throw CommandError("there is no \(kind), only \(exercise.kinds.map(\.rawValue))")
     }

@@ -6,12 +6,13 @@
 //     stage 2    each layer's distance relative to its target, each layer's gradient clipped by itself
 //     stage 3    the mixers alone are trained, and the next token is predicted among those of a text
 //
-// A batch is one window of 128 tokens. For SmolLM2-135M that is half of what a step costs: 106 million
-// weights of the teacher and 50 of the mixers are read for 128 rows each, and the update of those 50
-// million is a pass over 1.4 GB.
+// A batch is one window of 128 tokens; they are random, since no time depends on which they are.
 //
-// The tokens are random: no time depends on which they are. The mixers are shaken, since fresh ones would
-// hide mistakes (an identity convolution, a gate whose rows are zero).
+// The student has gone through some steps of stage 2 before. A fresh one could not be compared: the states
+// of SmolLM2 reach 25,000, and with mixers that fit nothing they get where 32 bits leave three digits of a
+// gradient. Nor would it show mistakes: its convolution is the identity, the rows of its gate are zero.
+//
+// To begin is slow, so it is done once: the exercise is kept in a folder, from which both programs read it.
 //
 // Read before: `Stepper.swift`, `Distillation/HiddenStateAlignment.swift`,
 // `Distillation/KnowledgeDistillation.swift`. Read next: `../real/main.swift`, `../real.py`.
@@ -22,6 +23,7 @@ import Foundation
 import Gradients
 import Layers
 import Models
+import Notebook
 import Tensors
 import Training
 
@@ -32,31 +34,38 @@ package struct RealExercise: TimedExercise {
   package let tokens: Tensor
   /// The tokens that stage 3 predicts.
   private let subset: TokenSubset
-  private let mixer: DiscreteMamba2Sizes
 
   /// Tokens of a window, and how many different ones a text uses: those of the King James Bible in SmolLM2's vocabulary.
   private static let (longest, tokensOfText) = (128, 9_809)
+  /// The steps of stage 2 that a student has behind it.
+  private static let stepsBefore = 16
 
-  /// The same student, tokens and subset for the same teacher; the student shares with it what it does not replace.
-  package init(of teacher: LanguageModel) {
+  /// A new student of a teacher, after its first steps; it shares with the teacher what it does not replace.
+  package init(of teacher: LanguageModel) throws {
     let c = teacher.configuration
+    if let problem = Self.problem(of: c) { throw CommandError("a teacher that cannot be used here: \(problem)") }
     let T = min(Self.longest, c.T)
     var random = SeededGenerator(seed: 1)
-    self.teacher = teacher
-    mixer = DiscreteMamba2Sizes(D: c.D, H: c.mixers[0].H, N: 64, Q: min(64, T / 2))
-    student = LanguageModel(student: c.student(mixer), of: teacher.frozen, using: &random)
-    for parameter in student.blocks.flatMap(\.mixer.parameters) { parameter.shake(using: &random) }
     let used = (0..<c.V).shuffled(using: &random).prefix(min(Self.tokensOfText, c.V / 2))
-    subset = TokenSubset(of: used)
     let ids = (0..<(8 * (T + 1))).map { _ in Scalar(used.randomElement(using: &random)!) }
-    tokens = Tensor(ids, shape: [8, 1, T + 1])
+    self.init(
+      teacher, LanguageModel(student: Self.student(of: c, T: T), of: teacher.frozen, using: &random),
+      tokens: Tensor(ids, shape: [8, 1, T + 1]), subset: TokenSubset(of: used))
+    _ = try Stepper(.stage2, of: self).time(Self.stepsBefore)
   }
 
-  /// Why this exercise cannot be done with a teacher, in a sentence that goes on "the model: …"; nil if it can.
-  package static func problem(of teacher: LanguageModel) -> String? {
-    let c = teacher.configuration
-    if c.layout != .llama { return "the program in PyTorch computes Llama's blocks, and this model has others" }
-    return c.T < 4 || c.V < 4 ? "a window of 4 tokens among 4 is the least" : nil
+  private init(_ teacher: LanguageModel, _ student: LanguageModel, tokens: Tensor, subset: TokenSubset) {
+    (self.teacher, self.student, self.tokens, self.subset) = (teacher, student, tokens, subset)
+  }
+
+  private static func student(of teacher: ModelConfiguration, T: Int) -> ModelConfiguration {
+    teacher.student(DiscreteMamba2Sizes(D: teacher.D, H: teacher.mixers[0].H, N: 64, Q: min(64, T / 2)))
+  }
+
+  /// Why this exercise cannot be done with a teacher, in a sentence; nil if it can.
+  private static func problem(of c: ModelConfiguration) -> String? {
+    if c.layout != .llama { return "the program in PyTorch computes Llama's blocks, and it has others" }
+    return c.T < 4 || c.V < 4 ? "it knows \(c.V) tokens and reads \(c.T), where 4 are the least" : nil
   }
 
   package let kinds = [Kind.stage2, .stage3]
@@ -87,18 +96,11 @@ extension RealExercise {
     let model = LanguageModel(configuration, using: &random)
     // The head is the embedding: logits of a trained model's size.
     model.embedding.weight.value = model.embedding.weight.value * Tensor(1 / Scalar(D).squareRoot())
-    for parameter in model.parameters { parameter.shake(using: &random) }
     return model
   }
 }
 
-extension Parameter {
-  fileprivate func shake(using random: inout SeededGenerator) {
-    value += Tensor.normal(value.shape, deviation: 0.02, using: &random)
-  }
-}
-
-// ## For the other program
+// ## In a folder
 
 extension RealExercise {
   /// The settings in the words of `../real.py`.
@@ -112,21 +114,25 @@ extension RealExercise {
     let optimiser: AdamWSettings
   }
 
-  /// The teacher as a whole, and of the student the mixers: it has all else from the teacher.
+  private static func places(in folder: URL) -> (teacher: URL, mixers: URL, tokens: URL) {
+    func place(_ path: String) -> URL { folder.appending(path: path) }
+    return (place("teacher"), place("student/model.safetensors"), place("tokens.safetensors"))
+  }
+
+  /// Writes the teacher as a whole, and of the student the mixers: it has all else from the teacher.
   package func export(to folder: URL) throws {
     let c = teacher.configuration
-    guard let attention = c.mixers[0] as? CausalAttentionSizes, let block = c.block as? SequentialBlockSizes else {
-      preconditionFailure("\(Self.problem(of: teacher) ?? "no Llama")")
-    }
-    try teacher.write(to: folder.appending(path: "teacher"))
-    let mixers = student.blocks.flatMap(\.mixer.parameters).map { ($0.name, $0.value) }
+    guard let attention = c.mixers[0] as? CausalAttentionSizes, let block = c.block as? SequentialBlockSizes,
+      let mixer = student.configuration.mixers[0] as? DiscreteMamba2Sizes
+    else { preconditionFailure("a Llama and its student have other parts") }
+    let places = Self.places(in: folder)
+    try teacher.write(to: places.teacher)
     try FileManager.default.createDirectory(
-      at: folder.appending(path: "student"), withIntermediateDirectories: true)
-    try Checkpoint(tensors: Dictionary(uniqueKeysWithValues: mixers))
-      .write(to: folder.appending(path: "student/model.safetensors"))
+      at: places.mixers.deletingLastPathComponent(), withIntermediateDirectories: true)
+    let values = student.blocks.flatMap(\.mixer.parameters).map { ($0.name, $0.value) }
+    try Checkpoint(tensors: Dictionary(uniqueKeysWithValues: values)).write(to: places.mixers)
     let numbers = Tensor(subset.tokens.map { Scalar($0) }, shape: [subset.count])
-    try Checkpoint(tensors: ["tokens": tokens, "subset": numbers])
-      .write(to: folder.appending(path: "tokens.safetensors"))
+    try Checkpoint(tensors: ["tokens": tokens, "subset": numbers]).write(to: places.tokens)
     let description = Description(
       recipe: Description.Sizes(
         B: 1, T: tokens.shape[2] - 1, D: c.D, L: c.L, H: mixer.H, G: attention.G, N: mixer.N, Q: mixer.Q,
@@ -134,5 +140,29 @@ extension RealExercise {
       rates: Dictionary(uniqueKeysWithValues: kinds.map { ($0, settings($0).schedule.peak) }),
       optimiser: settings(.stage2).optimiser)
     try JSONEncoder().encode(description).write(to: folder.appending(path: "exercise.json"))
+  }
+
+  /// The teacher of an exercise that was written into a folder.
+  package static func teacher(in folder: URL) throws -> LanguageModel {
+    try LanguageModel(contentsOf: places(in: folder).teacher)
+  }
+
+  /// An exercise that was written into a folder, at its beginning, with the teacher that was read from there.
+  package init(contentsOf folder: URL, teacher: LanguageModel) throws {
+    let places = Self.places(in: folder)
+    let text = try Checkpoint(contentsOf: places.tokens)
+    guard let tokens = text.tensors["tokens"], let subset = text.tensors["subset"] else {
+      throw CommandError("\(places.tokens.path): it has no tokens and no subset; write the exercise again")
+    }
+    // The mixers are read, not drawn.
+    var random = SeededGenerator.idle
+    let configuration = Self.student(of: teacher.configuration, T: tokens.shape[2] - 1)
+    self.init(
+      teacher, LanguageModel(student: configuration, of: teacher.frozen, using: &random), tokens: tokens,
+      subset: TokenSubset(of: subset.elements.map { Int($0) }))
+    let values = try Checkpoint(contentsOf: places.mixers)
+    for parameter in student.blocks.flatMap(\.mixer.parameters) {
+      parameter.value = try values.tensor(parameter.name, shape: parameter.value.shape)
+    }
   }
 }

@@ -1,11 +1,15 @@
 // # bench-real
 //
 // One optimiser step of stages 2 and 3 at the sizes of a real model (`../exercise/RealExercise.swift`),
-// to be timed beside the same step in PyTorch:
+// to be timed beside the same step in PyTorch. The exercise is made by
 //
 //     bench-real --model data/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 //     bench-real                  # random weights of the same sizes
 //     bench-real --quick          # a tiny model, to try that all works
+//
+// for the line `export FOLDER`, which takes a minute, and from then on read by
+//
+//     bench-real --exercise FOLDER
 //
 // The lines that the program answers stand in `../exercise/LineProgram.swift`.
 //
@@ -24,18 +28,27 @@ struct Command: ParsableCommand {
   @Flag(help: "Make a tiny teacher, where none is given.")
   var quick = false
 
+  @Option(help: "An exercise that was exported into this folder.")
+  var exercise: String?
+
   static let configuration = CommandConfiguration(
     commandName: "bench-real", abstract: "Answers lines about optimiser steps at the sizes of a real model.")
+
+  /// The exercise at its beginning, as often as it is called for; the teacher, which no step changes, is read once.
+  func exercises() throws -> () throws -> any TimedExercise {
+    if let exercise {
+      let folder = URL(filePath: exercise)
+      let teacher = try RealExercise.teacher(in: folder)
+      return { try RealExercise(contentsOf: folder, teacher: teacher) }
+    }
+    let teacher =
+      try model.map { try LanguageModel(contentsOf: URL(filePath: $0)) } ?? RealExercise.randomTeacher(quick: quick)
+    return { try RealExercise(of: teacher) }
+  }
 }
 
 let command = Command.parseOrExit()
 exitOnError {
-  let teacher =
-    try command.model.map { try LanguageModel(contentsOf: URL(filePath: $0)) }
-    ?? RealExercise.randomTeacher(quick: command.quick)
-  if let problem = RealExercise.problem(of: teacher) {
-    throw CommandError("\(command.model ?? "the teacher"): \(problem)")
-  }
-  var program = LineProgram { RealExercise(of: teacher) }
+  var program = LineProgram(try command.exercises())
   try program.run()
 }
