@@ -7,7 +7,7 @@ the same tokens. The program answers the lines that Benchmarks/steps/main.swift 
 
     tune KIND                 tries the ways in which PyTorch can compute this kind of step, keeps the fastest, names it
     compile KIND              compiles the loss in these ways and makes a step; "done", or why it could not
-    ways KIND                 names all ways
+    ways KIND                 names all ways but those to begin with
     losses KIND COUNT [WAY]   as in bench-steps, computed in one of these ways, or compiled
     KIND COUNT MODE           makes COUNT steps; MODE is eager, tuned or compiled
 
@@ -16,6 +16,7 @@ What can be written in several ways, PyTorch may choose from, so that it is not 
 """
 
 import argparse
+import gc
 import json
 import pathlib
 import statistics
@@ -394,6 +395,8 @@ class Bench:
         self.steppers = {}
 
     def stepper(self, kind, changed, compiled=False):
+        # A stepper refers to itself, so that those that are done with keep their memory until they are looked for.
+        gc.collect()
         return self.make(kind, self.folder, {**self.tuned[kind], **changed}, compiled)
 
     def eager(self, kind):
@@ -405,21 +408,25 @@ class Bench:
         """The ways in which a part can be computed, as far as this PyTorch knows them."""
         return [way for way in self.make.all_ways[what] if exists(way)]
 
+    def fastest(self, kind, what):
+        """The fastest way to compute a part, as the others are computed now."""
+        rivals = {way: self.stepper(kind, {what: way}) for way in self.ways(what)}
+        times = {way: [] for way in rivals}
+        for stepper in rivals.values():
+            stepper.time(2)
+        start = time.monotonic()
+        for number in range(8):
+            # On a busy machine a step may take a hundred times as long.
+            if number >= 2 and time.monotonic() - start > 10:
+                break
+            for way, stepper in rivals.items():
+                times[way] += stepper.time(3)
+        # The lower quartile is troubled least by whatever else the machine does.
+        return min(times, key=lambda way: statistics.quantiles(times[way])[0])
+
     def tune(self, kind):
         for what in self.make.ways_of[kind]:
-            rivals = {way: self.stepper(kind, {what: way}) for way in self.ways(what)}
-            times = {way: [] for way in rivals}
-            for stepper in rivals.values():
-                stepper.time(2)
-            start = time.monotonic()
-            for number in range(8):
-                # On a busy machine a step may take a hundred times as long.
-                if number >= 2 and time.monotonic() - start > 10:
-                    break
-                for way, stepper in rivals.items():
-                    times[way] += stepper.time(3)
-            # The lower quartile is troubled least by whatever else the machine does.
-            self.tuned[kind][what] = min(times, key=lambda way: statistics.quantiles(times[way])[0])
+            self.tuned[kind][what] = self.fastest(kind, what)
         self.steppers["tuned", kind] = self.stepper(kind, {})
         return ", ".join(self.tuned[kind][what] for what in self.make.ways_of[kind])
 
@@ -454,7 +461,8 @@ class Bench:
         if words[0] == "compile":
             return self.compile(words[1])
         if words[0] == "ways":
-            return " ".join(way for what in self.make.ways_of[words[1]] for way in self.ways(what))
+            return " ".join(
+                way for what in self.make.ways_of[words[1]] for way in self.ways(what) if way != self.first[what])
         if words[0] == "losses":
             changed = {what: way for what, ways in self.make.all_ways.items() for way in ways if way in words[3:]}
             stepper = self.stepper(words[1], changed, compiled="compiled" in words[3:])
