@@ -69,6 +69,7 @@ package struct RealExercise: TimedExercise {
   }
 
   package let kinds = [Kind.stage2, .stage3]
+  package let takesLayersApart = true
 
   package func stage(_ kind: Kind) -> any Stage {
     if kind == .stage2 { return HiddenStateAlignment(from: teacher.frozen, to: student, scale: .relative) }

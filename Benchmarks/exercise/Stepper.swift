@@ -31,11 +31,15 @@ package protocol TimedExercise {
   func stage(_ kind: Kind) -> any Stage
   /// At which rate, and with which optimiser.
   func settings(_ kind: Kind) -> TrainingSettings
+  /// Whether stages of layers that are independent are trained layer by layer, each with an optimiser of its own.
+  var takesLayersApart: Bool { get }
   /// Writes models, tokens and settings for the other program.
   func export(to folder: URL) throws
 }
 
 extension TimedExercise {
+  package var takesLayersApart: Bool { false }
+
   /// The tokens of a step, and those that follow them.
   func batch(_ step: Int) -> Batch {
     let (count, B, T) = (tokens.shape[0], tokens.shape[1], tokens.shape[2] - 1)
@@ -61,7 +65,8 @@ extension TrainingSettings {
 package final class Stepper {
   private let exercise: any TimedExercise
   private let stage: any Stage
-  private let run: TrainingRun
+  /// One for all that is trained, or one for each layer.
+  private let runs: [TrainingRun]
 
   /// What a step changes.
   package var trained: [ParameterRows] { stage.trained }
@@ -71,21 +76,34 @@ package final class Stepper {
     self.exercise = exercise
     stage = exercise.stage(kind)
     try stage.begin()
-    run = try TrainingRun(kind.rawValue, of: stage.trained, settings: exercise.settings(kind))
+    let settings = exercise.settings(kind)
+    if exercise.takesLayersApart, let stage = stage as? any LayerwiseStage {
+      runs = try stage.replaced.map { try TrainingRun("layer \($0)", of: stage.trained(in: $0), settings: settings) }
+    } else {
+      runs = [try TrainingRun(kind.rawValue, of: stage.trained, settings: settings)]
+    }
   }
 
   /// Makes some steps and gives the milliseconds of each; drawing the batch is not timed.
   package func time(_ count: Int) throws -> [Double] {
     try (0..<count).map { _ in
-      let batch = exercise.batch(run.records.count)
+      let batch = exercise.batch(runs[0].records.count)
       let duration = try ContinuousClock().measure { try step(on: batch) }
       return duration / .milliseconds(1)
     }
   }
 
   /// What is timed: one whole step, of whatever kind.
-  private func step(on batch: Batch) throws { try run.step(stage, on: batch) }
+  private func step(on batch: Batch) throws {
+    if exercise.takesLayersApart, let stage = stage as? any LayerwiseStage {
+      return try stage.step(Array(zip(stage.replaced, runs)), on: batch, sideBySide: runs.count)
+    }
+    try runs[0].step(stage, on: batch)
+  }
 
   /// Loss and gradient norm of each step so far.
-  package var record: [Double] { run.records.flatMap { [$0.loss, $0.gradientNorm] } }
+  package var record: [Double] {
+    let history = History(of: runs.map(\.history), named: runs.map(\.name))
+    return history.records.flatMap { [$0.loss, $0.gradientNorm] }
+  }
 }

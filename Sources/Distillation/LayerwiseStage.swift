@@ -92,39 +92,47 @@ public func trainLayers(
     var random = runs[behind[0]].random
     let batch = draw(&random)
     for index in behind { runs[index].random = random }
-    try makeStep(of: stage, behind.map { (stage.replaced[$0], runs[$0]) }, on: batch, sideBySide: group)
+    try stage.step(behind.map { (stage.replaced[$0], runs[$0]) }, on: batch, sideBySide: group)
     if slowest() == step + 1 { onStep(step + 1, runs.reduce(0) { $0 + $1.records[step].loss }) }
   }
   return History(of: runs.map(\.history), named: stage.replaced.map(layerName))
 }
 
-/// One step of some layers, from one teacher pass.
-private func makeStep<S: LayerwiseStage>(
-  of stage: S, _ layers: [(layer: Int, run: TrainingRun)], on batch: Batch, sideBySide group: Int
-) throws {
-  var waiting: [(run: TrainingRun, layer: Int, trace: BlockTrace<Tensor>)] = []
-  func flush() throws {
-    // Each item has a layer, a run and a tape of its own, and reads a trace that no other item reads.
-    nonisolated(unsafe) let items = waiting.map { item in
-      { try item.run.descend(stage.loss(of: item.layer, item.trace)) }
+// ## One step
+//
+// The teacher's pass goes from layer to layer, and stops at the last that is trained.
+
+extension LayerwiseStage {
+  /// One step of some layers, from one teacher pass; a run is the one of its layer.
+  ///
+  /// Throws what the runs throw; layers of earlier groups have then made their step.
+  public func step(
+    _ layers: [(layer: Int, run: TrainingRun)], on batch: Batch, sideBySide group: Int
+  ) throws {
+    var waiting: [(run: TrainingRun, layer: Int, trace: BlockTrace<Tensor>)] = []
+    func flush() throws {
+      // Each item has a layer, a run and a tape of its own, and reads a trace that no other item reads.
+      nonisolated(unsafe) let items = waiting.map { item in
+        { try item.run.descend(self.loss(of: item.layer, item.trace)) }
+      }
+      waiting = []
+      let failure = Mutex<(any Error)?>(nil)
+      let perform = { @Sendable (index: Int) in
+        do { try items[index]() } catch { failure.withLock { $0 = $0 ?? error } }
+      }
+      if items.count == 1 { perform(0) } else { onAllCores(items.count, perform) }
+      if let error = failure.withLock({ $0 }) { throw error }
     }
-    waiting = []
-    let failure = Mutex<(any Error)?>(nil)
-    let perform = { @Sendable (index: Int) in
-      do { try items[index]() } catch { failure.withLock { $0 = $0 ?? error } }
+    var rest = layers.sorted { $0.layer < $1.layer }[...]
+    var traces = teacher.traces(batch.inputs, keepingMatrices: comparesMatrices)
+    var layer = -1
+    while let next = rest.first, let trace = traces.next() {
+      layer += 1
+      guard next.layer == layer else { continue }
+      rest = rest.dropFirst()
+      waiting.append((next.run, layer, trace))
+      if waiting.count == group { try flush() }
     }
-    if items.count == 1 { perform(0) } else { onAllCores(items.count, perform) }
-    if let error = failure.withLock({ $0 }) { throw error }
+    if !waiting.isEmpty { try flush() }
   }
-  var rest = layers.sorted { $0.layer < $1.layer }[...]
-  var traces = stage.teacher.traces(batch.inputs, keepingMatrices: stage.comparesMatrices)
-  var layer = -1
-  while let next = rest.first, let trace = traces.next() {
-    layer += 1
-    guard next.layer == layer else { continue }
-    rest = rest.dropFirst()
-    waiting.append((next.run, layer, trace))
-    if waiting.count == group { try flush() }
-  }
-  if !waiting.isEmpty { try flush() }
 }

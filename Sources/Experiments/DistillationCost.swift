@@ -91,7 +91,9 @@ public struct DistillationCost: Sendable {
   }
 
   /// The bytes that the stages of an arm need at the same time, weights included.
-  public func memory(of arm: Arm) -> Int {
+  ///
+  /// - Parameter others: how many other students are held beside the one that is trained
+  public func memory(of arm: Arm, besides others: Int = 0) -> Int {
     let trained = mixer * Double(replaced)
     let cores = Double(ProcessInfo.processInfo.activeProcessorCount)
     func peak(_ stage: StagePlan) -> Double {
@@ -102,7 +104,11 @@ public struct DistillationCost: Sendable {
       return 3 * trained + cores * (mixer + tokens * mixerTape) + held
     }
     let logits = 6 * tokens * Double(V)
-    let numbers = teacher + max(arm.stages.map(peak).max() ?? 0, trained + logits)
+    // A student that is read is whole, until it shares with the teacher again what is the teacher's.
+    let read = teacher + trained
+    let numbers =
+      teacher + Double(others) * trained + max(arm.stages.map(peak).max() ?? 0, trained + logits, read)
+      + logits
     // Blocks of memory come in sizes that are up to a fifth larger than what is asked for; and texts and tokenizers.
     return Int(1.2 * numbers) * MemoryLayout<Scalar>.size + 300_000_000
   }

@@ -35,6 +35,8 @@ struct Job {
   let subset: TokenSubset
   let arm: Arm
   let cost: DistillationCost
+  /// About how many bytes it will take.
+  let memory: Int
   let work: WorkPlan
 
   /// The part of the tokens that stage 3 gets.
@@ -95,12 +97,13 @@ struct Job {
     arm = plan.arm(keeping: kept, among: subset)
     var cost = DistillationCost(arm, of: experiment, subset: subset.count)
     teacher = try ModelStore(experiment, in: chapter.out).teacher().frozen
-    try Self.refuse(cost.memory(of: arm), beyond: MemoryStatistics.available, "memory")
+    let explores = isReference || (isQuick && kept.isEmpty)
+    memory = cost.memory(of: arm, besides: explores ? 3 : 1)
+    try Self.refuse(memory, beyond: MemoryStatistics.available, "memory")
     try Self.refuse(
       cost.disk(of: arm), beyond: freeSpace(at: chapter.directory), "room on the disk of \(chapter.out.relativePath)")
     cost.calibrate(teacher, on: experiment.heldOut.choosing[0])
     self.cost = cost
-    let explores = isReference || (isQuick && kept.isEmpty)
     work = WorkPlan(
       Self.pieces(cost, arm, explores: explores, windows: Windows(isQuick: isQuick), firstSteps: plan.steps[1]))
     store = chapter.modelStore(experiment, plan: work)
@@ -216,7 +219,7 @@ extension Job {
         ]
       })
     volatile(
-      "memory: about \(bytes(cost.memory(of: arm))), of \(MemoryStatistics.available.map(bytes) ?? "an unknown amount")"
+      "memory: about \(bytes(memory)), of \(MemoryStatistics.available.map(bytes) ?? "an unknown amount")"
     )
     volatile("disk: about \(bytes(cost.disk(of: arm)))")
     volatile("time, if nothing is there yet: about \(duration(seconds: work.total)) on this machine as it is now")

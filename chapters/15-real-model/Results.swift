@@ -36,7 +36,11 @@ extension Job {
     var random = SeededGenerator(seed: chapter.seed)
     var sampler = Sampler(temperature: 0.7)
     sampler.vocabulary = store.corpus.tokenizer.vocabularySize
-    let text = model.continuation(of: prompt, count: chapter.isQuick ? 24 : 60, sampler, using: &random)
+    let text = exitOnError {
+      try store.result("sample", in: chapter.name, of: SampleKey(name: name, arm: arm, model: modelName)) {
+        model.continuation(of: prompt, count: chapter.isQuick ? 24 : 60, sampler, using: &random)
+      }
+    }
     Notebook.sample(name, store.corpus.tokenizer.decode(prompt + text))
   }
 
@@ -46,7 +50,17 @@ extension Job {
     let all = store.corpus.heldOut
     // A text shorter than the longest context is read again from its beginning: what a token costs does not depend on it.
     let text = (0..<((contexts.last ?? 0) + 80)).map { all[$0 % all.count] }
-    let costs = measureDecoding(models, on: text, contexts: contexts, tokens: chapter.isQuick ? 16 : 32)
+    struct Key: Encodable {
+      var models: [String]
+      var contexts: [Int]
+      var arm: Arm
+    }
+    let key = Key(models: models.map(\.name), contexts: contexts, arm: arm)
+    let costs = exitOnError {
+      try store.result("generation", in: chapter.name, of: key) {
+        measureDecoding(models, on: text, contexts: contexts, tokens: chapter.isQuick ? 16 : 32)
+      }
+    }
     table(
       ["context"] + models.map { "\($0.name) keeps" },
       rows: zip(contexts, costs).map { context, cost in ["\(context)"] + cost.map { bytes($0.bytes) } })
@@ -65,6 +79,15 @@ extension Job {
       check("the student's state has one size, whatever the context", Set(student).count == 1, bytes(student[0]))
     }
     check("the teacher's grows with each token", costs.last![0].bytes, greaterThan: costs[0][0].bytes)
+  }
+
+  /// The losses of two models on a few windows.
+  func losses(of models: [FrozenModel]) throws -> (Double, Double) {
+    let few = Array(store.heldOut.reported.prefix(windows.few))
+    let found = try store.result("broken", in: chapter.name, of: "\(modelName), \(few.count)") {
+      models.map { crossEntropy(of: $0, on: few).mean }
+    }
+    return (found[0], found[1])
   }
 
   /// The teacher with the rows of its queries and keys in pairs, as GGUF files have them, read as if they were in halves.
@@ -90,6 +113,12 @@ extension Job {
     }
     return copy.frozen
   }
+}
+
+private struct SampleKey: Encodable {
+  var name: String
+  var arm: Arm
+  var model: String
 }
 
 /// A row for each model and text.
