@@ -26,7 +26,7 @@ import Training
 
 let chapter = Chapter(
   "15-real-model", question: "Does it hold on weights that we did not train?",
-  duration: "31 minutes, less with fewer --tokens; then 20 seconds; 3 seconds with --quick",
+  duration: "31 minutes, less with fewer --tokens; then 50 seconds; 3 seconds with --quick",
   options: RealModelOptions.self)
 let job = exitOnError { try Job(chapter) }
 let (store, teacher, work, subset) = (job.store, job.teacher, job.work, job.subset)
