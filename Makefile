@@ -266,7 +266,8 @@ bench-real: build $(if $(MODEL),,data/smollm2) ## time steps of stages 2 and 3 f
 	  $(PYTHON) Benchmarks/compare.py --real --swift $(BIN)/bench-real --python $(PYTHON) "$$@" \
 	    -- $(if $(filter random,$(MODEL)),,--model "$(or $(MODEL),$(SMOLLM2))")
 	}
-	real --check
+	# Gradients pass through 30 blocks and a first token whose state is massive, in single precision.
+	real --check --norm-tolerance 1e-3
 	real --steps 1 --warm-up 3 --limit 1.3 --memory
 
 # Without PyTorch the comparing programs are tried with a stand-in, once so that all agrees and once so that nothing does.

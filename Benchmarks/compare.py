@@ -150,7 +150,15 @@ def numbers_in(about, kinds):
 
 
 def check(ours, theirs, arguments, _):
-    rows, worst = [], 0.0
+    rows = []
+    limits = {"loss": arguments.tolerance, "gradient norm": arguments.norm_tolerance}
+    worst = dict.fromkeys(limits, 0.0)
+
+    def compare(ours, reference):
+        for place, pair in enumerate(zip(ours, reference)):
+            name = list(limits)[place % 2]
+            worst[name] = max(worst[name], difference(*pair))
+
     for kind in arguments.kinds:
         line = f"losses {kind} {arguments.check_steps}"
         mine, reference = ours.numbers(line), theirs.numbers(line)
@@ -159,18 +167,19 @@ def check(ours, theirs, arguments, _):
             for place in (2 * step, 2 * step + 1):
                 row += [f"{mine[place]:.8g}", f"{reference[place]:.8g}"]
                 row.append(f"{difference(mine[place], reference[place]):.0e}")
-                worst = max(worst, difference(mine[place], reference[place]))
             rows.append(row)
+        compare(mine, reference)
         # Whatever PyTorch chooses to time has to be the same work too.
         ways = theirs.ask(f"ways {kind}").split()
         if arguments.compile and theirs.ask(f"compile {kind}") == "done":
             ways.append("compiled")
         for way in ways:
-            worst = max([worst] + [difference(*pair) for pair in zip(mine, theirs.numbers(f"{line} {way}"))])
+            compare(mine, theirs.numbers(f"{line} {way}"))
     table(["step", "our loss", "PyTorch's", "difference", "our gradient norm", "PyTorch's", "difference"], rows)
     counts = [numbers_in(program.about(), arguments.kinds) for program in (ours, theirs)]
-    agree = worst <= arguments.tolerance and counts[0] == counts[1]
-    print(f"\nlargest difference, in all of PyTorch's ways: {worst:.1e}, allowed {arguments.tolerance:.0e}")
+    agree = all(worst[name] <= limits[name] for name in limits) and counts[0] == counts[1]
+    largest = ", ".join(f"{name} {worst[name]:.1e} (allowed {limits[name]:.0e})" for name in limits)
+    print(f"\nlargest difference, in all of PyTorch's ways: {largest}")
     print(f"numbers in our models, and those that each step changes: {counts[0]}")
     if counts[0] != counts[1]:
         print(f"in PyTorch's: {counts[1]}")
@@ -197,7 +206,8 @@ def main():
     parser.add_argument("--kinds", nargs="+", choices=KINDS, help="all that there are, unless some are named")
     parser.add_argument("--check", action="store_true", help="compare losses and gradient norms instead of times")
     parser.add_argument("--check-steps", type=int, default=5)
-    parser.add_argument("--tolerance", type=float, default=1e-4, help="of --check, relative to max(1, value)")
+    parser.add_argument("--tolerance", type=float, default=1e-4, help="of --check's losses, relative to max(1, value)")
+    parser.add_argument("--norm-tolerance", type=float, help="of the norms of gradients; without it that of losses")
     parser.add_argument("exercise", nargs="*", help="after --real and --: what the exercise is made with")
     arguments = parser.parse_args()
     if arguments.rounds < 2:
@@ -205,6 +215,7 @@ def main():
     binary, script, kinds = ("bench-real", "real.py", REAL) if arguments.real else ("bench-steps", "steps.py", KINDS)
     binary = arguments.swift or str(root.parent / ".build-float/release" / binary)
     arguments.kinds = arguments.kinds or list(kinds)
+    arguments.norm_tolerance = arguments.norm_tolerance or arguments.tolerance
 
     with tempfile.TemporaryDirectory() as folder:
         exported = ["--exercise", folder] if arguments.real else []

@@ -77,7 +77,7 @@ package struct RealExercise: TimedExercise {
   }
 
   package func settings(_ kind: Kind) -> TrainingSettings {
-    var settings = TrainingSettings.constant(kind == .stage2 ? 2e-3 : 5e-4, tokensPerUpdate: tokens.shape[2] - 1)
+    var settings = TrainingSettings.constant(kind == .stage2 ? 2e-3 : 2e-5, tokensPerUpdate: tokens.shape[2] - 1)
     settings.optimiser.clipsGroups = kind == .stage2
     return settings
   }
