@@ -13,9 +13,9 @@ let openBLASIsSerial: Void = openblas_set_num_threads(1)
 
 /// Multiplications in one piece of a product: below it a second core does not pay.
 private let smallestPiece = 250_000
-/// Each piece copies the factor that all pieces share into the order in which OpenBLAS wants it; so two pieces do until
-/// they have this many multiplications.
-private let largestOfTwo = 32_000_000
+/// Each piece copies the factor that all pieces share into the order in which OpenBLAS wants it; so two pieces do up to
+/// that many multiplications together.
+private let smallestOfFour = 128_000_000
 
 /// result = left · right + keep · result, on all cores; with `start`, one row, each row begins as that row instead.
 func gemm(
@@ -25,7 +25,8 @@ func gemm(
   let (m, n, k) = (result.rows, result.columns, left.columns)
   let splitsRows = m >= n
   let length = splitsRows ? m : n
-  let pieces = min(Parallel.pieces(length, grain: 16), m * n * k / smallestPiece, max(2, m * n * k / largestOfTwo))
+  // One or two for each of two cores: of three, one core would have two.
+  let pieces = min(Parallel.pieces(length, grain: 16), m * n * k / smallestPiece, m * n * k < smallestOfFour ? 2 : 4)
   Parallel.ranges(length, pieces: max(1, pieces)) { range in
     if splitsRows {
       gemmInPiece(left.rows(range), right, into: result.rows(range), keep: keep, plus: start)

@@ -11,16 +11,18 @@
 //     a tile, at most        48         64      320         983,040 multiplications
 //
 // A right factor that is to be read transposed is the one case for which the second way is slow; of it
-// we copy 64 columns at a time, turned, which all tiles below one another share. The depth is cut as
-// OpenBLAS cuts it, 320 at a time and what is left in two halves, so that every sum is added in the
-// same order: the result is the same to the last bit.
+// we copy 64 columns at a time, turned, which all tiles below one another share. That is what a linear
+// layer needs, and of a large layer that reads few rows the weight is most of all numbers: there we turn
+// the rows and the result instead. The depth is cut as OpenBLAS cuts it, 320 at a time and what is left
+// in two halves, and both ways add the terms of a sum in the same order.
 //
 //     512 × 384, depth 96, right factor transposed      99.9 → 108.4 GFLOP/s, one core
 //     512 × 384, depth 96                              102.0 → 113.6
 //     192 × 96, depth 1024, left factor transposed      98.1 → 116.0
 //     512 × 1024, depth 1024                            97.4 →  92.3
 //
-// Where rows are far apart in memory, tiles no longer pay; such products OpenBLAS cuts by itself.
+// Where rows are further apart than a page, or a multiple of 4096 bytes, so that they share the same few
+// places of a cache, tiles do not pay; such products OpenBLAS cuts by itself.
 //
 // Read before: `Gemm.swift`. Slow twin: `Naive.matmul`.
 
@@ -36,8 +38,10 @@ enum Tiles {
   /// With a right factor that is read transposed, only results up to this size, of at least such a depth.
   static let smallResult = 1200
   private static let smallDepth = 32
-  /// Rows further apart than this many numbers are not read in place.
-  private static let largestStride = 512
+  /// Rows further apart than this many numbers are not read in place, nor those a multiple of `badStride` apart.
+  private static let (largestStride, badStride) = (1600, 1024)
+  /// Up to so many rows are turned in place of a weight.
+  private static let mostTurnedRows = 256
   /// A turned copy pays for results with so many rows and columns.
   private static let smallestSide = 16
 
@@ -51,10 +55,12 @@ enum Tiles {
   @inline(__always)
   static func suit(_ left: MatrixOperand, _ right: MatrixOperand) -> Bool {
     let (m, n, k) = (left.rows, right.columns, left.columns)
-    if !areFast || left.stride > largestStride { return false }
-    if !right.isTransposed { return m * n * k > inPlace && right.stride <= largestStride }
+    if !areFast || !isNear(left.stride) { return false }
+    if !right.isTransposed { return m * n * k > inPlace && isNear(right.stride) }
     return !left.isTransposed && min(m, n) >= smallestSide && (m * n > smallResult || k < smallDepth)
   }
+
+  private static func isNear(_ stride: Int) -> Bool { stride <= largestStride && !stride.isMultiple(of: badStride) }
 
   /// What `gemmInPiece` computes; the caller has checked the sizes.
   static func gemm(
@@ -62,6 +68,11 @@ enum Tiles {
     plus start: MatrixOperand?
   ) {
     let (m, n, k) = (result.rows, result.columns, left.columns)
+    if right.isTransposed && !left.isTransposed && keep == 0 && m <= mostTurnedRows && m * (n + k) < n * k
+      && isNear(right.stride)
+    {
+      return gemmTurningRows(left, right, into: result, factor: factor, plus: start)
+    }
     withUnsafeTemporaryAllocation(of: Scalar.self, capacity: right.isTransposed ? columns * min(k, depth) : 0) {
       copy in
       var first = 0
@@ -89,6 +100,40 @@ enum Tiles {
         }
         first = deep.upperBound
       } while first < k
+    }
+  }
+
+  /// The product with a right factor that is read transposed and larger than all else: tiles of the turned result, from
+  /// turned rows, each written where it belongs when it is whole.
+  private static func gemmTurningRows(
+    _ left: MatrixOperand, _ right: MatrixOperand, into result: MatrixTarget, factor: Scalar,
+    plus start: MatrixOperand?
+  ) {
+    let (m, n, k) = (result.rows, result.columns, left.columns)
+    let weight = right.transposed
+    withUnsafeTemporaryAllocation(of: Scalar.self, capacity: k * m + rows * columns) { memory in
+      let turned = MatrixTarget(memory, rows: k, columns: m)
+      turn(left, into: turned)
+      for output in Swift.stride(from: 0, to: n, by: rows) {
+        let wide = output..<min(output + rows, n)
+        for row in Swift.stride(from: 0, to: m, by: columns) {
+          let high = row..<min(row + columns, m)
+          let tile = MatrixTarget(memory, at: k * m, rows: wide.count, columns: high.count)
+          var first = 0
+          repeat {
+            let deep = first..<(first + depth(of: k - first))
+            blas(
+              weight.part(rows: wide, columns: deep), turned.operand.part(rows: deep, columns: high), into: tile,
+              factor: factor, keep: first > 0 ? 1 : 0)
+            first = deep.upperBound
+          } while first < k
+          let target = result.part(rows: high, columns: wide)
+          turn(tile.operand, into: target)
+          if let start = start?.columns(wide) {
+            for i in 0..<high.count { add(1, times: start.row(0), to: target.row(i), wide.count) }
+          }
+        }
+      }
     }
   }
 
