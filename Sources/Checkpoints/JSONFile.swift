@@ -14,6 +14,16 @@ public func sortedJSON(_ value: some Encodable) throws -> Data {
   return try encoder.encode(value)
 }
 
+/// The outermost keys under which two JSON objects differ, sorted; nil if one of the texts is no object.
+package func differingKeys(_ one: String, _ other: String) -> [String]? {
+  func object(_ text: String) -> NSDictionary? {
+    try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? NSDictionary
+  }
+  guard let one = object(one), let other = object(other) else { return nil }
+  let keys = Set((one.allKeys + other.allKeys).compactMap { $0 as? String })
+  return keys.filter { one[$0] as? NSObject != other[$0] as? NSObject }.sorted()
+}
+
 /// Writes a value as indented JSON with sorted keys, atomically.
 ///
 /// Throws `CheckpointError` with the file and the path of the key whose value has no JSON form (an infinite number,

@@ -65,6 +65,7 @@ private func layerName(_ layer: Int) -> String { "layer \(layer)" }
 ///   - folder: where each layer's run keeps its state, or nil
 ///   - interval: after how many steps it is written, besides once a minute
 ///   - group: how many layers are trained side by side, at least 1; it changes the cost, not the result
+///   - origin: a JSON object of all that the runs depend on besides; a checkpoint made from something else is refused
 ///   - onStep: called after each step that all layers have made, with the sum of their losses
 /// - Returns: the record of all layers, a detail for each; the gradient's norm is that of all of them together
 ///
@@ -72,7 +73,7 @@ private func layerName(_ layer: Int) -> String { "layer \(layer)" }
 public func trainLayers(
   _ stage: some LayerwiseStage, as name: String, _ settings: TrainingSettings,
   on draw: (inout SeededGenerator) -> Batch, checkpoints folder: URL? = nil, every interval: Int = 200,
-  sideBySide group: Int, onBegin: (_ first: Int) -> Void = { _ in },
+  sideBySide group: Int, madeFrom origin: String = "{}", onBegin: (_ first: Int) -> Void = { _ in },
   onStep: (_ step: Int, _ loss: Double) -> Void = { _, _ in }
 ) throws -> History {
   precondition(group > 0, "at least one layer is trained at a time, not \(group)")
@@ -82,7 +83,7 @@ public func trainLayers(
   let runs = try stage.replaced.map { layer in
     try TrainingRun(
       "\(name), \(layerName(layer))", of: stage.trained(in: layer), settings: settings,
-      checkpoint: folder?.appending(path: "layer-\(layer).safetensors"), every: interval)
+      checkpoint: folder?.appending(path: "layer-\(layer).safetensors"), every: interval, madeFrom: origin)
   }
   func slowest() -> Int { runs.map(\.records.count).min()! }
   onBegin(slowest())

@@ -85,16 +85,18 @@ extension TrainingRun {
 ///   - draw: a batch, from the random numbers of the run
 ///   - checkpoint: where the run keeps its state, or nil
 ///   - interval: after how many steps it is written
+///   - origin: a JSON object of all that the run depends on besides; a checkpoint made from something else is refused
 ///   - onBegin: called with the run before its first step
 ///
 /// Throws what `check`, the run and its checkpoint throw.
 public func train(
   _ stage: some Stage, as name: String, _ settings: TrainingSettings,
   on draw: (inout SeededGenerator) -> Batch, checkpoint: URL? = nil, every interval: Int = 200,
-  onBegin: (TrainingRun) -> Void = { _ in }
+  madeFrom origin: String = "{}", onBegin: (TrainingRun) -> Void = { _ in }
 ) throws -> History {
   try stage.begin()
-  let run = try TrainingRun(name, of: stage.trained, settings: settings, checkpoint: checkpoint, every: interval)
+  let run = try TrainingRun(
+    name, of: stage.trained, settings: settings, checkpoint: checkpoint, every: interval, madeFrom: origin)
   onBegin(run)
   for _ in run { try run.step(stage, on: draw(&run.random)) }
   return run.history

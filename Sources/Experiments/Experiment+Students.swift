@@ -61,10 +61,11 @@ extension Experiment {
   /// - Parameters:
   ///   - index: of the stage; the student has been through those before it
   ///   - checkpoint: where the run keeps its state, or nil; a folder if each layer has a run of its own
+  ///   - origin: what the run depends on besides its settings, as a JSON object
   ///   - onBegin: called before the first step
   func train(
     _ student: LanguageModel, through index: Int, of arm: Arm, from teacher: FrozenModel, as name: String,
-    checkpoint: URL? = nil, onBegin: BeginSteps
+    checkpoint: URL? = nil, madeFrom origin: String = "{}", onBegin: BeginSteps
   ) throws -> History {
     let plan = arm.stages[index]
     if arm.transfersWeights(before: index) { transferWeights(from: teacher, to: student, of: arm) }
@@ -74,10 +75,12 @@ extension Experiment {
       var onStep: OnStep?
       return try trainLayers(
         stage, as: name, settings, on: draw, checkpoints: checkpoint, every: recipe.checkpointInterval,
-        sideBySide: group, onBegin: { onStep = onBegin(name, $0, settings) }, onStep: { onStep?($0, $1) })
+        sideBySide: group, madeFrom: origin, onBegin: { onStep = onBegin(name, $0, settings) },
+        onStep: { onStep?($0, $1) })
     }
     return try Distillation.train(
-      stage, as: name, settings, on: draw, checkpoint: checkpoint, every: recipe.checkpointInterval
+      stage, as: name, settings, on: draw, checkpoint: checkpoint, every: recipe.checkpointInterval,
+      madeFrom: origin
     ) { run in
       let onStep = onBegin(name, run.records.count, settings)
       run.onStep = { onStep($0.step + 1, $0.loss) }

@@ -116,14 +116,14 @@ public struct Experiment {
       "\(file.lastPathComponent), \(text.utf8.count) bytes, sum \(checksum(text))"
     }
     corpus = try Corpus(text: text, tokenizer: tokenizer).validated(forWindow: recipe.T)
-    corpusName = "\(name(file, text)), \(encoding)"
+    corpusName = "\(name(file, text)), \(encoding), sum \(corpus.checksum)"
     if let other = settings.secondText {
       let text = try Corpus.text(contentsOf: other.file)
       let corpus = try Corpus(text: text, tokenizer: tokenizer).validated(forWindow: recipe.T)
       second = (
         corpus, other.share, try corpus.heldOutBatches(count: recipe.windows, B: recipe.B, T: recipe.T)
       )
-      corpusName += "; \(other.share) of the batches from \(name(other.file, text))"
+      corpusName += "; \(other.share) of the batches from \(name(other.file, text)), sum \(corpus.checksum)"
     } else {
       second = nil
     }
@@ -176,14 +176,22 @@ public struct Experiment {
     return corpus.randomBatch(B: recipe.B, T: recipe.T, using: &random)
   }
 
-  /// What every number depends on besides what is asked for: recipe, text and number type.
+  /// What every number depends on besides what is asked for: recipe, text, number type and the program.
   struct Origin: Codable, Equatable {
     var recipe: Recipe
     var corpus: String
     var scalar: String
+    var version: Int
   }
 
-  var origin: Origin { Origin(recipe: recipe, corpus: corpusName, scalar: scalarName) }
+  var origin: Origin {
+    Origin(recipe: recipe, corpus: corpusName, scalar: scalarName, version: Experiment.version)
+  }
+
+  /// The version of what is computed, which all that is kept is bound to. It is raised with every change after which
+  /// the same recipe gives other numbers, beyond rounding, or after which what is kept has another form; a test
+  /// compares the numbers of this version (`ExperimentsTests/OriginTests.swift`).
+  public static let version = 1
 
   /// A seed for one purpose, so that no two runs draw the same numbers.
   func seed(for purpose: String) -> UInt64 { checksum("\(purpose) \(seed)") }
@@ -222,6 +230,13 @@ public func standardCorpus() throws -> URL {
 
 /// A short name for a text that differs from that of any other.
 public func fingerprint(of text: String) -> String { String(checksum(text), radix: 16) }
+
+extension Corpus {
+  /// FNV-1a of the tokens: two tokenizers of one size differ here.
+  fileprivate var checksum: UInt64 {
+    Checkpoints.checksum([training, heldOut].lazy.flatMap { $0.lazy.map { UInt64($0) } })
+  }
+}
 
 /// FNV-1a of a text's bytes.
 func checksum(_ text: String) -> UInt64 {

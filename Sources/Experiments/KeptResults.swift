@@ -35,6 +35,9 @@ struct KeptResults {
       path: String(checksum(String(decoding: try sortedJSON(key), as: UTF8.self)), radix: 16) + ".json")
   }
 
+  /// All that a job depends on, as JSON.
+  func origin(of job: Study.Job) throws -> String { String(decoding: try sortedJSON(key(of: job)), as: UTF8.self) }
+
   /// A folder for the checkpoints of a job that is under way.
   func place(ofRunning job: Study.Job) throws -> URL {
     let file = try file(of: key(of: job))

@@ -33,7 +33,7 @@ extension ModelStore {
       let history = try train(
         TokenPrediction(of: model), as: "teacher",
         experiment.settings("teacher", steps: recipe.teacherSteps, rate: recipe.teacherRate), on: experiment.draw,
-        checkpoint: $0, every: recipe.checkpointInterval
+        checkpoint: $0, every: recipe.checkpointInterval, madeFrom: $1
       ) { run in
         let onStep = follow(run.name, from: run.records.count, run.settings)
         run.onStep = { onStep($0.step + 1, $0.loss) }
@@ -113,10 +113,10 @@ extension ModelStore {
     let model = student?.model ?? experiment.newStudent(for: arm, of: teacher)
     if student == nil { try start?.prepare(model) }
     for index in begun..<places.count {
-      student = try made(places[index]) { checkpoint in
+      student = try made(places[index]) { checkpoint, origin in
         let history = try experiment.train(
           model, through: index, of: arm, from: teacher, as: "\(name), \(arm.stages[index].kind.name)",
-          checkpoint: checkpoint, onBegin: follow)
+          checkpoint: checkpoint, madeFrom: origin, onBegin: follow)
         return TrainedModel(model: model, history: history)
       }
     }

@@ -4,8 +4,10 @@
 // chapter that needs a model asks the store, which takes it from the results folder or makes it
 // first. So any chapter can be run before any other.
 //
-// Beside each model lies a note of what it was made from: recipe, seed, text, number type. A model
-// whose note differs from what is asked for is neither used nor overwritten.
+// Beside each model lies a note of what it was made from: recipe, seed, text, number type, version of
+// the program. It is written before the first step, and the run's checkpoint holds it too, so that a
+// run that was killed is bound to it as a finished model is. What was made from something else is
+// neither used nor overwritten, and nor is a folder that no chapter has made.
 //
 // Read before: `Experiment+Students.swift`. Read next: `ModelStore+Models.swift`.
 
@@ -86,6 +88,8 @@ extension ModelStore {
     var seed: UInt64
     var corpus: String
     var scalar: String
+    /// See `Experiment.version`; nil in a note that is older than this number.
+    var version: Int?
     /// The arm as JSON, of a student whose place does not say what it is; nil for the others.
     var arm: String?
   }
@@ -93,7 +97,8 @@ extension ModelStore {
   private func note(_ place: Place) -> Note {
     let origin = experiment.origin
     return Note(
-      recipe: origin.recipe, seed: experiment.seed, corpus: origin.corpus, scalar: origin.scalar, arm: place.arm)
+      recipe: origin.recipe, seed: experiment.seed, corpus: origin.corpus, scalar: origin.scalar,
+      version: origin.version, arm: place.arm)
   }
 
   private func folder(_ place: Place) -> URL {
@@ -101,43 +106,66 @@ extension ModelStore {
     return out.appending(path: place.chapter).appending(path: name)
   }
 
-  /// The model that lies in a place; nil if there is none.
+  /// The model that lies in a place, finished; nil if there is none.
   ///
-  /// Throws if the one that is there was made from something else.
+  /// Throws if what is there was made from something else.
   func kept(_ place: Place) throws -> TrainedModel? {
     let folder = folder(place)
-    let noteFile = folder.appending(path: "made-from.json")
-    guard FileManager.default.fileExists(atPath: noteFile.path) else { return nil }
-    guard try readJSON(Note.self, from: noteFile) == note(place) else {
-      throw CheckpointError(
-        file: folder.path,
-        problem: "the model there was made from another recipe, text or number type, or with other options",
-        remedy: "remove the folder, or choose another --out")
-    }
+    try requireOwn(folder, for: note(place))
+    let history = folder.appending(path: "history.json")
+    guard FileManager.default.fileExists(atPath: history.path) else { return nil }
     onReuse(folder)
     return TrainedModel(
-      model: try LanguageModel(contentsOf: folder),
-      history: try readJSON(History.self, from: folder.appending(path: "history.json")))
+      model: try LanguageModel(contentsOf: folder), history: try readJSON(History.self, from: history))
+  }
+
+  /// Throws unless a folder is empty or missing, or holds what was begun with this note.
+  private func requireOwn(_ folder: URL, for note: Note) throws {
+    func refuse(_ problem: String) -> CheckpointError {
+      CheckpointError(file: folder.path, problem: problem, remedy: "choose another --out, or move the folder away")
+    }
+    let contents = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    // What a write leaves that was killed is no reason to refuse.
+    if !contents.contains(where: { !$0.hasPrefix(".") }) { return }
+    let file = folder.appending(path: noteName)
+    guard FileManager.default.fileExists(atPath: file.path) else {
+      throw refuse(
+        "there are files which no chapter has made, or without the note \(noteName) of what they were made from")
+    }
+    let (mine, theirs) = try (sortedJSON(note), Data(contentsOf: file))
+    guard
+      let differing = differingKeys(String(decoding: mine, as: UTF8.self), String(decoding: theirs, as: UTF8.self))
+    else { throw refuse("its note \(noteName) is damaged") }
+    if differing.isEmpty { return }
+    let words = [
+      "corpus": "text", "scalar": "number type", "arm": "set of options", "version": "version of the program",
+    ]
+    throw refuse(
+      "the model there was made from another " + differing.map { words[$0] ?? $0 }.joined(separator: ", another "))
   }
 
   /// The model that lies in a place, made by `make` if there is none.
   ///
-  /// - Parameter make: makes it; gets a place for the checkpoint of its run
+  /// - Parameter make: makes it; gets a place for the checkpoint of its run, and what the run is made from
   ///
   /// Throws if the one that is there was made from something else.
-  func made(_ place: Place, _ make: (_ checkpoint: URL) throws -> TrainedModel) throws -> TrainedModel {
+  func made(_ place: Place, _ make: (_ checkpoint: URL, _ origin: String) throws -> TrainedModel) throws
+    -> TrainedModel
+  {
     if let kept = try kept(place) { return kept }
-    let folder = folder(place)
+    let (folder, note) = (folder(place), note(place))
     let checkpoint = folder.appending(path: "training.safetensors")
-    let made = try make(checkpoint)
-    // The note is written last: a folder without one is made again.
+    try writeJSON(note, to: folder.appending(path: noteName))
+    let made = try make(checkpoint, String(decoding: sortedJSON(note), as: UTF8.self))
+    // The history is written last: a folder without one is made again.
     try made.model.write(to: folder)
     for (name, data) in experiment.tokenizer.files { try AtomicFile.write(data, to: folder.appending(path: name)) }
     try writeJSON(made.history, to: folder.appending(path: "history.json"))
-    try writeJSON(note(place), to: folder.appending(path: "made-from.json"))
     try? FileManager.default.removeItem(at: checkpoint)
     return made
   }
+
+  private var noteName: String { "made-from.json" }
 
   /// Shows how far a run is, from its first step to its last.
   func follow(_ name: String, from first: Int, _ settings: TrainingSettings) -> Experiment.OnStep {

@@ -115,11 +115,12 @@ public struct Study {
     let (arm, experiment, teacher) = (job.arm, store.experiment.with(seed: job.seed), teachers[job.seed]!)
     let student = experiment.newStudent(for: arm, of: teacher)
     let running = experiment.recipe.layersSideBySide == nil ? nil : try results.place(ofRunning: job)
+    let origin = try results.origin(of: job)
     for index in arm.stages.indices {
       let name = arm.stages[index].kind.name
       _ = try experiment.train(
         student, through: index, of: arm, from: teacher, as: name,
-        checkpoint: running?.appending(path: "\(index)-training.safetensors")
+        checkpoint: running?.appending(path: "\(index)-training.safetensors"), madeFrom: origin
       ) { _, first, _ in
         onSteps(first)
         return { _, _ in onSteps(1) }

@@ -4,6 +4,9 @@
 // of steps, and the records so far. It is one safetensors file, written beside and renamed, so that
 // a run that is killed while writing leaves the older file whole.
 //
+// What the run depends on and does not choose itself, the text above all, is in the file as well: a
+// checkpoint of the same settings on another text fits in every shape, and would go on from its weights.
+//
 // Parameters that the run does not train are not in it: whoever made them saves them.
 //
 // Read before: `TrainingRun.swift`, `Checkpoints/Checkpoint.swift`.
@@ -26,6 +29,7 @@ extension TrainingRun {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys  // equal states give equal files
     checkpoint.metadata["state"] = String(decoding: try encoder.encode(state), as: UTF8.self)
+    checkpoint.metadata["made from"] = origin
     try checkpoint.write(to: checkpointFile)
   }
 
@@ -53,7 +57,8 @@ extension TrainingRun {
 
   /// Goes on from a checkpoint of this run.
   ///
-  /// Throws, with nothing changed, if the file is damaged or belongs to a run of another name, number type or settings.
+  /// Throws, with nothing changed, if the file is damaged or belongs to a run of another name, number type or settings, or one
+  /// that was made from something else.
   func resume(from file: URL) throws {
     let checkpoint = try Checkpoint(contentsOf: file)
     guard let text = checkpoint.metadata["state"],
@@ -76,6 +81,12 @@ extension TrainingRun {
     try demand("number type", scalarName, kept.scalar)
     guard settings == kept.settings else {
       throw TrainingError.otherRun(file: file.path, difference: "its settings differ: \(kept.settings)")
+    }
+    let theirs = checkpoint.metadata["made from"] ?? "{}"
+    let differing = differingKeys(theirs, origin) ?? ["all"]
+    if theirs != origin, !differing.isEmpty {
+      throw TrainingError.otherRun(
+        file: file.path, difference: "it was made from another \(differing.joined(separator: ", another "))")
     }
     func tensors(_ kind: String) throws -> [Tensor] {
       try optimiser.trained.map {

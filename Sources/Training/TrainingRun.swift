@@ -65,7 +65,7 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible, LocalizedE
       "\(run): \(parameter) is listed as trained but frozen, so that it would only decay;"
         + " call begin() of the stage, or freeze(_:allBut:), before the run"
     case .otherRun(let file, let difference):
-      "\(file): this checkpoint belongs to another run (\(difference)); remove it, or choose another --out"
+      "\(file): this checkpoint belongs to another run (\(difference)); choose another --out, or move it away"
     }
   }
   /// The same as `description`.
@@ -78,6 +78,8 @@ public final class TrainingRun: Sequence, IteratorProtocol {
   public let name: String
   /// The settings; a checkpoint with others is refused.
   public let settings: TrainingSettings
+  /// What the run depends on besides its settings, as a JSON object; a checkpoint made from something else is refused.
+  public let origin: String
   /// The random numbers of the run; batches are drawn from it.
   public var random: SeededGenerator
   /// The records so far, those from the checkpoint included.
@@ -101,13 +103,15 @@ public final class TrainingRun: Sequence, IteratorProtocol {
   ///   - checkpoint: where the run keeps its state, or nil; throws if there is a file that is no checkpoint of this run
   ///   - interval: after how many steps it is written
   ///   - gap: the time after which it is written whatever the steps; when it is does not change what is computed
+  ///   - origin: a JSON object of all that the run depends on besides its settings: text, teacher, recipe
   public init(
     _ name: String, of trained: [ParameterRows], settings: TrainingSettings, checkpoint: URL? = nil,
-    every interval: Int = 200, orAfter gap: Duration = .seconds(50)
+    every interval: Int = 200, orAfter gap: Duration = .seconds(50), madeFrom origin: String = "{}"
   ) throws {
     guard trained.contains(where: { $0.count > 0 }) else { throw TrainingError.nothingTrained(run: name) }
     self.name = name
     self.settings = settings
+    self.origin = origin
     random = SeededGenerator(seed: settings.seed)
     optimiser = AdamW(trained, settings: settings.optimiser)
     checkpointFile = checkpoint

@@ -101,7 +101,7 @@ import Testing
     try (Bench.text + " and so on").write(to: bench.corpus, atomically: true, encoding: .utf8)
     let outcome = try bench.run(teacher)
     #expect(outcome.status == 1)
-    #expect(outcome.errors.contains("another recipe, text or number type"))
+    #expect(outcome.errors.contains("the model there was made from another text"))
   }
 
   @Test func `without gnuplot the scripts are written and one line says so`() throws {

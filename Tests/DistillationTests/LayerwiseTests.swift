@@ -405,15 +405,15 @@ private func contents(of folder: URL) throws -> [String: Data] {
         stage(.mamba, .mixerOutputs), as: "run", limited(), on: draw, checkpoints: folder, sideBySide: 2)
       func expectRefusal(
         _ what: String, layer: Int, name: String = "run", settings: TrainingSettings = limited(),
-        form: StageForm = .mixerOutputs, mentions: String
+        form: StageForm = .mixerOutputs, origin: String = "{}", mentions: String
       ) throws {
         let other = stage(.mamba, form)
         let before = Outcome(other, .none).weights(of: layer)
         var hasBegun = false
         do {
           _ = try trainLayers(
-            other, as: name, settings, on: draw, checkpoints: folder, sideBySide: 2, onBegin: { _ in hasBegun = true }
-          )
+            other, as: name, settings, on: draw, checkpoints: folder, sideBySide: 2, madeFrom: origin,
+            onBegin: { _ in hasBegun = true })
           Issue.record("\(what): accepted")
         } catch let error as any CustomStringConvertible {
           #expect(error is TrainingError || error is CheckpointError)
@@ -426,6 +426,7 @@ private func contents(of folder: URL) throws -> [String: Data] {
       try expectRefusal(
         "another name", layer: 0, name: "walk", mentions: "its name is run, layer 0, this run's walk, layer 0")
       try expectRefusal("other settings", layer: 0, settings: limited(1), mentions: "settings")
+      try expectRefusal("another text", layer: 0, origin: #"{"text":"b"}"#, mentions: "made from another text")
       // A stage that trains more than the file holds.
       try expectRefusal("another stage", layer: 0, form: .blockOutputs, mentions: "mlp.fc1.weight")
       // The layers' files exchanged: none passes for another.

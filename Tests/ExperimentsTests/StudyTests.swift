@@ -10,22 +10,6 @@ import Tensors
 import TestSupport
 import Testing
 
-/// A store with the quick recipe on a text of its own, in a folder that is removed afterwards.
-private func withStore(_ body: (ModelStore) throws -> Void) throws {
-  try withTemporaryFolder { folder in
-    let text = folder.appending(path: "text.txt")
-    let words = ["in", "the", "beginning", "was", "a", "word", "and", "it", "grew"]
-    var random = SeededGenerator(for: "words")
-    let lines = (0..<3000).map { _ in words[Int.random(in: 0..<words.count, using: &random)] }
-    try lines.joined(separator: " ").write(to: text, atomically: true, encoding: .utf8)
-    try body(
-      ModelStore(
-        Experiment(ExperimentSettings(isQuick: true, corpus: text, teacherSteps: 8)),
-        in: folder.appending(path: "out"))
-    )
-  }
-}
-
 @Suite struct StudyTests {
   private static let arm = Arm(
     .phiMamba,

@@ -154,7 +154,8 @@ private func steps(in file: URL) throws -> Int {
       for (what, change) in ResumeTests.others {
         var settings = Problem.settings()
         change(&settings)
-        try refuses(file, settings: settings, mentions: ["settings", file.path, "remove it"], "other \(what)")
+        try refuses(
+          file, settings: settings, mentions: ["settings", file.path, "choose another --out"], "other \(what)")
       }
       try refuses(file, name: "stage 2", mentions: ["its name is toy, this run's stage 2", file.path], "other name")
       try rewriteState(of: file) { $0["scalar"] = "Half" }
@@ -201,6 +202,29 @@ private func steps(in file: URL) throws -> Int {
       // And the whole file is still good.
       try whole.write(to: file)
       #expect(try Problem().train(checkpoint: file, stop: 0).records.count == 6)
+    }
+  }
+
+  @Test(arguments: [
+    (#"{"text":"b"}"#, "another text"), (#"{"recipe":1,"text":"b"}"#, "another recipe, another text"),
+    ("{}", "another text"),
+    ("[", "another all"),
+  ]) func aCheckpointMadeFromSomethingElseIsRefused(origin: String, mention: String) throws {
+    try withTemporaryFolder { directory in
+      let file = directory.appendingPathComponent("run")
+      func run(_ problem: Problem, _ origin: String) throws -> TrainingRun {
+        try TrainingRun(
+          "toy", of: problem.trained, settings: Problem.settings(), checkpoint: file, every: 1, madeFrom: origin)
+      }
+      let problem = Problem()
+      let first = try run(problem, #"{"text": "a"}"#)
+      try problem.step(first)
+      let before = try Data(contentsOf: file)
+      let error = try #require(throws: TrainingError.self) { try run(Problem(), origin) }
+      #expect(error.description.contains("it was made from \(mention))"), "\(error)")
+      #expect(try Data(contentsOf: file) == before)
+      // Spaces and the order of keys are no difference.
+      #expect(try run(Problem(), #"{"text":"a"}"#).records == first.records)
     }
   }
 
