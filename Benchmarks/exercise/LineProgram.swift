@@ -29,7 +29,7 @@ package struct LineProgram {
   /// Answers line by line, to the last or to `quit`.
   package mutating func run() throws {
     while let line = readLine(), line != "quit" {
-      FileHandle.standardOutput.write(Data((try answer(line) + "\n").utf8))
+      try StandardOutput.write(answer(line) + "\n")
     }
   }
 

@@ -133,6 +133,5 @@ struct About: Encodable {
 }
 
 while let line = readLine(), line != "quit" {
-  print(exitOnError { try answer(line) })
-  fflush(nil)
+  exitOnError { try StandardOutput.write(answer(line) + "\n") }
 }

@@ -22,13 +22,15 @@ import Models
 import Notebook
 
 struct Command: ParsableCommand {
-  @Option(help: "The teacher: the folder of a Llama, or a .gguf file. Without one it has random weights.")
+  @Option(
+    parsing: .unconditional,
+    help: "The teacher: the folder of a Llama, or a .gguf file. Without one it has random weights.")
   var model: String?
 
   @Flag(help: "Make a tiny teacher, where none is given.")
   var quick = false
 
-  @Option(help: "An exercise that was exported into this folder.")
+  @Option(parsing: .unconditional, help: "An exercise that was exported into this folder.")
   var exercise: String?
 
   static let configuration = CommandConfiguration(
@@ -47,7 +49,7 @@ struct Command: ParsableCommand {
   }
 }
 
-let command = Command.parseOrExit()
+let command = Command.ofCommandLine()
 exitOnError {
   var program = LineProgram(try command.exercises())
   try program.run()

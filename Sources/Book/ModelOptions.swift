@@ -13,7 +13,9 @@ import Foundation
 /// The option of chapters that take a model in the teacher's place.
 public struct ModelOptions: ParsableArguments, TakesModel {
   /// `--model`, a folder with a config.json, or a .gguf file; nil for the teacher of chapter 05.
-  @Option(help: "A published model in the teacher's place: a folder with config.json, or a .gguf file.")
+  @Option(
+    parsing: .unconditional,
+    help: "A published model in the teacher's place: a folder with config.json, or a .gguf file.")
   public var model: String?
 
   /// The defaults; the command line is read into them.

@@ -8,12 +8,15 @@ import ArgumentParser
 
 /// The options of chapters that are studies.
 public struct StudyOptions: ParsableArguments {
-  /// `--seeds`, at least 1; nil for the default of `seedCount`.
-  @Option(help: "How many seeds to run, each with a teacher of its own.")
+  /// The most seeds of a study.
+  public static let mostSeeds = 1000
+
+  /// `--seeds`, 1 … `mostSeeds`; nil for the default of `seedCount`.
+  @Option(parsing: .unconditional, help: "How many seeds to run, each with a teacher of its own.")
   public var seeds: Int?
 
   /// `--budget`, above 0 and at most 100.
-  @Option(help: "A factor on the students' budget: 2 for twice the steps in each stage.")
+  @Option(parsing: .unconditional, help: "A factor on the students' budget: 2 for twice the steps in each stage.")
   public var budget = 1.0
 
   /// The defaults; the command line is read into them.
@@ -21,8 +24,15 @@ public struct StudyOptions: ParsableArguments {
 
   /// Throws `ValidationError` if a value is out of its range.
   public func validate() throws {
-    if let seeds, seeds < 1 { throw ValidationError("--seeds \(seeds): at least one seed is needed") }
+    if let seeds { try Self.validate(seeds: seeds) }
     if !(budget > 0 && budget <= 100) { throw ValidationError("--budget \(budget): a factor above 0, at most 100") }
+  }
+
+  /// Throws `ValidationError` if a study cannot have so many seeds.
+  public static func validate(seeds: Int) throws {
+    guard (1...mostSeeds).contains(seeds) else {
+      throw ValidationError("--seeds \(seeds): give a number from 1 to \(mostSeeds), each a study by itself")
+    }
   }
 
   /// The seeds to run: as asked for, or three, or two in a quick run.

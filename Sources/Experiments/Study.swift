@@ -40,10 +40,10 @@ public struct Study {
   public let teachers: [UInt64: FrozenModel]
   let results: KeptResults
 
-  /// A study with some seeds, counted from the store's; makes the teachers that are not there.
+  /// A study with some seeds, counted from the store's, after the largest from 0 on; makes the teachers that are not there.
   public init(in store: ModelStore, seeds count: Int) throws {
     self.store = store
-    seeds = (0..<UInt64(count)).map { store.seed + $0 }
+    seeds = (0..<UInt64(count)).map { store.seed &+ $0 }
     teachers = try Dictionary(
       uniqueKeysWithValues: seeds.map { ($0, try store.with(seed: $0).teacher().frozen) })
     results = KeptResults(in: store.studyFolder, origin: store.experiment.origin)

@@ -54,18 +54,19 @@ public final class Chapter<Extra: ParsableArguments> {
   /// - Parameter duration: how long a run takes, for `--help`: "2 minutes; 10 seconds with --quick".
   public convenience init(_ name: String, question: String, duration: String, options: Extra.Type) {
     let text = ChapterText(name: name, question: question, duration: duration)
+    let words = exitOnError { try commandLineWords() }
     do {
-      try self.init(text, arguments: Array(CommandLine.arguments.dropFirst()), page: .current)
+      try self.init(text, arguments: words, page: .current)
     } catch let error as OutputFolder.Unwritable {
       stop(because: error)
     } catch {
-      text.during { ChapterCommand<Extra>.exit(withError: error) }
+      text.during { ChapterCommand<Extra>.end(because: error) }
     }
   }
 
   /// A chapter for a given command line and page.
   package init(_ text: ChapterText, arguments: [String], page: Page) throws {
-    let line = try text.during { try ChapterCommand<Extra>.parse(arguments) }
+    let line = try text.during { try ChapterCommand<Extra>.parse(withDashesAsValues(arguments)) }
     (name, question, options) = (text.name, text.question, line.extra)
     (isQuick, seed, plots) = (line.common.quick, line.common.seed, line.common.plots)
     (corpus, bytePairs) = (line.common.corpus.map { URL(filePath: $0) }, line.common.bytePairs)

@@ -20,25 +20,33 @@ package struct CommonOptions: ParsableArguments {
   @Flag(help: "A small version that takes seconds, to see that everything works.")
   package var quick = false
 
-  @Option(help: ArgumentHelp("The seed of all randomness.", valueName: "n"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("The seed of all randomness.", valueName: "n"))
   package var seed: UInt64 = 0
 
-  @Option(help: ArgumentHelp("The folder for results; each chapter has a folder of its own in it.", valueName: "dir"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The folder for results; each chapter has a folder of its own in it.", valueName: "dir"))
   package var out = "out"
 
-  @Option(help: ArgumentHelp("How figures are drawn; the gnuplot script is always written.", valueName: "format"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How figures are drawn; the gnuplot script is always written.", valueName: "format"))
   package var plots = PlotFormat.svg
 
-  @Option(help: ArgumentHelp("A UTF-8 text to learn from, in place of the chapter's own.", valueName: "file"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("A UTF-8 text to learn from, in place of the chapter's own.", valueName: "file"))
   package var corpus: String?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Byte-pair encoding with this many tokens in place of characters.", valueName: "tokens"))
   package var bytePairs: Int?
 
   package init() {}
 
   package func validate() throws {
+    if out.isEmpty { throw ValidationError("--out is empty: give the name of a folder.") }
     if let corpus, !FileManager.default.isReadableFile(atPath: corpus) || isFolder(corpus) {
       throw ValidationError("--corpus \(corpus): no such file, or it cannot be read.")
     }
@@ -106,8 +114,7 @@ package func reproducingCommand(_ name: String, _ arguments: [String]) -> String
     if ["--out", "--plots"].contains(argument) {
       _ = rest.popFirst()
     } else if !argument.hasPrefix("--out="), !argument.hasPrefix("--plots=") {
-      let isPlain = argument.allSatisfy { $0.isLetter || $0.isNumber || "-_=./+,:".contains($0) }
-      kept.append(isPlain ? argument : "'\(argument)'")
+      kept.append(shellQuoted(argument))
     }
   }
   return kept.joined(separator: " ")

@@ -14,13 +14,14 @@ public func exitOnError<Result>(_ body: () throws -> Result) -> Result {
   do { return try body() } catch { stop(because: error) }
 }
 
-/// Prints `error: …` on standard error and ends the program with exit status 1. Folders that this run made and left
+/// Prints `error: …` on standard error, unless it is that the reader of standard output went away, and ends the program
+/// with exit status 1. Folders that this run made and left
 /// empty are removed.
 @MainActor
 public func stop(because error: any Error) -> Never {
-  fflush(nil)
   Screen.shared.erase()
-  Screen.shared.write("error: \(description(of: error))\n")
+  let isQuiet = (error as? StandardOutput.Failure)?.isReaderGone ?? false
+  if !isQuiet { Screen.shared.write("error: \(description(of: error))\n") }
   OutputFolder.removeIfEmpty()
   exit(1)
 }

@@ -16,9 +16,8 @@ public final class Page {
   /// The page of this process, which prints to standard output.
   public static let current = Page { text in
     Screen.shared.erase()
-    print(text)
     // A reader behind a pipe sees each line when it is written.
-    fflush(nil)
+    exitOnError { try StandardOutput.write(text + "\n") }
   }
 
   /// The entries, in order.
@@ -62,7 +61,10 @@ extension Page {
       text += (previous != nil && entry.isSeparatedInMarkdown(from: previous) ? "\n" : "") + markdown + "\n"
       previous = entry
     }
-    text += "\nMade by `\(command)`: \(summary)."
+    // A fence longer than any row of backticks in the command.
+    let longest = command.split { $0 != "`" }.map(\.count).max() ?? 0
+    let (fence, blank) = (String(repeating: "`", count: longest + 1), longest == 0 ? "" : " ")
+    text += "\nMade by \(fence)\(blank)\(command)\(blank)\(fence): \(summary)."
     if !files.isEmpty {
       text += " The numbers behind it: " + files.map { "[\($0)](\($0))" }.joined(separator: ", ") + "."
     }

@@ -159,6 +159,7 @@ package final class Screen: @unchecked Sendable {
   }
 
   private func put(_ text: String) {
+    StandardOutput.begin()
     var text = text
     text.withUTF8 { _ = Foundation.write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }

@@ -21,6 +21,9 @@ extension Figure {
         guard FileManager.default.fileExists(atPath: partial.path) else {
           throw NoPicture(reason: "gnuplot ended without an error and without a picture")
         }
+        guard try format.isWhole(Data(contentsOf: partial)) else {
+          throw NoPicture(reason: "gnuplot ended without an error, but the picture is not whole; is the disk full?")
+        }
         if format == .svg { try SVG.sharpen(partial) }
       }
       return target
@@ -75,6 +78,24 @@ extension Figure {
 /// Why there is no picture: a note, no failure.
 private struct NoPicture: Error {
   let reason: String
+}
+
+extension PlotFormat {
+  /// Whether a file of gnuplot is whole. Its status does not say it: on a full disk gnuplot writes half a picture, and
+  /// ends with 0.
+  func isWhole(_ picture: Data) -> Bool {
+    switch self {
+    case .svg:
+      // Without anything drawn, gnuplot closes an element that it has not opened.
+      picture.starts(with: Data("<?xml".utf8)) && picture.range(of: Data("<svg".utf8)) != nil
+        && picture.suffix(16).range(of: Data("</svg>".utf8)) != nil
+    case .png:
+      // The last chunk has no contents: its length, its name and its checksum.
+      picture.starts(with: [0x89, 0x50, 0x4e, 0x47])
+        && picture.suffix(12).elementsEqual([0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82])
+    default: !picture.isEmpty
+    }
+  }
 }
 
 /// What we change in gnuplot's SVG.

@@ -55,6 +55,11 @@ public struct Gnuplot: Sendable {
     // -d: without the reader's ~/.gnuplot, so that the picture is the same everywhere.
     process.arguments = ["-d", "-e", "format='\(format.rawValue)'; file='\(output)'", "./" + script]
     process.currentDirectoryURL = directory
+    // Variables such as GNUTERM would choose another terminal, or another language for its numbers.
+    process.environment = ProcessInfo.processInfo.environment.filter { name, _ in
+      !["GNUTERM", "GNUPLOT_LIB", "GNUPLOT_PS_DIR", "GDFONTPATH", "GNUPLOT_DEFAULT_GDFONT"].contains(name)
+        && !name.hasPrefix("LC_") && name != "LANGUAGE"
+    }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = log
     process.standardError = log

@@ -8,24 +8,20 @@
 import Foundation
 import Notebook
 
-struct CommandError: Error, CustomStringConvertible {
-  let description: String
-}
-
 func transcript(inFile path: String) throws -> Transcript {
   guard let data = FileManager.default.contents(atPath: path) else {
-    throw CommandError(description: "\(path): no such file, or it cannot be read")
+    throw CommandError("\(path): no such file, or it cannot be read")
   }
   return Transcript(String(decoding: data, as: UTF8.self))
 }
 
 exitOnError {
-  let files = CommandLine.arguments.dropFirst()
+  let files = try commandLineWords()
   guard files.count == 2, let expected = files.first, let actual = files.last else {
-    throw CommandError(description: "two files are needed: compare-transcripts EXPECTED ACTUAL")
+    throw CommandError("two files are needed: compare-transcripts EXPECTED ACTUAL")
   }
   let differences = try transcript(inFile: actual).differences(fromExpected: transcript(inFile: expected))
   if !differences.isEmpty {
-    throw CommandError(description: "\(actual) is not as expected\n" + differences.joined(separator: "\n"))
+    throw CommandError("\(actual) is not as expected\n" + differences.joined(separator: "\n"))
   }
 }

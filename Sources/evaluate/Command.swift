@@ -5,13 +5,14 @@
 import ArgumentParser
 
 struct Command: ParsableCommand {
-  @Option(help: "The folder of a model, such as out/05-teacher/teacher-seed0, or a .gguf file.")
+  @Option(
+    parsing: .unconditional, help: "The folder of a model, such as out/05-teacher/teacher-seed0, or a .gguf file.")
   var model: String
 
-  @Option(help: "A teacher with the same tokenizer, for KL and agreement.")
+  @Option(parsing: .unconditional, help: "A teacher with the same tokenizer, for KL and agreement.")
   var against: String?
 
-  @Option(help: "A UTF-8 text.")
+  @Option(parsing: .unconditional, help: "A UTF-8 text.")
   var corpus = "data/kjv.txt"
 
   @Option(parsing: .unconditional, help: "The part of the text, at its end, from which windows are taken.")

@@ -47,20 +47,22 @@ func measure(_ command: Command) throws {
   let B = max(1, min(8, mostLogits / (T * saved.model.configuration.V)))
   let batches = try corpus.heldOutBatches(count: command.windows, B: B, T: T)
 
-  func line(_ name: String, _ estimate: Estimate, _ unit: String) {
+  func line(_ name: String, _ estimate: Estimate, _ unit: String) throws {
     let name = name.padding(toLength: 24, withPad: " ", startingAt: 0)
-    print("\(name)\(number(estimate.mean, decimals: 4)) ± \(number(estimate.standardError, decimals: 4)) \(unit)")
+    let error = number(estimate.standardError, decimals: 4)
+    try StandardOutput.write("\(name)\(number(estimate.mean, decimals: 4)) ± \(error) \(unit)\n")
   }
-  print("\(command.windows) windows of \(T) tokens from the last \(corpus.heldOut.count) of \(command.corpus)")
+  try StandardOutput.write(
+    "\(command.windows) windows of \(T) tokens from the last \(corpus.heldOut.count) of \(command.corpus)\n")
   guard let teacher else {
-    line("cross-entropy", crossEntropy(of: saved.model, on: batches), "nats per token")
+    try line("cross-entropy", crossEntropy(of: saved.model, on: batches), "nats per token")
     return
   }
   let evaluation = evaluate(saved.model, against: teacher.model, on: batches)
-  line("cross-entropy", evaluation.crossEntropy, "nats per token")
-  line("the teacher's", evaluation.teacherCrossEntropy, "nats per token")
-  line("KL (teacher ‖ model)", evaluation.divergence, "nats per token")
-  line("agreement", evaluation.agreement, "of the tokens")
+  try line("cross-entropy", evaluation.crossEntropy, "nats per token")
+  try line("the teacher's", evaluation.teacherCrossEntropy, "nats per token")
+  try line("KL (teacher ‖ model)", evaluation.divergence, "nats per token")
+  try line("agreement", evaluation.agreement, "of the tokens")
 }
 
 /// The most tokens of a window: its logits, and the matrix of each head of an attention, have to fit into memory.

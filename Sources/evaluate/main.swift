@@ -11,5 +11,5 @@
 
 import Notebook
 
-let command = Command.parseOrExit()
+let command = Command.ofCommandLine()
 exitOnError { try measure(command) }

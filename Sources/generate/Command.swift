@@ -8,11 +8,17 @@
 import ArgumentParser
 import Models
 
+/// The most texts that are written side by side; with a large model memory ends earlier.
+nonisolated private let mostCopies = 100_000
+
 struct Command: ParsableCommand {
-  @Option(help: "The folder of a model, such as out/05-teacher/teacher-seed0, or a .gguf file.")
+  @Option(
+    parsing: .unconditional, help: "The folder of a model, such as out/05-teacher/teacher-seed0, or a .gguf file.")
   var model: String
 
-  @Option(help: "What the text begins with; several for several texts. After --resume: what is read first.")
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: "What the text begins with; several for several texts. After --resume: what is read first.")
   var prompt: [String] = []
 
   @Option(parsing: .unconditional, help: "The number of tokens to write.")
@@ -29,19 +35,21 @@ struct Command: ParsableCommand {
   @Option(parsing: .unconditional, help: "Draw from as few tokens as have this probability together.")
   var topP: Double?
 
-  @Option(help: "Equal seeds give equal texts. (default: 0)")
+  @Option(parsing: .unconditional, help: "Equal seeds give equal texts. (default: 0)")
   var seed: UInt64?
 
-  @Option(help: "End a text when this has been written; after --resume only what is written from then on counts.")
+  @Option(
+    parsing: .unconditional,
+    help: "End a text when this has been written; after --resume only what is written from then on counts.")
   var stop: String?
 
-  @Option(name: .customLong("repeat"), help: "Write so many texts from the one prompt.")
+  @Option(name: .customLong("repeat"), parsing: .unconditional, help: "Write so many texts from the one prompt.")
   var copies: Int?
 
-  @Option(help: "Keep what the model remembers at the end in this file.")
+  @Option(parsing: .unconditional, help: "Keep what the model remembers at the end in this file.")
   var save: String?
 
-  @Option(help: "Go on from a file that --save has written.")
+  @Option(parsing: .unconditional, help: "Go on from a file that --save has written.")
   var resume: String?
 
   static let configuration = CommandConfiguration(
@@ -59,7 +67,9 @@ struct Command: ParsableCommand {
       throw ValidationError(problem)
     }
     if let copies {
-      if copies < 1 { throw ValidationError("--repeat \(copies): at least one text has to be written") }
+      if !(1...mostCopies).contains(copies) {
+        throw ValidationError("--repeat \(copies): from 1 to \(mostCopies) texts are written side by side")
+      }
       if prompt.count != 1 || resume != nil {
         throw ValidationError("--repeat copies one prompt; it goes neither with several nor with --resume")
       }

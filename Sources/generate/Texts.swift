@@ -7,6 +7,7 @@
 
 import Corpora
 import Foundation
+import Notebook
 
 /// Texts that are written side by side.
 struct Texts {
@@ -33,14 +34,14 @@ struct Texts {
   var isSingle: Bool { texts.count == 1 }
 
   /// Takes tokens that were read, not written: a part of a prompt.
-  mutating func read(_ tokens: [Int], in row: Int) {
-    for token in tokens { show(texts[row].stream.append(token), in: row) }
+  mutating func read(_ tokens: [Int], in row: Int) throws {
+    for token in tokens { try show(texts[row].stream.append(token), in: row) }
   }
 
   /// Takes a token that was written; returns whether the text now contains the words that end it.
-  mutating func write(_ token: Int, in row: Int) -> Bool {
+  mutating func write(_ token: Int, in row: Int) throws -> Bool {
     let new = texts[row].stream.append(token)
-    show(new, in: row)
+    try show(new, in: row)
     texts[row].count += 1
     if stop.isEmpty { return false }
     // A token may have several characters, so the words need not be at the very end of the text.
@@ -52,21 +53,21 @@ struct Texts {
   /// Ends a text; with several texts, prints it under its number.
   ///
   /// - Parameter goesOn: whether an incomplete character is kept for the process that resumes the text
-  mutating func end(_ row: Int, goesOn: Bool) {
-    if !goesOn { show(texts[row].stream.end(), in: row) }
+  mutating func end(_ row: Int, goesOn: Bool) throws {
+    if !goesOn { try show(texts[row].stream.end(), in: row) }
     if isSingle {
-      put("\n")
+      try put("\n")
     } else {
-      put("── \(row + 1) of \(texts.count)\n\(texts[row].shown)\n\n")
+      try put("── \(row + 1) of \(texts.count)\n\(texts[row].shown)\n\n")
     }
   }
 
-  private mutating func show(_ new: String, in row: Int) {
+  private mutating func show(_ new: String, in row: Int) throws {
     if new.isEmpty { return }
-    if isSingle { put(new) } else { texts[row].shown += new }
+    if isSingle { try put(new) } else { texts[row].shown += new }
   }
 
-  private func put(_ text: String) {
-    FileHandle.standardOutput.write(Data(text.utf8))
+  private func put(_ text: String) throws {
+    try StandardOutput.write(text)
   }
 }

@@ -37,15 +37,15 @@ func write(_ command: Command) throws {
   var ended: [Int: Generation] = [:]
   let beginning = ContinuousClock.now
   for step in 0..<command.tokens {
-    let complete = zip(open, generation.next()).map { row, token in
+    let complete = try zip(open, generation.next()).map { row, token in
       // The token that ends a text is not part of it.
-      token == saved.tokenizer.endOfText || texts.write(token, in: row)
+      try token == saved.tokenizer.endOfText || texts.write(token, in: row)
     }
     // The last step ends all texts, below.
     if step == command.tokens - 1 || !complete.contains(true) { continue }
     for index in open.indices where complete[index] {
       ended[open[index]] = generation.keeping([index])
-      texts.end(open[index], goesOn: command.save != nil)
+      try texts.end(open[index], goesOn: command.save != nil)
     }
     let going = open.indices.filter { !complete[$0] }
     open = going.map { open[$0] }
@@ -55,7 +55,7 @@ func write(_ command: Command) throws {
   let writing = beginning.duration(to: .now) / .seconds(1)
   for (index, row) in open.enumerated() {
     ended[row] = generation.keeping([index])
-    texts.end(row, goesOn: command.save != nil)
+    try texts.end(row, goesOn: command.save != nil)
   }
 
   // Save the state, and report the speed
@@ -77,8 +77,9 @@ private func begin(_ command: Command, _ saved: SavedModel) throws -> (Generatio
   let prompts = try command.prompt.map { try encode($0, saved.tokenizer) }
   guard let file = command.resume.map({ URL(filePath: $0) }) else {
     let all = command.copies.map { Array(repeating: prompts[0], count: $0) } ?? prompts
+    try requireMemory(for: all, of: saved.model)
     var texts = Texts(all.map { _ in TextStream(saved.tokenizer) }, stop: command.stop)
-    for (row, prompt) in all.enumerated() { texts.read(prompt, in: row) }
+    for (row, prompt) in all.enumerated() { try texts.read(prompt, in: row) }
     let generation = Generation(
       saved.model, prompts: all, sampler: saved.sampler(command.sampler(resuming: nil)), seed: command.seed ?? 0,
       inPiecesOf: pieceLength)
@@ -90,13 +91,31 @@ private func begin(_ command: Command, _ saved: SavedModel) throws -> (Generatio
   var texts = Texts(
     unfinished.map { TextStream(saved.tokenizer, goingOnFrom: $0) }, stop: command.stop)
   if let prompt = prompts.first {
-    for row in 0..<generation.B { texts.read(prompt, in: row) }
+    for row in 0..<generation.B { try texts.read(prompt, in: row) }
     for first in stride(from: 0, to: prompt.count, by: pieceLength) {
       let piece = Array(prompt[first..<min(prompt.count, first + pieceLength)])
       generation.read(Array(repeating: piece, count: generation.B))
     }
   }
   return (generation, texts)
+}
+
+/// Throws if what is remembered of the texts, and what is held while a piece of each is read, cannot fit into memory.
+private func requireMemory(for prompts: [[Int]], of model: FrozenModel) throws {
+  guard prompts.count > 1, let available = MemoryStatistics.available else { return }
+  let c = model.configuration
+  let lengths = prompts.map(\.count)
+  let remembered = model.blocks.reduce(0) { sum, block in
+    sum + block.mixer.memoryShapes(lengths: lengths).values.reduce(0) { $0 + $1.count }
+  }
+  // Two sets of logits, and of one block its hidden row and what goes in and comes out.
+  let perToken = 2 * c.block.feedForward + 8 * c.D
+  let held = prompts.count * (2 * c.V + min(pieceLength, lengths.max()!) * perToken)
+  let needed = (2 * remembered + held) * MemoryLayout<Scalar>.size
+  guard needed > available else { return }
+  throw CommandError(
+    "\(prompts.count) texts side by side need some \(bytes(needed)) of memory, and \(bytes(available)) are left;"
+      + " write fewer at a time")
 }
 
 /// The tokens of a prompt; an error names the prompt and lists what a prompt may contain.
@@ -146,5 +165,5 @@ private func report(_ generation: Generation, _ texts: Texts, T: Int, reading: D
   let line =
     "prompt read in \(duration(seconds: reading)), \(speed) written\(rate);"
     + " remembers \(bytes(generation.state.bytes)), numbers are \(scalarName)\(beyond)\n"
-  FileHandle.standardError.write(Data(line.utf8))
+  Screen.shared.write(line)
 }

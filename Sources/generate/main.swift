@@ -14,5 +14,5 @@
 
 import Notebook
 
-let command = Command.parseOrExit()
+let command = Command.ofCommandLine()
 exitOnError { try write(command) }

@@ -28,7 +28,9 @@ struct Options: ParsableArguments, TakesModel {
   @OptionGroup var given: ModelOptions
   var model: String? { given.model }
 
-  @Option(help: "The layer whose heads are drawn, counted from 0. (default: 1, or 0 if there is one layer)")
+  @Option(
+    parsing: .unconditional,
+    help: "The layer whose heads are drawn, counted from 0. (default: 1, or 0 if there is one layer)")
   var layer: Int?
 }
 

@@ -29,14 +29,14 @@ struct Options: ParsableArguments, TakesModel {
   @OptionGroup var given: ModelOptions
   var model: String? { given.model }
 
-  @Option(help: "How many seeds to run, each with a teacher of its own.")
+  @Option(parsing: .unconditional, help: "How many seeds to run, each with a teacher of its own.")
   var seeds = 1
 
   @Flag(help: "Try several learning rates in the last stage of each arm, and report all.")
   var sweep = false
 
   func validate() throws {
-    if seeds < 1 { throw ValidationError("--seeds \(seeds): at least one seed is needed") }
+    try StudyOptions.validate(seeds: seeds)
     if seeds > 1, model != nil {
       throw ValidationError(
         "--seeds \(seeds) trains a teacher for each seed; with --model there is one, so leave it out")

@@ -25,7 +25,7 @@ struct Options: ParsableArguments {
   @OptionGroup var study: StudyOptions
 
   static let standardGrammar = "data/world.grammar"
-  @Option(help: "The language in which recall is measured.")
+  @Option(parsing: .unconditional, help: "The language in which recall is measured.")
   var grammar = Options.standardGrammar
 }
 

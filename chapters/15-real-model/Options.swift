@@ -3,32 +3,41 @@
 // Read next: `Job.swift`, which makes a piece of work of them.
 
 import ArgumentParser
+import Book
 import Foundation
 
 /// The options of this chapter.
 struct RealModelOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The model: a folder with config.json, or a .gguf file.", valueName: "path"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The model: a folder with config.json, or a .gguf file.", valueName: "path"))
   var model: String?
 
-  @Option(help: ArgumentHelp("The layers whose attention is replaced: 0-14,20; all by default.", valueName: "list"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The layers whose attention is replaced: 0-14,20; all by default.", valueName: "list"))
   var layers: LayerList?
 
-  @Option(help: ArgumentHelp("Layers that keep their attention: 7,15.", valueName: "list"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("Layers that keep their attention: 7,15.", valueName: "list"))
   var keep: LayerList?
 
-  @Option(name: .customLong("N"), help: ArgumentHelp("The state size of a head.", valueName: "size"))
+  @Option(
+    name: .customLong("N"), parsing: .unconditional,
+    help: ArgumentHelp("The state size of a head.", valueName: "size"))
   var N: Int?
 
-  @Option(name: .customLong("T"), help: ArgumentHelp("The tokens of a window.", valueName: "tokens"))
+  @Option(
+    name: .customLong("T"), parsing: .unconditional,
+    help: ArgumentHelp("The tokens of a window.", valueName: "tokens"))
   var T: Int?
 
-  @Option(help: "The tokens that the student sees in all stages together.")
+  @Option(parsing: .unconditional, help: "The tokens that the student sees in all stages together.")
   var tokens: Int?
 
   @Flag(help: "Also run the arms of the study: hours, kept and continued.")
   var study = false
 
-  @Option(help: "How many seeds the study runs.")
+  @Option(parsing: .unconditional, help: "How many seeds the study runs.")
   var seeds = 2
 
   func validate() throws {
@@ -39,7 +48,7 @@ struct RealModelOptions: ParsableArguments {
     try within("N", N, 1...1024)
     try within("T", T, 8...65_536)
     try within("tokens", tokens, 1...1_000_000_000)
-    try within("seeds", seeds, 1...100)
+    try StudyOptions.validate(seeds: seeds)
     if let model, !FileManager.default.fileExists(atPath: model) {
       throw ValidationError("--model \(model): there is no such folder or file.")
     }

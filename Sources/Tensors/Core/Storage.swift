@@ -8,6 +8,7 @@
 //
 // Read before: `Shape.swift`. Read next: `Tensor.swift`.
 
+import Foundation
 import Synchronization
 
 /// A block of memory for the elements of one tensor, shared by copies and by reshaped views.
@@ -144,10 +145,29 @@ public struct MemoryStatistics: Sendable {
   /// Gives every free block back to the system.
   public static func releaseFreeBlocks() { BlockPool.shared.releaseFreeBlocks() }
 
-  /// The bytes that the system could still give to programs; nil if it does not tell (Linux: MemAvailable).
+  /// The bytes that the system could still give to this program; nil if it does not tell.
+  ///
+  /// The least of three, where they are known: what the machine has left (Linux: MemAvailable), the limit of the
+  /// container (cgroup 2), and the limit of addresses (`ulimit -v`).
   public static var available: Int? {
-    guard let text = try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8) else { return nil }
-    let line = text.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
-    return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
+    func contents(_ file: String) -> String? { try? String(contentsOfFile: file, encoding: .utf8) }
+    func kilobytes(_ name: String, in file: String) -> Int? {
+      let line = contents(file)?.split(separator: "\n").first { $0.hasPrefix(name + ":") }
+      return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
+    }
+    func number(_ file: String) -> Int? {
+      contents(file).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+    }
+    var limits = [kilobytes("MemAvailable", in: "/proc/meminfo")]
+    if let most = number("/sys/fs/cgroup/memory.max"), let now = number("/sys/fs/cgroup/memory.current") {
+      limits.append(max(0, most - now))
+    }
+    var addresses = rlimit()
+    if getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &addresses) == 0, addresses.rlim_cur < rlim_t(Int.max),
+      let now = kilobytes("VmSize", in: "/proc/self/status")
+    {
+      limits.append(max(0, Int(addresses.rlim_cur) - now))
+    }
+    return limits.compactMap(\.self).min()
   }
 }
