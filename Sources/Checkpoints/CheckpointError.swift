@@ -84,7 +84,7 @@ func mappedContents(of url: URL) throws -> Data {
   guard stat(path, &status) == 0 else {
     if errno == ENOENT {
       throw CheckpointError(
-        file: path, problem: "there is no such file", remedy: "check the path, or run the step that makes it")
+        file: path, problem: "there is no such file", remedy: "check the path")
     }
     throw CheckpointError.system(errno, "looking for the file", file: path)
   }
@@ -92,12 +92,16 @@ func mappedContents(of url: URL) throws -> Data {
   guard kind != S_IFDIR else {
     throw CheckpointError(file: path, problem: "this is a directory", remedy: "give the path of a file inside it")
   }
+  // A pipe may have no writer, and a device no end.
   guard kind == S_IFREG else {
-    throw CheckpointError(file: path, problem: "this is not a regular file", remedy: "give the path of a file")
+    let name = kind == S_IFIFO ? "a pipe" : "a device"
+    throw CheckpointError(
+      file: path, problem: "this is \(name), and only files are read", remedy: "write its contents into a file")
   }
   guard status.st_size > 0 else {
     throw CheckpointError(
-      file: path, problem: "the file is empty", remedy: "delete it and run the step that makes it again")
+      file: path, problem: "the file is empty",
+      remedy: "give one that is whole: it may have been cut off while it was copied")
   }
   do {
     return try Data(contentsOf: url, options: .alwaysMapped)

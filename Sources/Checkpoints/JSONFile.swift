@@ -62,11 +62,11 @@ public func readJSON<Value: Decodable>(
   } catch let error as DecodingError {
     throw CheckpointError(
       file: url.path, problem: explanation(of: error, in: data),
-      remedy: "correct the file by hand, or delete it and run the step that makes it again")
+      remedy: "correct the file, or give one that is whole")
   } catch {
     throw CheckpointError(
       file: url.path, problem: "the contents do not give a \(Value.self) (\(error))",
-      remedy: "correct the file by hand, or delete it and run the step that makes it again")
+      remedy: "correct the file, or give one that is whole")
   }
 }
 

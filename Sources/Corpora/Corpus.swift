@@ -7,6 +7,7 @@
 // Read before: `Tokenizer.swift`. Read next: `Windows.swift`.
 
 import Foundation
+import Tensors
 
 /// A tokenised text in two parts: the first for training, the last held out.
 public struct Corpus: Sendable {
@@ -49,6 +50,20 @@ public struct Corpus: Sendable {
         remedy: "give a longer text, shorter windows or another fraction to hold out")
     }
     return self
+  }
+
+  /// Throws `CorpusError` unless so many tokens are held out: for a caller that reads places of its own choice.
+  public func requireHeldOut(_ count: Int) throws {
+    guard heldOut.count < count else { return }
+    throw CorpusError(
+      "the corpus", problem: "its held-out part has \(heldOut.count) tokens, but \(count) are read here",
+      remedy: "give a longer text")
+  }
+
+  /// So many tokens of the held-out part, from its beginning again where it ends: for what does not depend on the words.
+  public func heldOutTokens(_ count: Int) -> [Int] {
+    precondition(!heldOut.isEmpty || count == 0, "nothing is held out")
+    return (0..<count).map { heldOut[$0 % heldOut.count] }
   }
 }
 

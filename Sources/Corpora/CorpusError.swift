@@ -31,27 +31,33 @@ extension CorpusError: CustomStringConvertible, LocalizedError {
   public var errorDescription: String? { description }
 }
 
-/// The bytes of a file that exists, is no directory and is not empty.
+/// The bytes of a regular file that exists and is not empty.
 func contents(of url: URL) throws -> Data {
   let place = url.isFileURL ? url.path : url.absoluteString
-  var isDirectory: ObjCBool = false
-  guard url.isFileURL, FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) else {
-    throw CorpusError(
-      place, problem: "there is no such file", remedy: "check the path, or run the step that makes it")
+  func wrong(_ problem: String, _ remedy: String) -> CorpusError {
+    CorpusError(place, problem: problem, remedy: remedy)
   }
-  guard !isDirectory.boolValue else {
-    throw CorpusError(place, problem: "this is a directory", remedy: "give the path of a file inside it")
+  var status = stat()
+  guard url.isFileURL, stat(url.path, &status) == 0 else {
+    guard !url.isFileURL || errno == ENOENT else {
+      throw wrong("the file cannot be read (\(String(cString: strerror(errno))))", "check its path and permissions")
+    }
+    throw wrong("there is no such file", "check the path")
+  }
+  switch status.st_mode & S_IFMT {
+  case S_IFREG: break
+  case S_IFDIR: throw wrong("this is a directory", "give the path of a file inside it")
+  // A pipe may have no writer, and a device no end.
+  case S_IFIFO: throw wrong("this is a pipe", "write what comes out of it into a file, and give that")
+  default: throw wrong("this is a device and no file", "give the path of a file")
   }
   let data: Data
   do {
     data = try Data(contentsOf: url)
   } catch {
-    throw CorpusError(
-      place, problem: "the file cannot be read (\(error.localizedDescription))",
-      remedy: "check its permissions and the disk")
+    throw wrong(
+      "the file cannot be read (\(String(cString: strerror(errno))))", "check its permissions and the disk")
   }
-  guard !data.isEmpty else {
-    throw CorpusError(place, problem: "the file is empty", remedy: "give another, or make it again")
-  }
+  guard !data.isEmpty else { throw wrong("the file is empty", "give another") }
   return data
 }

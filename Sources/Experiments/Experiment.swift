@@ -110,6 +110,11 @@ public struct Experiment {
       tokenizer = .characters(CharacterTokenizer(trainedOn: text))
       encoding = "characters"
     }
+    guard tokenizer.vocabularySize > 1 else {
+      throw CorpusError(
+        file.path, problem: "all its characters are the same, so that there is nothing to learn",
+        remedy: "give a text with at least two")
+    }
     givenTeacher = given?.model
     if case .characters = tokenizer { unit = "nats per character" } else { unit = "nats per token" }
     func name(_ file: URL, _ text: String) -> String {
@@ -190,7 +195,7 @@ public struct Experiment {
 
   /// The version of what is computed, which all that is kept is bound to. It is raised with every change after which
   /// the same recipe gives other numbers, beyond rounding, or after which what is kept has another form; a test
-  /// compares the numbers of this version (`ExperimentsTests/OriginTests.swift`).
+  /// compares the numbers of this version (`Tests/ExperimentsTests/OriginTests.swift`).
   public static let version = 1
 
   /// A seed for one purpose, so that no two runs draw the same numbers.

@@ -68,12 +68,15 @@ extension Entry {
     case .value(let label, let text, _): ["\(label): ".padded(to: 36) + text]
     case .verdict(let verdict, let line): [verdict.text(line: line)]
     case .table(let table, _): table.printed
-    case .volatile(let text): text.split(separator: "\n").map { "~ \($0)" }
+    case .volatile(let text): text.split(whereSeparator: \.isNewline).map { "~ \($0)" }
     case .sample(let title, let text):
       ["\(title):"] + wrappedLines(of: text).map { "~| \($0)" }
     case .figure(let title, let files):
       (files.drawing?.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) ?? [])
-        + ["~ figure \"\(title)\": \(files.path)" + (files.note.map { " (\($0.replacing("\n", with: " ")))" } ?? "")]
+        + [
+          "~ figure \"\(title)\": \(files.path)"
+            + (files.note.map { " (\($0.split(whereSeparator: \.isNewline).joined(separator: " ")))" } ?? "")
+        ]
     }
   }
 
@@ -94,7 +97,7 @@ extension Entry {
 
   // A sample keeps its line breaks: the model wrote them.
   private func wrappedLines(of text: String) -> [String] {
-    text.split(separator: "\n", omittingEmptySubsequences: false).flatMap { line in
+    text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).flatMap { line in
       let lines = wrapped(String(line))
       return lines.isEmpty ? [""] : lines
     }

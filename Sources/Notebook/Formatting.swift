@@ -93,7 +93,7 @@ package func wrapped(_ text: String, at width: Int = proseWidth) -> [String] {
     lines.append(words.joined(separator: " "))
     words = []
   }
-  for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+  for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
     let next = line.split(whereSeparator: \.isWhitespace)
     if next.isEmpty {
       if !words.isEmpty { closeLine() }

@@ -23,7 +23,8 @@ public struct Transcript: Sendable {
   /// A transcript from the text that a chapter printed to standard output.
   public init(_ text: String) {
     var lines: [Line] = []
-    for (index, text) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+    // Git may have written line ends of another system, and to Swift they are characters of their own.
+    for (index, text) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
       if text == "~|" || text.hasPrefix("~| ") { continue }
       lines.append(Line(number: index + 1, text: String(text)))
     }

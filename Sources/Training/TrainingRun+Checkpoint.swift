@@ -66,7 +66,7 @@ extension TrainingRun {
     else {
       throw CheckpointError(
         file: file.path, problem: "it does not hold the state of a training run",
-        remedy: "remove it, and the run begins again")
+        remedy: "choose another --out, or move it away, and the run begins again")
     }
     func demand(
       _ what: String, _ mine: some Equatable & CustomStringConvertible, _ theirs: some CustomStringConvertible

@@ -129,7 +129,7 @@ struct Damage: CustomTestStringConvertible {
     try withTemporaryFolder { directory in
       let cases = [
         (directory, "directory"), (directory.appendingPathComponent("absent"), "no such file"),
-        (URL(fileURLWithPath: "/dev/null"), "regular"), (URL(string: "https://example.org/x")!, "address"),
+        (URL(fileURLWithPath: "/dev/null"), "a device"), (URL(string: "https://example.org/x")!, "address"),
       ]
       for (url, mention) in cases {
         let error = try #require(throws: CheckpointError.self) { try Checkpoint(contentsOf: url) }

@@ -4,6 +4,7 @@
 // chapters as such, in a folder of their own.
 
 import Foundation
+import Synchronization
 
 /// What a chapter did.
 struct Outcome {
@@ -50,10 +51,17 @@ final class Bench {
   func start(
     _ chapter: String, _ arguments: [String]? = nil, environment: [String: String] = [:]
   ) throws -> (Process, Pipe, Pipe) {
+    try start(
+      Bench.products.appending(path: chapter),
+      arguments ?? ["--quick", "--plots", "none", "--corpus", corpus.path, "--out", out.path], environment)
+  }
+
+  private func start(
+    _ program: URL, _ arguments: [String], _ environment: [String: String]
+  ) throws -> (Process, Pipe, Pipe) {
     let process = Process()
-    process.executableURL = Bench.products.appending(path: chapter)
-    process.arguments =
-      arguments ?? ["--quick", "--plots", "none", "--corpus", corpus.path, "--out", out.path]
+    process.executableURL = program
+    process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.currentDirectoryURL = folder
     let (output, errors) = (Pipe(), Pipe())
@@ -66,13 +74,30 @@ final class Bench {
   func run(
     _ chapter: String, _ arguments: [String]? = nil, environment: [String: String] = [:]
   ) throws -> Outcome {
-    let (process, output, errors) = try start(chapter, arguments, environment: environment)
-    // Chapters print a few kilobytes to stderr, far less than a pipe holds, so that reading one after the other is safe.
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    let complaints = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
+    try outcome(of: start(chapter, arguments, environment: environment))
+  }
+
+  /// Runs a script of the shell to its end, in this bench's folder; `$BIN` is the folder of the built programs.
+  func shell(_ script: String) throws -> Outcome {
+    try outcome(
+      of: start(URL(filePath: "/bin/sh"), ["-c", script], ["BIN": Bench.products.path, "TEXT": corpus.path]))
+  }
+
+  private func outcome(of started: (process: Process, output: Pipe, errors: Pipe)) -> Outcome {
+    // Both pipes are emptied at once: a program that fills one while the other is read would wait for ever.
+    let complaints = Mutex(Data())
+    let group = DispatchGroup()
+    DispatchQueue.global().async(group: group) {
+      let all = started.errors.fileHandleForReading.readDataToEndOfFile()
+      complaints.withLock { $0 = all }
+    }
+    let text = String(decoding: started.output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    group.wait()
+    started.process.waitUntilExit()
+    let isExit = started.process.terminationReason == .exit
     return Outcome(
-      status: process.terminationReason == .exit ? process.terminationStatus : -1, output: text, errors: complaints)
+      status: isExit ? started.process.terminationStatus : -1, output: text,
+      errors: complaints.withLock { String(decoding: $0, as: UTF8.self) })
   }
 
   /// Runs a chapter with the usual arguments and some more.

@@ -64,6 +64,32 @@ private let text = ChapterText(name: "00-test", question: "Does it work?", durat
     #expect(message.replacing("'svg', 'png', 'ascii'", with: "svg, png, ascii").contains(part), "\(message)")
   }
 
+  // What a shell reads back, so that the command of a report can be pasted.
+  @Test func wordsAreQuotedForTheShell() throws {
+    let words = [
+      "two words", "it's", #"say "x""#, "a$HOME`id`", "#b?c;d", "漢字 🙂", "~x", "line\nend", #"back\slash"#, "*", "",
+      "é",
+    ]
+    let process = Process()
+    process.executableURL = URL(filePath: "/bin/sh")
+    process.arguments = ["-c", "printf '%s\\0' " + words.map(shellQuoted).joined(separator: " ")]
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    let read = output.fileHandleForReading.readDataToEndOfFile().split(separator: 0, omittingEmptySubsequences: false)
+    process.waitUntilExit()
+    #expect(read.dropLast().map { Array($0) } == words.map { Array($0.utf8) })
+    #expect(["--quick", "a/b.txt", "1e-3", "漢"].map(shellQuoted) == ["--quick", "a/b.txt", "1e-3", "漢"])
+  }
+
+  @Test(arguments: [
+    (["--prompt", "--"], ["--prompt=--"]), (["--a", "--", "--"], ["--a=--", "--"]), (["--"], ["--"]),
+    (["--a=1", "--"], ["--a=1", "--"]),
+    (["--a", "-", "b"], ["--a", "-", "b"]),
+  ]) func twoDashesAreAValue(words: [String], read: [String]) {
+    #expect(withDashesAsValues(words) == read)
+  }
+
   @Test func theCommandOfTheReport() {
     let arguments = ["--quick", "--out", "a b", "--plots=png", "--corpus", "my text.txt", "--seed", "3"]
     #expect(reproducingCommand("00-test", arguments) == "00-test --quick --corpus 'my text.txt' --seed 3")

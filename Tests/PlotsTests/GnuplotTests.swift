@@ -148,6 +148,30 @@ import Testing
     #expect(try folder.text("f.svg") == "old")
   }
 
+  // On a full disk gnuplot writes what it can and ends with 0.
+  @Test(arguments: [
+    (PlotFormat.svg, "<?xml version='1.0'?><svg><path d='M0"), (.svg, ""), (.svg, "</svg>"), (.png, #"\211PNG\r\n"#),
+    (.png, ""),
+  ]) func successWithHalfAPictureIsNoted(format: PlotFormat, contents: String) throws {
+    let folder = try Folder()
+    let commands =
+      #"file=$(echo "$3" | sed "s/.*file='\(.*\)'/\1/"); printf '"# + contents.replacing("'", with: #"'\''"#)
+    let written = try figure.write(
+      to: folder.url, named: "f", as: format, with: folder.impostor(commands + #"' > "$file""#))
+    #expect(written.picture == nil)
+    #expect(written.note == "gnuplot ended without an error, but the picture is not whole; is the disk full?")
+    #expect(folder.names == ["bin", "f.gp"])
+  }
+
+  @Test func theReadersTerminalDoesNotMatter() throws {
+    let folder = try Folder()
+    let gnuplot = try folder.impostor(#"echo "$GNUTERM$LC_ALL$LANGUAGE" > seen; exit 1"#)
+    for name in ["GNUTERM", "LC_ALL", "LANGUAGE"] { setenv(name, "x11", 1) }
+    defer { for name in ["GNUTERM", "LC_ALL", "LANGUAGE"] { unsetenv(name) } }
+    _ = try figure.write(to: folder.url, named: "f", as: .svg, with: gnuplot)
+    #expect(try folder.text("seen") == "\n")
+  }
+
   @Test func successWithoutAPictureIsNoted() throws {
     let folder = try Folder()
     let written = try figure.write(to: folder.url, named: "f", as: .svg, with: folder.impostor("exit 0"))

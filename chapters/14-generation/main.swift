@@ -29,6 +29,12 @@ let store = chapter.openModelStore()
 let recipe = store.recipe
 let tokenizer = store.corpus.tokenizer
 let heldOut = store.corpus.heldOut
+let contexts = Array(sequence(first: 16) { $0 * 2 }.prefix { $0 <= (chapter.isQuick ? 512 : 16384) })
+// What the sections below read of the text: one window in its midst, and windows of four times the length of training.
+let windowStart = 200
+exitOnError {
+  try store.corpus.requireHeldOut(max(windowStart + recipe.T, 4 * recipe.T + recipe.windows, 512))
+}
 let teacher = exitOnError { try store.teacher().frozen }
 let student = exitOnError { try store.student(.all).frozen }
 let hybrid = exitOnError { try store.hybrid(keepingAttentionIn: recipe.L - 1).frozen }
@@ -74,7 +80,7 @@ for (name, model) in models {
 // in five ways and compare logits with those of a whole pass that leaves nothing behind.
 
 chapter.section("2. In any pieces")
-let text = Array(heldOut[200..<(200 + recipe.T)])
+let text = Array(heldOut[windowStart..<(windowStart + recipe.T)])
 for (name, model) in models {
   let whole = model(Tokens(text)).sliced((recipe.T - 1)..<recipe.T, along: 1)
   let gaps = [1, 2, 5, recipe.T - 1, recipe.T].map { length in
@@ -100,8 +106,7 @@ for (name, model) in models {
 // again, and the copy when that room is used up.
 
 chapter.section("3. What is remembered")
-let contexts = Array(sequence(first: 16) { $0 * 2 }.prefix { $0 <= (chapter.isQuick ? 512 : 16384) })
-let steps = measureDecoding(models, on: heldOut, contexts: contexts)
+let steps = measureDecoding(models, on: store.corpus.heldOutTokens(contexts.last! + 64), contexts: contexts)
 let size = MemoryLayout<Scalar>.size
 table(
   ["context"] + models.map { "\($0.name) keeps" } + models.map { "\($0.name), for a moment" },

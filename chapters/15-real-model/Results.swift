@@ -47,9 +47,7 @@ extension Job {
   /// Time and memory of the next token of some models.
   func reportCosts(of models: [NamedModel]) {
     let contexts = chapter.isQuick ? [32, 64] : [128, 512, 2048, 4096].filter { $0 <= teacher.configuration.T }
-    let all = store.corpus.heldOut
-    // A text shorter than the longest context is read again from its beginning: what a token costs does not depend on it.
-    let text = (0..<((contexts.last ?? 0) + 80)).map { all[$0 % all.count] }
+    let text = store.corpus.heldOutTokens((contexts.last ?? 0) + 80)
     struct Key: Encodable {
       var models: [String]
       var contexts: [Int]

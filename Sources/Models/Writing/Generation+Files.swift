@@ -70,7 +70,8 @@ extension Generation {
       let words = (checkpoint.metadata[word] ?? "").split(separator: " ")
       let numbers = words.compactMap(read)
       guard numbers.count == words.count else {
-        throw wrong("the metadata \"\(word)\" are damaged", "write the state again")
+        throw wrong(
+          "the metadata \"\(word)\" are damaged", "give a file that is whole; this one may have been changed by hand")
       }
       return numbers
     }
@@ -82,7 +83,9 @@ extension Generation {
     guard let sampler = Sampler(words: checkpoint.metadata[Word.sampler] ?? ""), !positions.isEmpty,
       positions.allSatisfy({ $0 > 0 }), dice.count == positions.count, states.count == 4 * dice.count
     else {
-      throw wrong("the metadata do not say how the text goes on", "write the state again")
+      throw wrong(
+        "the metadata do not say how the text goes on",
+        "give a file that is whole; this one may have been changed by hand")
     }
 
     let shapes = model.blocks.map { $0.mixer.memoryShapes(lengths: positions) }

@@ -14,7 +14,7 @@ struct JSONField {
   let value: JSON
 
   /// What to do about a file that is damaged.
-  static let remedy = "give the file that was saved with the model, or make it again"
+  static let remedy = "give the file that was saved with the model"
 
   /// The whole contents of a file. Throws `CorpusError` if there are none, or no JSON.
   init(contentsOf url: URL) throws { try self.init(Array(contents(of: url)), file: url.path) }
