@@ -13,7 +13,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := main
 .PHONY: main help deps build chapters chapter expected expected-check test test-float test-gradients test-real mutants \
-  mutants-sample mutants-check mutants-record mutants-tool lint floors api bench bench-real bench-check cost clean
+  mutants-sample fuzz mutants-check mutants-record mutants-tool lint floors api bench bench-real bench-check cost clean
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
@@ -184,6 +184,46 @@ mutants-check: mutants-tool ## test the tool; check that it finds all that Tests
 
 mutants-record: mutants-tool ## rewrite Tests/Mutants/sites.tsv
 	@$(COUNT) --record
+
+# ---- Inputs that nobody thought of
+
+FUZZ_SECONDS ?= 60
+PUBLISHED := Tests/ModelsTests/Published
+SEEDS_safetensors := Tests/CheckpointsTests/Golden $(PUBLISHED)/llama-shards
+SEEDS_gguf := Tests/CheckpointsTests/Golden $(wildcard $(PUBLISHED)/gguf-*)
+SEEDS_config := $(PUBLISHED)/phi-tied
+SEEDS_tokenizer := $(wildcard Tests/CorporaTests/Golden/*/)
+SEEDS_grammar := Tests/Fuzz/seeds/grammar
+SEEDS_corpus := Tests/Fuzz/seeds/corpus
+
+fuzz: deps ## ask each reader of files with inputs that libFuzzer makes, FUZZ_SECONDS=60 each; what it found goes on next time
+	@mkdir -p out/fuzz
+	swift build --package-path Tests/Fuzz --scratch-path .build-fuzz -c release --sanitize fuzzer --product fuzz
+	ask() {
+	  local reader=$$1; shift
+	  mkdir -p out/fuzz/$$reader
+	  local status=0
+	  TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) FUZZ_READER=$$reader \
+	    FUZZ_WEIGHTS=$(PUBLISHED)/phi-tied/model.safetensors .build-fuzz/release/fuzz -seed=1 -max_len=16384 \
+	    -rss_limit_mb=2048 -timeout=10 -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=out/fuzz/$$reader- \
+	    out/fuzz/$$reader "$$@" > out/fuzz/$$reader.log 2>&1 || status=$$?
+	  if ((status != 0)); then
+	    grep -E 'Fatal error|ERROR|artifact_prefix' out/fuzz/$$reader.log >&2 || tail -5 out/fuzz/$$reader.log >&2
+	    echo "make fuzz: the reader of $$reader was stopped by an input; it is beside out/fuzz/$$reader.log" >&2
+	    exit 1
+	  fi
+	  echo "$$reader: $$(grep -E '^Done' out/fuzz/$$reader.log)"
+	}
+	if (ask trap) 2> out/fuzz/trap.txt || ! grep -q 'stopped by an input' out/fuzz/trap.txt; then
+	  echo 'make fuzz: a reader that traps was not noticed' >&2
+	  exit 1
+	fi
+	ask safetensors $(SEEDS_safetensors)
+	ask gguf $(SEEDS_gguf)
+	ask config $(SEEDS_config)
+	ask tokenizer $(SEEDS_tokenizer)
+	ask grammar $(SEEDS_grammar)
+	ask corpus $(SEEDS_corpus)
 
 lint: ## check the form of the sources
 	swift format lint --strict --recursive Sources Tests chapters Benchmarks Package.swift
