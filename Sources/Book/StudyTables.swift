@@ -10,6 +10,11 @@ import Experiments
 import Notebook
 import Statistics
 
+/// What the bars of a figure are: "bars: standard error over 3 seeds".
+public func barsOverSeeds(_ count: Int) -> String {
+  count == 1 ? "one seed, so that there are no bars" : "bars: standard error over \(count) seeds"
+}
+
 /// "1.416 ± 0.001": mean and standard error over seeds; of a single seed its value alone.
 public func spread(_ samples: [Double], decimals: Int = 3) -> String {
   let estimate = Estimate(samples)

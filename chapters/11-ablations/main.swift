@@ -160,7 +160,7 @@ chapter.plot(
     "Held-out loss by student and way",
     panels: [
       DotPlot(
-        "bars: standard error over \(study.seeds.count) seeds",
+        barsOverSeeds(study.seeds.count),
         value: Axis("held-out cross-entropy", unit: store.unit),
         rows: grid.map { cell in
           let estimate = Estimate(losses(cell.student.name, cell.way))

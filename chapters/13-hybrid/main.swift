@@ -80,7 +80,7 @@ chapter.plot(
     "Held-out loss of every placement of attention",
     panels: [
       DotPlot(
-        "from the first layer (left) to the last, A: attention kept; bars: standard error over \(study.seeds.count) seeds",
+        "from the first layer (left) to the last, A: attention kept; \(barsOverSeeds(study.seeds.count))",
         value: Axis("held-out cross-entropy", unit: store.unit),
         rows: placements.map { kept in
           let estimate = Estimate(losses(kept))

@@ -126,7 +126,7 @@ func studyFigure(_ arms: [StudyArm], _ results: [[StudyResult]], teacher: Double
     "Held-out loss of the arms",
     panels: [
       DotPlot(
-        "bars: standard error over \(results[0].count) seeds", value: Axis("held-out cross-entropy", unit: unit),
+        barsOverSeeds(results[0].count), value: Axis("held-out cross-entropy", unit: unit),
         rows: zip(arms, results).map { arm, results in
           let estimate = Estimate(results.map(\.loss))
           return DotPlot.Row(
