@@ -14,8 +14,10 @@ public func sortedJSON(_ value: some Encodable) throws -> Data {
   return try encoder.encode(value)
 }
 
-/// The outermost keys under which two JSON objects differ, sorted; nil if one of the texts is no object.
+/// The outermost keys under which two JSON objects differ, sorted; none for equal texts, and nil if one of two others
+/// is no object.
 package func differingKeys(_ one: String, _ other: String) -> [String]? {
+  if one == other { return [] }
   func object(_ text: String) -> NSDictionary? {
     try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? NSDictionary
   }

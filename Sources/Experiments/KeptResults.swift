@@ -30,9 +30,8 @@ struct KeptResults {
 
   private func key(of job: Study.Job) -> Key { Key(job: job.arm, seed: job.seed, origin: origin) }
 
-  private func file(of key: Key) throws -> URL {
-    folder.appending(
-      path: String(checksum(String(decoding: try sortedJSON(key), as: UTF8.self)), radix: 16) + ".json")
+  private func file(of job: Study.Job) throws -> URL {
+    folder.appending(path: fingerprint(of: try origin(of: job)) + ".json")
   }
 
   /// All that a job depends on, as JSON.
@@ -40,7 +39,7 @@ struct KeptResults {
 
   /// A folder for the checkpoints of a job that is under way.
   func place(ofRunning job: Study.Job) throws -> URL {
-    let file = try file(of: key(of: job))
+    let file = try file(of: job)
     return folder.appending(path: "running").appending(path: file.deletingPathExtension().lastPathComponent)
   }
 
@@ -48,7 +47,7 @@ struct KeptResults {
   func result(of job: Study.Job) throws -> StudyResult? {
     struct Kept: Decodable { var result: StudyResult }
     let key = key(of: job)
-    let file = try file(of: key)
+    let file = try file(of: job)
     guard FileManager.default.fileExists(atPath: file.path) else { return nil }
     let kept = try readJSON(Kept.self, from: file)
     // An arm can hold stages of one's own, which nothing here could read back: the keys are compared as they stand.
@@ -61,8 +60,7 @@ struct KeptResults {
 
   /// Writes the result of a job.
   func keep(_ result: StudyResult, of job: Study.Job) throws {
-    let key = key(of: job)
-    try writeJSON(Entry(key: key, result: result), to: try file(of: key))
+    try writeJSON(Entry(key: key(of: job), result: result), to: try file(of: job))
     try? FileManager.default.removeItem(at: try place(ofRunning: job))
   }
 

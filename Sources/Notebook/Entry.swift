@@ -125,11 +125,16 @@ extension Entry {
     }
   }
 
-  // A fence that is longer than any run of backquotes in the text.
   private static func fenced(_ text: String) -> String {
-    var fence = "```"
-    while text.contains(fence) { fence += "`" }
+    let fence = fence(around: text, atLeast: 3)
     return "\(fence)text\n\(text)\n\(fence)"
+  }
+
+  /// Backquotes, more of them than stand in a row anywhere in the text.
+  static func fence(around text: String, atLeast count: Int) -> String {
+    var fence = String(repeating: "`", count: count)
+    while text.contains(fence) { fence += "`" }
+    return fence
   }
 
   /// Whether report.md separates this entry from the one before it by a blank line. Items of one list are not

@@ -15,8 +15,7 @@ public func exitOnError<Result>(_ body: () throws -> Result) -> Result {
 }
 
 /// Prints `error: …` on standard error, unless it is that the reader of standard output went away, and ends the program
-/// with exit status 1. Folders that this run made and left
-/// empty are removed.
+/// with exit status 1. Folders that this run made and left empty are removed.
 @MainActor
 public func stop(because error: any Error) -> Never {
   Screen.shared.erase()

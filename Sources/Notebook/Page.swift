@@ -61,9 +61,8 @@ extension Page {
       text += (previous != nil && entry.isSeparatedInMarkdown(from: previous) ? "\n" : "") + markdown + "\n"
       previous = entry
     }
-    // A fence longer than any row of backticks in the command.
-    let longest = command.split { $0 != "`" }.map(\.count).max() ?? 0
-    let (fence, blank) = (String(repeating: "`", count: longest + 1), longest == 0 ? "" : " ")
+    let fence = Entry.fence(around: command, atLeast: 1)
+    let blank = fence.count == 1 ? "" : " "
     text += "\nMade by \(fence)\(blank)\(command)\(blank)\(fence): \(summary)."
     if !files.isEmpty {
       text += " The numbers behind it: " + files.map { "[\($0)](\($0))" }.joined(separator: ", ") + "."

@@ -84,7 +84,7 @@ extension TrainingRun {
     }
     let theirs = checkpoint.metadata["made from"] ?? "{}"
     let differing = differingKeys(theirs, origin) ?? ["all"]
-    if theirs != origin, !differing.isEmpty {
+    if !differing.isEmpty {
       throw TrainingError.otherRun(
         file: file.path, difference: "it was made from another \(differing.joined(separator: ", another "))")
     }

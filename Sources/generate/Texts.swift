@@ -56,18 +56,14 @@ struct Texts {
   mutating func end(_ row: Int, goesOn: Bool) throws {
     if !goesOn { try show(texts[row].stream.end(), in: row) }
     if isSingle {
-      try put("\n")
+      try StandardOutput.write("\n")
     } else {
-      try put("── \(row + 1) of \(texts.count)\n\(texts[row].shown)\n\n")
+      try StandardOutput.write("── \(row + 1) of \(texts.count)\n\(texts[row].shown)\n\n")
     }
   }
 
   private mutating func show(_ new: String, in row: Int) throws {
     if new.isEmpty { return }
-    if isSingle { try put(new) } else { texts[row].shown += new }
-  }
-
-  private func put(_ text: String) throws {
-    try StandardOutput.write(text)
+    if isSingle { try StandardOutput.write(new) } else { texts[row].shown += new }
   }
 }

@@ -21,8 +21,8 @@
 //     192 × 96, depth 1024, left factor transposed      98.1 → 116.0
 //     512 × 1024, depth 1024                            97.4 →  92.3
 //
-// Where rows are further apart than a page, or a multiple of 4096 bytes, so that they share the same few
-// places of a cache, tiles do not pay; such products OpenBLAS cuts by itself.
+// Where rows are far apart in memory, or a multiple of 1024 numbers, so that they share the same few places
+// of a cache, tiles do not pay; such products OpenBLAS cuts by itself.
 //
 // Read before: `Gemm.swift`. Slow twin: `Naive.matmul`.
 
