@@ -124,7 +124,10 @@ extension Transcript.Piece {
 
   /// The number with which `text` begins, and the count of its characters.
   private static func number(at text: Substring) -> (Self, Int)? {
-    guard let match = text.prefixMatch(of: /(~?)([-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?)/) else { return nil }
+    // Most characters begin no number, and to ask that of a pattern takes long.
+    guard let first = text.first, first.isNumber || "~+-".contains(first),
+      let match = text.prefixMatch(of: /(~?)([-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?)/)
+    else { return nil }
     let (whole, tilde, digits, decimals, exponent) = match.output
     if !tilde.isEmpty { return (.about, whole.count) }
     guard decimals != nil || exponent != nil, let value = Double(digits) else {

@@ -48,6 +48,11 @@ func measure(_ command: Command) throws {
   let batches = try corpus.heldOutBatches(count: command.windows, B: B, T: T)
 
   func line(_ name: String, _ estimate: Estimate, _ unit: String) throws {
+    if !estimate.mean.isFinite {
+      throw CommandError(
+        "\(name): it is not finite on these windows; a weight of a model is too large for \(scalarName), so look for the"
+          + " largest, or for where it was trained too fast")
+    }
     let name = name.padding(toLength: 24, withPad: " ", startingAt: 0)
     let error = number(estimate.standardError, decimals: 4)
     try StandardOutput.write("\(name)\(number(estimate.mean, decimals: 4)) ± \(error) \(unit)\n")

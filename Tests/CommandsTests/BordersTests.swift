@@ -4,6 +4,8 @@
 // the program ends with a status and at most one sentence.
 
 import Foundation
+import Models
+import Tensors
 import Testing
 
 @Suite struct BordersTests {
@@ -119,6 +121,21 @@ import Testing
     let outcome = try bench.run("14-generation")
     #expect(outcome.status == 1 && outcome.errors.contains("its held-out part has 200 tokens"), "\(outcome.errors)")
     #expect(bench.files(endingIn: "made-from.json").isEmpty)
+  }
+
+  // ## Weights that are finite, and too large for what is computed with them
+
+  @Test func numbersThatGrowTooLargeEndInASentence() throws {
+    let bench = try benchWithTeacher()
+    let folder = bench.out.appending(path: "05-teacher/teacher-quick-seed0")
+    let model = try LanguageModel(contentsOf: folder)
+    model.head.weight.value = Tensor(repeating: .greatestFiniteMagnitude, shape: model.head.weight.value.shape)
+    try model.checkpoint.write(to: folder.appending(path: "model.safetensors"))
+    let text = try bench.shell("\(generate) --prompt anna --tokens 20 --save s")
+    #expect(text.status == 1 && text.errors.contains("numbers too large"), "\(text)")
+    #expect(bench.files(endingIn: "/s").isEmpty)
+    let loss = try bench.shell("$BIN/evaluate --model out/05-teacher/teacher-quick-seed0 --corpus $TEXT --windows 2")
+    #expect(loss.status == 1 && loss.errors.contains("not finite"), "\(loss)")
   }
 
   // ## Killed, and started on another text

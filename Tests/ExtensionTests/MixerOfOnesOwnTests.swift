@@ -89,11 +89,11 @@ import Training
     try withTemporaryFolder { folder in
       let file = folder.appending(path: "text.safetensors")
       var generation = Generation(hybrid.frozen, prompts: [[1, 2, 3], [4]], seed: 7)
-      for _ in 0..<3 { _ = generation.next() }
+      for _ in 0..<3 { _ = try generation.next() }
       try generation.write(to: file)
       #expect(try Checkpoint(contentsOf: file).tensors["layers.0.state"]?.shape == [2, 2, 3, 5])
       var other = try Generation(contentsOf: file, of: hybrid.frozen)
-      for _ in 0..<5 { #expect(other.next() == generation.next()) }
+      for _ in 0..<5 { #expect(try other.next() == generation.next()) }
     }
   }
 

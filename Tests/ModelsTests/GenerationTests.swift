@@ -13,24 +13,24 @@ import Testing
 @Suite("generation") struct GenerationTests {
   let prompts = [[3, 5], [1], [7, 7, 2, 9, 0, 4, 1]]
 
-  @Test(arguments: Kind.allCases) func theFastWayWritesWhatTheSlowOneWrites(kind: Kind) {
+  @Test(arguments: Kind.allCases) func theFastWayWritesWhatTheSlowOneWrites(kind: Kind) throws {
     let model = kind.model().frozen
     var random = SeededGenerator(seed: 1)
     // Prompt and text together have at most the 17 tokens that the slow way sees.
-    let slow = model.continuation(of: prompts[0], count: 15, .greedy, using: &random)
-    #expect(model.generate([prompts[0]], count: 15, .greedy) == [slow])
+    let slow = try model.continuation(of: prompts[0], count: 15, .greedy, using: &random)
+    #expect(try model.generate([prompts[0]], count: 15, .greedy) == [slow])
     var generation = Generation(model, prompts: [prompts[0]], seed: 5)
     var dice = generation.dice[0]
-    let drawn = (0..<15).map { _ in generation.next()[0] }
-    #expect(drawn == model.continuation(of: prompts[0], count: 15, using: &dice))
+    let drawn = try (0..<15).map { _ in try generation.next()[0] }
+    #expect(try drawn == model.continuation(of: prompts[0], count: 15, using: &dice))
   }
 
-  @Test(arguments: Kind.allCases) func aTextDoesNotDependOnItsNeighbours(kind: Kind) {
+  @Test(arguments: Kind.allCases) func aTextDoesNotDependOnItsNeighbours(kind: Kind) throws {
     let model = kind.model().frozen
     // Different lengths, and ends at different times: a 4 ends a text.
     func ends(_ text: [Int]) -> Bool { text.last == 4 }
     var seen: [[Int]] = [[], [], []]
-    let together = model.generate(prompts, count: 20, seed: 8, until: ends) { seen[$0].append($1) }
+    let together = try model.generate(prompts, count: 20, seed: 8, until: ends) { seen[$0].append($1) }
     #expect(together == seen, "each token is shown once, in order")
     #expect(
       together.contains { $0.count < 20 } && Set(together.map(\.count)).count > 1, "some end early: \(together)")
@@ -39,11 +39,11 @@ import Testing
       #expect(!text.dropLast().contains(4))
     }
     // The first row has the dice of a text that is written alone.
-    #expect(model.generate([prompts[0]], count: 20, seed: 8, until: ends)[0] == together[0])
-    #expect(model.generate(prompts, count: 20, seed: 8, until: ends) == together)
-    #expect(model.generate(prompts, count: 20, seed: 9, until: ends) != together)
-    #expect(model.generate(prompts, count: 0) == [[], [], []])
-    #expect(model.generate([], count: 3).isEmpty)
+    #expect(try model.generate([prompts[0]], count: 20, seed: 8, until: ends)[0] == together[0])
+    #expect(try model.generate(prompts, count: 20, seed: 8, until: ends) == together)
+    #expect(try model.generate(prompts, count: 20, seed: 9, until: ends) != together)
+    #expect(try model.generate(prompts, count: 0) == [[], [], []])
+    #expect(try model.generate([], count: 3).isEmpty)
   }
 
   @Test(arguments: Kind.allCases) func aFileGoesOnWithTheSameTokens(kind: Kind) throws {
@@ -52,11 +52,11 @@ import Testing
       let model = kind.model().frozen
       var generation = Generation(
         model, prompts: prompts, sampler: Sampler(temperature: 0.8, topK: 9, topP: 0.95), seed: 2)
-      for _ in 0..<6 { _ = generation.next() }
+      for _ in 0..<6 { _ = try generation.next() }
       try generation.write(to: file)
       var other = try Generation(contentsOf: file, of: model)
       #expect(other.sampler == generation.sampler)
-      for _ in 0..<12 { #expect(other.next() == generation.next()) }
+      for _ in 0..<12 { #expect(try other.next() == generation.next()) }
       generation.read([[1, 2], [3, 4], [5, 6]])
       other.read([[1, 2], [3, 4], [5, 6]])
       expectClose(other.state.logits!, generation.state.logits!, "\(kind)")
@@ -64,14 +64,14 @@ import Testing
     }
   }
 
-  @Test(arguments: Kind.allCases) func textsThatWereTakenApartGoOnTogether(kind: Kind) {
+  @Test(arguments: Kind.allCases) func textsThatWereTakenApartGoOnTogether(kind: Kind) throws {
     var whole = Generation(kind.model().frozen, prompts: prompts, seed: 4)
-    for _ in 0..<5 { _ = whole.next() }
+    for _ in 0..<5 { _ = try whole.next() }
     var again = Generation.joined([whole.keeping([2, 0]), whole.keeping([1])])
     #expect(again.state.positions == [12, 7, 6])
     for _ in 0..<8 {
-      let tokens = whole.next()
-      #expect(again.next() == [tokens[2], tokens[0], tokens[1]])
+      let tokens = try whole.next()
+      #expect(try again.next() == [tokens[2], tokens[0], tokens[1]])
     }
   }
 
@@ -104,6 +104,9 @@ import Testing
       checkpoint.tensors["layers.0.state"] = .zeros([1, 2, 3, 4])
       try checkpoint.write(to: file)
       #expect(message(model).contains("layers.0.state"))
+      checkpoint.tensors["layers.0.state"] = generation.checkpoint.tensors["layers.0.state"].map { .infinity * $0 }
+      try checkpoint.write(to: file)
+      #expect(message(model).contains("has to be finite"))
       checkpoint.tensors["layers.0.state"] = nil
       try checkpoint.write(to: file)
       #expect(message(model).contains("layers.0.state"))
@@ -154,19 +157,33 @@ import Testing
     #expect(Sampler.greedy.candidates(equal).map(\.token) == [0])
   }
 
-  @Test func onlyWhatMayBeDrawnIsDrawnAndAsOften() {
+  @Test func onlyWhatMayBeDrawnIsDrawnAndAsOften() throws {
     var random = SeededGenerator(seed: 4)
     let sampler = Sampler(topK: 3)
     var counts = [0, 0, 0, 0]
     let draws = 20_000
-    for _ in 0..<draws { counts[sampler.draw(from: logits, using: &random)] += 1 }
+    for _ in 0..<draws { try counts[sampler.draw(from: logits, using: &random)] += 1 }
     for (token, probability) in [0: 3 / 9.0, 1: 0, 2: 4 / 9.0, 3: 2 / 9.0] {
       let deviation = (Double(draws) * probability * (1 - probability)).squareRoot()
       #expect(abs(Double(counts[token]) - Double(draws) * probability) <= 5 * deviation, "token \(token): \(counts)")
     }
     let before = random
-    #expect(Sampler.greedy.draw(from: logits, using: &random) == 2)
+    #expect(try Sampler.greedy.draw(from: logits, using: &random) == 2)
     #expect(random == before, "nothing is drawn at temperature 0")
+  }
+
+  @Test func fromWhatIsNoDistributionNothingIsDrawn() throws {
+    var random = SeededGenerator(seed: 4)
+    let bad: [([Scalar], token: Int)] = [
+      ([0, .nan, 1], 1), ([0, 1, .infinity], 2), ([-.infinity, -.infinity], 0),
+    ]
+    for (numbers, token) in bad {
+      for sampler in [Sampler(), .greedy] {
+        let error = #expect(throws: SamplingError.self) { try sampler.draw(from: Tensor(numbers), using: &random) }
+        #expect(error?.token == token)
+      }
+    }
+    #expect(try Sampler.greedy.draw(from: Tensor([-.infinity, 0]), using: &random) == 1)
   }
 
   @Test func valuesOutOfRangeHaveAName() {

@@ -29,6 +29,7 @@ import Testing
         ModelParts.self, ModelLayout.self,
         ModelConfiguration.self, FrozenModel.self, BlockTrace<Tensor>.self, BlockTraces<Tensor>.self,
         DecodingState.self, Generation.self, Sampler.self,
+        SamplingError.self,
       ],
       list: "var parts: [BlockPart]")
     #expect(found.isEmpty)

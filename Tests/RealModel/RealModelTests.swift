@@ -136,7 +136,7 @@ struct RoundTripTests {
   private func expectTheSame(_ model: LanguageModel, in place: URL, _ prompt: [String], _ name: String) throws {
     let saved = place.deletingLastPathComponent().appending(path: "\(name)-saved")
     let report = try throughTransformers(place, saved, prompt)
-    let ours = model.frozen.generate([report.prompt], count: report.tokens.count, .greedy)[0]
+    let ours = try model.frozen.generate([report.prompt], count: report.tokens.count, .greedy)[0]
     #expect(ours == report.tokens, "\(name), least margin \(report.margin)")
     let read = try LanguageModel(contentsOf: saved)
     #expect(read.configuration == model.configuration, "\(name)")

@@ -163,8 +163,9 @@ let start = exitOnError {
   try corpus.tokenizer.encode(prompt.allSatisfy(known.contains) ? prompt : corpus.firstWords)
 }
 var dice = SeededGenerator(seed: chapter.seed)
-let written = model.continuation(
-  of: start, count: chapter.isQuick ? 60 : 300, Sampler(temperature: 0.7), using: &dice)
+let written = exitOnError {
+  try model.continuation(of: start, count: chapter.isQuick ? 60 : 300, Sampler(temperature: 0.7), using: &dice)
+}
 sample("temperature 0.7", corpus.tokenizer.decode(start + written))
 
 extension Corpus {

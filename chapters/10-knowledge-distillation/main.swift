@@ -221,8 +221,9 @@ chapter.section("6. What they write")
 let prompt = Array(store.corpus.heldOut.prefix(24))
 for (name, model) in [("teacher", teacher)] + results.map({ ($0.way.rawValue, $0.made.frozen) }) {
   var dice = SeededGenerator(seed: chapter.seed)
-  let text = model.continuation(
-    of: prompt, count: chapter.isQuick ? 40 : 160, Sampler(temperature: 0.7), using: &dice)
+  let text = exitOnError {
+    try model.continuation(of: prompt, count: chapter.isQuick ? 40 : 160, Sampler(temperature: 0.7), using: &dice)
+  }
   sample(name, store.corpus.tokenizer.decode(prompt + text))
 }
 

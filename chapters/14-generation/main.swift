@@ -54,7 +54,9 @@ chapter.section("1. One text, three writers")
 let prompt = Array(heldOut.prefix(24))
 let sampler = Sampler(temperature: 0.7)
 for (name, model) in models {
-  let text = model.generate([prompt], count: chapter.isQuick ? 40 : 160, sampler, seed: chapter.seed)[0]
+  let text = exitOnError {
+    try model.generate([prompt], count: chapter.isQuick ? 40 : 160, sampler, seed: chapter.seed)[0]
+  }
   sample(name, tokenizer.decode(prompt + text))
 }
 
@@ -67,8 +69,8 @@ let count = recipe.T - prompt.count
 for (name, model) in models {
   var generation = Generation(model, prompts: [prompt], sampler: sampler, seed: chapter.seed)
   var dice = generation.dice[0]
-  let slow = model.continuation(of: prompt, count: count, sampler, using: &dice)
-  let fast = (0..<count).map { _ in generation.next()[0] }
+  let slow = exitOnError { try model.continuation(of: prompt, count: count, sampler, using: &dice) }
+  let fast = exitOnError { try (0..<count).map { _ in try generation.next()[0] } }
   check("\(name): the same \(count) tokens both ways", zip(fast, slow).count { $0 == $1 }, atLeast: count)
 }
 
@@ -261,7 +263,7 @@ let windows = exitOnError {
     T: 4 * recipe.T + 1)
 }
 let beginnings = windows.flatMap { window in (0..<window.B).map { [window.row($0).first!] } }
-let own = teacher.generate(beginnings, count: recipe.T, seed: chapter.seed)
+let own = exitOnError { try teacher.generate(beginnings, count: recipe.T, seed: chapter.seed) }
 let (onText, ofHybrid) = (ByPosition(student, teacher, on: windows), ByPosition(hybrid, teacher, on: windows))
 let onOwn = ByPosition(student, teacher, on: zip(beginnings, own).map { Tokens($0 + $1) })
 let parts = classes(of: 4 * recipe.T)

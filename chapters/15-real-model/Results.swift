@@ -38,7 +38,7 @@ extension Job {
     sampler.vocabulary = store.corpus.tokenizer.vocabularySize
     let text = exitOnError {
       try store.result("sample", in: chapter.name, of: SampleKey(name: name, arm: arm, model: modelName)) {
-        model.continuation(of: prompt, count: chapter.isQuick ? 24 : 60, sampler, using: &random)
+        try model.continuation(of: prompt, count: chapter.isQuick ? 24 : 60, sampler, using: &random)
       }
     }
     Notebook.sample(name, store.corpus.tokenizer.decode(prompt + text))

@@ -95,11 +95,11 @@ extension Generation {
       let (block, shapes) = pair
       let tensors = try Dictionary(
         uniqueKeysWithValues: shapes.map { name, shape in
-          (name, try checkpoint.tensor("layers.\(layer).\(name)", shape: shape))
+          (name, try checkpoint.finiteTensor("layers.\(layer).\(name)", shape: shape))
         })
       return block.mixer.memory(tensors, lengths: positions)
     }
-    let logits = try checkpoint.tensor("logits", shape: [positions.count, model.configuration.V])
+    let logits = try checkpoint.finiteTensor("logits", shape: [positions.count, model.configuration.V])
     self.init(
       model: model, sampler: sampler,
       state: DecodingState(

@@ -54,11 +54,15 @@ public struct Generation {
   public var B: Int { state.B }
 
   /// Writes a token of each text, and reads it.
-  public mutating func next() -> [Int] {
+  ///
+  /// Throws `SamplingError`, with nothing written, if what the model computed of a text is not finite.
+  public mutating func next() throws -> [Int] {
     let (logits, V) = (state.logits!, model.configuration.V)
-    let tokens = (0..<B).map { row in
-      sampler.draw(from: logits.sliced(row..<(row + 1)).reshaped(to: [V]), using: &dice[row])
+    var dice = dice
+    let tokens = try (0..<B).map { row in
+      try sampler.draw(from: logits.sliced(row..<(row + 1)).reshaped(to: [V]), using: &dice[row])
     }
+    self.dice = dice
     read(tokens.map { [$0] })
     return tokens
   }
@@ -91,6 +95,8 @@ public struct Generation {
 extension FrozenModel {
   /// What the model writes after prompts: a text for each, without the prompt.
   ///
+  /// Throws `SamplingError` if what the model computes is not finite.
+  ///
   /// - Parameters:
   ///   - prompts: at least one, of at least one token each; their lengths may differ
   ///   - count: the most tokens of a text
@@ -101,13 +107,13 @@ extension FrozenModel {
     _ prompts: [[Int]], count: Int, _ sampler: Sampler = Sampler(), seed: UInt64 = 0,
     until isComplete: (_ text: [Int]) -> Bool = { _ in false },
     onToken: (_ prompt: Int, _ token: Int) -> Void = { _, _ in }
-  ) -> [[Int]] {
+  ) throws -> [[Int]] {
     var texts = [[Int]](repeating: [], count: prompts.count)
     if count <= 0 || prompts.isEmpty { return texts }
     var generation = Generation(self, prompts: prompts, sampler: sampler, seed: seed)
     var open = Array(prompts.indices)
     while true {
-      for (prompt, token) in zip(open, generation.next()) {
+      for (prompt, token) in zip(open, try generation.next()) {
         texts[prompt].append(token)
         onToken(prompt, token)
       }

@@ -85,8 +85,14 @@ public struct Sampler: Equatable, Sendable {
 
   /// A token: draws one number from `random`, or none at temperature 0.
   ///
+  /// Throws `SamplingError` if a logit is NaN or +∞, or none is finite.
+  ///
   /// - Parameter logits: [V]
-  public func draw(from logits: Tensor, using random: inout some RandomNumberGenerator) -> Int {
+  public func draw(from logits: Tensor, using random: inout some RandomNumberGenerator) throws -> Int {
+    let numbers = logits.elements
+    if let token = numbers.firstIndex(where: { !($0 < .infinity) }) ?? (numbers.max() == -.infinity ? 0 : nil) {
+      throw SamplingError(token: token, logit: Double(numbers[token]))
+    }
     let candidates = candidates(logits)
     if temperature == 0 { return candidates[0].token }
     var rest = Double.random(in: 0..<1, using: &random)
@@ -97,4 +103,21 @@ public struct Sampler: Equatable, Sendable {
     }
     return (drawn ?? candidates.last { $0.probability > 0 }!).token
   }
+}
+
+/// Why no token can be drawn: what the model computed is no distribution.
+public struct SamplingError: Error, Equatable, CustomStringConvertible, LocalizedError {
+  /// A token whose logit is not what it should be.
+  public let token: Int
+  /// Its logit.
+  public let logit: Double
+
+  /// One sentence: what was computed, and where that can come from.
+  public var description: String {
+    "no token can be drawn: the model gives token \(token) the logit \(logit.isNaN ? "NaN" : "\(logit)"); its weights,"
+      + " or a state that it went on from, have numbers too large for \(scalarName)"
+  }
+
+  /// The same sentence.
+  public var errorDescription: String? { description }
 }

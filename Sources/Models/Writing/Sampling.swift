@@ -19,17 +19,18 @@ extension FrozenModel {
   ///   - sampler: how they are chosen
   ///   - random: draws them
   ///
-  /// The model sees at most the last `configuration.T` tokens, the length it was trained on.
+  /// The model sees at most the last `configuration.T` tokens, the length it was trained on. Throws `SamplingError` if what
+  /// it computes is not finite.
   public func continuation(
     of prompt: [Int], count: Int, _ sampler: Sampler = Sampler(), using random: inout some RandomNumberGenerator
-  ) -> [Int] {
+  ) throws -> [Int] {
     precondition(!prompt.isEmpty, "a model continues at least one token")
     var tokens = prompt
     for _ in 0..<count {
       let seen = Array(tokens.suffix(configuration.T))
       let logits = self(Tokens(seen))
       let last = logits.sliced((seen.count - 1)..<seen.count, along: 1).reshaped(to: [configuration.V])
-      tokens.append(sampler.draw(from: last, using: &random))
+      tokens.append(try sampler.draw(from: last, using: &random))
     }
     return Array(tokens.suffix(count))
   }

@@ -5,12 +5,20 @@
 // environment's FUZZ_READER, and FUZZ_WEIGHTS names the weights that lie beside a config.json. `make fuzz` asks the
 // readers one after another.
 //
+// A file that this book writes itself, the state of a text or of a run, names the model or the recipe that it belongs to.
+// No seed that is kept could do that for long: these two are written afresh into the folder that FUZZ_WRITTEN names.
+//
 // Read before: `Tests/Fuzz/Package.swift`.
 
 import Checkpoints
 import Corpora
 import Foundation
+import Gradients
+import Layers
 import Models
+import Notebook
+import Tensors
+import Training
 
 /// What is asked to read the bytes; it may write into the folder.
 private typealias Reader = @Sendable (Data, URL) throws -> Void
@@ -39,10 +47,26 @@ private let readers: [String: Reader] = [
     let corpus = try Corpus(text: text, tokenizer: CharacterTokenizer(trainedOn: text)).validated(forWindow: 4)
     _ = try corpus.heldOutBatches(count: 2, B: 2, T: 4)
     let pairs = try BytePairTokenizer(trainedOn: text, vocabularySize: 264)
-    _ = try pairs.decode(pairs.encode(text))
+    _ = pairs.decode(pairs.encode(text))
   },
   // No reader: to see that a trap is found, and reported.
   "trap": { data, _ in precondition(data.count < 4, "found") },
+  "generation": { data, folder in
+    let file = folder.appending(path: "state.safetensors")
+    try data.write(to: file)
+    var generation = try Generation(contentsOf: file, of: hybrid)
+    for _ in 0..<2 { _ = try generation.next() }
+  },
+  "run": { data, folder in
+    let file = folder.appending(path: "training.safetensors")
+    try data.write(to: file)
+    try takeStep(goingOnFrom: file)
+  },
+  "transcript": { data, _ in
+    // Two texts, cut where the first has its first zero.
+    let parts = data.split(separator: 0, maxSplits: 1).map { Transcript(String(decoding: $0, as: UTF8.self)) }
+    if let first = parts.first, let last = parts.last { _ = last.differences(fromExpected: first) }
+  },
   "grammar": { data, _ in _ = try Grammar(String(decoding: data, as: UTF8.self)) },
   "tokenizer": { data, folder in
     let file = folder.appending(path: "tokenizer.json")
@@ -51,6 +75,36 @@ private let readers: [String: Reader] = [
     _ = try tokenizer.decode(tokenizer.encode("in the beginning, 12 Ünïcödé 🙂\n"))
   },
 ]
+
+// ## Files of the book's own
+
+/// A model with both kinds of memory: a state, and keys and values that grow. libFuzzer asks from one thread.
+nonisolated(unsafe) private let hybrid: FrozenModel = {
+  let teacher = ModelConfiguration(
+    V: 5, D: 4, T: 6, mixers: [CausalAttentionSizes(D: 4, H: 2), CausalAttentionSizes(D: 4, H: 2)], layout: .phi)
+  var random = SeededGenerator(seed: 1)
+  return LanguageModel(teacher.student(DiscreteMamba2Sizes(D: 4, H: 2, N: 2, Q: 3), keeping: [1]), using: &random).frozen
+}()
+
+/// A run of three steps on two numbers goes on from a file, if it is there, and takes one step.
+private func takeStep(goingOnFrom file: URL) throws {
+  let x = Parameter("x", Tensor([1, -1]))
+  let run = try TrainingRun(
+    "parabola", of: [ParameterRows(x)],
+    settings: TrainingSettings(steps: 3, learningRate: 0.1, tokensPerUpdate: 1, seed: 1), checkpoint: file, every: 1,
+    madeFrom: #"{"text":"1"}"#)
+  guard run.next() != nil else { return }
+  try run.descend(sum(Variable(x) * Variable(x)))
+}
+
+private func writeSeeds(into folder: URL) throws {
+  var generation = Generation(hybrid, prompts: [[1, 2, 3], [4]], seed: 1)
+  _ = try generation.next()
+  try generation.write(to: folder.appending(path: "generation/seed.safetensors"))
+  try takeStep(goingOnFrom: folder.appending(path: "run/seed.safetensors"))
+}
+
+// ## What libFuzzer calls
 
 private let reader: Reader = {
   let name = ProcessInfo.processInfo.environment["FUZZ_READER"] ?? ""
@@ -69,6 +123,16 @@ private let folder: URL = {
   }
   return folder
 }()
+
+@_cdecl("LLVMFuzzerInitialize")
+public func initialize(_ count: UnsafeMutableRawPointer?, _ arguments: UnsafeMutableRawPointer?) -> Int32 {
+  guard let folder = ProcessInfo.processInfo.environment["FUZZ_WRITTEN"] else { return 0 }
+  do { try writeSeeds(into: URL(filePath: folder)) } catch {
+    FileHandle.standardError.write(Data("FUZZ_WRITTEN: \(error)\n".utf8))
+    exit(64)
+  }
+  return 0
+}
 
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
