@@ -10,7 +10,8 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "fuzz",
-      dependencies: ["Checkpoints", "Corpora", "Gradients", "Layers", "Models", "Notebook", "Tensors", "Training"].map {
+      dependencies: ["Checkpoints", "Corpora", "Gradients", "Layers", "Models", "Notebook", "Tensors", "Training"].map
+      {
         .product(name: $0, package: "mohawk")
       },
       path: "Fuzz",

@@ -83,7 +83,8 @@ nonisolated(unsafe) private let hybrid: FrozenModel = {
   let teacher = ModelConfiguration(
     V: 5, D: 4, T: 6, mixers: [CausalAttentionSizes(D: 4, H: 2), CausalAttentionSizes(D: 4, H: 2)], layout: .phi)
   var random = SeededGenerator(seed: 1)
-  return LanguageModel(teacher.student(DiscreteMamba2Sizes(D: 4, H: 2, N: 2, Q: 3), keeping: [1]), using: &random).frozen
+  return LanguageModel(teacher.student(DiscreteMamba2Sizes(D: 4, H: 2, N: 2, Q: 3), keeping: [1]), using: &random)
+    .frozen
 }()
 
 /// A run of three steps on two numbers goes on from a file, if it is there, and takes one step.
