@@ -12,7 +12,6 @@
 import Experiments
 import Foundation
 import Notebook
-import Synchronization
 import Tensors
 
 /// The pieces of a chapter's work, in their order. May be used from any thread.
@@ -34,10 +33,10 @@ public final class WorkPlan: Sendable {
       return (pieces[current].seconds * (done - from), (ContinuousClock.now - start) / .seconds(1))
     }
   }
-  private let state: Mutex<State>
+  private let state: Lock<State>
 
   /// - Parameter pieces: about how many seconds each takes
-  public init(_ pieces: [(name: String, seconds: Double)]) { state = Mutex(State(pieces: pieces)) }
+  public init(_ pieces: [(name: String, seconds: Double)]) { state = Lock(State(pieces: pieces)) }
 
   /// The seconds of all pieces, as they were estimated.
   public var total: Double { state.withLock { $0.pieces.reduce(0) { $0 + $1.seconds } } }

@@ -19,7 +19,6 @@ import Corpora
 import Foundation
 import Gradients
 import Models
-import Synchronization
 import Tensors
 import Training
 
@@ -117,7 +116,7 @@ extension LayerwiseStage {
         { try item.run.descend(self.loss(of: item.layer, item.trace)) }
       }
       waiting = []
-      let failure = Mutex<(any Error)?>(nil)
+      let failure = Lock<(any Error)?>(nil)
       let perform = { @Sendable (index: Int) in
         do { try items[index]() } catch { failure.withLock { $0 = $0 ?? error } }
       }

@@ -17,7 +17,6 @@ import Corpora
 import Distillation
 import Foundation
 import Models
-import Synchronization
 import Tensors
 
 /// Arms with seeds, run once.
@@ -76,7 +75,7 @@ public struct Study {
 
   private func run(_ jobs: [Job], _ title: String) throws -> [Job: StudyResult] {
     let report = store.progress(title, jobs.reduce(0) { $0 + $1.arm.steps }, 0)
-    let state = Mutex<(next: Int, steps: Int, results: [Job: StudyResult], error: (any Error)?)>((0, 0, [:], nil))
+    let state = Lock<(next: Int, steps: Int, results: [Job: StudyResult], error: (any Error)?)>((0, 0, [:], nil))
     // The models are not marked as safe to share: teachers are only read, and each student is one thread's.
     nonisolated(unsafe) let study = self
     onAllCores(min(jobs.count, ProcessInfo.processInfo.activeProcessorCount)) { _ in

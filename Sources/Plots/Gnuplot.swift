@@ -50,48 +50,29 @@ public struct Gnuplot: Sendable {
       unlink(messages.path)
     }
 
-    let process = Process()
-    process.executableURL = executable
-    // -d: without the reader's ~/.gnuplot, so that the picture is the same everywhere.
-    process.arguments = ["-d", "-e", "format='\(format.rawValue)'; file='\(output)'", "./" + script]
-    process.currentDirectoryURL = directory
-    // Variables such as GNUTERM would choose another terminal, or another language for its numbers.
-    process.environment = ProcessInfo.processInfo.environment.filter { name, _ in
-      !["GNUTERM", "GNUPLOT_LIB", "GNUPLOT_PS_DIR", "GDFONTPATH", "GNUPLOT_DEFAULT_GDFONT"].contains(name)
-        && !name.hasPrefix("LC_") && name != "LANGUAGE"
-    }
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = log
-    process.standardError = log
-    let problem = run(process)
+    let child = ChildProcess(
+      executable: executable,
+      // -d: without the reader's ~/.gnuplot, so that the picture is the same everywhere.
+      arguments: ["-d", "-e", "format='\(format.rawValue)'; file='\(output)'", "./" + script],
+      // Variables such as GNUTERM would choose another terminal, or another language for its numbers.
+      environment: ProcessInfo.processInfo.environment.filter { name, _ in
+        !["GNUTERM", "GNUPLOT_LIB", "GNUPLOT_PS_DIR", "GDFONTPATH", "GNUPLOT_DEFAULT_GDFONT"].contains(name)
+          && !name.hasPrefix("LC_") && name != "LANGUAGE"
+      },
+      directory: directory, output: log.fileDescriptor)
+    let problem: String? =
+      switch child.run(atMost: timeLimit) {
+      case .status(0): nil
+      case .status(let status): "gnuplot failed with status \(status)"
+      case .signal(let signal): "gnuplot was ended by signal \(signal)"
+      case .timedOut: "gnuplot took longer than \(number(timeLimit)) seconds and was stopped"
+      case .notStarted(let reason): "gnuplot cannot be started: \(reason)"
+      }
     let said = (try? String(decoding: Data(contentsOf: messages), as: UTF8.self)) ?? ""
     return problem.map { problem in
       let said = said.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
         .filter { !$0.isEmpty }.prefix(5)
       return ([problem] + said.map { String($0.prefix(300)) }).joined(separator: ": ")
     }
-  }
-
-  /// Runs a process to its end. Returns what went wrong, if anything did.
-  private func run(_ process: Process) -> String? {
-    let ended = DispatchSemaphore(value: 0)
-    process.terminationHandler = { _ in ended.signal() }
-    do {
-      try process.run()
-    } catch {
-      return "gnuplot cannot be started: \(error.localizedDescription)"
-    }
-    if ended.wait(timeout: .now() + timeLimit) == .timedOut {
-      process.terminate()
-      if ended.wait(timeout: .now() + 2) == .timedOut {
-        kill(process.processIdentifier, SIGKILL)
-        ended.wait()
-      }
-      return "gnuplot took longer than \(number(timeLimit)) seconds and was stopped"
-    }
-    if process.terminationReason == .uncaughtSignal {
-      return "gnuplot was ended by signal \(process.terminationStatus)"
-    }
-    return process.terminationStatus == 0 ? nil : "gnuplot failed with status \(process.terminationStatus)"
   }
 }

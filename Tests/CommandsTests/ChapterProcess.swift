@@ -4,7 +4,7 @@
 // chapters as such, in a folder of their own.
 
 import Foundation
-import Synchronization
+import Tensors
 
 /// What a chapter did.
 struct Outcome {
@@ -85,7 +85,7 @@ final class Bench {
 
   private func outcome(of started: (process: Process, output: Pipe, errors: Pipe)) -> Outcome {
     // Both pipes are emptied at once: a program that fills one while the other is read would wait for ever.
-    let complaints = Mutex(Data())
+    let complaints = Lock(Data())
     let group = DispatchGroup()
     DispatchQueue.global().async(group: group) {
       let all = started.errors.fileHandleForReading.readDataToEndOfFile()

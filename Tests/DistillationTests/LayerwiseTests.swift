@@ -12,7 +12,6 @@ import Distillation
 import Foundation
 import Gradients
 import Models
-import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -68,7 +67,7 @@ private struct Watched: LayerwiseStage {
   let log = Log()
 
   final class Log: Sendable {
-    let calls = Mutex<[Int: Int]>([:])
+    let calls = Lock<[Int: Int]>([:])
     func next(_ layer: Int) -> Int {
       calls.withLock { calls in
         calls[layer, default: 0] += 1

@@ -15,7 +15,7 @@ import Testing
 struct CrewTests {
   /// How often each of `count` items was done.
   private func uses(_ pool: WorkerPool, _ count: Int, before: @escaping @Sendable (Int) -> Void = { _ in }) -> [Int] {
-    let uses = Mutex(Array(repeating: 0, count: count))
+    let uses = Lock(Array(repeating: 0, count: count))
     pool.perform(count) { index in
       before(index)
       uses.withLock { $0[index] += 1 }
@@ -85,6 +85,34 @@ struct CrewTests {
     }
     let expected = (0..<8).flatMap { asker in (0..<300).map { 1 + (asker + $0) % 7 } }.reduce(0, +)
     #expect(total.load(ordering: .relaxed) == expected)
+  }
+
+  @Test func manyMayAskForLoopsInLoops() {
+    let pool = WorkerPool(threads: 3)
+    let total = Atomic(0)
+    DispatchQueue.concurrentPerform(iterations: 6) { _ in
+      for _ in 0..<100 {
+        pool.perform(3) { _ in
+          pool.perform(4) { _ in pool.perform(2) { _ in total.add(1, ordering: .relaxed) } }
+        }
+        pool.resting { pool.perform(5) { _ in total.add(1, ordering: .relaxed) } }
+      }
+    }
+    #expect(total.load(ordering: .relaxed) == 6 * 100 * (3 * 4 * 2 + 5))
+  }
+
+  // The threads of a pool live as long as the program, also while it ends.
+  @Test func aProgramMayEndInTheMiddleOfALoop() async {
+    for _ in 0..<5 {
+      await #expect(processExitsWith: .success) {
+        let pool = WorkerPool(threads: 4)
+        for _ in 0..<3 {
+          Thread.detachNewThread { while true { pool.perform(64) { _ in usleep(10) } } }
+        }
+        usleep(20_000)
+        exit(0)
+      }
+    }
   }
 
   @Test func whatWasWrittenIsSeen() {

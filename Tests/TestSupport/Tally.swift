@@ -12,7 +12,6 @@
 // Read before: `Comparing.swift`.
 
 import Foundation
-import Synchronization
 import Tensors
 import Testing
 
@@ -37,8 +36,8 @@ public final class Tally: Sendable {
   }
 
   @TaskLocal static var current: Tally?
-  private let total = Mutex(Counts())
-  private let groups = Mutex<[String: Counts]>([:])
+  private let total = Lock(Counts())
+  private let groups = Lock<[String: Counts]>([:])
 
   /// Adds one instance to the tally of the suite that runs.
   public static func count(_ comparisons: Int, _ name: String, worst: Double = 0) {

@@ -14,7 +14,6 @@
 // Slow twin: `Naive.rotary`.
 
 import Foundation
-import Synchronization
 
 /// The cosines and sines of the rotary embedding for T positions.
 public struct RotaryTable: Sendable {
@@ -26,7 +25,7 @@ public struct RotaryTable: Sendable {
   fileprivate let sines: Tensor
 
   /// The last table that `forText` gave: the layers of a model, and the steps of a training, ask for the same one.
-  private static let last = Mutex<(base: Double, table: RotaryTable)?>(nil)
+  private static let last = Lock<(base: Double, table: RotaryTable)?>(nil)
 
   /// The table for the positions 0..<T.
   ///

@@ -9,7 +9,6 @@
 // Read before: `Shape.swift`. Read next: `Tensor.swift`.
 
 import Foundation
-import Synchronization
 
 /// A block of memory for the elements of one tensor, shared by copies and by reshaped views.
 final class Storage: @unchecked Sendable {
@@ -48,7 +47,7 @@ struct BlockPool: ~Copyable, Sendable {
     var peak = 0
   }
 
-  private let state = Mutex(State())
+  private let state = Lock(State())
 
   /// Blocks smaller than this share one class: 64 bytes, a cache line.
   private static let smallest = 16
