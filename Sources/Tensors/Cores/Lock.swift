@@ -10,20 +10,20 @@ import Foundation
 import Synchronization
 
 #if THREAD_SANITIZER
-  /// A value that one thread at a time can reach.
-  package final class Lock<Value>: @unchecked Sendable {
-    private var value: Value
-    private let lock = NSLock()
+/// A value that one thread at a time can reach.
+package final class Lock<Value>: @unchecked Sendable {
+  private var value: Value
+  private let lock = NSLock()
 
-    package init(_ value: Value) { self.value = value }
+  package init(_ value: Value) { self.value = value }
 
-    package func withLock<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
-      lock.lock()
-      defer { lock.unlock() }
-      return try body(&value)
-    }
+  package func withLock<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
+    lock.lock()
+    defer { lock.unlock() }
+    return try body(&value)
   }
+}
 #else
-  /// A value that one thread at a time can reach.
-  package typealias Lock<Value> = Mutex<Value>
+/// A value that one thread at a time can reach.
+package typealias Lock<Value> = Mutex<Value>
 #endif
