@@ -13,7 +13,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := main
 .PHONY: main help deps build chapters chapter expected expected-check test test-float test-gradients test-real mutants \
-  mutants-sample fuzz mutants-check mutants-record mutants-tool lint floors api bench bench-real bench-check cost clean
+  mutants-sample fuzz sanitize faults mutants-check mutants-record mutants-tool lint floors api bench bench-real bench-check cost clean
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
@@ -227,6 +227,32 @@ fuzz: deps ## ask each reader of files with inputs that libFuzzer makes, FUZZ_SE
 	  exit 1
 	fi
 	$(foreach reader,$(FUZZED),longest=$(LONGEST_$(reader)); ask $(reader) $(SEEDS_$(reader));)
+
+# ---- Memory, threads, and what can happen to a run
+
+# ThreadSanitizer does not see Mutex, and is given a lock that it sees (Sources/Tensors/Cores/Lock.swift). A test of
+# programs only starts them again, and the programs are the same code: they run under the address sanitizer alone.
+SANITIZE = -c release -Xcc -fno-math-errno --traits Float32 --build-tests --sanitize
+UNDER = --skip-build --disable-testable-imports --disable-xctest $(if $(ONLY),--filter '$(ONLY)')
+sanitize: deps ## the tests under the sanitizers of addresses and of threads, ONLY=TensorsTests for some; takes an hour
+	swift build --scratch-path .build-address $(SANITIZE) address
+	ASAN_OPTIONS=detect_leaks=0 swift test --scratch-path .build-address $(SANITIZE) address $(UNDER)
+	swift build --scratch-path .build-thread -Xswiftc -DTHREAD_SANITIZER $(SANITIZE) thread
+	TSAN_OPTIONS=halt_on_error=1 swift test --scratch-path .build-thread -Xswiftc -DTHREAD_SANITIZER $(SANITIZE) thread \
+	  $(UNDER) --skip CommandsTests
+
+# KILLS, STEP, ROUNDS and MINUTES say how thorough it is; CI has a small version.
+KILLS ?= 200
+STEP ?= 1
+ROUNDS ?= 20
+MINUTES ?= 60
+faults: build data/kjv.txt ## kill runs, let disks fail, start two in one folder, and let a model write for long: is all whole?
+	@export PYTHONDONTWRITEBYTECODE=1
+	fault() { python3 Tests/Faults/faults.py "$$@" --bin $(BIN) --text data/kjv.txt --out out/faults; }
+	fault together --rounds $(ROUNDS)
+	fault kill --kills $(KILLS) $(if $(ONLY),--chapters '$(ONLY)')
+	fault writes --step $(STEP)
+	fault soak --minutes $(MINUTES)
 
 lint: ## check the form of the sources
 	swift format lint --strict --recursive Sources Tests chapters Benchmarks Package.swift
@@ -498,4 +524,4 @@ data/handbook.txt: | deps ## the prose of the Debian Administrator's Handbook, f
 	$(PYTHON) Tests/RealModel/prose.py $(HANDBOOK) $@
 
 clean: ## remove results and builds; data/ stays
-	rm -rf out .build .build-float .build-mutants .build-mutants-tool
+	rm -rf out .build .build-address .build-float .build-fuzz .build-mutants .build-mutants-tool .build-thread

@@ -36,7 +36,7 @@ package struct LineProgram {
   /// What is timed.
   private struct About: Encodable {
     let program = "mohawk, \(scalarName)"
-    let threads = ProcessInfo.processInfo.activeProcessorCount
+    let threads = WorkerPool.shared.threads
     /// The number of numbers that change in each kind of step.
     let trained: [Kind: Int]
     let teacher: Int

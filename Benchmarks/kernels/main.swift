@@ -107,7 +107,7 @@ func milliseconds(_ body: () -> Void) -> Double { ContinuousClock().measure(body
 
 struct About: Encodable {
   let program = "mohawk, \(scalarName)"
-  let threads = ProcessInfo.processInfo.activeProcessorCount
+  let threads = WorkerPool.shared.threads
 }
 
 @MainActor func answer(_ line: String) throws -> String {

@@ -95,7 +95,7 @@ public struct DistillationCost: Sendable {
   /// - Parameter others: how many other students are held beside the one that is trained
   public func memory(of arm: Arm, besides others: Int = 0) -> Int {
     let trained = mixer * Double(replaced)
-    let cores = Double(ProcessInfo.processInfo.activeProcessorCount)
+    let cores = Double(WorkerPool.shared.threads)
     func peak(_ stage: StagePlan) -> Double {
       if stage.kind.isEndToEnd {
         return 4 * trained + tokens * (Double(L) * (mixerTape + layerTape) + 5 * head / width)

@@ -78,7 +78,7 @@ public struct Study {
     let state = Lock<(next: Int, steps: Int, results: [Job: StudyResult], error: (any Error)?)>((0, 0, [:], nil))
     // The models are not marked as safe to share: teachers are only read, and each student is one thread's.
     nonisolated(unsafe) let study = self
-    onAllCores(min(jobs.count, ProcessInfo.processInfo.activeProcessorCount)) { _ in
+    onAllCores(min(jobs.count, WorkerPool.shared.threads)) { _ in
       while true {
         let index: Int? = state.withLock { state in
           guard state.next < jobs.count, state.error == nil else { return nil }

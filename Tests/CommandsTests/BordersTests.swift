@@ -138,6 +138,26 @@ import Testing
     #expect(loss.status == 1 && loss.errors.contains("not finite"), "\(loss)")
   }
 
+  // ## Threads
+
+  // All at once, so that the machine is busy as well.
+  @Test func theNumberOfThreadsChangesNoBit() throws {
+    let bench = try Bench()
+    let wishes = ["1", "2", "64", "nonsense", ""]
+    let runs = try wishes.enumerated().map { number, wish in
+      try bench.start(
+        "05-teacher",
+        ["--quick", "--plots", "none", "--corpus", bench.corpus.path, "--out", "\(bench.out.path)/\(number)"],
+        environment: ["OMP_NUM_THREADS": wish, "OPENBLAS_NUM_THREADS": wish])
+    }
+    for (process, _, _) in runs { process.waitUntilExit() }
+    #expect(runs.allSatisfy { $0.0.terminationStatus == 0 })
+    let weights = try wishes.indices.map {
+      try Data(contentsOf: bench.out.appending(path: "\($0)/05-teacher/teacher-quick-seed0/model.safetensors"))
+    }
+    #expect(Set(weights).count == 1)
+  }
+
   // ## Killed, and started on another text
 
   @Test func aKilledRunIsNotTakenForAnotherTexts() throws {

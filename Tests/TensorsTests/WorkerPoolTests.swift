@@ -87,6 +87,15 @@ struct CrewTests {
     #expect(total.load(ordering: .relaxed) == expected)
   }
 
+  @Test(
+    arguments: [
+      (nil, 8), ("", 8), ("1", 1), ("3", 3), (" 4 ", 4), ("2,6", 2), ("64", 8), ("0", 8), ("-1", 8), ("many", 8),
+      ("99999999999999999999", 8),
+    ] as [(String?, Int)])
+  func theEnvironmentMayAskForFewer(wish: String?, expected: Int) {
+    #expect(WorkerPool.threads(cores: 8, wish: wish) == expected)
+  }
+
   @Test func manyMayAskForLoopsInLoops() {
     let pool = WorkerPool(threads: 3)
     let total = Atomic(0)

@@ -33,8 +33,19 @@ import Synchronization
 
 /// Threads that share the items of a loop with the thread that calls `perform`.
 package final class WorkerPool: @unchecked Sendable {
-  /// As many threads as there are cores, counting the calling one.
-  package static let shared = WorkerPool(threads: ProcessInfo.processInfo.activeProcessorCount)
+  /// As many threads as there are cores, counting the calling one, or fewer if OMP_NUM_THREADS in the environment says so,
+  /// as other programs that compute are told. More than there are cores only get in one another's way.
+  package static let shared = WorkerPool(
+    threads: threads(
+      cores: ProcessInfo.processInfo.activeProcessorCount,
+      wish: ProcessInfo.processInfo.environment["OMP_NUM_THREADS"]))
+
+  /// - Parameter wish: OpenMP's list, "4" or "4,2", of which the first number counts; nothing else is a wish
+  package static func threads(cores: Int, wish: String?) -> Int {
+    let first = wish?.split(separator: ",").first.flatMap { Int($0.trimmingCharacters(in: .whitespaces)) }
+    guard let first, first > 0 else { return cores }
+    return min(cores, first)
+  }
 
   /// The number of threads that can work on a job, counting the calling one.
   package let threads: Int
