@@ -29,7 +29,9 @@ public enum AtomicFile {
     let (descriptor, temporary) = try target.openTemporary()
     defer { close(descriptor) }
     do {
-      try body(Output(descriptor: descriptor, path: target.path))
+      let output = Output(descriptor: descriptor, path: target.path)
+      try body(output)
+      try output.flush()
       guard fsync(descriptor) == 0 else { throw target.failure("forcing the bytes to the disk") }
       guard rename(temporary, target.path) == 0 else { throw target.failure("renaming the finished file") }
     } catch {
@@ -39,13 +41,29 @@ public enum AtomicFile {
     target.synchroniseDirectory()
   }
 
-  /// The open temporary file of a write.
-  public struct Output {
-    let descriptor: Int32
-    let path: String
+  /// The open temporary file of a write. Small pieces, such as the norms of a model, are gathered: one call of the
+  /// system writes many of them.
+  public final class Output {
+    private let descriptor: Int32
+    private let path: String
+    private var gathered: [UInt8] = []
+    private static let piece = 1 << 20
+
+    fileprivate init(descriptor: Int32, path: String) { (self.descriptor, self.path) = (descriptor, path) }
 
     /// Appends bytes. Throws `CheckpointError` if the disk is full or fails.
     public func write(_ bytes: UnsafeRawBufferPointer) throws {
+      if gathered.count + bytes.count > Output.piece { try flush() }
+      if bytes.count > Output.piece { try pass(bytes) } else { gathered += bytes }
+    }
+
+    fileprivate func flush() throws {
+      try gathered.withUnsafeBytes { try pass($0) }
+      gathered.removeAll(keepingCapacity: true)
+    }
+
+    /// Gives bytes to the system.
+    private func pass(_ bytes: UnsafeRawBufferPointer) throws {
       var rest = bytes
       while let start = rest.baseAddress, !rest.isEmpty {
         let written = systemWrite(descriptor, start, min(rest.count, 1 << 30))

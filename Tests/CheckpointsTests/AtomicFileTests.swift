@@ -22,6 +22,19 @@ import Testing
     }
   }
 
+  @Test func piecesOfAllSizesStayInOrder() throws {
+    try withTemporaryFolder { directory in
+      let url = directory.appendingPathComponent("x")
+      let pieces = [3, 0, 1_500_000, 7, 1 << 20, 600_000, 600_000, 1 << 20, 1].enumerated().map { number, count in
+        [UInt8](repeating: UInt8(number), count: count)
+      }
+      try AtomicFile.write(to: url) { output in
+        for piece in pieces { try output.write(piece) }
+      }
+      #expect(try Data(contentsOf: url) == Data(pieces.joined()))
+    }
+  }
+
   @Test func aFailureChangesNothing() throws {
     struct Interruption: Error {}
     try withTemporaryFolder { directory in

@@ -273,8 +273,9 @@ def resident(process):
 def soak(arguments):
     """A student writes, whose memory has one size; what it holds after a tenth of the time it holds at the end."""
     out = arguments.out / "soak"
-    subprocess.run(Chapter("07-student", arguments).command(out), check=True, capture_output=True)
-    model = next((out / "07-student").glob("student-*"))
+    chapter = "08-matrix-orientation"
+    subprocess.run(Chapter(chapter, arguments).command(out), check=True, capture_output=True)
+    model = next((out / chapter).glob("student-*"))
     command = [
         str(arguments.bin / "generate"), "--model", str(model), "--prompt", "And ", "--tokens", str(10**12), "--seed", "1",
     ]
