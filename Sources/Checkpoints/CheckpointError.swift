@@ -6,6 +6,7 @@
 // Read next: `AtomicFile.swift`, `Checkpoint.swift`.
 
 import Foundation
+import Tensors
 
 /// Why a file could not be read or written: where, what was wrong, and what to do.
 public struct CheckpointError: Error, Equatable {
@@ -36,7 +37,7 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
     var place = file
     if let tensor { place += ", tensor \(quoted(tensor))" }
     if let byte { place += ", byte \(byte)" }
-    return "\(place): \(problem); \(remedy)"
+    return oneLine("\(place): \(problem); \(remedy)")
   }
 
   /// The same line, which Foundation shows as `localizedDescription`.
@@ -51,7 +52,7 @@ package func quoted(_ name: String) -> String {
 }
 
 /// The first few of some names for a message, and how many more there are.
-func listed(_ names: [String]) -> String {
+package func listed(_ names: [String]) -> String {
   let some = names.prefix(6).map(quoted).joined(separator: ", ")
   return names.count > 6 ? "\(some) and \(names.count - 6) more" : some
 }
@@ -74,7 +75,7 @@ extension CheckpointError {
 }
 
 /// The contents of a file, mapped into memory; throws if it is missing or no regular file.
-func mappedContents(of url: URL) throws -> Data {
+package func mappedContents(of url: URL) throws -> Data {
   let path = url.path
   guard url.isFileURL else {
     throw CheckpointError(

@@ -6,6 +6,7 @@
 // Read next: `Corpus.swift`.
 
 import Foundation
+import Tensors
 
 /// Why a text, or a vocabulary for it, could not be used: where, what was wrong, and what to do.
 public struct CorpusError: Error, Equatable {
@@ -26,7 +27,7 @@ public struct CorpusError: Error, Equatable {
 
 extension CorpusError: CustomStringConvertible, LocalizedError {
   /// The error as one line: "place: problem; remedy".
-  public var description: String { "\(place): \(problem); \(remedy)" }
+  public var description: String { oneLine("\(place): \(problem); \(remedy)") }
   /// The same line, which Foundation shows as `localizedDescription`.
   public var errorDescription: String? { description }
 }

@@ -247,3 +247,13 @@ extension Corpus {
 func checksum(_ text: String) -> UInt64 {
   checksum(text.utf8.lazy.map { UInt64($0) })
 }
+
+extension Experiment {
+  /// Throws unless the teacher has at least so many layers: what a chapter needs is said before its work begins.
+  public func requireLayers(_ least: Int) throws {
+    if recipe.L >= least { return }
+    throw CheckpointError(
+      file: "the teacher", problem: "it has \(recipe.L) layer, and a hybrid needs at least \(least)",
+      remedy: "give another with --model")
+  }
+}

@@ -55,7 +55,13 @@ struct KeptResults {
       JSONSerialization.jsonObject(with: sortedJSON(key)) as? NSDictionary,
       JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? NSDictionary
     )
-    return mine == whole?["key"] as? NSDictionary ? kept.result : nil
+    guard mine == whole?["key"] as? NSDictionary else { return nil }
+    if let problem = kept.result.problem(isLayerwise: job.arm.stages.last.map { !$0.kind.isEndToEnd } == true) {
+      throw CheckpointError(
+        file: file.path, problem: "\(problem), and no study has written that",
+        remedy: "move the file away, and the arm runs again")
+    }
+    return kept.result
   }
 
   /// Writes the result of a job.

@@ -28,7 +28,8 @@ extension ModelStore {
       return TrainedModel(model: given.model, history: .none)
     }
     let recipe = experiment.recipe
-    return try made(Place(chapter: experiment.grammar == nil ? "05-teacher" : "13-hybrid", name: "teacher")) {
+    let place = Place(chapter: experiment.grammar == nil ? "05-teacher" : "13-hybrid", name: "teacher")
+    return try made(place, experiment.teacherConfiguration) {
       let model = experiment.newTeacher()
       let history = try train(
         TokenPrediction(of: model), as: "teacher",
@@ -98,9 +99,10 @@ extension ModelStore {
   private func student(
     of arm: Arm, keptIn places: [Place], named name: String, from start: StudentStart? = nil
   ) throws -> TrainedModel {
+    let configuration = arm.configuration(of: experiment.teacherConfiguration, mixer: experiment.recipe.studentMixer)
     var (begun, student): (Int, TrainedModel?) = (0, nil)
     for (index, place) in places.enumerated().reversed() where student == nil {
-      student = try kept(place)
+      student = try kept(place, configuration)
       if student != nil { begun = index + 1 }
     }
     let teacher = try teacher().frozen
@@ -113,7 +115,7 @@ extension ModelStore {
     let model = student?.model ?? experiment.newStudent(for: arm, of: teacher)
     if student == nil { try start?.prepare(model) }
     for index in begun..<places.count {
-      student = try made(places[index]) { checkpoint, origin in
+      student = try made(places[index], configuration) { checkpoint, origin in
         let history = try experiment.train(
           model, through: index, of: arm, from: teacher, as: "\(name), \(arm.stages[index].kind.name)",
           checkpoint: checkpoint, madeFrom: origin, onBegin: follow)

@@ -108,15 +108,28 @@ extension ModelStore {
 
   /// The model that lies in a place, finished; nil if there is none.
   ///
-  /// Throws if what is there was made from something else.
-  func kept(_ place: Place) throws -> TrainedModel? {
+  /// Throws if what is there was made from something else, or is no such model.
+  ///
+  /// - Parameter configuration: what it must have
+  func kept(_ place: Place, _ configuration: @autoclosure () -> ModelConfiguration) throws -> TrainedModel? {
     let folder = folder(place)
     try requireOwn(folder, for: note(place))
     let history = folder.appending(path: "history.json")
-    guard FileManager.default.fileExists(atPath: history.path) else { return nil }
+    // Also a link that leads nowhere is something that was put there.
+    guard (try? FileManager.default.attributesOfItem(atPath: history.path)) != nil else { return nil }
     onReuse(folder)
-    return TrainedModel(
-      model: try LanguageModel(contentsOf: folder), history: try readJSON(History.self, from: history))
+    let (model, record) = (try LanguageModel(contentsOf: folder), try readJSON(History.self, from: history))
+    guard model.configuration == configuration() else {
+      throw CheckpointError(
+        file: folder.path,
+        problem: "the model there has other sizes or other mixers than the one that was made there",
+        remedy: "choose another --out, or move the folder away")
+    }
+    if record.records.isEmpty {
+      throw CheckpointError(
+        file: history.path, problem: "it has no steps", remedy: "choose another --out, or move the folder away")
+    }
+    return TrainedModel(model: model, history: record)
   }
 
   /// Throws unless a folder is empty or missing, or holds what was begun with this note.
@@ -132,7 +145,7 @@ extension ModelStore {
       throw refuse(
         "there are files which no chapter has made, or without the note \(noteName) of what they were made from")
     }
-    let (mine, theirs) = try (sortedJSON(note), Data(contentsOf: file))
+    let (mine, theirs) = try (sortedJSON(note), mappedContents(of: file))
     guard
       let differing = differingKeys(String(decoding: mine, as: UTF8.self), String(decoding: theirs, as: UTF8.self))
     else { throw refuse("its note \(noteName) is damaged") }
@@ -146,13 +159,16 @@ extension ModelStore {
 
   /// The model that lies in a place, made by `make` if there is none.
   ///
-  /// - Parameter make: makes it; gets a place for the checkpoint of its run, and what the run is made from
+  /// - Parameters:
+  ///   - configuration: what it has
+  ///   - make: makes it; gets a place for the checkpoint of its run, and what the run is made from
   ///
   /// Throws if the one that is there was made from something else.
-  func made(_ place: Place, _ make: (_ checkpoint: URL, _ origin: String) throws -> TrainedModel) throws
-    -> TrainedModel
-  {
-    if let kept = try kept(place) { return kept }
+  func made(
+    _ place: Place, _ configuration: @autoclosure () -> ModelConfiguration,
+    _ make: (_ checkpoint: URL, _ origin: String) throws -> TrainedModel
+  ) throws -> TrainedModel {
+    if let kept = try kept(place, configuration()) { return kept }
     let (folder, note) = (folder(place), note(place))
     let checkpoint = folder.appending(path: "training.safetensors")
     try writeJSON(note, to: folder.appending(path: noteName))

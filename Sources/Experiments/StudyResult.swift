@@ -65,3 +65,28 @@ public struct StudyResult: Codable, Equatable, Sendable {
   /// Mean cross-entropy on the reported windows.
   public var loss: Double { losses.reduce(0, +) / Double(losses.count) }
 }
+
+extension StudyResult {
+  /// Why no study can have found this, in a sentence without an end; nil if one can.
+  ///
+  /// - Parameter isLayerwise: whether distances of layers belong to it
+  func problem(isLayerwise: Bool) -> String? {
+    func isPossible(_ losses: [Double]) -> Bool { !losses.isEmpty && losses.allSatisfy { 0...1e6 ~= $0 } }
+    // A divergence of nothing may be rounded to a little below 0.
+    func isPossible(_ divergence: Double, _ agreement: Double) -> Bool {
+      -1e-3...1e6 ~= divergence && 0...1 ~= agreement
+    }
+    if !isPossible(losses) || !isPossible([choosingLoss]) { return "its losses are missing or out of range" }
+    if !isPossible(divergence, agreement) { return "its divergence or its agreement is out of range" }
+    if let second, !isPossible(second.losses) || !isPossible(second.divergence, second.agreement) {
+      return "what was measured on the second text is out of range"
+    }
+    if isLayerwise, matrixDistance == nil || hiddenDistance == nil { return "its distances of layers are missing" }
+    for classes in [recall, recallSinceFact].compactMap(\.self) {
+      if classes.isEmpty || classes.contains(where: { !(0...$0.count).contains($0.hits) }) {
+        return "its answers that were recalled are missing or out of range"
+      }
+    }
+    return nil
+  }
+}

@@ -65,7 +65,7 @@ package enum OutputFolder {
     let folder: String
     let reason: String
     package var description: String {
-      "cannot write into \(folder): \(reason)\n       Give another folder with --out DIR, or make this one writable."
+      "cannot write into \(folder): \(reason); give another folder with --out DIR, or make this one writable"
     }
   }
 

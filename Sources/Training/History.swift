@@ -35,6 +35,27 @@ public struct History: Codable, Sendable, Equatable {
     (self.tokensPerUpdate, self.detailNames, self.records) = (tokensPerUpdate, detailNames, records)
   }
 
+  private enum Key: CodingKey { case tokensPerUpdate, detailNames, records }
+
+  /// Reads what was written; throws `DecodingError` if steps, details or tokens cannot be those of a run.
+  public init(from decoder: any Decoder) throws {
+    let keys = try decoder.container(keyedBy: Key.self)
+    tokensPerUpdate = try keys.decode(Int.self, forKey: .tokensPerUpdate)
+    detailNames = try keys.decode([String].self, forKey: .detailNames)
+    records = try keys.decode([StepRecord].self, forKey: .records)
+    guard (0...(1 << 32)).contains(tokensPerUpdate) else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .tokensPerUpdate, in: keys, debugDescription: "no update sees \(tokensPerUpdate) tokens")
+    }
+    let wrong = records.enumerated().first { $1.step != $0 || $1.details.count != detailNames.count }
+    if let (index, record) = wrong {
+      throw DecodingError.dataCorruptedError(
+        forKey: .records, in: keys,
+        debugDescription: "record \(index) is of step \(record.step) and has \(record.details.count) details, where"
+          + " step \(index) and \(detailNames.count) are due")
+    }
+  }
+
   /// The record of a model that was trained elsewhere: no steps.
   public static let none = History(tokensPerUpdate: 0, detailNames: [], records: [])
 

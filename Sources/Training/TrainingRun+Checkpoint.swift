@@ -80,20 +80,36 @@ extension TrainingRun {
     try demand("name", name, kept.name)
     try demand("number type", scalarName, kept.scalar)
     guard settings == kept.settings else {
-      throw TrainingError.otherRun(file: file.path, difference: "its settings differ: \(kept.settings)")
+      let (mine, theirs) = try (sortedJSON(settings), sortedJSON(kept.settings))
+      let keys = differingKeys(String(decoding: mine, as: UTF8.self), String(decoding: theirs, as: UTF8.self)) ?? []
+      throw TrainingError.otherRun(
+        file: file.path, difference: "its settings differ in \(keys.joined(separator: ", "))")
+    }
+    guard kept.records.count <= settings.schedule.steps else {
+      throw TrainingError.otherRun(
+        file: file.path,
+        difference: "it has taken \(kept.records.count) steps, and this run ends after \(settings.schedule.steps)")
     }
     let theirs = checkpoint.metadata["made from"] ?? "{}"
-    let differing = differingKeys(theirs, origin) ?? ["all"]
+    guard let differing = differingKeys(theirs, origin) else {
+      throw TrainingError.otherRun(file: file.path, difference: "its note of what it was made from is damaged")
+    }
     if !differing.isEmpty {
       throw TrainingError.otherRun(
         file: file.path, difference: "it was made from another \(differing.joined(separator: ", another "))")
     }
     func tensors(_ kind: String) throws -> [Tensor] {
       try optimiser.trained.map {
-        try checkpoint.tensor("\(kind).\($0.parameter.name)", shape: $0.parameter.value.shape)
+        try checkpoint.finiteTensor("\(kind).\($0.parameter.name)", shape: $0.parameter.value.shape)
       }
     }
     let (values, first, second) = try (tensors("parameter"), tensors("first_moment"), tensors("second_moment"))
+    for (entry, squares) in zip(optimiser.trained, second) where squares.elements.contains(where: { $0 < 0 }) {
+      throw CheckpointError(
+        file: file.path, tensor: "second_moment.\(entry.parameter.name)",
+        problem: "it has a number below 0, and means of squares have none",
+        remedy: "choose another --out, or move the file away, and the run begins again")
+    }
     for (entry, value) in zip(optimiser.trained, values) { entry.parameter.value = value }
     (optimiser.firstMoments, optimiser.secondMoments) = (first, second)
     optimiser.steps = kept.records.count

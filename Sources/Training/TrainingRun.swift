@@ -15,6 +15,7 @@
 //
 // Read before: `AdamW.swift`, `Schedule.swift`. Read next: `TrainingRun+Checkpoint.swift`.
 
+import Checkpoints
 import Foundation
 import Gradients
 import Tensors
@@ -65,7 +66,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible, LocalizedE
       "\(run): \(parameter) is listed as trained but frozen, so that it would only decay;"
         + " call begin() of the stage, or freeze(_:allBut:), before the run"
     case .otherRun(let file, let difference):
-      "\(file): this checkpoint belongs to another run (\(difference)); choose another --out, or move it away"
+      oneLine(
+        "\(file): this checkpoint belongs to another run (\(difference)); choose another --out, or move it away")
     }
   }
   /// The same as `description`.
@@ -157,7 +159,11 @@ public final class TrainingRun: Sequence, IteratorProtocol {
 
   private func add(_ record: StepRecord, detailNames names: [String]) throws {
     if records.isEmpty { detailNames = names }
-    precondition(names == detailNames, "\(name): the details \(names) came after \(detailNames)")
+    guard names == detailNames else {
+      throw TrainingError.otherRun(
+        file: checkpointFile?.path ?? name,
+        difference: "its steps have the details \(listed(detailNames)), and this run's \(listed(names))")
+    }
     records.append(record)
   }
 

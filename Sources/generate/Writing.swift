@@ -131,12 +131,23 @@ private func encode(_ prompt: String, _ tokenizer: AnyTokenizer) throws -> [Int]
 }
 
 private func unfinishedCharacters(in file: URL, count: Int) throws -> [[UInt8]] {
-  let words = try Checkpoint(contentsOf: file).metadata[unfinishedKey] ?? ""
-  let bytes = words.split(separator: " ").map { word in
-    word.dropFirst().dropLast().split(separator: ",").compactMap { UInt8($0, radix: 16) }
-  }
   // A file written by another program of this book has no such key.
-  return bytes.count == count ? bytes : Array(repeating: [], count: count)
+  guard let words = try Checkpoint(contentsOf: file).metadata[unfinishedKey] else {
+    return Array(repeating: [], count: count)
+  }
+  let bytes: [[UInt8]?] = words.split(separator: " ").map { word in
+    guard word.first == "[", word.last == "]" else { return nil }
+    let digits = word.dropFirst().dropLast().split(separator: ",")
+    let bytes = digits.compactMap { UInt8($0, radix: 16) }
+    return bytes.count == digits.count && TextStream.isUnfinished(bytes) ? bytes : nil
+  }
+  let whole = bytes.compactMap(\.self)
+  guard whole.count == bytes.count, whole.count == count else {
+    throw CheckpointError(
+      file: file.path, problem: "the metadata \"\(unfinishedKey)\" are damaged",
+      remedy: "give a file that is whole; this one may have been changed by hand")
+  }
+  return whole
 }
 
 /// Throws if no file can be written there, before the work and not after it.

@@ -49,6 +49,43 @@ import Testing
     }
   }
 
+  // A file that was edited by hand fits the note still, and would end in a trap, or be used.
+  @Test(arguments: [
+    ("history.json", #""detailNames" : ["#, #""detailNames" : ["x""#, "0 details"),
+    ("history.json", "\"step\" : 1\n", "\"step\" : 9223372036854775807\n", "of step 9223372036854775807"),
+    ("config.json", #""num_attention_heads" : 2"#, #""num_attention_heads" : 1"#, "other sizes"),
+    ("config.json", #""rope_theta" : 10000"#, #""rope_theta" : 3"#, "other sizes"),
+  ]) func whatWasEditedIsRefused(name: String, old: String, new: String, problem: String) throws {
+    try withStore { store in
+      _ = try store.teacher()
+      let file = store.out.appending(path: "05-teacher/teacher-quick-seed0/\(name)")
+      let text = try String(contentsOf: file, encoding: .utf8)
+      #expect(text.contains(old), "\(text.prefix(600))")
+      try text.replacing(old, with: new).write(to: file, atomically: true, encoding: .utf8)
+      let error = #expect(throws: CheckpointError.self) { try store.teacher() }
+      #expect(error?.problem.contains(problem) == true, "\(String(describing: error))")
+    }
+  }
+
+  @Test(arguments: [
+    (#""agreement" : "#, #""agreement" : 5"#, "agreement"), (#""losses" : ["#, #""losses" : [-7,"#, "losses"),
+    (#""matrixDistance""#, #""other""#, "distances"),
+  ]) func aResultThatNoStudyFoundIsRefused(old: String, new: String, problem: String) throws {
+    try withStore { store in
+      let arm = Arm(.phiMamba, [StagePlan(.orientation, steps: 2, rate: 1e-2)])
+      _ = try Study(in: store, seeds: 1).results("edited", of: [arm])
+      let names = try FileManager.default.contentsOfDirectory(atPath: store.studyFolder.path)
+      let file = store.studyFolder.appending(path: try #require(names.first { $0.hasSuffix(".json") }))
+      let text = try String(contentsOf: file, encoding: .utf8)
+      #expect(text.contains(old), "\(text)")
+      try text.replacing(old, with: new).write(to: file, atomically: true, encoding: .utf8)
+      let error = #expect(throws: CheckpointError.self) {
+        try Study(in: store, seeds: 1).results("edited", of: [arm])
+      }
+      #expect(error?.problem.contains(problem) == true, "\(String(describing: error))")
+    }
+  }
+
   @Test func aFolderThatNoChapterMadeIsLeftAlone() throws {
     try withStore { store in
       let place = store.out.appending(path: "05-teacher/teacher-quick-seed0")

@@ -182,7 +182,7 @@ private let text = ChapterText(name: "00-test", question: "Does it work?", durat
       let error = #expect(throws: OutputFolder.Unwritable.self) {
         try Chapter<NoOptions>(text, arguments: ["--out", file.path], page: Page { _ in })
       }
-      #expect("\(error!)".contains("\(file.path)/00-test: Not a directory\n") && "\(error!)".contains("--out DIR"))
+      #expect("\(error!)".contains("\(file.path)/00-test: Not a directory;") && "\(error!)".contains("--out DIR"))
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["file"])
     }
   }

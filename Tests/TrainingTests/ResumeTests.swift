@@ -183,6 +183,7 @@ private func steps(in file: URL) throws -> Int {
         ("a random state of three words", { $0["random"] = ["state": [1, 2, 3]] }),
         ("records that are too short", { $0["records"] = [[1.0, 2.0]] }),
         ("names of details that are none of them", { $0["detailNames"] = ["half"] }),
+        ("records of more steps than there are", { $0["records"] = Array(repeating: [1.0, 1, 1], count: 5000) }),
         ("records of text", { $0["records"] = "five" }),
       ]
       for (what, change) in changes {
@@ -191,7 +192,13 @@ private func steps(in file: URL) throws -> Int {
         try refuses(file, mentions: ["state of a training run"], what)
       }
       for kind in ["parameter", "first_moment", "second_moment"] {
-        for (what, tensor, mention) in [("missing", nil, "no tensor"), ("misshapen", Tensor.zeros([5]), "shape")] {
+        let shape = try #require(Checkpoint(contentsOf: file).tensors["\(kind).gain"]).shape
+        let bad: [(String, Tensor?, String)] = [
+          ("missing", nil, "no tensor"), ("misshapen", Tensor.zeros([5]), "shape"),
+          ("not finite", Tensor(repeating: .infinity, shape: shape), "finite"),
+          ("below 0", Tensor(repeating: -1, shape: shape), "below 0"),
+        ]
+        for (what, tensor, mention) in bad where mention != "below 0" || kind == "second_moment" {
           try whole.write(to: file)
           var checkpoint = try Checkpoint(contentsOf: file)
           checkpoint.tensors["\(kind).gain"] = tensor
@@ -208,7 +215,7 @@ private func steps(in file: URL) throws -> Int {
   @Test(arguments: [
     (#"{"text":"b"}"#, "another text"), (#"{"recipe":1,"text":"b"}"#, "another recipe, another text"),
     ("{}", "another text"),
-    ("[", "another all"),
+    ("[", "is damaged"),
   ]) func aCheckpointMadeFromSomethingElseIsRefused(origin: String, mention: String) throws {
     try withTemporaryFolder { directory in
       let file = directory.appendingPathComponent("run")

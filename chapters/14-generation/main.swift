@@ -33,6 +33,8 @@ let contexts = Array(sequence(first: 16) { $0 * 2 }.prefix { $0 <= (chapter.isQu
 // What the sections below read of the text: one window in its midst, and windows of four times the length of training.
 let windowStart = 200
 exitOnError {
+  // A hybrid keeps one attention and has a recurrence beside it.
+  try store.experiment.requireLayers(2)
   try store.corpus.requireHeldOut(max(windowStart + recipe.T, 4 * recipe.T + recipe.windows, 512))
 }
 let teacher = exitOnError { try store.teacher().frozen }

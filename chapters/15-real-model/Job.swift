@@ -84,6 +84,7 @@ struct Job {
       throw CommandError("there is no layer \(beyond): those of \(modelFile.relativePath) are 0 to \(L - 1)")
     }
     let replaced = Set(options.layers?.layers ?? Array(0..<L)).subtracting(options.keep?.layers ?? [])
+    try experiment.requireLayers(2)
     if replaced.isEmpty { throw CommandError("no layer is left to be replaced: name at least one with --layers") }
     kept = (0..<L).filter { !replaced.contains($0) }
     isReference = isPublished && kept.isEmpty

@@ -53,10 +53,12 @@ struct GrammarLines {
 
   /// The words of a line before its comment.
   private static func words(of line: Substring, number: Int) -> [GrammarWord] {
-    let content = line.prefix { $0 != "#" }
-    return content.split(whereSeparator: \.isWhitespace).map { word in
-      GrammarWord(
-        text: String(word), line: number, column: line.distance(from: line.startIndex, to: word.startIndex) + 1)
+    // Columns are counted from word to word: from the beginning each time, a long line would take for ever.
+    var (column, counted) = (1, line.startIndex)
+    return line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace).map { word in
+      column += line.distance(from: counted, to: word.startIndex)
+      counted = word.startIndex
+      return GrammarWord(text: String(word), line: number, column: column)
     }
   }
 

@@ -27,6 +27,9 @@ public struct TextStream: Sendable {
     (self.tokenizer, isAtBeginning, unfinished) = (tokenizer, true, [])
   }
 
+  /// Whether these bytes can be what a stream has left over: none, or the beginning of one character.
+  public static func isUnfinished(_ bytes: [UInt8]) -> Bool { lengthOfUnfinishedEnd(bytes) == bytes.count }
+
   /// A stream that continues a text, from the `unfinished` bytes of its first part.
   public init(_ tokenizer: AnyTokenizer, goingOnFrom unfinished: [UInt8]) {
     (self.tokenizer, isAtBeginning, self.unfinished) = (tokenizer, false, unfinished)

@@ -48,6 +48,11 @@ enum GGUFLayout {
     }
     var weights = try file.checkpoint.renamed { name in standardName(name) ?? name }
     let attention = configuration.mixers[0] as! CausalAttentionSizes
+    guard attention.P.isMultiple(of: 2) else {
+      throw refuse(
+        "its \(attention.H) heads would each turn \(attention.P) features by their position, which are not pairs",
+        "give a model whose heads have an even number of features")
+    }
     for layer in 0..<configuration.L {
       for (part, heads) in [("q_proj", attention.H), ("k_proj", attention.G)] {
         let name = "model.layers.\(layer).self_attn.\(part).weight"
@@ -79,7 +84,8 @@ enum GGUFLayout {
       rotaryBase: has("llama.rope.freq_base") ? try decimal(file.number("llama.rope.freq_base")) : 10_000,
       convention: .llama)
     // The embedding has a row for each token; the key is missing in older files.
-    let V = file.checkpoint.shape(of: "token_embd.weight")?[0] ?? 0
+    let embedding = file.checkpoint.shape(of: "token_embd.weight")
+    let V = embedding.map { $0.rank > 0 ? $0[0] : 0 } ?? 0
     return ModelConfiguration(
       V: V, D: D, T: try file.integer("llama.context_length"),
       block: SequentialBlockSizes(
@@ -98,7 +104,7 @@ enum GGUFLayout {
     if file.metadata["llama.rope.scaling.type"] != nil {
       let type = try file.text("llama.rope.scaling.type")
       if type != "none" {
-        throw refuse("it asks for llama.rope.scaling.type = \(type), which is not computed here", remedy)
+        throw refuse("it asks for llama.rope.scaling.type = \(quoted(type)), which is not computed here", remedy)
       }
     }
     for key in ["llama.rope.scale_linear", "llama.rope.scaling.factor"] where file.metadata[key] != nil {

@@ -188,7 +188,13 @@ private struct LlamaMambaWords: Codable {
         }
         sizes = try kind.init(from: layer.superDecoder(forKey: .input), D: backbone.d_model)
       }
-      mixers += Array(repeating: sizes, count: try group.layers(.n_layers))
+      let count = try group.layers(.n_layers)
+      guard mixers.count + count <= ModelConfiguration.largestSize else {
+        throw DecodingError.dataCorruptedError(
+          forKey: .n_layers, in: group,
+          debugDescription: "with it there are more than \(ModelConfiguration.largestSize) layers")
+      }
+      mixers += Array(repeating: sizes, count: count)
       let own = SequentialBlockSizes(
         feedForward: input.mlp_intermediate_size, epsilon: input.norm_epsilon ?? backbone.norm_epsilon ?? 1e-6)
       if !["silu", "swish"].contains(input.mlp_act_fn) {

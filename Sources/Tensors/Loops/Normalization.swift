@@ -50,7 +50,7 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Scalar
         let mean = sum(from, D) / Scalar(D)
         inLanes(D, wide: { store(lanes(from, $0) - mean, toHat, $0) }, narrow: { toHat[$0] = from[$0] - mean })
         let variance = dot(toHat, toHat, D) / Scalar(D)
-        let scale = 1 / (variance + epsilon).squareRoot()
+        let scale = inverseRoot(variance + epsilon)
         r[row] = scale
         write(scale, times: toHat, to: toHat, D)
         inLanes(
@@ -61,6 +61,10 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Scalar
   }
   return LayerNormValue(output: output, normalised: normalised, inverseDeviation: inverse)
 }
+
+/// 1/√x, and NaN where x is infinite: squares that were too large would make a row of zeros, and nobody would notice.
+@inline(__always)
+func inverseRoot(_ x: Scalar) -> Scalar { x < .infinity ? 1 / x.squareRoot() : .nan }
 
 /// The cotangents of x, weight and bias in `layerNorm`.
 ///

@@ -47,7 +47,7 @@ public func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Scalar) -> RMSNormValu
     Parallel.ranges(outer.count, grain: max(1, Parallel.grain / (4 * max(1, D)))) { rows in
       for row in rows {
         let (from, toHat, toY) = (source + row * D, hat + row * D, y + row * D)
-        let scale = 1 / (dot(from, from, D) / Scalar(D) + epsilon).squareRoot()
+        let scale = inverseRoot(dot(from, from, D) / Scalar(D) + epsilon)
         r[row] = scale
         write(scale, times: from, to: toHat, D)
         inLanes(D, wide: { store(lanes(toHat, $0) * lanes(w, $0), toY, $0) }, narrow: { toY[$0] = toHat[$0] * w[$0] })
