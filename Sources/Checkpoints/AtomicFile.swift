@@ -23,7 +23,31 @@ public enum AtomicFile {
   /// Replaces the contents of a file with what `body` writes piece by piece; the whole need not fit into memory.
   ///
   /// If `body` throws, the file is unchanged, and the error is passed on.
+  ///
+  /// A symbolic link stays, and the file that it names is replaced; a device or a pipe is refused.
   public static func write(to url: URL, _ body: (Output) throws -> Void) throws {
+    _ = try write(to: url, replacing: true, body)
+  }
+
+  /// Writes a file unless there is one already, also if another process writes it at the same moment; returns whether
+  /// it did.
+  package static func writeNew(_ data: Data, to url: URL) throws -> Bool {
+    try write(to: url, replacing: false) { output in try data.withUnsafeBytes { try output.write($0) } }
+  }
+
+  private static func write(to url: URL, replacing: Bool, _ body: (Output) throws -> Void) throws -> Bool {
+    for _ in 0..<3 {
+      do { return try writeOnce(to: url, replacing: replacing, body) } catch is FolderIsGone {}
+    }
+    throw CheckpointError(
+      file: url.path, problem: "its folder was removed again and again while it was written",
+      remedy: "let only one process work in this folder")
+  }
+
+  /// Another process removed the folder.
+  private struct FolderIsGone: Error {}
+
+  private static func writeOnce(to url: URL, replacing: Bool, _ body: (Output) throws -> Void) throws -> Bool {
     let target = try Target(url)
     target.removeLeftovers()
     let (descriptor, temporary) = try target.openTemporary()
@@ -33,12 +57,29 @@ public enum AtomicFile {
       try body(output)
       try output.flush()
       guard fsync(descriptor) == 0 else { throw target.failure("forcing the bytes to the disk") }
-      guard rename(temporary, target.path) == 0 else { throw target.failure("renaming the finished file") }
+      if !replacing {
+        // A second name is given only if nobody has it.
+        if link(temporary, target.path) == 0 {
+          unlink(temporary)
+          target.synchroniseDirectory()
+          return true
+        }
+        if errno == EEXIST {
+          unlink(temporary)
+          return false
+        }
+        // Some file systems give no second names; there the file is replaced.
+      }
+      guard rename(temporary, target.path) == 0 else {
+        if errno == ENOENT { throw FolderIsGone() }
+        throw target.failure("renaming the finished file")
+      }
     } catch {
       unlink(temporary)
       throw error
     }
     target.synchroniseDirectory()
+    return true
   }
 
   /// The open temporary file of a write. Small pieces, such as the norms of a model, are gathered: one call of the
@@ -98,7 +139,8 @@ private struct Target {
   let prefix: String
 
   /// The path of a file, in a directory that is made if it is missing.
-  init(_ url: URL) throws {
+  init(_ link: URL) throws {
+    let url = try Target.named(by: link)
     path = url.path
     directory = url.deletingLastPathComponent().path
     prefix = ".\(url.lastPathComponent).tmp-"
@@ -119,6 +161,27 @@ private struct Target {
         file: path, problem: "the directory \(directory) cannot be made (\(error.localizedDescription))",
         remedy: "choose a directory in which you may write")
     }
+  }
+
+  /// The file that a path means: what its link names, and that of another link, also if nothing is there yet.
+  private static func named(by link: URL) throws -> URL {
+    var url = link
+    for _ in 0..<32 {
+      var status = stat()
+      guard url.isFileURL, lstat(url.path, &status) == 0 else { return url }
+      switch status.st_mode & S_IFMT {
+      case S_IFREG, S_IFDIR: return url
+      case S_IFLNK:
+        guard let next = try? FileManager.default.destinationOfSymbolicLink(atPath: url.path) else { return url }
+        url = URL(filePath: next, relativeTo: url.deletingLastPathComponent()).absoluteURL
+      default:
+        throw CheckpointError(
+          file: link.path, problem: "this is a device or a pipe, and only files are written",
+          remedy: "give the name of a file")
+      }
+    }
+    throw CheckpointError(
+      file: link.path, problem: "this link leads to itself", remedy: "give the name of a file")
   }
 
   /// The error for a step that has just failed.

@@ -31,6 +31,15 @@ package func differingKeys(_ one: String, _ other: String) -> [String]? {
 /// Throws `CheckpointError` with the file and the path of the key whose value has no JSON form (an infinite number,
 /// say).
 public func writeJSON(_ value: some Encodable, to url: URL) throws {
+  try AtomicFile.write(indentedJSON(value, for: url), to: url)
+}
+
+/// The same, unless there is a file already; returns whether there was none.
+package func writeNewJSON(_ value: some Encodable, to url: URL) throws -> Bool {
+  try AtomicFile.writeNew(indentedJSON(value, for: url), to: url)
+}
+
+private func indentedJSON(_ value: some Encodable, for url: URL) throws -> Data {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
   var data: Data
@@ -45,7 +54,7 @@ public func writeJSON(_ value: some Encodable, to url: URL) throws {
       file: url.path, problem: "the value has no JSON form (\(error))", remedy: "change how it is encoded")
   }
   data.append(UInt8(ascii: "\n"))
-  try AtomicFile.write(data, to: url)
+  return data
 }
 
 /// Reads a value from a JSON file.

@@ -26,6 +26,8 @@ struct KeptResults {
   private struct Entry: Encodable {
     var key: Key
     var result: StudyResult
+    /// Of the result: numbers that were edited are not taken for a study's.
+    var checksum: String
   }
 
   private func key(of job: Study.Job) -> Key { Key(job: job.arm, seed: job.seed, origin: origin) }
@@ -45,7 +47,10 @@ struct KeptResults {
 
   /// The result of a job, if there is one.
   func result(of job: Study.Job) throws -> StudyResult? {
-    struct Kept: Decodable { var result: StudyResult }
+    struct Kept: Decodable {
+      var result: StudyResult
+      var checksum: String?
+    }
     let key = key(of: job)
     let file = try file(of: job)
     guard FileManager.default.fileExists(atPath: file.path) else { return nil }
@@ -61,12 +66,17 @@ struct KeptResults {
         file: file.path, problem: "\(problem), and no study has written that",
         remedy: "move the file away, and the arm runs again")
     }
+    if let sum = kept.checksum, sum != (try checksum(of: kept.result)) {
+      throw editedByHand(file)
+    }
+    // A run that was killed between the two leaves its checkpoints beside the result.
+    try? FileManager.default.removeItem(at: try place(ofRunning: job))
     return kept.result
   }
 
   /// Writes the result of a job.
   func keep(_ result: StudyResult, of job: Study.Job) throws {
-    try writeJSON(Entry(key: key(of: job), result: result), to: try file(of: job))
+    try writeJSON(Entry(key: key(of: job), result: result, checksum: checksum(of: result)), to: try file(of: job))
     try? FileManager.default.removeItem(at: try place(ofRunning: job))
   }
 

@@ -30,12 +30,13 @@ extension ModelStore {
     if FileManager.default.fileExists(atPath: file.path) {
       let kept = try readJSON(KeptValue<Value>.self, from: file)
       if kept.madeFrom == text {
+        if let sum = kept.checksum, sum != (try checksum(of: kept.value)) { throw editedByHand(file) }
         onReuse(file)
         return kept.value
       }
     }
     let value = try make()
-    try writeJSON(KeptValue(madeFrom: text, value: value), to: file)
+    try writeJSON(KeptValue(madeFrom: text, value: value, checksum: try checksum(of: value)), to: file)
     return value
   }
 }
@@ -50,4 +51,18 @@ private struct KeptValue<Value: Codable>: Codable {
   /// The whole key as JSON.
   var madeFrom: String
   var value: Value
+  /// Of the value; nil in files that are older than this.
+  var checksum: String?
+}
+
+/// A checksum of a value as JSON.
+func checksum(of value: some Encodable) throws -> String {
+  fingerprint(of: String(decoding: try sortedJSON(value), as: UTF8.self))
+}
+
+/// What a file is refused with whose numbers are not those that were written.
+func editedByHand(_ file: URL) -> CheckpointError {
+  CheckpointError(
+    file: file.path, problem: "its numbers are not those that were written",
+    remedy: "move it away, and they come again")
 }

@@ -171,7 +171,8 @@ extension ModelStore {
     if let kept = try kept(place, configuration()) { return kept }
     let (folder, note) = (folder(place), note(place))
     let checkpoint = folder.appending(path: "training.safetensors")
-    try writeJSON(note, to: folder.appending(path: noteName))
+    // Of two that begin at the same moment one writes the note, and the other has to be the same.
+    if !(try writeNewJSON(note, to: folder.appending(path: noteName))) { try requireOwn(folder, for: note) }
     let made = try make(checkpoint, String(decoding: sortedJSON(note), as: UTF8.self))
     // The history is written last: a folder without one is made again.
     try made.model.write(to: folder)

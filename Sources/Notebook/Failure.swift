@@ -82,6 +82,7 @@ package enum OutputFolder {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       // Permission bits are not enough: the user may be root, the disk full or read-only. So we write a file.
       let probe = folder.appending(path: ".probe-\(UUID().uuidString)")
+      defer { unlink(probe.path) }
       try Data("probe".utf8).write(to: probe)
       try FileManager.default.removeItem(at: probe)
     } catch {

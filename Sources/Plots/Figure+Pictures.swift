@@ -47,9 +47,13 @@ extension Figure {
       defer { unlink(partial.path) }
       let problem = gnuplot.draw(name + ".gp", in: directory, format: .ascii, to: partial.lastPathComponent)
       if let problem { notes.append(problem) }
-      if problem == nil, let data = try? Data(contentsOf: partial) {
-        pages = String(decoding: data, as: UTF8.self).split(separator: "\u{0C}").map(Self.trimmed)
-          .filter { !$0.isEmpty }
+      if problem == nil {
+        let text = (try? Data(contentsOf: partial)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        pages = text.split(separator: "\u{0C}").map(Self.trimmed).filter { !$0.isEmpty }
+        let due = drawings.count - own
+        if pages.count != due {
+          notes.append("gnuplot ended without an error, and drew \(pages.count) of \(due) panels")
+        }
       }
     }
 

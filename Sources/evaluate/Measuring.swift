@@ -44,7 +44,16 @@ func measure(_ command: Command) throws {
   }
   let text = try Corpus.text(contentsOf: URL(filePath: command.corpus))
   let corpus = try Corpus(text: text, tokenizer: saved.tokenizer, heldOutFraction: command.heldOut)
-  let B = max(1, min(8, mostLogits / (T * saved.model.configuration.V)))
+  // Scores and weights of each attention are there at once, beside the logits.
+  let matrices =
+    2 * T * T * ([saved.model] + (teacher.map { [$0.model] } ?? [])).map { heads(of: $0.configuration) }.max()!
+  let logits = 3 * T * saved.model.configuration.V
+  if let available = MemoryStatistics.available, (matrices + logits) * MemoryLayout<Scalar>.size > available {
+    throw CommandError(
+      "--length \(T): a window needs some \(bytes((matrices + logits) * MemoryLayout<Scalar>.size)) of memory, and"
+        + " \(bytes(available)) are left; give a smaller length")
+  }
+  let B = max(1, min(8, mostLogits / logits, mostLogits / max(1, matrices)))
   let batches = try corpus.heldOutBatches(count: command.windows, B: B, T: T)
 
   func line(_ name: String, _ estimate: Estimate, _ unit: String) throws {
@@ -72,7 +81,12 @@ func measure(_ command: Command) throws {
 
 /// The most tokens of a window: its logits, and the matrix of each head of an attention, have to fit into memory.
 private func longestWindow(of configuration: ModelConfiguration) -> Int {
-  let heads = configuration.mixers.compactMap { ($0 as? CausalAttentionSizes)?.H }.max()
-  let byMatrices = heads.map { Int(Double(mostOfMatrices / $0).squareRoot()) } ?? .max
+  let heads = heads(of: configuration)
+  let byMatrices = heads > 0 ? Int(Double(mostOfMatrices / heads).squareRoot()) : .max
   return min(byMatrices, max(1, mostOfWindow / configuration.V))
+}
+
+/// The most heads of an attention; 0 if there is none.
+private func heads(of configuration: ModelConfiguration) -> Int {
+  configuration.mixers.compactMap { ($0 as? CausalAttentionSizes)?.H }.max() ?? 0
 }

@@ -35,6 +35,45 @@ import Testing
     }
   }
 
+  @Test func linksStayAndDevicesAreRefused() throws {
+    try withTemporaryFolder { directory in
+      func place(_ name: String) -> URL { directory.appendingPathComponent(name) }
+      for (link, target) in [("a", "x"), ("b", "a"), ("loop", "loop")] {
+        try FileManager.default.createSymbolicLink(atPath: place(link).path, withDestinationPath: target)
+      }
+      try AtomicFile.write("through a link to a link that leads nowhere", to: place("b"))
+      #expect(try String(contentsOf: place("x"), encoding: .utf8).hasPrefix("through"))
+      #expect(try FileManager.default.destinationOfSymbolicLink(atPath: place("b").path) == "a")
+      #expect(throws: CheckpointError.self) { try AtomicFile.write("round and round", to: place("loop")) }
+      mkfifo(place("pipe").path, 0o600)
+      let error = #expect(throws: CheckpointError.self) { try AtomicFile.write("away", to: place("pipe")) }
+      #expect(error?.problem.contains("only files are written") == true)
+    }
+  }
+
+  @Test func onlyOneIsTheFirst() throws {
+    try withTemporaryFolder { directory in
+      let url = directory.appendingPathComponent("x")
+      let written = try ["first", "second"].map { try AtomicFile.writeNew(Data($0.utf8), to: url) }
+      #expect(written == [true, false])
+      #expect(try String(contentsOf: url, encoding: .utf8) == "first")
+      #expect(try entries(directory) == ["x"])
+    }
+  }
+
+  @Test func aFolderThatVanishesIsMadeAgain() throws {
+    try withTemporaryFolder { directory in
+      let folder = directory.appendingPathComponent("running")
+      var isFirst = true
+      try AtomicFile.write(to: folder.appendingPathComponent("x")) { output in
+        if isFirst { try FileManager.default.removeItem(at: folder) }
+        isFirst = false
+        try output.write(Array("whole".utf8))
+      }
+      #expect(try String(contentsOf: folder.appendingPathComponent("x"), encoding: .utf8) == "whole")
+    }
+  }
+
   @Test func aFailureChangesNothing() throws {
     struct Interruption: Error {}
     try withTemporaryFolder { directory in

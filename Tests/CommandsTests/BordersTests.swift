@@ -138,6 +138,24 @@ import Testing
     #expect(loss.status == 1 && loss.errors.contains("not finite"), "\(loss)")
   }
 
+  // ## Memory under a limit
+
+  // Below what OpenBLAS maps it would ask for ever; above, tensors are refused.
+  @Test(arguments: [250_000, 350_000, 500_000]) func tooLittleMemoryIsOneSentence(limit: Int) throws {
+    let bench = try benchWithTeacher()
+    let outcome = try bench.shell(
+      "ulimit -v \(limit); timeout 60 \(generate) --prompt anna --tokens 20 --repeat 3000")
+    #expect(outcome.status == 1 || outcome.status == 0, "\(outcome)")
+    #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
+  }
+
+  @Test func aLengthThatDoesNotFitIsRefused() throws {
+    let bench = try benchWithTeacher()
+    let evaluate = "$BIN/evaluate --model out/05-teacher/teacher-quick-seed0 --corpus $TEXT --windows 1"
+    let outcome = try bench.shell("ulimit -v 2000000; \(evaluate) --length 20000 --held-out 0.9")
+    #expect(outcome.status == 1 && outcome.errors.contains("--length 20000"), "\(outcome)")
+  }
+
   // ## Threads
 
   // All at once, so that the machine is busy as well.

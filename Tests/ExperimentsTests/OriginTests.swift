@@ -70,6 +70,7 @@ import Testing
   @Test(arguments: [
     (#""agreement" : "#, #""agreement" : 5"#, "agreement"), (#""losses" : ["#, #""losses" : [-7,"#, "losses"),
     (#""matrixDistance""#, #""other""#, "distances"),
+    (#""seconds" : "#, #""seconds" : 1"#, "not those that were written"),
   ]) func aResultThatNoStudyFoundIsRefused(old: String, new: String, problem: String) throws {
     try withStore { store in
       let arm = Arm(.phiMamba, [StagePlan(.orientation, steps: 2, rate: 1e-2)])

@@ -96,7 +96,7 @@ extension Job {
       let H = teacher.configuration.mixers[l].H
       return (0..<min(3, H)).map { Head(layer: l, number: (l + $0 * H / min(3, H)) % H) }
     }
-    let orders = chapter.isQuick ? [4, 8, 16] : [4, 8, 16, 32, 64]
+    let orders = (chapter.isQuick ? [4, 8, 16] : [4, 8, 16, 32, 64]).filter { $0 <= store.recipe.T }
     let steps = chapter.isQuick ? (descent: 60, solving: 10) : (descent: 400, solving: 40)
     struct Key: Encodable {
       var model: String

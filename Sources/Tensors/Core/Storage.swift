@@ -80,8 +80,9 @@ struct BlockPool: ~Copyable, Sendable {
       return address
     }
     if let recycled, let pointer = UnsafeMutablePointer<Scalar>(bitPattern: recycled) { return pointer }
-    return UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: BlockPool.alignment)
-      .bindMemory(to: Scalar.self, capacity: BlockPool.capacity(of: sizeClass))
+    var block: UnsafeMutableRawPointer?
+    guard posix_memalign(&block, BlockPool.alignment, bytes) == 0, let block else { stopOutOfMemory(bytes) }
+    return block.bindMemory(to: Scalar.self, capacity: BlockPool.capacity(of: sizeClass))
   }
 
   func give(_ pointer: UnsafeMutablePointer<Scalar>, _ sizeClass: Int) {
@@ -112,12 +113,22 @@ struct BlockPool: ~Copyable, Sendable {
   func releaseFreeBlocks() {
     state.withLock { state in
       for sizeClass in state.free.indices {
-        for address in state.free[sizeClass] { UnsafeMutableRawPointer(bitPattern: address)?.deallocate() }
+        for address in state.free[sizeClass] { free(UnsafeMutableRawPointer(bitPattern: address)) }
         state.free[sizeClass] = []
       }
       state.bytesHeld = 0
     }
   }
+}
+
+/// Ends the program with one sentence: nothing can go on without the memory, and a trap would print its whole stack.
+func stopOutOfMemory(_ bytes: Int) -> Never {
+  let sentence =
+    "error: there is no memory for \(bytes) bytes more (of tensors \(MemoryStatistics.current.bytesInUse) are in use);"
+    + " raise the limit, or choose smaller sizes\n"
+  FileHandle.standardError.write(Data(sentence.utf8))
+  // Without what the program would do at its end: OpenBLAS may ask for memory there too, for ever.
+  _exit(1)
 }
 
 /// How much memory tensors use, in bytes.

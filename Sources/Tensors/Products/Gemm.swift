@@ -7,9 +7,20 @@
 // Read before: `Matrices.swift`. Slow twin: `Naive.matmul`. Read next: `Tiles.swift`, `Products.swift`.
 
 import COpenBLAS
+import Foundation
 
-/// Evaluated once, before the first product: our pieces are the only parallelism.
-let openBLASIsSerial: Void = openblas_set_num_threads(1)
+/// Evaluated once, before the first product: our pieces are the only parallelism. OpenBLAS asks for its memory again and
+/// again until it gets it, so that under a limit it would never return: we ask first.
+let openBLASIsSerial: Void = {
+  let needed = (WorkerPool.shared.threads + 1) * openBLASBuffer
+  let room = mmap(nil, needed, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+  if room == MAP_FAILED { stopOutOfMemory(needed) }
+  munmap(room, needed)
+  openblas_set_num_threads(1)
+}()
+
+/// The bytes that OpenBLAS maps for each thread that asks for a product (its BUFFER_SIZE on this kind of processor).
+private let openBLASBuffer = 128 << 20
 
 /// Multiplications in one piece of a product: below it a second core does not pay.
 private let smallestPiece = 250_000
