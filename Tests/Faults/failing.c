@@ -3,7 +3,8 @@
    Loaded before the C library (LD_PRELOAD), this counts the calls by which a program changes files, and lets one of them
    fail: the call number FAULT_AT, from 1, of the program named FAULT_PROGRAM; with FAULT_STAYS set also all after it, as
    on a disk that is full. Writes count if they go to a regular file, so that terminals and pipes stay as they are.
-   The file FAULT_MARK appears when a call has failed. Used by faults.py. */
+   What cannot be removed stays, and is no half file: `unlink` never fails here. The file FAULT_MARK appears when a call
+   has failed. Used by faults.py. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -83,11 +84,6 @@ int rename(const char *from, const char *to) {
 int mkdir(const char *path, mode_t mode) {
   if (fails(EACCES)) return -1;
   return NEXT(mkdir)(path, mode);
-}
-
-int unlink(const char *path) {
-  if (fails(EACCES)) return -1;
-  return NEXT(unlink)(path);
 }
 
 /* Only files that are made or written count. */

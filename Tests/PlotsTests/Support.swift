@@ -30,8 +30,15 @@ final class Folder: Sendable {
     let bin = url.appendingPathComponent("bin")
     try FileManager.default.createDirectory(at: bin, withIntermediateDirectories: true)
     let program = bin.appendingPathComponent("gnuplot")
-    try "#!/bin/sh\n\(commands)\n".write(to: program, atomically: true, encoding: .utf8)
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program.path)
+    // Another process writes it: a child that another test starts while this one writes would hold the file open, and
+    // what is open for writing cannot be executed.
+    let writer = Process()
+    writer.executableURL = URL(filePath: "/bin/sh")
+    writer.arguments = [
+      "-c", #"printf '%s' "$1" > "$0" && chmod 755 "$0""#, program.path, "#!/bin/sh\n\(commands)\n",
+    ]
+    try writer.run()
+    writer.waitUntilExit()
     return Gnuplot(searchPath: bin.path, timeLimit: timeLimit)
   }
 }

@@ -23,10 +23,8 @@
 // make −∞ − (−∞), which is NaN.
 //
 // Queries come in blocks too, so that both sums over a block are products of matrices. Blocks that
-// the mask hides as a whole are left out, nearly half of them when S = T. The product with the keys
-// reads them as columns; they are turned once, not again for each block of queries, which was a
-// fifth of the time. Value only: what is trained in this book needs the matrix itself (stage 1) or
-// is short.
+// the mask hides as a whole are left out, nearly half of them when S = T. Value only: what is
+// trained in this book needs the matrix itself (stage 1) or is short.
 //
 // Source: Milakov and Gimelshein, arXiv 1805.02867 (the running sums); Dao et al., arXiv 2205.14135
 // (blocks, FlashAttention). Read before: `HeadProducts.swift`, `Softmax.swift`. Slow twin:
@@ -39,8 +37,7 @@
 ///   - k: [B, S, G, P], G a divisor of H: each head of keys and values serves H / G heads of queries
 ///   - v: [B, S, G, P]
 ///   - causal: whether row t sees only its first S − T + t + 1 places; a row that sees none is 0
-///   - Q: rows and keys of a block, at least 1; beside the result at most 4 · Q · (Q + 2) numbers are kept, and the keys
-///     once more
+///   - Q: rows and keys of a block, at least 1; beside the result at most 4 · Q · (Q + 2) numbers are kept
 /// - Returns: [B, T, H, P]
 public func blockedAttention(
   _ q: Tensor, _ k: Tensor, _ v: Tensor, scale: Scalar = 1, causal: Bool = true, Q: Int = 64
@@ -53,14 +50,13 @@ public func blockedAttention(
   v.expecting(B, S, G, P, as: "the values of blockedAttention")
   let result = Tensor.zeros(q.shape)
   let Q = min(Q, max(T, S, 1))
-  let (blocks, keyBlocks) = ((T + Q - 1) / Q, (S + Q - 1) / Q)
+  let blocks = (T + Q - 1) / Q
   let tasks = B * H * blocks
   let pieces = Parallel.pieces(tasks, grain: max(1, Parallel.grain / max(1, Q * S * P / 16)))
   let room = Q * (Q + 2)
   let target = result.uninitialisedNumbers  // Heads lie side by side in each row.
   var scratch = Tensor(uninitialised: [pieces, room])
-  let turned = turnedBlocks(of: k, Q)
-  reading(q, turned, v) { q, k, v in
+  reading(q, k, v) { q, k, v in
     writing(&scratch, rows: pieces, .singly(work: Parallel.grain)) { piece, working in
       // Late rows see more than early ones: the pieces take blocks in turns, not neighbours.
       for task in stride(from: piece, to: tasks, by: pieces) {
@@ -68,28 +64,8 @@ public func blockedAttention(
         let group = head / (H / G)
         attendBlock(
           rows: first..<min(T, first + Q), scale: scale, causal: causal, Q: Q,
-          queries: headRows(of: q, head, T, H, P),
-          keys: MatrixOperand(k, at: group * keyBlocks * P * Q, rows: keyBlocks * P, columns: Q),
+          queries: headRows(of: q, head, T, H, P), keys: headRows(of: k, group, S, G, P),
           values: headRows(of: v, group, S, G, P), into: headRows(of: target, head, T, H, P), working: &working)
-      }
-    }
-  }
-  return result
-}
-
-/// Keys [B, S, G, P] as [B, G, S / Q, P, Q], S / Q rounded up: each block of Q keys turned. Nothing is at the end of the
-/// last.
-private func turnedBlocks(of k: Tensor, _ Q: Int) -> Tensor {
-  let (B, S, G, P) = k.sizesOfHeads
-  let blocks = (S + Q - 1) / Q
-  var result = Tensor(uninitialised: [B, G, blocks, P, Q])
-  reading(k) { k in
-    writing(&result, rows: B * G * blocks, .singly(work: P * Q)) { index, block in
-      let keys = headRows(of: k, index / blocks, S, G, P)
-      let first = index % blocks * Q
-      block.withUnsafeMutableBufferPointer { block in
-        let count = min(S, first + Q) - first
-        Tiles.turn(keys.rows(first..<(first + count)), into: MatrixTarget(block, rows: P, columns: count, stride: Q))
       }
     }
   }
@@ -98,14 +74,12 @@ private func turnedBlocks(of k: Tensor, _ Q: Int) -> Tensor {
 
 /// The rows of one block of queries of one head, whose result begins as zeros; `working` holds Q · (Q + 2) numbers.
 ///
-/// `keys` [S / Q · P, Q] are turned block by block.
-///
 /// Raw pointers: the sums and weights of a row are read and written by turns, the weights also by BLAS.
 private func attendBlock(
   rows: Range<Int>, scale: Scalar, causal: Bool, Q: Int, queries: MatrixOperand, keys: MatrixOperand,
   values: MatrixOperand, into target: MatrixTarget, working: inout MutableSpan<Scalar>
 ) {
-  let (T, S, P) = (target.rows, values.rows, target.columns)
+  let (T, S, P) = (target.rows, keys.rows, target.columns)
   let (queries, target) = (queries.rows(rows), target.rows(rows))
   working.withUnsafeMutableBufferPointer { working in
     let (largest, total) = (
@@ -117,8 +91,7 @@ private func attendBlock(
     for first in Swift.stride(from: 0, to: visible(rows.upperBound - 1), by: Q) {
       let block = first..<min(S, first + Q)
       let weights = MatrixTarget(working, rows: rows.count, columns: block.count)
-      let turned = keys.part(rows: (first / Q * P)..<((first / Q + 1) * P), columns: 0..<block.count)
-      gemmInPiece(queries, turned, into: weights, factor: scale)
+      gemmInPiece(queries, keys.rows(block).transposed, into: weights, factor: scale)
       for (row, t) in rows.enumerated() {
         let (x, output) = (weights.row(row), target.row(row))
         let seen = max(0, min(block.count, visible(t) - first))

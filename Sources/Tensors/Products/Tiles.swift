@@ -144,7 +144,7 @@ enum Tiles {
 
   /// Writes the rows of a matrix as columns. Eight numbers are gathered from as many rows: raw pointers, whose places
   /// the sizes of the two matrices bound.
-  static func turn(_ matrix: MatrixOperand, into target: MatrixTarget) {
+  private static func turn(_ matrix: MatrixOperand, into target: MatrixTarget) {
     precondition(target.rows == matrix.columns && target.columns == matrix.rows && !matrix.isTransposed)
     let (count, depth, stride) = (matrix.rows, matrix.columns, matrix.stride)
     let (source, copy) = (matrix.start, target.start)
