@@ -256,7 +256,7 @@ else
 	  $(UNDER) --skip CommandsTests
 endif
 
-# KILLS, STEP, ROUNDS and MINUTES say how thorough it is; CI has a small version.
+# KILLS, STEP, ROUNDS and MINUTES say how thorough it is.
 KILLS ?= 200
 STEP ?= 1
 ROUNDS ?= 20

@@ -111,7 +111,7 @@ extension ModelStore {
   /// Throws if what is there was made from something else, or is no such model.
   ///
   /// - Parameter configuration: what it must have
-  func kept(_ place: Place, _ configuration: @autoclosure () -> ModelConfiguration) throws -> TrainedModel? {
+  func kept(_ place: Place, _ configuration: ModelConfiguration) throws -> TrainedModel? {
     let folder = folder(place)
     try requireOwn(folder, for: note(place))
     let history = folder.appending(path: "history.json")
@@ -119,7 +119,7 @@ extension ModelStore {
     guard (try? FileManager.default.attributesOfItem(atPath: history.path)) != nil else { return nil }
     onReuse(folder)
     let (model, record) = (try LanguageModel(contentsOf: folder), try readJSON(History.self, from: history))
-    guard model.configuration == configuration() else {
+    guard model.configuration == configuration else {
       throw CheckpointError(
         file: folder.path,
         problem: "the model there has other sizes or other mixers than the one that was made there",
@@ -165,10 +165,10 @@ extension ModelStore {
   ///
   /// Throws if the one that is there was made from something else.
   func made(
-    _ place: Place, _ configuration: @autoclosure () -> ModelConfiguration,
+    _ place: Place, _ configuration: ModelConfiguration,
     _ make: (_ checkpoint: URL, _ origin: String) throws -> TrainedModel
   ) throws -> TrainedModel {
-    if let kept = try kept(place, configuration()) { return kept }
+    if let kept = try kept(place, configuration) { return kept }
     let (folder, note) = (folder(place), note(place))
     let checkpoint = folder.appending(path: "training.safetensors")
     // Of two that begin at the same moment one writes the note, and the other has to be the same.

@@ -188,13 +188,7 @@ private struct LlamaMambaWords: Codable {
         }
         sizes = try kind.init(from: layer.superDecoder(forKey: .input), D: backbone.d_model)
       }
-      let count = try group.layers(.n_layers)
-      guard mixers.count + count <= ModelConfiguration.largestSize else {
-        throw DecodingError.dataCorruptedError(
-          forKey: .n_layers, in: group,
-          debugDescription: "with it there are more than \(ModelConfiguration.largestSize) layers")
-      }
-      mixers += Array(repeating: sizes, count: count)
+      mixers += Array(repeating: sizes, count: try group.layers(.n_layers, after: mixers.count))
       let own = SequentialBlockSizes(
         feedForward: input.mlp_intermediate_size, epsilon: input.norm_epsilon ?? backbone.norm_epsilon ?? 1e-6)
       if !["silu", "swish"].contains(input.mlp_act_fn) {

@@ -72,11 +72,19 @@ func unknownKind(_ name: String, _ word: String, of known: [String], in group: S
 
 extension KeyedDecodingContainer {
   /// A number of layers, before a list of so many is made; throws where no model has so many.
-  func layers(_ key: Key) throws -> Int {
+  ///
+  /// - Parameter others: the layers of the groups before this one
+  func layers(_ key: Key, after others: Int = 0) throws -> Int {
     let (count, most) = (try whole(key), ModelConfiguration.largestSize)
-    if (0...most).contains(count) { return count }
-    throw DecodingError.dataCorruptedError(
-      forKey: key, in: self, debugDescription: "a model has no \(count) layers; the most here are \(most)")
+    guard (0...most).contains(count) else {
+      throw DecodingError.dataCorruptedError(
+        forKey: key, in: self, debugDescription: "a model has no \(count) layers; the most here are \(most)")
+    }
+    guard others + count <= most else {
+      throw DecodingError.dataCorruptedError(
+        forKey: key, in: self, debugDescription: "with it there are more than \(most) layers")
+    }
+    return count
   }
 }
 

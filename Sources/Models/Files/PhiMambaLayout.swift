@@ -113,13 +113,7 @@ private struct PhiMambaWords: Codable {
         continue
       }
       let sizes = try kind.init(from: group.superDecoder(forKey: .core_input), D: backbone.d_model)
-      let count = try group.layers(.n_layers)
-      guard mixers.count + count <= ModelConfiguration.largestSize else {
-        throw DecodingError.dataCorruptedError(
-          forKey: .n_layers, in: group,
-          debugDescription: "with it there are more than \(ModelConfiguration.largestSize) layers")
-      }
-      mixers += Array(repeating: sizes, count: count)
+      mixers += Array(repeating: sizes, count: try group.layers(.n_layers, after: mixers.count))
       blocks.append(wiring.init(feedForward: feedForward))
     }
     if let first = blocks.first, !blocks.allSatisfy({ $0.isEqual(to: first) }) {
