@@ -139,7 +139,7 @@ let package = Package(
 
     // MARK: - Tools
     .executableTarget(
-      name: "compare-transcripts", dependencies: ["Notebook"], path: "Sources/compare-transcripts"),
+      name: "compare-transcripts", dependencies: ["Notebook", argumentParser], path: "Sources/compare-transcripts"),
 
     .executableTarget(
       name: "generate",
@@ -162,7 +162,7 @@ let package = Package(
       ],
       path: "Benchmarks/exercise"),
     .executableTarget(
-      name: "bench-steps", dependencies: ["Exercise", "Notebook"], path: "Benchmarks/steps",
+      name: "bench-steps", dependencies: ["Exercise", "Notebook", argumentParser], path: "Benchmarks/steps",
       swiftSettings: [.defaultIsolation(MainActor.self)]),
     .executableTarget(
       name: "bench-real", dependencies: ["Exercise", "Models", "Notebook", argumentParser], path: "Benchmarks/real",
@@ -174,7 +174,8 @@ let package = Package(
       ],
       path: "Benchmarks/cost", swiftSettings: [.defaultIsolation(MainActor.self)]),
     .executableTarget(
-      name: "bench-kernels", dependencies: ["Tensors", "Gradients", "Notebook"], path: "Benchmarks/kernels"),
+      name: "bench-kernels", dependencies: ["Tensors", "Gradients", "Notebook", argumentParser],
+      path: "Benchmarks/kernels"),
 
     // MARK: - Tests
     .target(

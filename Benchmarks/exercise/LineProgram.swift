@@ -1,15 +1,7 @@
 // # A program that answers lines
 //
-// So that `../compare.py` can let two programs take turns:
-//
-//     about               what is timed, as JSON
-//     export FOLDER       writes the weights and tokens that every kind begins with; "done"
-//     KIND COUNT          makes COUNT steps: the milliseconds of each
-//     losses KIND COUNT   makes COUNT steps from the beginning: loss and gradient norm of each
-//     quit
-//
-// KIND is teacher, stage1, stage2 or stage3, as far as the exercise has it. What a kind needs is made
-// when it is first asked for, so that a program that is asked for one kind takes the memory of one.
+// So that `../compare.py` can let two programs take turns. What a kind of step needs is made when it is
+// first asked for, so that a program that is asked for one kind takes the memory of one.
 //
 // Read before: `Stepper.swift`. Read next: `../steps/main.swift`, `../real/main.swift`, `../compare.py`.
 
@@ -20,6 +12,17 @@ import Tensors
 
 /// Answers lines about an exercise.
 package struct LineProgram {
+  /// The lines that can be asked, as `--help` shows them.
+  package static let help = """
+    about               what is timed, as JSON
+    export FOLDER       writes the weights and tokens that every kind begins with; "done"
+    KIND COUNT          makes COUNT steps: the milliseconds of each
+    losses KIND COUNT   makes COUNT steps from the beginning: loss and gradient norm of each
+    quit
+
+    KIND is teacher, stage1, stage2 or stage3, as far as the exercise has it.
+    """
+
   private let make: () throws -> any TimedExercise
   private var steppers: [Kind: Stepper] = [:]
 

@@ -3,17 +3,12 @@
 // Single kernels, to be timed beside the same work in PyTorch, and against what the machine can do
 // at most: a large product for arithmetic, a long sum of two arrays for memory.
 //
-// The program answers lines, so that ../kernels_compare.py can let two programs take turns:
-//
-//     about               what is timed, as JSON
-//     NAME SIZE COUNT     does the work COUNT times: the milliseconds of each
-//     value NAME SIZE     what came out: the sum of all results and the sum of their squares
-//     quit
-//
-// The inputs are the same in both programs: element i of the k-th input is sin(0.7 i + k), scaled.
+// The program answers lines, so that ../kernels_compare.py can let two programs take turns; `--help`
+// names them. The inputs are the same in both programs: element i of the k-th input is sin(0.7 i + k), scaled.
 //
 // Read before: `Tensors/StateSpace/SSDSequence.swift`. Read next: `../kernels.py`, `../kernels_compare.py`.
 
+import ArgumentParser
 import Foundation
 import Gradients
 import Notebook
@@ -132,6 +127,18 @@ struct About: Encodable {
   }
 }
 
+struct Command: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench-kernels", abstract: "Answers lines about single kernels.",
+    discussion: """
+      about               what is timed, as JSON
+      NAME SIZE COUNT     does the work COUNT times: the milliseconds of each
+      value NAME SIZE     what came out: the sum of all results and the sum of their squares
+      quit
+      """)
+}
+
+_ = Command.ofCommandLine()
 while let line = readLine(), line != "quit" {
   exitOnError { try StandardOutput.write(answer(line) + "\n") }
 }

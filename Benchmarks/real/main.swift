@@ -24,17 +24,19 @@ import Notebook
 struct Command: ParsableCommand {
   @Option(
     parsing: .unconditional,
-    help: "The teacher: the folder of a Llama, or a .gguf file. Without one it has random weights.")
+    help: "The teacher: the folder of a Llama, or a .gguf file. Without one it has random weights.",
+    transform: path)
   var model: String?
 
   @Flag(help: "Make a tiny teacher, where none is given.")
   var quick = false
 
-  @Option(parsing: .unconditional, help: "An exercise that was exported into this folder.")
+  @Option(parsing: .unconditional, help: "An exercise that was exported into this folder.", transform: path)
   var exercise: String?
 
   static let configuration = CommandConfiguration(
-    commandName: "bench-real", abstract: "Answers lines about optimiser steps at the sizes of a real model.")
+    commandName: "bench-real", abstract: "Answers lines about optimiser steps at the sizes of a real model.",
+    discussion: LineProgram.help)
 
   /// The exercise at its beginning, as often as it is called for; the teacher, which no step changes, is read once.
   func exercises() throws -> () throws -> any TimedExercise {

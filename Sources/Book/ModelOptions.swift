@@ -9,11 +9,12 @@
 
 import ArgumentParser
 import Foundation
+import Notebook
 
 /// The option of chapters that take a model in the teacher's place.
 public struct ModelOptions: ParsableArguments, TakesModel {
   /// `--model`, a folder with a config.json, or a .gguf file; nil for the teacher of chapter 05.
-  @Option(parsing: .unconditional, help: "A published model as the teacher: its folder, or a .gguf file.")
+  @Option(parsing: .unconditional, help: "A published model as teacher: a folder or a .gguf file.", transform: path)
   public var model: String?
 
   /// The defaults; the command line is read into them.

@@ -141,7 +141,9 @@ extension Checkpoint {
     }
     let visible = entries.filter { !$0.hasPrefix(".") }
     return error(
-      visible.isEmpty ? "the folder is empty" : "the folder has no model, only \(listed(visible))",
+      visible.isEmpty
+        ? "the folder is empty"
+        : "the folder has neither model.safetensors nor another model, only \(listed(visible))",
       "give a folder with model.safetensors, with model.safetensors.index.json and its shards, or with a .gguf file")
   }
 }

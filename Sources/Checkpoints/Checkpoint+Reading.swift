@@ -53,7 +53,7 @@ extension Checkpoint {
     throw CheckpointError(
       file: file(of: name), tensor: name,
       problem: "number \(place) of \(tensor.count)\(position(of: place, in: tensor.shape)) is"
-        + " \(value.isNaN ? "NaN" : value < 0 ? "−∞" : "∞")\(alias(of: name)), and a weight has to be finite",
+        + " \(value.isNaN ? "NaN" : value < 0 ? "−∞" : "∞")\(alias(of: name)), and has to be finite",
       remedy: "take a checkpoint from before the training diverged, or one in a format with a wider range")
   }
 

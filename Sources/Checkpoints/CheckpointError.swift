@@ -44,6 +44,16 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
   public var errorDescription: String? { description }
 }
 
+/// What `body` gives; an error about a file tells the remedy that helps with this one.
+package func withRemedy<Value>(_ remedy: String, _ body: () throws -> Value) throws -> Value {
+  do {
+    return try body()
+  } catch let error as CheckpointError {
+    throw CheckpointError(
+      file: error.file, tensor: error.tensor, byte: error.byte, problem: error.problem, remedy: remedy)
+  }
+}
+
 /// A name in quotation marks for a message: control characters escaped, the middle of a very long one left out.
 package func quoted(_ name: String) -> String {
   guard name.unicodeScalars.count > 120 else { return String(reflecting: name) }

@@ -105,7 +105,7 @@ private struct Header {
     guard magic == 0x4655_4747 else { throw reader.flaw("the file does not begin with “GGUF”") }
     let version: UInt32 = try reader.number(of: "the version")
     guard version != 2, version != 3 else { return }
-    guard version & 0xFFFF != 0 else {
+    if version != 0, version & 0xFFFF == 0 {
       throw reader.flaw(
         "the file is big-endian (version \(version.byteSwapped))", remedy: "convert it with gguf_convert_endian.py")
     }

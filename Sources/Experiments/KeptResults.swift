@@ -54,7 +54,7 @@ struct KeptResults {
     let key = key(of: job)
     let file = try file(of: job)
     guard FileManager.default.fileExists(atPath: file.path) else { return nil }
-    let kept = try readJSON(Kept.self, from: file)
+    let kept = try withRemedy("move it away, and the arm runs again") { try readJSON(Kept.self, from: file) }
     // An arm can hold stages of one's own, which nothing here could read back: the keys are compared as they stand.
     let (mine, whole) = try (
       JSONSerialization.jsonObject(with: sortedJSON(key)) as? NSDictionary,

@@ -84,13 +84,25 @@ extension ModelStore {
   public func student(
     of arm: Arm, in chapter: String, as name: String, after count: Int? = nil, from start: StudentStart? = nil
   ) throws -> TrainedModel {
-    let places = try (1...arm.stages.count).map { index in
+    let places = try places(of: arm, in: chapter, as: name, from: start)
+    return try student(of: arm, keptIn: Array(places.prefix(count ?? places.count)), named: name, from: start)
+  }
+
+  /// Throws unless the folders of a student are free, or hold what was begun for it: a chapter says so before it works
+  /// for long.
+  public func requireFolders(of arm: Arm, in chapter: String, as name: String) throws {
+    for place in try places(of: arm, in: chapter, as: name, from: nil) { try requireOwn(place) }
+  }
+
+  private func places(
+    of arm: Arm, in chapter: String, as name: String, from start: StudentStart?
+  ) throws -> [Place] {
+    try (1...arm.stages.count).map { index in
       let begun = arm.with { $0.stages.removeLast(arm.stages.count - index) }
       return Place(
         chapter: chapter, name: name + (index == arm.stages.count ? "" : "-after-\(index)"),
         arm: String(decoding: try sortedJSON(begun), as: UTF8.self) + (start.map { ", from \($0.name)" } ?? ""))
     }
-    return try student(of: arm, keptIn: Array(places.prefix(count ?? places.count)), named: name, from: start)
   }
 
   /// The student of an arm after some of its stages: from the last of them that is kept, or from a new one.

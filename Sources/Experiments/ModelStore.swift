@@ -70,6 +70,35 @@ public struct ModelStore {
   public var studyFolder: URL { out.appending(path: "study") }
 }
 
+/// The record of a run in a file, with a checksum: steps that were cut off or edited are not taken for the run's.
+private struct KeptHistory: Codable {
+  let history: History
+  /// Nil in files that are older than this.
+  private let checksum: String?
+
+  private enum Key: CodingKey { case checksum }
+
+  init(_ history: History) throws { (self.history, checksum) = (history, try Experiments.checksum(of: history)) }
+
+  init(from decoder: any Decoder) throws {
+    history = try History(from: decoder)
+    checksum = try decoder.container(keyedBy: Key.self).decodeIfPresent(String.self, forKey: .checksum)
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try history.encode(to: encoder)
+    var keys = encoder.container(keyedBy: Key.self)
+    try keys.encode(checksum, forKey: .checksum)
+  }
+
+  /// Whether it has steps, all of those that were written.
+  var isWhole: Bool {
+    get throws {
+      try !history.records.isEmpty && (checksum == nil || checksum == Experiments.checksum(of: history))
+    }
+  }
+}
+
 // ## Made once
 
 extension ModelStore {
@@ -113,29 +142,58 @@ extension ModelStore {
   /// - Parameter configuration: what it must have
   func kept(_ place: Place, _ configuration: ModelConfiguration) throws -> TrainedModel? {
     let folder = folder(place)
-    try requireOwn(folder, for: note(place))
+    try requireOwn(place)
     let history = folder.appending(path: "history.json")
     // Also a link that leads nowhere is something that was put there.
     guard (try? FileManager.default.attributesOfItem(atPath: history.path)) != nil else { return nil }
     onReuse(folder)
-    let (model, record) = (try LanguageModel(contentsOf: folder), try readJSON(History.self, from: history))
+    let (model, record) = try withRemedy(elsewhere) {
+      (try LanguageModel(contentsOf: folder), try readJSON(KeptHistory.self, from: history))
+    }
     guard model.configuration == configuration else {
       throw CheckpointError(
         file: folder.path,
         problem: "the model there has other sizes or other mixers than the one that was made there",
-        remedy: "choose another --out, or move the folder away")
+        remedy: elsewhere)
     }
-    if record.records.isEmpty {
+    guard try record.isWhole else {
       throw CheckpointError(
-        file: history.path, problem: "it has no steps", remedy: "choose another --out, or move the folder away")
+        file: history.path, problem: "it has no steps, or not those that were written", remedy: elsewhere)
     }
-    return TrainedModel(model: model, history: record)
+    try keepTokenizer(in: folder)
+    return TrainedModel(model: model, history: record.history)
   }
 
-  /// Throws unless a folder is empty or missing, or holds what was begun with this note.
-  private func requireOwn(_ folder: URL, for note: Note) throws {
+  /// Writes those files of the tokenizer that a folder lacks; throws if one is there that is another tokenizer's.
+  private func keepTokenizer(in folder: URL) throws {
+    for (name, data) in experiment.tokenizer.files {
+      let file = folder.appending(path: name)
+      guard FileManager.default.fileExists(atPath: file.path) else {
+        try AtomicFile.write(data, to: file)
+        continue
+      }
+      // Earlier versions wrote the same tokenizer in another form.
+      if name == "tokenizer.json", try withRemedy(elsewhere, { try mappedContents(of: file) }) != data,
+        try AnyTokenizer(contentsOf: file) != experiment.tokenizer
+      {
+        throw CheckpointError(
+          file: file.path, problem: "it is not the tokenizer of the text that the model has read", remedy: elsewhere)
+      }
+    }
+  }
+
+  /// What helps where a place is taken by what cannot be used.
+  private var elsewhere: String { "choose another --out, or move the folder away" }
+
+  /// Throws unless the folder of a place is empty or missing, or holds what was begun with the place's note.
+  func requireOwn(_ place: Place) throws {
+    let (folder, note) = (folder(place), note(place))
     func refuse(_ problem: String) -> CheckpointError {
-      CheckpointError(file: folder.path, problem: problem, remedy: "choose another --out, or move the folder away")
+      CheckpointError(file: folder.path, problem: problem, remedy: elsewhere)
+    }
+    var isFolder: ObjCBool = true
+    if FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), !isFolder.boolValue {
+      throw refuse("a file is in the place of the model's folder")
     }
     let contents = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     // What a write leaves that was killed is no reason to refuse.
@@ -145,7 +203,7 @@ extension ModelStore {
       throw refuse(
         "there are files which no chapter has made, or without the note \(noteName) of what they were made from")
     }
-    let (mine, theirs) = try (sortedJSON(note), mappedContents(of: file))
+    let (mine, theirs) = try withRemedy(elsewhere) { (try sortedJSON(note), try mappedContents(of: file)) }
     guard
       let differing = differingKeys(String(decoding: mine, as: UTF8.self), String(decoding: theirs, as: UTF8.self))
     else { throw refuse("its note \(noteName) is damaged") }
@@ -172,12 +230,12 @@ extension ModelStore {
     let (folder, note) = (folder(place), note(place))
     let checkpoint = folder.appending(path: "training.safetensors")
     // Of two that begin at the same moment one writes the note, and the other has to be the same.
-    if !(try writeNewJSON(note, to: folder.appending(path: noteName))) { try requireOwn(folder, for: note) }
+    if !(try writeNewJSON(note, to: folder.appending(path: noteName))) { try requireOwn(place) }
     let made = try make(checkpoint, String(decoding: sortedJSON(note), as: UTF8.self))
     // The history is written last: a folder without one is made again.
     try made.model.write(to: folder)
     for (name, data) in experiment.tokenizer.files { try AtomicFile.write(data, to: folder.appending(path: name)) }
-    try writeJSON(made.history, to: folder.appending(path: "history.json"))
+    try writeJSON(KeptHistory(made.history), to: folder.appending(path: "history.json"))
     try? FileManager.default.removeItem(at: checkpoint)
     return made
   }

@@ -57,7 +57,7 @@ public final class Chapter<Extra: ParsableArguments> {
     let words = exitOnError { try commandLineWords() }
     do {
       try self.init(text, arguments: words, page: .current)
-    } catch let error as OutputFolder.Unwritable {
+    } catch let error as CommandError {
       stop(because: error)
     } catch {
       text.during { ChapterCommand<Extra>.end(because: error) }
@@ -123,7 +123,7 @@ extension Chapter {
   /// Writes the report and the CSV files, prints the closing line, and ends the program: with status 0, or with 1 if
   /// a check has failed.
   public func finish() -> Never {
-    exit(exitOnError { try close() })
+    leave(exitOnError { try close() })
   }
 
   /// Everything that `finish` does before it ends the program; returns the exit status.
@@ -131,7 +131,7 @@ extension Chapter {
     for file in metrics { try file.flush() }
     let report = directory.appending(path: "report.md")
     let files = metrics.map(\.url.lastPathComponent)
-    try Data(page.report(command: command, files: files).utf8).write(to: report, options: .atomic)
+    try OutputFolder.write(page.report(command: command, files: files), to: report)
     let memory = peakMemory().map(bytes) ?? "unknown"
     page.add(.heading("What came out"))
     page.add(.volatile("report \(report.relativePath)"))

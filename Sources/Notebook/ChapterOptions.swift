@@ -25,7 +25,8 @@ package struct CommonOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The folder for results; each chapter has a folder of its own in it.", valueName: "dir"))
+    help: ArgumentHelp("The folder for results; each chapter has a folder of its own in it.", valueName: "dir"),
+    transform: path)
   package var out = "out"
 
   @Option(
@@ -35,7 +36,8 @@ package struct CommonOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("A UTF-8 text to learn from, in place of the chapter's own.", valueName: "file"))
+    help: ArgumentHelp("A UTF-8 text to learn from, in place of the chapter's own.", valueName: "file"),
+    transform: path)
   package var corpus: String?
 
   @Option(
@@ -46,7 +48,6 @@ package struct CommonOptions: ParsableArguments {
   package init() {}
 
   package func validate() throws {
-    if out.isEmpty { throw ValidationError("--out is empty: give the name of a folder.") }
     if let corpus, !FileManager.default.isReadableFile(atPath: corpus) || isFolder(corpus) {
       throw ValidationError("--corpus \(corpus): no such file, or it cannot be read.")
     }
@@ -62,6 +63,13 @@ package struct CommonOptions: ParsableArguments {
 }
 
 extension PlotFormat: ExpressibleByArgument {}
+
+/// The value of an option that is a path: the word itself. Throws for the empty word, which would be the current
+/// folder to the file system, and is most often a variable of a shell that was not set.
+public func path(_ word: String) throws -> String {
+  if word.isEmpty { throw ValidationError("it is empty; give the name of a file or folder") }
+  return word
+}
 
 /// The options of a chapter that has no options of its own.
 public struct NoOptions: ParsableArguments {

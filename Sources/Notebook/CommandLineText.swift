@@ -12,9 +12,15 @@ import Foundation
 
 /// The words of this process's command line, without the program's name.
 ///
-/// Throws `CommandError` if one of them is not UTF-8.
+/// Throws `CommandError` if one of them is not UTF-8, or if there is no current folder for paths to begin in.
 public func commandLineWords() throws -> [String] {
   StandardOutput.begin()
+  guard let here = getcwd(nil, 0) else {
+    throw CommandError(
+      "the current folder cannot be found (\(String(cString: strerror(errno)))): it was removed, or may not be read;"
+        + " change into another with cd")
+  }
+  free(here)
   return try (1..<max(1, Int(CommandLine.argc))).map { index in
     guard let start = CommandLine.unsafeArgv[index] else { return "" }
     guard let word = String(validatingCString: start) else {
@@ -58,7 +64,7 @@ extension ParsableCommand {
     } else {
       Screen.shared.write(text + "\n")
     }
-    Foundation.exit(code.rawValue)
+    leave(code.rawValue)
   }
 }
 

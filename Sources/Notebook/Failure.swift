@@ -22,8 +22,12 @@ public func stop(because error: any Error) -> Never {
   let isQuiet = (error as? StandardOutput.Failure)?.isReaderGone ?? false
   if !isQuiet { Screen.shared.write("error: \(description(of: error))\n") }
   OutputFolder.removeIfEmpty()
-  exit(1)
+  leave(1)
 }
+
+/// Ends the program with this status, at once: all that is printed here goes straight to the system, and what `exit`
+/// would wait for is threads that OpenBLAS has begun, of which one that gets no memory never ends.
+package func leave(_ status: Int32) -> Never { _exit(status) }
 
 /// A problem that has no error type of its own: what was wrong, where, and what to do, in one sentence.
 public struct CommandError: Error, CustomStringConvertible {
@@ -60,17 +64,8 @@ package enum OutputFolder {
   /// The folders that this run has made, deepest first.
   @MainActor private static var made: [URL] = []
 
-  /// A folder that cannot be written.
-  package struct Unwritable: Error, CustomStringConvertible {
-    let folder: String
-    let reason: String
-    package var description: String {
-      "cannot write into \(folder): \(reason); give another folder with --out DIR, or make this one writable"
-    }
-  }
-
   /// Makes the folder and those above it, and tests whether a file can be written there. If not, removes the folders
-  /// that it has made and throws `Unwritable`.
+  /// that it has made and throws `CommandError`.
   @MainActor
   package static func prepare(_ folder: URL) throws {
     var above = folder.standardizedFileURL
@@ -87,7 +82,30 @@ package enum OutputFolder {
       try FileManager.default.removeItem(at: probe)
     } catch {
       removeIfEmpty()
-      throw Unwritable(folder: folder.relativePath, reason: systemReason(of: error) ?? error.localizedDescription)
+      let reason = obstacle(on: folder.path) ?? systemReason(of: error) ?? error.localizedDescription
+      throw CommandError(
+        "cannot write into \(folder.relativePath): \(reason); give another folder with --out DIR, or make this one"
+          + " writable")
+    }
+  }
+
+  /// What stands in the way of a folder, other than permissions: a file, or a link that leads nowhere.
+  private static func obstacle(on path: String) -> String? {
+    var (above, status) = (URL(filePath: path).standardizedFileURL, stat())
+    while lstat(above.path, &status) != 0, above.path != "/" { above.deleteLastPathComponent() }
+    let isLink = status.st_mode & S_IFMT == S_IFLNK
+    if isLink, stat(above.path, &status) != 0 { return "\(above.path) is a link that leads nowhere" }
+    return status.st_mode & S_IFMT == S_IFDIR ? nil : "\(above.path) is no folder"
+  }
+
+  /// Writes a text into the folder, whole or not at all; throws `CommandError`.
+  package static func write(_ text: String, to file: URL) throws {
+    do {
+      try Data(text.utf8).write(to: file, options: .atomic)
+    } catch {
+      throw CommandError(
+        "cannot write \(file.relativePath): \(systemReason(of: error) ?? error.localizedDescription); remove what is in"
+          + " the way, or give another folder with --out DIR")
     }
   }
 

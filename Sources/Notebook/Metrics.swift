@@ -44,7 +44,7 @@ public final class Metrics: @unchecked Sendable {
 
   private func writeAll() throws {
     lastFlush = .now
-    try Data(text.utf8).write(to: url, options: .atomic)
+    try OutputFolder.write(text, to: url)
   }
 
   private static func line(_ cells: [String]) -> String {

@@ -60,13 +60,13 @@ extension TrainingRun {
   /// Throws, with nothing changed, if the file is damaged or belongs to a run of another name, number type or settings, or one
   /// that was made from something else.
   func resume(from file: URL) throws {
-    let checkpoint = try Checkpoint(contentsOf: file)
+    let again = "choose another --out, or move it away, and the run begins again"
+    let checkpoint = try withRemedy(again) { try Checkpoint(contentsOf: file) }
     guard let text = checkpoint.metadata["state"],
       let kept = try? JSONDecoder().decode(State.self, from: Data(text.utf8)), kept.isWhole
     else {
       throw CheckpointError(
-        file: file.path, problem: "it does not hold the state of a training run",
-        remedy: "choose another --out, or move it away, and the run begins again")
+        file: file.path, problem: "it does not hold the state of a training run", remedy: again)
     }
     func demand(
       _ what: String, _ mine: some Equatable & CustomStringConvertible, _ theirs: some CustomStringConvertible
@@ -99,16 +99,17 @@ extension TrainingRun {
         file: file.path, difference: "it was made from another \(differing.joined(separator: ", another "))")
     }
     func tensors(_ kind: String) throws -> [Tensor] {
-      try optimiser.trained.map {
-        try checkpoint.finiteTensor("\(kind).\($0.parameter.name)", shape: $0.parameter.value.shape)
+      try optimiser.trained.map { entry in
+        try withRemedy(again) {
+          try checkpoint.finiteTensor("\(kind).\(entry.parameter.name)", shape: entry.parameter.value.shape)
+        }
       }
     }
     let (values, first, second) = try (tensors("parameter"), tensors("first_moment"), tensors("second_moment"))
     for (entry, squares) in zip(optimiser.trained, second) where squares.elements.contains(where: { $0 < 0 }) {
       throw CheckpointError(
         file: file.path, tensor: "second_moment.\(entry.parameter.name)",
-        problem: "it has a number below 0, and means of squares have none",
-        remedy: "choose another --out, or move the file away, and the run begins again")
+        problem: "it has a number below 0, and means of squares have none", remedy: again)
     }
     for (entry, value) in zip(optimiser.trained, values) { entry.parameter.value = value }
     (optimiser.firstMoments, optimiser.secondMoments) = (first, second)

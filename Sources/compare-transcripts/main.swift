@@ -5,6 +5,7 @@
 //
 // Read before: `Notebook/Transcript.swift`, which says what counts as equal.
 
+import ArgumentParser
 import Foundation
 import Notebook
 
@@ -15,13 +16,21 @@ func transcript(inFile path: String) throws -> Transcript {
   return Transcript(String(decoding: data, as: UTF8.self))
 }
 
+struct Command: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "compare-transcripts",
+    abstract: "Compares what a chapter printed with what it is expected to print.",
+    discussion: "The exit status is 0 if the two agree, and 1 if they differ or cannot be read.")
+
+  @Argument(help: "The file with what is expected, such as chapters/01-attention/expected.txt.") var expected: String
+  @Argument(help: "The file with what was printed.") var actual: String
+}
+
+let command = Command.ofCommandLine()
 exitOnError {
-  let files = try commandLineWords()
-  guard files.count == 2, let expected = files.first, let actual = files.last else {
-    throw CommandError("two files are needed: compare-transcripts EXPECTED ACTUAL")
-  }
-  let differences = try transcript(inFile: actual).differences(fromExpected: transcript(inFile: expected))
+  let differences = try transcript(inFile: command.actual).differences(
+    fromExpected: transcript(inFile: command.expected))
   if !differences.isEmpty {
-    throw CommandError("\(actual) is not as expected\n" + differences.joined(separator: "\n"))
+    throw CommandError("\(command.actual) is not as expected\n" + differences.joined(separator: "\n"))
   }
 }

@@ -3,16 +3,19 @@
 // Read next: `Measuring.swift`.
 
 import ArgumentParser
+import Notebook
 
 struct Command: ParsableCommand {
   @Option(
-    parsing: .unconditional, help: "The folder of a model, such as out/05-teacher/teacher-seed0, or a .gguf file.")
+    parsing: .unconditional, help: "The folder of a model, such as out/05-teacher/teacher-seed0, or a .gguf file.",
+    transform: path)
   var model: String
 
-  @Option(parsing: .unconditional, help: "A teacher with the same tokenizer, for KL and agreement.")
+  @Option(
+    parsing: .unconditional, help: "A teacher with the same tokenizer, for KL and agreement.", transform: path)
   var against: String?
 
-  @Option(parsing: .unconditional, help: "A UTF-8 text.")
+  @Option(parsing: .unconditional, help: "A UTF-8 text.", transform: path)
   var corpus = "data/kjv.txt"
 
   @Option(parsing: .unconditional, help: "The part of the text, at its end, from which windows are taken.")

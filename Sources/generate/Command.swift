@@ -6,6 +6,7 @@
 // Read next: `Writing.swift`.
 
 import ArgumentParser
+import Notebook
 import Models
 
 /// The most texts that are written side by side; with a large model memory ends earlier.
@@ -13,7 +14,8 @@ nonisolated private let mostCopies = 100_000
 
 struct Command: ParsableCommand {
   @Option(
-    parsing: .unconditional, help: "The folder of a model, such as out/05-teacher/teacher-seed0, or a .gguf file.")
+    parsing: .unconditional, help: "The folder of a model, such as out/05-teacher/teacher-seed0, or a .gguf file.",
+    transform: path)
   var model: String
 
   @Option(
@@ -46,10 +48,11 @@ struct Command: ParsableCommand {
   @Option(name: .customLong("repeat"), parsing: .unconditional, help: "Write so many texts from the one prompt.")
   var copies: Int?
 
-  @Option(parsing: .unconditional, help: "Keep what the model remembers at the end in this file.")
+  @Option(
+    parsing: .unconditional, help: "Keep what the model remembers at the end in this file.", transform: path)
   var save: String?
 
-  @Option(parsing: .unconditional, help: "Go on from a file that --save has written.")
+  @Option(parsing: .unconditional, help: "Go on from a file that --save has written.", transform: path)
   var resume: String?
 
   static let configuration = CommandConfiguration(

@@ -109,7 +109,10 @@ import Testing
     (["a.gguf", "b.gguf"], ["2 models", "\"a.gguf\", \"b.gguf\"", "one of them"]),
     (["pytorch_model.bin", "config.json"], ["pytorch_model.bin", "pickles", "safe_serialization=True"]),
     (["adapter.safetensors"], ["adapter.safetensors", "index"]),
-    (["config.json", "notes.txt"], ["no model", "\"config.json\", \"notes.txt\"", ".gguf"]),
+    (
+      ["config.json", "notes.txt"],
+      ["neither model.safetensors nor another model", "\"config.json\", \"notes.txt\"", ".gguf"]
+    ),
     ([], ["the folder is empty"]),
   ]
 

@@ -94,8 +94,25 @@ import Testing
   @Test func wordsThatAreNoTextAreRefused() throws {
     let outcome = try Bench().shell("$BIN/02-state-space --quick --out \"$(printf 'out\\351')\"")
     #expect(outcome.status == 1 && outcome.errors.contains("is not UTF-8"), "\(outcome)")
-    let empty = try Bench().shell("$BIN/02-state-space --quick --out ''")
-    #expect(empty.status == 64 && empty.errors.contains("--out is empty"), "\(empty)")
+    // An empty word is a path to the system, that of the current folder.
+    for command in [
+      "02-state-space --quick --out ''", "05-teacher --corpus ''", "10-knowledge-distillation --model ''",
+      "15-real-model --model ''", "evaluate --model x --against ''", "generate --model x --prompt a --save ''",
+    ] {
+      let empty = try Bench().shell("$BIN/\(command)")
+      let option = command.split(separator: " ").last { $0.hasPrefix("--") }!
+      #expect(empty.status == 64 && empty.errors.contains("'\(option) <"), "\(empty)")
+    }
+  }
+
+  @Test func placesThatLeadNowhereAreNamed() throws {
+    let bench = try Bench()
+    let link = try bench.shell("ln -s nowhere link; $BIN/02-state-space --quick --plots none --out link")
+    #expect(link.status == 1 && link.errors.contains("link is a link that leads nowhere"), "\(link)")
+    let report = try bench.shell("mkdir -p o/01-attention/report.md; $BIN/01-attention --quick --plots none --out o")
+    #expect(report.status == 1 && report.errors.contains("--out DIR"), "\(report)")
+    let gone = try bench.shell("mkdir d; cd d; rmdir ../d; exec $BIN/02-state-space --quick --plots none")
+    #expect(gone.status == 1 && gone.errors.contains("the current folder cannot be found"), "\(gone)")
   }
 
   // ## Texts

@@ -90,4 +90,11 @@ import Testing
     #expect(outcome.errors.contains(arguments[0]) && outcome.errors.contains(arguments[1]), "\(outcome.errors)")
     #expect(!FileManager.default.fileExists(atPath: bench.out.path), "nothing was left behind")
   }
+
+  @Test func `a budget that makes two arms equal is refused before any work`() throws {
+    let bench = try Bench()
+    let outcome = try bench.run("12-training-laws", adding: ["--budget=0.02"])
+    #expect(outcome.status == 1 && outcome.errors.contains("give a larger budget"), "\(outcome.errors)")
+    #expect(bench.files(endingIn: ".json").isEmpty)
+  }
 }

@@ -130,10 +130,18 @@ struct Refusal: CustomTestStringConvertible, Sendable {
     }
   }
 
+  @Test func aByteOrderMarkIsSkipped() throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "tokenizer.json")
+      try (Data("\u{FEFF}".utf8) + Data(contentsOf: GoldenTokenizer("plain").url)).write(to: url)
+      #expect(try AnyTokenizer(contentsOf: url).encode("the") == GoldenTokenizer("plain").tokenizer().encode("the"))
+    }
+  }
+
   @Test(arguments: [
     (#"{"eos_token":"<|none|>"}"#, "<|none|>"), (#"{"eos_token":{"id":3}}"#, "eos_token.content"),
     (#"{"add_prefix_space":true}"#, "add_prefix_space"), (#"{"add_bos_token":true}"#, "add_bos_token"),
-    (#"{"eos_token":"#, "line 1, column 14"),
+    (#"{"eos_token":"#, "line 1, column 14"), ("[1]", "object"),
   ])
   func theFileBesideIsReadWithCare(settings: String, mention: String) throws {
     let error = try complaint(Data(contentsOf: GoldenTokenizer("plain").url), settings: Data(settings.utf8))

@@ -67,6 +67,61 @@ import Testing
     }
   }
 
+  @Test func aRecordThatWasCutIsRefused() throws {
+    try withStore { store in
+      let history = try store.teacher().history
+      let file = store.out.appending(path: "05-teacher/teacher-quick-seed0/history.json")
+      var object = try #require(
+        JSONSerialization.jsonObject(with: Data(contentsOf: file), options: .mutableContainers) as? [String: Any])
+      let records = try #require(object["records"] as? [Any])
+      object["records"] = Array(records.dropLast())
+      try JSONSerialization.data(withJSONObject: object).write(to: file)
+      let error = #expect(throws: CheckpointError.self) { try store.teacher() }
+      #expect(error?.problem.contains("not those that were written") == true, "\(String(describing: error))")
+      // Files of earlier versions have no checksum.
+      object["records"] = records
+      object["checksum"] = nil
+      try JSONSerialization.data(withJSONObject: object).write(to: file)
+      #expect(try store.teacher().history == history)
+    }
+  }
+
+  @Test func aTokenizerComesBackAndAnotherIsRefused() throws {
+    try withStore { store in
+      _ = try store.teacher()
+      let folder = store.out.appending(path: "05-teacher/teacher-quick-seed0")
+      let file = folder.appending(path: "tokenizer.json")
+      let whole = try Data(contentsOf: file)
+      try FileManager.default.removeItem(at: file)
+      _ = try store.teacher()
+      #expect(try Data(contentsOf: file) == whole)
+      for other in [#"{"kind": "characters", "characters": "ab"}"#, "{"] {
+        try AtomicFile.write(other, to: file)
+        _ = try #require(throws: (any Error).self) { try store.teacher() }
+        #expect(try Data(contentsOf: file) == Data(other.utf8))
+      }
+    }
+  }
+
+  @Test func aFileInThePlaceOfAFolderIsNamed() throws {
+    try withStore { store in
+      try AtomicFile.write("mine", to: store.out.appending(path: "05-teacher/teacher-quick-seed0"))
+      let error = #expect(throws: CheckpointError.self) { try store.teacher() }
+      #expect(error?.problem.contains("a file is in the place") == true)
+    }
+  }
+
+  @Test func aCheckpointThatWasDamagedSaysHowToBeginAgain() throws {
+    try withStore { store in
+      _ = try store.teacher()
+      let folder = store.out.appending(path: "05-teacher/teacher-quick-seed0")
+      try FileManager.default.removeItem(at: folder.appending(path: "history.json"))
+      try AtomicFile.write("xx", to: folder.appending(path: "training.safetensors"))
+      let error = #expect(throws: CheckpointError.self) { try store.teacher() }
+      #expect(error?.remedy.contains("the run begins again") == true, "\(String(describing: error))")
+    }
+  }
+
   @Test(arguments: [
     (#""agreement" : "#, #""agreement" : 5"#, "agreement"), (#""losses" : ["#, #""losses" : [-7,"#, "losses"),
     (#""matrixDistance""#, #""other""#, "distances"),

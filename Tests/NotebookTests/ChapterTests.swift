@@ -179,10 +179,11 @@ private let text = ChapterText(name: "00-test", question: "Does it work?", durat
     try withTemporaryFolder { folder in
       let file = folder.appending(path: "file")
       try Data().write(to: file)
-      let error = #expect(throws: OutputFolder.Unwritable.self) {
+      let error = #expect(throws: CommandError.self) {
         try Chapter<NoOptions>(text, arguments: ["--out", file.path], page: Page { _ in })
       }
-      #expect("\(error!)".contains("\(file.path)/00-test: Not a directory;") && "\(error!)".contains("--out DIR"))
+      #expect(
+        "\(error!)".contains("\(file.path)/00-test: \(file.path) is no folder;") && "\(error!)".contains("--out DIR"))
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["file"])
     }
   }

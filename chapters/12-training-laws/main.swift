@@ -68,6 +68,16 @@ let alignmentLaw = Law(
   stages: (.alignment, .distillation), earlyRate: recipe.alignmentRate,
   choosing: { exp($0.choosingLoss) }, reported: { exp($0.loss) })
 
+exitOnError {
+  for law in [orientationLaw, alignmentLaw] {
+    for steps in [law.totals, law.amounts] where Set(steps).count < steps.count {
+      throw CommandError(
+        "--budget \(chapter.options.budget): two lengths of the law \(law.name) would have the same number of steps,"
+          + " \(steps.sorted().map(String.init).joined(separator: ", ")); give a larger budget")
+    }
+  }
+}
+
 /// The results of a law: for each pair of amount and total, those of all seeds.
 struct Outcome {
   let law: Law, rates: [Double], results: [[StudyResult]]
@@ -244,7 +254,12 @@ chapter.tabulate(
 let (gainForFree, gainAtEqualBudget) = (
   exp(three[1].loss) - exp(three[0].loss), exp(three[2].loss) - exp(three[0].loss)
 )
-check("the gain looks larger when the early stage is free", gainForFree, greaterThan: gainAtEqualBudget)
+// With a small part of the steps nothing has been learned that could be gained.
+if chapter.options.budget < 1 {
+  report("the gain looks larger when the early stage is free", gainForFree, greaterThan: gainAtEqualBudget)
+} else {
+  check("the gain looks larger when the early stage is free", gainForFree, greaterThan: gainAtEqualBudget)
+}
 var refusal: UnequalBudgets?
 do { try requireEqualBudgets([free, without]) } catch let error as UnequalBudgets { refusal = error }
 check("arms of unequal budgets are refused", refusal != nil, refusal?.description ?? "they were not")

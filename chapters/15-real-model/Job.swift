@@ -27,6 +27,9 @@ struct Job {
   let isReference: Bool
   /// Whether this is the run that the book reports.
   let isDefault: Bool
+  /// Whether a student has to be good: model, text, sizes and tokens are those of a default or a quick run. With
+  /// others what comes out is reported, and it is no fault of the program if it is little.
+  let isExpected: Bool
   /// Layers that keep their attention.
   let kept: [Int]
   /// Steps and rates.
@@ -79,8 +82,8 @@ struct Job {
     let experiment = try Experiment(settings)
     let L = experiment.recipe.L
     try Self.demandAttention(experiment, in: modelFile)
-    let asked = (options.layers?.layers ?? []) + (options.keep?.layers ?? [])
-    if let beyond = asked.first(where: { $0 >= L }) {
+    let named = (options.layers?.layers ?? []) + (options.keep?.layers ?? [])
+    if let beyond = named.first(where: { $0 >= L }) {
       throw CommandError("there is no layer \(beyond): those of \(modelFile.relativePath) are 0 to \(L - 1)")
     }
     let replaced = Set(options.layers?.layers ?? Array(0..<L)).subtracting(options.keep?.layers ?? [])
@@ -88,7 +91,10 @@ struct Job {
     if replaced.isEmpty { throw CommandError("no layer is left to be replaced: name at least one with --layers") }
     kept = (0..<L).filter { !replaced.contains($0) }
     isReference = isPublished && kept.isEmpty
-    isDefault = isReference && [options.N, options.T, options.tokens].allSatisfy { $0 == nil } && chapter.seed == 0
+    let asked = [options.N, options.T, options.tokens]
+    isExpected =
+      kept.isEmpty && options.model == nil && chapter.corpus == nil && asked.allSatisfy { $0 == nil }
+    isDefault = isReference && isExpected && chapter.seed == 0
 
     let tokens = options.tokens ?? (isQuick ? 60 * recipe.T : 110_000)
     let steps = max(2, tokens / recipe.tokensPerUpdate)
@@ -108,6 +114,7 @@ struct Job {
     work = WorkPlan(
       Self.pieces(cost, arm, explores: explores, windows: Windows(isQuick: isQuick), firstSteps: plan.steps[1]))
     store = chapter.modelStore(experiment, plan: work)
+    try store.requireFolders(of: arm, in: chapter.name, as: "student")
   }
 
   /// Whether the studies of the book are run, beside what every model gets.
@@ -141,6 +148,28 @@ struct Windows {
   let attention, second, few, single: Int
   init(isQuick: Bool) {
     (attention, second, few, single) = isQuick ? (2, 4, 4, 2) : (16, 48, 24, 8)
+  }
+}
+
+// ## What has to hold
+
+extension Job {
+  /// Checks value > bound where a student has to be good, else reports it.
+  func expect(_ claim: String, _ value: Double, greaterThan bound: Double, line: Int = #line) {
+    if isExpected {
+      check(claim, value, greaterThan: bound, digits: 3, line: line)
+    } else {
+      Notebook.report(claim, value, greaterThan: bound, digits: 3, line: line)
+    }
+  }
+
+  /// The same for value < bound.
+  func expect(_ claim: String, _ value: Double, lessThan bound: Double, line: Int = #line) {
+    if isExpected {
+      check(claim, value, lessThan: bound, digits: 3, line: line)
+    } else {
+      Notebook.report(claim, value, lessThan: bound, digits: 3, line: line)
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 // Read next: `Job.swift`, which makes a piece of work of them.
 
 import ArgumentParser
+import Notebook
 import Book
 import Foundation
 
@@ -10,7 +11,8 @@ import Foundation
 struct RealModelOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The model: a folder with config.json, or a .gguf file.", valueName: "path"))
+    help: ArgumentHelp("The model: a folder with config.json, or a .gguf file.", valueName: "path"),
+    transform: path)
   var model: String?
 
   @Option(

@@ -41,10 +41,10 @@ enum GGUFLayout {
     try refuseScaledPositions(file, refuse)
     let configuration = try configuration(of: file, refuse)
     if let problem = configuration.problem { throw refuse(problem, "give another file of this model") }
-    if configuration.rotaryIsPartial(in: file) {
+    if let turned = try configuration.partOfHeadsTurned(in: file) {
       throw refuse(
-        "it asks for llama.rope.dimension_count = \((try? file.integer("llama.rope.dimension_count")) ?? 0), which is"
-          + " not computed here, only all features of a head", "give a model that turns whole heads")
+        "it asks for llama.rope.dimension_count = \(turned), which is not computed here, only all features of a head",
+        "give a model that turns whole heads")
     }
     var weights = try file.checkpoint.renamed { name in standardName(name) ?? name }
     let attention = configuration.mixers[0] as! CausalAttentionSizes
@@ -141,9 +141,11 @@ enum GGUFLayout {
 }
 
 extension ModelConfiguration {
-  /// Whether a file says that only a part of a head is turned.
-  fileprivate func rotaryIsPartial(in file: GGUF) -> Bool {
-    guard file.metadata["llama.rope.dimension_count"] != nil, let H = mixers.first?.H else { return false }
-    return (try? file.integer("llama.rope.dimension_count")) != D / H
+  /// How many features of a head are turned, if a file says that not all are; nil if all are.
+  fileprivate func partOfHeadsTurned(in file: GGUF) throws -> Int? {
+    let key = "llama.rope.dimension_count"
+    guard file.metadata[key] != nil, let H = mixers.first?.H else { return nil }
+    let turned = try file.integer(key)
+    return turned == D / H ? nil : turned
   }
 }

@@ -91,15 +91,20 @@ extension Generation {
     let shapes = model.blocks.map { $0.mixer.memoryShapes(lengths: positions) }
     try checkpoint.expectNames(
       ["logits"] + shapes.enumerated().flatMap { layer, shapes in shapes.keys.map { "layers.\(layer).\($0)" } })
+    func finite(_ name: String, _ shape: Shape) throws -> Tensor {
+      try withRemedy("give a file that --save has written; this one was changed or damaged") {
+        try checkpoint.finiteTensor(name, shape: shape)
+      }
+    }
     let mixers = try zip(model.blocks, shapes).enumerated().map { layer, pair in
       let (block, shapes) = pair
       let tensors = try Dictionary(
         uniqueKeysWithValues: shapes.map { name, shape in
-          (name, try checkpoint.finiteTensor("layers.\(layer).\(name)", shape: shape))
+          (name, try finite("layers.\(layer).\(name)", shape))
         })
       return block.mixer.memory(tensors, lengths: positions)
     }
-    let logits = try checkpoint.finiteTensor("logits", shape: [positions.count, model.configuration.V])
+    let logits = try finite("logits", [positions.count, model.configuration.V])
     self.init(
       model: model, sampler: sampler,
       state: DecodingState(

@@ -45,7 +45,9 @@ extension AnyTokenizer {
     } else {
       let beside = url.deletingLastPathComponent().appending(path: "tokenizer_config.json")
       let isThere = FileManager.default.fileExists(atPath: beside.path)
-      self = .byteLevel(try ByteLevelTokenizer(file, settings: isThere ? JSONField(contentsOf: beside) : nil))
+      let settings = try isThere ? JSONField(contentsOf: beside) : nil
+      _ = try settings?.requiredMembers()
+      self = .byteLevel(try ByteLevelTokenizer(file, settings: settings))
     }
   }
 

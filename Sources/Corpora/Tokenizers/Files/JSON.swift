@@ -68,6 +68,8 @@ private struct JSONReader {
   }
 
   mutating func document() throws -> JSON {
+    // Some editors mark UTF-8 with three bytes at the beginning; the decoder that reads config.json skips them too.
+    _ = skip(word: "\u{FEFF}")
     let value = try value(depth: 0)
     skipSpace()
     guard place == bytes.count else { throw flaw("something follows the end of the value") }
