@@ -234,27 +234,25 @@ fuzz: deps ## ask each reader of files with inputs that libFuzzer makes, FUZZ_SE
 # programs only starts them again, and the programs are the same code: they run under the address sanitizer alone.
 # Leaks are not looked for there: a program that ends in the middle of a function leaves what that function held, one
 # block of some bytes. That nothing grows, the long run of `make faults` shows.
-SANITIZE = -c release -Xcc -fno-math-errno --traits Float32 --build-tests --sanitize
-UNDER = --skip-build --disable-testable-imports --disable-xctest $(if $(ONLY),--filter '$(ONLY)')
+SANITIZED := -c release -Xcc -fno-math-errno -Xswiftc -DTHREAD_SANITIZER --traits Float32
+
 sanitize: deps ## the tests under the sanitizers of addresses and of threads; ONLY=TensorsTests for some, QUICK=1 for one chapter
-ifneq ($(QUICK),)
-	@for kind in address thread; do
-	  flags="-c release --traits Float32 --sanitize $$kind --scratch-path .build-$$kind -Xswiftc -DTHREAD_SANITIZER"
-	  swift build $$flags --product 05-teacher
+	@export ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=1
+	for kind in address thread; do
+	  flags="$(SANITIZED) --sanitize $$kind --scratch-path .build-$$kind"
 	  rm -rf out/sanitize
 	  mkdir -p out/sanitize
-	  yes 'anna took the key in the barn . ben lost it by the well .' | head -n 2000 > out/sanitize/text.txt || true
-	  ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=1 .build-$$kind/release/05-teacher --quick --plots svg \
-	    --corpus out/sanitize/text.txt --out out/sanitize > out/sanitize/$$kind.txt
+	  if [[ -n '$(QUICK)' ]]; then
+	    swift build $$flags --product 05-teacher
+	    yes 'anna took the key in the barn . ben lost it by the well .' | head -n 2000 > out/sanitize/text.txt || true
+	    .build-$$kind/release/05-teacher --quick --plots svg --corpus out/sanitize/text.txt --out out/sanitize > out/sanitize/printed.txt
+	  else
+	    swift build $$flags --build-tests
+	    swift test $$flags --skip-build --disable-testable-imports --disable-xctest $(if $(ONLY),--filter '$(ONLY)') \
+	      $$([[ $$kind == address ]] || echo --skip CommandsTests)
+	  fi
+	  echo "clean under the $$kind sanitizer"
 	done
-	echo 'a chapter is clean under both sanitizers'
-else
-	swift build --scratch-path .build-address $(SANITIZE) address
-	ASAN_OPTIONS=detect_leaks=0 swift test --scratch-path .build-address $(SANITIZE) address $(UNDER)
-	swift build --scratch-path .build-thread -Xswiftc -DTHREAD_SANITIZER $(SANITIZE) thread
-	TSAN_OPTIONS=halt_on_error=1 swift test --scratch-path .build-thread -Xswiftc -DTHREAD_SANITIZER $(SANITIZE) thread \
-	  $(UNDER) --skip CommandsTests
-endif
 
 # KILLS, STEP, ROUNDS and MINUTES say how thorough it is.
 KILLS ?= 200

@@ -78,7 +78,8 @@ public struct Experiment {
   let givenTeacher: FrozenModel?
   /// The dictionary between text and tokens.
   private(set) var tokenizer: AnyTokenizer
-  private var corpusName: String
+  /// The text and how it is encoded, in words and sums.
+  private(set) var corpusName: String
 
   /// Throws if the text cannot be read or is shorter than the recipe needs, or a model that is given cannot be read.
   public init(_ settings: ExperimentSettings) throws {
@@ -181,23 +182,6 @@ public struct Experiment {
     return corpus.randomBatch(B: recipe.B, T: recipe.T, using: &random)
   }
 
-  /// What every number depends on besides what is asked for: recipe, text, number type and the program.
-  struct Origin: Codable, Equatable {
-    var recipe: Recipe
-    var corpus: String
-    var scalar: String
-    var version: Int
-  }
-
-  var origin: Origin {
-    Origin(recipe: recipe, corpus: corpusName, scalar: scalarName, version: Experiment.version)
-  }
-
-  /// The version of what is computed, which all that is kept is bound to. It is raised with every change after which
-  /// the same recipe gives other numbers, beyond rounding, or after which what is kept has another form; a test
-  /// compares the numbers of this version (`Tests/ExperimentsTests/OriginTests.swift`).
-  public static let version = 1
-
   /// A seed for one purpose, so that no two runs draw the same numbers.
   func seed(for purpose: String) -> UInt64 { checksum("\(purpose) \(seed)") }
 
@@ -231,21 +215,6 @@ public func standardCorpus() throws -> URL {
       remedy: "run `make data/kjv.txt` in the project's folder, or name a text with --corpus FILE")
   }
   return file
-}
-
-/// A short name for a text that differs from that of any other.
-public func fingerprint(of text: String) -> String { String(checksum(text), radix: 16) }
-
-extension Corpus {
-  /// FNV-1a of the tokens: two tokenizers of one size differ here.
-  fileprivate var checksum: UInt64 {
-    Checkpoints.checksum([training, heldOut].lazy.flatMap { $0.lazy.map { UInt64($0) } })
-  }
-}
-
-/// FNV-1a of a text's bytes.
-func checksum(_ text: String) -> UInt64 {
-  checksum(text.utf8.lazy.map { UInt64($0) })
 }
 
 extension Experiment {

@@ -2,7 +2,9 @@
 
    Loaded before the C library (LD_PRELOAD), this counts the calls by which a program changes files, and lets one of them
    fail: the call number FAULT_AT, from 1, of the program named FAULT_PROGRAM; with FAULT_STAYS set also all after it, as
-   on a disk that is full. Writes count if they go to a regular file, so that terminals and pipes stay as they are.
+   on a disk that is full. Writes count if they go to a regular file, so that terminals and pipes stay as they are; of
+   many in a row to one file, such as the rows of a figure, the first, second, fourth, eighth and so on, or with
+   FAULT_EACH set each.
    What cannot be removed stays, and is no half file: `unlink` never fails here. The file FAULT_MARK appears when a call
    has failed. Used by faults.py. */
 
@@ -21,13 +23,14 @@
 
 static atomic_long calls;
 static long fails_at;
-static int stays;
+static int stays, each;
 
 __attribute__((constructor)) static void begin(void) {
   const char *program = getenv("FAULT_PROGRAM"), *at = getenv("FAULT_AT");
   if (!program || !at || strcmp(program, program_invocation_short_name)) return;
   fails_at = atol(at);
   stays = getenv("FAULT_STAYS") != NULL;
+  each = getenv("FAULT_EACH") != NULL;
 }
 
 /* Whether this call is one that fails, with `error` in errno. */
@@ -44,25 +47,31 @@ static int fails(int error) {
   return 1;
 }
 
-static int is_regular(int file) {
+/* Whether a write to this file is one of those that count. */
+static int write_counts(int file) {
+  static atomic_ulong last, in_a_row;
   struct stat status;
-  return fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+  if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) return 0;
+  if (atomic_exchange(&last, status.st_ino) != status.st_ino) in_a_row = 0;
+  unsigned long place = ++in_a_row;
+  /* A disk that is full refuses every write. */
+  return each || (stays && fails_at && calls >= fails_at) || (place & (place - 1)) == 0;
 }
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 ssize_t write(int file, const void *bytes, size_t count) {
-  if (is_regular(file) && fails(ENOSPC)) return -1;
+  if (write_counts(file) && fails(ENOSPC)) return -1;
   return NEXT(write)(file, bytes, count);
 }
 
 ssize_t pwrite(int file, const void *bytes, size_t count, off_t place) {
-  if (is_regular(file) && fails(ENOSPC)) return -1;
+  if (write_counts(file) && fails(ENOSPC)) return -1;
   return NEXT(pwrite)(file, bytes, count, place);
 }
 
 ssize_t writev(int file, const struct iovec *parts, int count) {
-  if (is_regular(file) && fails(ENOSPC)) return -1;
+  if (write_counts(file) && fails(ENOSPC)) return -1;
   return NEXT(writev)(file, parts, count);
 }
 
@@ -105,12 +114,12 @@ int openat(int folder, const char *path, int flags, ...) { OPENS(openat, (folder
 /* gnuplot writes its pictures through a stream, whose writes do not pass through `write`. */
 #include <stdio.h>
 size_t fwrite(const void *bytes, size_t size, size_t count, FILE *stream) {
-  if (is_regular(fileno(stream)) && fails(ENOSPC)) return 0;
+  if (write_counts(fileno(stream)) && fails(ENOSPC)) return 0;
   return NEXT(fwrite)(bytes, size, count, stream);
 }
 
 int fputs(const char *text, FILE *stream) {
-  if (is_regular(fileno(stream)) && fails(ENOSPC)) return EOF;
+  if (write_counts(fileno(stream)) && fails(ENOSPC)) return EOF;
   return NEXT(fputs)(text, stream);
 }
 

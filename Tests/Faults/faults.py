@@ -4,7 +4,7 @@
     faults.py kill      kills chapters in quick form with SIGKILL at random moments, starts them again, and compares the
                         weights, byte by byte, and what was printed with those of a run that nobody disturbed
     faults.py writes    lets the n-th call that changes a file fail, for n = 1, 2, … until a run has no n-th call, once
-                        alone and once with all after it
+                        alone and once with all after it; of many writes in a row to one file the 1st, 2nd, 4th …
     faults.py together  starts a chapter twice at once in one folder
     faults.py soak      lets a model write for some minutes, and samples the memory
 
@@ -159,7 +159,8 @@ def failing_runs(arguments, name, program, prepare, command, check):
             mark.unlink(missing_ok=True)
             environment = dict(
                 os.environ, LD_PRELOAD=str(library.resolve()), FAULT_AT=str(n), FAULT_PROGRAM=program[:15],
-                FAULT_MARK=str(mark.resolve()), **({"FAULT_STAYS": "1"} if stays else {}))
+                FAULT_MARK=str(mark.resolve()), **({"FAULT_STAYS": "1"} if stays else {}),
+                **({"FAULT_EACH": "1"} if arguments.each else {}))
             try:
                 with open(arguments.out / "printed", "w") as printed, open(arguments.out / "errors", "w") as errors:
                     status = subprocess.run(
@@ -315,6 +316,8 @@ def main():
     parser.add_argument("--chapters", default=" ".join(CHAPTERS), help="kill: their names, with spaces between them")
     parser.add_argument("--kills", type=int, default=200, help="kill: how many in all, at least")
     parser.add_argument("--step", type=int, default=1, help="writes: try every so many-th call, beginning with the seed")
+    parser.add_argument(
+        "--each", action="store_true", help="writes: of many in a row to one file try each, not the 1st, 2nd, 4th, 8th …")
     parser.add_argument("--rounds", type=int, default=20, help="together: how often")
     parser.add_argument("--minutes", type=float, default=60, help="soak: for how long")
     arguments = parser.parse_args()

@@ -1,0 +1,34 @@
+// # A record that is whole
+//
+// Read before: `Training/History.swift`. Used by: `ModelStore+Folders.swift`.
+
+import Training
+
+/// The record of a run in a file, with a checksum: steps that were cut off or edited are not taken for the run's.
+struct KeptHistory: Codable {
+  let history: History
+  /// Nil in files that are older than this.
+  private let checksum: String?
+
+  private enum Key: CodingKey { case checksum }
+
+  init(_ history: History) throws { (self.history, checksum) = (history, try Experiments.checksum(of: history)) }
+
+  init(from decoder: any Decoder) throws {
+    history = try History(from: decoder)
+    checksum = try decoder.container(keyedBy: Key.self).decodeIfPresent(String.self, forKey: .checksum)
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try history.encode(to: encoder)
+    var keys = encoder.container(keyedBy: Key.self)
+    try keys.encode(checksum, forKey: .checksum)
+  }
+
+  /// Whether it has steps, all of those that were written.
+  var isWhole: Bool {
+    get throws {
+      try !history.records.isEmpty && (checksum == nil || checksum == Experiments.checksum(of: history))
+    }
+  }
+}

@@ -1,0 +1,156 @@
+// # The folder of a model
+//
+// Beside each model lies a note of what it was made from: recipe, seed, text, number type, version of
+// the program. It is written before the first step, and the run's checkpoint holds it too, so that a
+// run that was killed is bound to it as a finished model is. What was made from something else is
+// neither used nor overwritten, and nor is a folder that no chapter has made.
+//
+// Read before: `ModelStore.swift`. Read next: `ModelStore+Models.swift`.
+
+import Checkpoints
+import Corpora
+import Foundation
+import Models
+import Training
+
+extension ModelStore {
+  /// Where a model lies.
+  struct Place {
+    /// The folder of the chapter that tells about it.
+    var chapter: String
+    var name: String
+    /// The arm as JSON, if the name does not say what it is.
+    var arm: String?
+  }
+
+  /// What a model was made from.
+  private struct Note: Codable, Equatable {
+    var recipe: Recipe
+    var seed: UInt64
+    var corpus: String
+    var scalar: String
+    /// See `Experiment.version`; nil in a note that is older than this number.
+    var version: Int?
+    /// The arm as JSON, of a student whose place does not say what it is; nil for the others.
+    var arm: String?
+  }
+
+  private func note(_ place: Place) -> Note {
+    let origin = experiment.origin
+    return Note(
+      recipe: origin.recipe, seed: experiment.seed, corpus: origin.corpus, scalar: origin.scalar,
+      version: origin.version, arm: place.arm)
+  }
+
+  private func folder(_ place: Place) -> URL {
+    let name = "\(place.name)-\(experiment.isQuick ? "quick-" : "")seed\(experiment.seed)"
+    return out.appending(path: place.chapter).appending(path: name)
+  }
+
+  /// The model that lies in a place, finished; nil if there is none.
+  ///
+  /// Throws if what is there was made from something else, or is no such model.
+  ///
+  /// - Parameter configuration: what it must have
+  func kept(_ place: Place, _ configuration: ModelConfiguration) throws -> TrainedModel? {
+    let folder = folder(place)
+    try requireOwn(place)
+    let history = folder.appending(path: "history.json")
+    // Also a link that leads nowhere is something that was put there.
+    guard (try? FileManager.default.attributesOfItem(atPath: history.path)) != nil else { return nil }
+    onReuse(folder)
+    let (model, record) = try withRemedy(elsewhere) {
+      (try LanguageModel(contentsOf: folder), try readJSON(KeptHistory.self, from: history))
+    }
+    guard model.configuration == configuration else {
+      throw CheckpointError(
+        file: folder.path,
+        problem: "the model there has other sizes or other mixers than the one that was made there",
+        remedy: elsewhere)
+    }
+    guard try record.isWhole else {
+      throw CheckpointError(
+        file: history.path, problem: "it has no steps, or not those that were written", remedy: elsewhere)
+    }
+    try keepTokenizer(in: folder)
+    return TrainedModel(model: model, history: record.history)
+  }
+
+  /// Writes those files of the tokenizer that a folder lacks; throws if one is there that is another tokenizer's.
+  private func keepTokenizer(in folder: URL) throws {
+    for (name, data) in experiment.tokenizer.files {
+      let file = folder.appending(path: name)
+      guard FileManager.default.fileExists(atPath: file.path) else {
+        try AtomicFile.write(data, to: file)
+        continue
+      }
+      // Earlier versions wrote the same tokenizer in another form.
+      if name == "tokenizer.json", try withRemedy(elsewhere, { try mappedContents(of: file) }) != data,
+        try AnyTokenizer(contentsOf: file) != experiment.tokenizer
+      {
+        throw CheckpointError(
+          file: file.path, problem: "it is not the tokenizer of the text that the model has read", remedy: elsewhere)
+      }
+    }
+  }
+
+  /// What helps where a place is taken by what cannot be used.
+  private var elsewhere: String { "choose another --out, or move the folder away" }
+
+  /// Throws unless the folder of a place is empty or missing, or holds what was begun with the place's note.
+  func requireOwn(_ place: Place) throws {
+    let (folder, note) = (folder(place), note(place))
+    func refuse(_ problem: String) -> CheckpointError {
+      CheckpointError(file: folder.path, problem: problem, remedy: elsewhere)
+    }
+    var isFolder: ObjCBool = true
+    if FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), !isFolder.boolValue {
+      throw refuse("a file is in the place of the model's folder")
+    }
+    let contents = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    // What a write leaves that was killed is no reason to refuse.
+    if !contents.contains(where: { !$0.hasPrefix(".") }) { return }
+    let file = folder.appending(path: noteName)
+    guard FileManager.default.fileExists(atPath: file.path) else {
+      throw refuse(
+        "there are files which no chapter has made, or without the note \(noteName) of what they were made from")
+    }
+    let (mine, theirs) = try withRemedy(elsewhere) { (try sortedJSON(note), try mappedContents(of: file)) }
+    guard
+      let differing = differingKeys(String(decoding: mine, as: UTF8.self), String(decoding: theirs, as: UTF8.self))
+    else { throw refuse("its note \(noteName) is damaged") }
+    if differing.isEmpty { return }
+    let words = [
+      "corpus": "text", "scalar": "number type", "arm": "set of options", "version": "version of the program",
+    ]
+    throw refuse(
+      "the model there was made from another " + differing.map { words[$0] ?? $0 }.joined(separator: ", another "))
+  }
+
+  /// The model that lies in a place, made by `make` if there is none.
+  ///
+  /// - Parameters:
+  ///   - configuration: what it has
+  ///   - make: makes it; gets a place for the checkpoint of its run, and what the run is made from
+  ///
+  /// Throws if the one that is there was made from something else.
+  func made(
+    _ place: Place, _ configuration: ModelConfiguration,
+    _ make: (_ checkpoint: URL, _ origin: String) throws -> TrainedModel
+  ) throws -> TrainedModel {
+    if let kept = try kept(place, configuration) { return kept }
+    let (folder, note) = (folder(place), note(place))
+    let checkpoint = folder.appending(path: "training.safetensors")
+    // Of two that begin at the same moment one writes the note, and the other has to be the same.
+    if !(try writeNewJSON(note, to: folder.appending(path: noteName))) { try requireOwn(place) }
+    let made = try make(checkpoint, String(decoding: sortedJSON(note), as: UTF8.self))
+    // The history is written last: a folder without one is made again.
+    try made.model.write(to: folder)
+    for (name, data) in experiment.tokenizer.files { try AtomicFile.write(data, to: folder.appending(path: name)) }
+    try writeJSON(KeptHistory(made.history), to: folder.appending(path: "history.json"))
+    try? FileManager.default.removeItem(at: checkpoint)
+    return made
+  }
+
+  private var noteName: String { "made-from.json" }
+}
