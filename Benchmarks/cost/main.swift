@@ -43,18 +43,22 @@ func seconds(_ repetitions: Int, _ body: @escaping () -> Void) -> Double {
 }
 
 /// A claim about times.
-func timed(_ claim: String, _ value: Double, atMost bound: Double, digits: Int = 3, line: Int = #line) {
+func timed(
+  _ claim: String, _ value: Double, atMost bound: Double, digits: Int = 3, file: String = #fileID, line: Int = #line
+) {
   if chapter.options.shared {
-    report(claim, value, atMost: bound, digits: digits, line: line)
+    report(claim, value, atMost: bound, digits: digits, file: file, line: line)
   } else {
-    check(claim, value, atMost: bound, digits: digits, line: line)
+    check(claim, value, atMost: bound, digits: digits, file: file, line: line)
   }
 }
-func timed(_ claim: String, _ value: Double, atLeast bound: Double, digits: Int = 3, line: Int = #line) {
+func timed(
+  _ claim: String, _ value: Double, atLeast bound: Double, digits: Int = 3, file: String = #fileID, line: Int = #line
+) {
   if chapter.options.shared {
-    report(claim, value, atLeast: bound, digits: digits, line: line)
+    report(claim, value, atLeast: bound, digits: digits, file: file, line: line)
   } else {
-    check(claim, value, atLeast: bound, digits: digits, line: line)
+    check(claim, value, atLeast: bound, digits: digits, file: file, line: line)
   }
 }
 

@@ -31,10 +31,12 @@ extension PairedDifference {
 }
 
 extension Chapter {
-  /// Prints a table and writes its cells to out/NN-name/`file`.csv.
-  public func tabulate(_ file: String, _ columns: [String], rows: [[String]], line: Int = #line) {
-    table(columns, rows: rows, line: line)
-    let csv = metrics(file, columns: columns)
+  /// Prints a table and writes its cells to out/NN-name/`name`.csv.
+  public func tabulate(
+    _ name: String, _ columns: [String], rows: [[String]], file: String = #fileID, line: Int = #line
+  ) {
+    table(columns, rows: rows, file: file, line: line)
+    let csv = metrics(name, columns: columns)
     for row in Table(columns, rows: rows).rows { csv.add(row: row) }
   }
 
@@ -45,38 +47,38 @@ extension Chapter {
   ///   - gain: the title of the gains' column, with their unit
   ///   - count: the title of the column that counts the differences in favour
   public func tabulate(
-    _ file: String, claims: [(claim: String, gain: PairedDifference)], as title: String = "claim",
-    gain: String = "gain, nats", count: String = "seeds for it", line: Int = #line
+    _ name: String, claims: [(claim: String, gain: PairedDifference)], as title: String = "claim",
+    gain: String = "gain, nats", count: String = "seeds for it", file: String = #fileID, line: Int = #line
   ) {
     tabulate(
-      file, [title, gain, "95 % interval", count, "verdict"],
+      name, [title, gain, "95 % interval", count, "verdict"],
       rows: claims.map { claim, gain in
         [
           claim, number(gain.mean, decimals: 4), gain.intervalText(decimals: 4),
           "\(gain.samples.count { $0 > 0 }) of \(gain.samples.count)", gain.conclusion.rawValue,
         ]
-      }, line: line)
+      }, file: file, line: line)
   }
 
   /// Prints the learning rates that were tried, with their scores, and those that were chosen.
-  public func tabulate(_ file: String, sweeps: [SweptRates], line: Int = #line) {
+  public func tabulate(_ name: String, sweeps: [SweptRates], file: String = #fileID, line: Int = #line) {
     tabulate(
-      file, ["sweep", "tried: rate (score)", "chosen"],
+      name, ["sweep", "tried: rate (score)", "chosen"],
       rows: sweeps.map { sweep in
         let tried = sweep.tried.map { "\(number($0.rate, digits: 2)) (\(number($0.score, digits: 4)))" }
         return [sweep.name, tried.joined(separator: "  "), number(sweep.best, digits: 2)]
-      }, line: line)
+      }, file: file, line: line)
   }
 
-  /// Writes the results of arms, a row for each seed, with all digits: out/NN-name/`file`.csv.
+  /// Writes the results of arms, a row for each seed, with all digits: out/NN-name/`name`.csv.
   ///
   /// - Parameters:
   ///   - labels: the titles of the columns that say which arm it is
   ///   - results: for each arm its labels, and its results in the order of the seeds
   public func record(
-    _ file: String, _ labels: [String], results: [(labels: [String], results: [StudyResult])], seeds: [UInt64]
+    _ name: String, _ labels: [String], results: [(labels: [String], results: [StudyResult])], seeds: [UInt64]
   ) {
-    let csv = metrics(file, columns: labels + ["seed", "loss", "kl", "agreement"])
+    let csv = metrics(name, columns: labels + ["seed", "loss", "kl", "agreement"])
     for (labels, results) in results {
       for (seed, result) in zip(seeds, results) {
         csv.add(row: labels + ["\(seed)", "\(result.loss)", "\(result.divergence)", "\(result.agreement)"])

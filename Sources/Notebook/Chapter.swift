@@ -11,8 +11,8 @@
 //     chapter.finish()
 //
 // The first statement reads the command line, answers `--help`, rejects unknown options, and makes sure that the
-// folder for the results can be written before any work is done. The last one writes report.md and the CSV files,
-// prints how many checks have passed, and ends the program with status 1 if one has failed.
+// folder for the results can be written before any work is done. The last one writes report.md, run.json and the CSV
+// files, prints how many checks have passed, and ends the program with status 1 if one has failed.
 //
 // Read before: `Notebook.swift`, `ChapterOptions.swift`.
 
@@ -75,7 +75,7 @@ public final class Chapter<Extra: ParsableArguments> {
     command = reproducingCommand(text.name, arguments)
     self.page = page
     try OutputFolder.prepare(directory)
-    page.add(.title(name, question: question))
+    page.add(.title(name, question: question), at: SourcePlace("main.swift", 1))
   }
 }
 
@@ -91,22 +91,27 @@ extension Chapter where Extra == NoOptions {
 
 extension Chapter {
   /// Begins a section: a heading in the transcript and in the report.
-  public func section(_ title: String) { page.add(.heading(title)) }
+  public func section(_ title: String, file: String = #fileID, line: Int = #line) {
+    page.add(.heading(title), at: SourcePlace(file, line))
+  }
 
   /// Prints prose, wrapped; a blank line separates paragraphs. Measured numbers belong in `show` or `check`, not
   /// here: a longer number would wrap the paragraph elsewhere, and the transcripts would differ.
-  public func say(_ text: String) { page.add(.prose(text)) }
+  public func say(_ text: String, file: String = #fileID, line: Int = #line) {
+    page.add(.prose(text), at: SourcePlace(file, line))
+  }
 
-  /// Writes a figure as out/NN-name/`file`.gp, with the picture or the drawing that `--plots` asks for. An invalid
+  /// Writes a figure as out/NN-name/`name`.gp, with the picture or the drawing that `--plots` asks for. An invalid
   /// figure ends the program with its error.
-  public func plot(_ figure: Figure, _ file: String) {
-    let written = exitOnError { try figure.write(to: directory, named: file, as: plots) }
+  public func plot(_ figure: Figure, _ name: String, file: String = #fileID, line: Int = #line) {
+    let written = exitOnError { try figure.write(to: directory, named: name, as: plots) }
     page.add(
       .figure(
         title: figure.title,
         files: FigureFiles(
           directory: directory.relativePath, script: written.script.lastPathComponent,
-          picture: written.picture?.lastPathComponent, drawing: written.ascii, note: written.note)))
+          picture: written.picture?.lastPathComponent, drawing: written.ascii, note: written.note)),
+      at: SourcePlace(file, line))
   }
 
   /// A CSV file out/NN-name/`file`.csv, to which the chapter adds rows while it runs. `finish` completes it.
@@ -122,22 +127,37 @@ extension Chapter {
 extension Chapter {
   /// Writes the report and the CSV files, prints the closing line, and ends the program: with status 0, or with 1 if
   /// a check has failed.
-  public func finish() -> Never {
-    leave(exitOnError { try close() })
+  public func finish(file: String = #fileID, line: Int = #line) -> Never {
+    leave(exitOnError { try close(at: SourcePlace(file, line)) })
   }
 
   /// Everything that `finish` does before it ends the program; returns the exit status.
-  package func close() throws -> Int32 {
+  package func close(at place: SourcePlace) throws -> Int32 {
     for file in metrics { try file.flush() }
     let report = directory.appending(path: "report.md")
     let files = metrics.map(\.url.lastPathComponent)
     try OutputFolder.write(page.report(command: command, files: files), to: report)
     let memory = peakMemory().map(bytes) ?? "unknown"
-    page.add(.heading("What came out"))
-    page.add(.volatile("report \(report.relativePath)"))
-    page.add(.volatile("\(duration(ContinuousClock.now - start)), peak memory \(memory)"))
-    page.add(.prose(page.summary))
+    let entries: [Entry] = [
+      .heading("What came out"), .volatile("report \(report.relativePath)"),
+      .volatile("\(duration(ContinuousClock.now - start)), peak memory \(memory)"), .prose(page.summary),
+    ]
+    for entry in entries { page.add(entry, at: place) }
+    try OutputFolder.write(record(), to: directory.appending(path: "run.json"))
     return page.failed == 0 ? 0 : 1
+  }
+}
+
+extension Chapter {
+  /// The record of the run so far, as JSON.
+  private func record() throws -> String {
+    let record = RunRecord(
+      chapter: name, question: question, command: command, isQuick: isQuick, seed: seed, numbers: RunRecord.numbers,
+      date: RunRecord.today, machine: .current, seconds: (ContinuousClock.now - start).seconds,
+      lines: page.entries.map { RunRecord.Line(entry: $0.entry, place: $0.place) })
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(record), as: UTF8.self) + "\n"
   }
 }
 

@@ -5,26 +5,48 @@
 //
 // Some output is never the same twice. Times and paths are `volatile` lines and begin with `~ `; text that a model
 // wrote is a `sample`, whose lines begin with `~| `. The comparison of transcripts ignores both. Volatile lines stay
-// out of report.md, so that two runs with equal settings write equal reports.
+// out of report.md, so that two runs with equal settings write equal reports. A finding begins with `» `, and its
+// further lines with two spaces, so that a longer number may break its lines elsewhere.
 //
 // Read before: `Table.swift`, `Verdict.swift`. Read next: `Page.swift`.
 
 import Foundation
 
+/// A line of a source file.
+public struct SourcePlace: Codable, Equatable, Sendable {
+  /// The name of the file, without its folder.
+  public let file: String
+  /// The line, from 1.
+  public let line: Int
+
+  /// A place.
+  ///
+  /// - Parameter file: what `#fileID` or `#filePath` gives
+  public init(_ file: String, _ line: Int) {
+    self.file = file.split(separator: "/").last.map(String.init) ?? file
+    self.line = line
+  }
+
+  /// "line 12", with the file before it unless it is the main one.
+  package var text: String { file == "main.swift" ? "line \(line)" : "\(file), line \(line)" }
+}
+
 /// One thing that a chapter has printed.
-public enum Entry: Equatable, Sendable {
+public enum Entry: Codable, Equatable, Sendable {
   /// The name of the chapter and its question.
   case title(String, question: String)
   /// The title of a section.
   case heading(String)
   /// Paragraphs.
   case prose(String)
-  /// A named value, and the line of the chapter that showed it.
-  case value(label: String, text: String, line: Int)
-  /// A check or an observation, and the line of the chapter that made it.
-  case verdict(Verdict, line: Int)
-  /// Rows and columns, and the line of the chapter that printed them.
-  case table(Table, line: Int)
+  /// A named value.
+  case value(label: String, text: String)
+  /// A check or an observation.
+  case verdict(Verdict)
+  /// Rows and columns.
+  case table(Table)
+  /// A sentence about what came out, with the numbers of this run. One about times is volatile.
+  case finding(String, isVolatile: Bool)
   /// What differs from run to run: times, paths.
   case volatile(String)
   /// What a model wrote.
@@ -34,7 +56,7 @@ public enum Entry: Equatable, Sendable {
 }
 
 /// Where a figure was written.
-public struct FigureFiles: Equatable, Sendable {
+public struct FigureFiles: Codable, Equatable, Sendable {
   /// The folder, as a path that can be opened from the terminal.
   public var directory: String
   /// The gnuplot script's name.
@@ -59,15 +81,18 @@ public struct FigureFiles: Equatable, Sendable {
 // ## To the terminal
 
 extension Entry {
-  /// The lines of the entry.
-  package var printed: [String] {
+  /// The lines of the entry, which was made at a place.
+  package func printed(at place: SourcePlace) -> [String] {
     switch self {
     case .title(let name, let question): [name] + wrapped(question)
     case .heading(let title): [title, String(repeating: "─", count: title.count)]
     case .prose(let text): wrapped(text)
-    case .value(let label, let text, _): ["\(label): ".padded(to: 36) + text]
-    case .verdict(let verdict, let line): [verdict.text(line: line)]
-    case .table(let table, _): table.printed
+    case .value(let label, let text): ["\(label): ".padded(to: 36) + text]
+    case .verdict(let verdict): [verdict.text(at: place)]
+    case .table(let table): table.printed
+    case .finding(let text, true): ["~ » " + text]
+    case .finding(let text, false):
+      wrapped(text, at: proseWidth - 2).enumerated().map { ($0 == 0 ? "» " : "  ") + $1 }
     case .volatile(let text): text.split(whereSeparator: \.isNewline).map { "~ \($0)" }
     case .sample(let title, let text):
       ["\(title):"] + wrappedLines(of: text).map { "~| \($0)" }
@@ -108,15 +133,16 @@ extension Entry {
 
 extension Entry {
   /// The entry in Markdown; nil for what the report leaves out.
-  package var markdown: String? {
+  package func markdown(at place: SourcePlace) -> String? {
     switch self {
     case .title(let name, let question): return "# \(name)\n\n\(question)"
     case .heading(let title): return "## \(title)"
     case .prose(let text): return text.trimmingCharacters(in: .whitespacesAndNewlines)
-    case .value(let label, let text, _): return "- \(label): \(text)"
-    case .verdict(let verdict, let line):
-      return "- \(verdict.text(line: line))" + (verdict.kind == .check && verdict.holds ? " (line \(line))" : "")
-    case .table(let table, _): return table.markdown
+    case .value(let label, let text): return "- \(label): \(text)"
+    case .verdict(let verdict):
+      return "- \(verdict.text(at: place))" + (verdict.kind == .check && verdict.holds ? " (\(place.text))" : "")
+    case .table(let table): return table.markdown
+    case .finding(let text, let isVolatile): return isVolatile ? nil : text
     case .volatile: return nil
     case .sample(let title, let text): return "\(title):\n\n" + Entry.fenced(text)
     case .figure(let title, let files):

@@ -1,9 +1,8 @@
 // # The words of a chapter
 //
-// `show` a value, `check` a claim, `report` an observation, print a `table`, a `sample` or a `volatile` line, and
-// `exitOnError` where something may fail. These are functions rather than methods, because a chapter calls them dozens
-// of times. `show`, `check`, `report` and `table` record the line that called them, so that output can be placed
-// under that line of the source.
+// `show` a value, `check` a claim, `report` an observation, print a `table`, a `finding`, a `sample` or a `volatile`
+// line, and `exitOnError` where something may fail. These are functions rather than methods, because a chapter calls them dozens
+// of times. All record the place that called them, so that output can stand under that line of the source.
 //
 //     show("loss before", loss, unit: "nats")             loss before:          1.234 nats
 //     check("recurrent = quadratic", gap, within: 1e-12)  ✓ recurrent = quadratic: ~3.1e-16 ≤ 1e-12
@@ -19,37 +18,53 @@ import Foundation
 /// for roundoff and whatever else differs from processor to processor.
 @MainActor
 public func show(
-  _ label: String, _ value: some Quantity, unit: String = "", digits: Int = 4, about: Bool = false, line: Int = #line
+  _ label: String, _ value: some Quantity, unit: String = "", digits: Int = 4, about: Bool = false,
+  file: String = #fileID, line: Int = #line
 ) {
   let text = (about ? "~" : "") + value.text(digits: digits) + (unit.isEmpty ? "" : " \(unit)")
-  Page.current.add(.value(label: label, text: text, line: line))
+  Page.current.add(.value(label: label, text: text), at: SourcePlace(file, line))
 }
 
 /// Prints a named text: "tokens: characters".
 @MainActor
-public func show(_ label: String, _ text: String, line: Int = #line) {
-  Page.current.add(.value(label: label, text: text, line: line))
+public func show(_ label: String, _ text: String, file: String = #fileID, line: Int = #line) {
+  Page.current.add(.value(label: label, text: text), at: SourcePlace(file, line))
 }
 
 /// Prints rows of cells under column titles; columns of numbers are right-aligned. Format cells with `number`.
 @MainActor
-public func table(_ columns: [String], rows: [[String]], line: Int = #line) {
-  Page.current.add(.table(Table(columns, rows: rows), line: line))
+public func table(_ columns: [String], rows: [[String]], file: String = #fileID, line: Int = #line) {
+  Page.current.add(.table(Table(columns, rows: rows)), at: SourcePlace(file, line))
 }
 
 /// Prints what differs from run to run, such as times and paths, after `~ `. It stays out of the report.
 @MainActor
-public func volatile(_ text: String) { Page.current.add(.volatile(text)) }
+public func volatile(_ text: String, file: String = #fileID, line: Int = #line) {
+  Page.current.add(.volatile(text), at: SourcePlace(file, line))
+}
 
 /// Prints rows of cells that differ from run to run, such as times, each line after `~ `; the report leaves them out.
 @MainActor
-public func volatileTable(_ columns: [String], rows: [[String]]) {
-  volatile(Table(columns, rows: rows).printed.joined(separator: "\n"))
+public func volatileTable(
+  _ columns: [String], rows: [[String]], file: String = #fileID, line: Int = #line
+) {
+  volatile(Table(columns, rows: rows).printed.joined(separator: "\n"), file: file, line: line)
+}
+
+/// Prints a sentence about what came out, whose numbers are those of this run: "The student is at 1.413, 0.02 above its
+/// teacher". No number in it is typed, and it says nothing that another run could contradict. With `volatile` it is about
+/// times, which differ from run to run.
+@MainActor
+public func finding(_ text: String, volatile: Bool = false, file: String = #fileID, line: Int = #line) {
+  let oneLine = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+  Page.current.add(.finding(oneLine, isVolatile: volatile), at: SourcePlace(file, line))
 }
 
 /// Prints text that a model wrote, under a title. Comparisons of transcripts ignore it; the report includes it.
 @MainActor
-public func sample(_ title: String, _ text: String) { Page.current.add(.sample(title: title, text: text)) }
+public func sample(_ title: String, _ text: String, file: String = #fileID, line: Int = #line) {
+  Page.current.add(.sample(title: title, text: text), at: SourcePlace(file, line))
+}
 
 // ## Checks: what has to be true
 //
@@ -59,37 +74,39 @@ public func sample(_ title: String, _ text: String) { Page.current.add(.sample(t
 /// Checks |difference| ≤ bound. NaN fails, as in every check. Returns whether the check holds, as they all do.
 @MainActor @discardableResult
 public func check<Q: Quantity>(
-  _ claim: String, _ difference: Q, within bound: Q, line: Int = #line
-) -> Bool { record(Verdict(claim, difference, within: bound), line: line) }
+  _ claim: String, _ difference: Q, within bound: Q, file: String = #fileID, line: Int = #line
+) -> Bool { record(Verdict(claim, difference, within: bound), at: SourcePlace(file, line)) }
 
 /// Checks value < other.
 @MainActor @discardableResult
 public func check<Q: Quantity>(
-  _ claim: String, _ value: Q, lessThan other: Q, digits: Int = 4, line: Int = #line
-) -> Bool { record(Verdict(.check, claim, value, .less, other, digits: digits), line: line) }
+  _ claim: String, _ value: Q, lessThan other: Q, digits: Int = 4, file: String = #fileID, line: Int = #line
+) -> Bool { record(Verdict(.check, claim, value, .less, other, digits: digits), at: SourcePlace(file, line)) }
 
 /// Checks value > other.
 @MainActor @discardableResult
 public func check<Q: Quantity>(
-  _ claim: String, _ value: Q, greaterThan other: Q, digits: Int = 4, line: Int = #line
-) -> Bool { record(Verdict(.check, claim, value, .greater, other, digits: digits), line: line) }
+  _ claim: String, _ value: Q, greaterThan other: Q, digits: Int = 4, file: String = #fileID, line: Int = #line
+) -> Bool { record(Verdict(.check, claim, value, .greater, other, digits: digits), at: SourcePlace(file, line)) }
 
 /// Checks value ≤ other.
 @MainActor @discardableResult
 public func check<Q: Quantity>(
-  _ claim: String, _ value: Q, atMost other: Q, digits: Int = 4, line: Int = #line
-) -> Bool { record(Verdict(.check, claim, value, .atMost, other, digits: digits), line: line) }
+  _ claim: String, _ value: Q, atMost other: Q, digits: Int = 4, file: String = #fileID, line: Int = #line
+) -> Bool { record(Verdict(.check, claim, value, .atMost, other, digits: digits), at: SourcePlace(file, line)) }
 
 /// Checks value ≥ other.
 @MainActor @discardableResult
 public func check<Q: Quantity>(
-  _ claim: String, _ value: Q, atLeast other: Q, digits: Int = 4, line: Int = #line
-) -> Bool { record(Verdict(.check, claim, value, .atLeast, other, digits: digits), line: line) }
+  _ claim: String, _ value: Q, atLeast other: Q, digits: Int = 4, file: String = #fileID, line: Int = #line
+) -> Bool { record(Verdict(.check, claim, value, .atLeast, other, digits: digits), at: SourcePlace(file, line)) }
 
 /// Checks a condition; the explanation is printed after the claim.
 @MainActor @discardableResult
-public func check(_ claim: String, _ condition: Bool, _ explanation: String = "", line: Int = #line) -> Bool {
-  record(Verdict(.check, claim, evidence: explanation, holds: condition), line: line)
+public func check(
+  _ claim: String, _ condition: Bool, _ explanation: String = "", file: String = #fileID, line: Int = #line
+) -> Bool {
+  record(Verdict(.check, claim, evidence: explanation, holds: condition), at: SourcePlace(file, line))
 }
 
 // ## Observations: what may be true
@@ -97,35 +114,41 @@ public func check(_ claim: String, _ condition: Bool, _ explanation: String = ""
 /// Prints whether value < other. Nothing fails if it is not.
 @MainActor @discardableResult
 public func report<Q: Quantity>(
-  _ claim: String, _ value: Q, lessThan other: Q, digits: Int = 4, line: Int = #line
-) -> Bool { record(Verdict(.observation, claim, value, .less, other, digits: digits), line: line) }
+  _ claim: String, _ value: Q, lessThan other: Q, digits: Int = 4, file: String = #fileID, line: Int = #line
+) -> Bool { record(Verdict(.observation, claim, value, .less, other, digits: digits), at: SourcePlace(file, line)) }
 
 /// Prints whether value > other. Nothing fails if it is not.
 @MainActor @discardableResult
 public func report<Q: Quantity>(
-  _ claim: String, _ value: Q, greaterThan other: Q, digits: Int = 4, line: Int = #line
-) -> Bool { record(Verdict(.observation, claim, value, .greater, other, digits: digits), line: line) }
+  _ claim: String, _ value: Q, greaterThan other: Q, digits: Int = 4, file: String = #fileID, line: Int = #line
+) -> Bool {
+  record(Verdict(.observation, claim, value, .greater, other, digits: digits), at: SourcePlace(file, line))
+}
 
 /// Prints whether value ≤ other. Nothing fails if it is not.
 @MainActor @discardableResult
 public func report<Q: Quantity>(
-  _ claim: String, _ value: Q, atMost other: Q, digits: Int = 4, line: Int = #line
-) -> Bool { record(Verdict(.observation, claim, value, .atMost, other, digits: digits), line: line) }
+  _ claim: String, _ value: Q, atMost other: Q, digits: Int = 4, file: String = #fileID, line: Int = #line
+) -> Bool { record(Verdict(.observation, claim, value, .atMost, other, digits: digits), at: SourcePlace(file, line)) }
 
 /// Prints whether value ≥ other. Nothing fails if it is not.
 @MainActor @discardableResult
 public func report<Q: Quantity>(
-  _ claim: String, _ value: Q, atLeast other: Q, digits: Int = 4, line: Int = #line
-) -> Bool { record(Verdict(.observation, claim, value, .atLeast, other, digits: digits), line: line) }
+  _ claim: String, _ value: Q, atLeast other: Q, digits: Int = 4, file: String = #fileID, line: Int = #line
+) -> Bool {
+  record(Verdict(.observation, claim, value, .atLeast, other, digits: digits), at: SourcePlace(file, line))
+}
 
 /// Prints whether a condition holds, and the explanation after the claim. Nothing fails if it does not.
 @MainActor @discardableResult
-public func report(_ claim: String, _ condition: Bool, _ explanation: String = "", line: Int = #line) -> Bool {
-  record(Verdict(.observation, claim, evidence: explanation, holds: condition), line: line)
+public func report(
+  _ claim: String, _ condition: Bool, _ explanation: String = "", file: String = #fileID, line: Int = #line
+) -> Bool {
+  record(Verdict(.observation, claim, evidence: explanation, holds: condition), at: SourcePlace(file, line))
 }
 
 @MainActor
-private func record(_ verdict: Verdict, line: Int) -> Bool {
-  Page.current.add(.verdict(verdict, line: line))
+private func record(_ verdict: Verdict, at place: SourcePlace) -> Bool {
+  Page.current.add(.verdict(verdict), at: place)
   return verdict.holds
 }

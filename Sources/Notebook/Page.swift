@@ -20,18 +20,18 @@ public final class Page {
     exitOnError { try StandardOutput.write(text + "\n") }
   }
 
-  /// The entries, in order.
-  public private(set) var entries: [Entry] = []
+  /// The entries, in order, and where they were printed.
+  public private(set) var entries: [(entry: Entry, place: SourcePlace)] = []
   private let put: (String) -> Void
 
   /// An empty page that passes its lines to `put`, one per call.
   package init(put: @escaping (String) -> Void) { self.put = put }
 
   /// Prints an entry and keeps it.
-  public func add(_ entry: Entry) {
-    if entry.isSeparated(from: entries.last) { put("") }
-    entry.printed.forEach(put)
-    entries.append(entry)
+  public func add(_ entry: Entry, at place: SourcePlace) {
+    if entry.isSeparated(from: entries.last?.entry) { put("") }
+    entry.printed(at: place).forEach(put)
+    entries.append((entry, place))
   }
 
   /// The number of checks that hold; observations do not count.
@@ -43,8 +43,8 @@ public final class Page {
   public var summary: String { "\(passed) \(passed == 1 ? "check" : "checks") passed, \(failed) failed" }
 
   private var checks: [Verdict] {
-    entries.compactMap { entry in
-      if case .verdict(let verdict, _) = entry, verdict.kind == .check { verdict } else { nil }
+    entries.compactMap { entry, _ in
+      if case .verdict(let verdict) = entry, verdict.kind == .check { verdict } else { nil }
     }
   }
 }
@@ -56,8 +56,8 @@ extension Page {
   package func report(command: String, files: [String]) -> String {
     var text = ""
     var previous: Entry?
-    for entry in entries {
-      guard let markdown = entry.markdown else { continue }
+    for (entry, place) in entries {
+      guard let markdown = entry.markdown(at: place) else { continue }
       text += (previous != nil && entry.isSeparatedInMarkdown(from: previous) ? "\n" : "") + markdown + "\n"
       previous = entry
     }

@@ -8,7 +8,7 @@
 import Foundation
 
 /// Rows of text under column titles.
-public struct Table: Equatable, Sendable {
+public struct Table: Codable, Equatable, Sendable {
   /// The column titles.
   public let columns: [String]
   /// The rows, each with one cell for each column.

@@ -9,7 +9,7 @@
 // - their other numbers differ by at most 3 %, or by one unit in the last digit that is printed;
 // - numbers after a tilde (`~3.1e-16`, a roundoff) are in the same place.
 //
-// A line that begins with `~ ` (times, paths) only has to exist, and lines that begin with `~| ` (text that a model
+// A finding (`» `) and its further lines are one line. A line that begins with `~ ` (times, paths) only has to exist, and lines that begin with `~| ` (text that a model
 // wrote) are ignored. Used by the tool compare-transcripts.
 //
 // Read before: `Entry.swift`, which prints these lines.
@@ -26,7 +26,12 @@ public struct Transcript: Sendable {
     // Git may have written line ends of another system, and to Swift they are characters of their own.
     for (index, text) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
       if text == "~|" || text.hasPrefix("~| ") { continue }
-      lines.append(Line(number: index + 1, text: String(text)))
+      // The lines of a finding are one: a longer number may break them elsewhere.
+      if text.hasPrefix("  "), let last = lines.last, last.text.hasPrefix("» ") {
+        lines[lines.count - 1] = Line(number: last.number, text: last.text + text.dropFirst())
+      } else {
+        lines.append(Line(number: index + 1, text: String(text)))
+      }
     }
     while lines.last?.pieces.isEmpty == true { lines.removeLast() }
     self.lines = lines

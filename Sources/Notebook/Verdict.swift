@@ -15,9 +15,9 @@
 import Foundation
 
 /// The outcome of one claim.
-public struct Verdict: Equatable, Sendable {
+public struct Verdict: Codable, Equatable, Sendable {
   /// The kind of a claim: a check must hold, an observation is only reported.
-  public enum Kind: Sendable { case check, observation }
+  public enum Kind: String, Codable, Sendable { case check, observation }
 
   /// Whether the claim must hold or is only reported.
   public let kind: Kind
@@ -33,12 +33,12 @@ public struct Verdict: Equatable, Sendable {
     (self.kind, self.claim, self.evidence, self.holds) = (kind, claim, evidence, holds)
   }
 
-  /// The verdict as a line of output, with the line of the source if a check has failed.
-  package func text(line: Int) -> String {
+  /// The verdict as a line of output, with its place in the source if a check has failed.
+  package func text(at place: SourcePlace) -> String {
     let statement = evidence.isEmpty ? claim : "\(claim): \(evidence)"
     switch (kind, holds) {
     case (.check, true): return "✓ \(statement)"
-    case (.check, false): return "✗ \(statement), does not hold (line \(line))"
+    case (.check, false): return "✗ \(statement), does not hold (\(place.text))"
     case (.observation, true): return "· \(statement), holds"
     case (.observation, false): return "· \(statement), does not hold"
     }

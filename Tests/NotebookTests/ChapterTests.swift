@@ -97,6 +97,8 @@ private let text = ChapterText(name: "00-test", question: "Does it work?", durat
 }
 
 @Suite @MainActor struct ChapterTests {
+  private func place(_ line: Int) -> SourcePlace { SourcePlace("main.swift", line) }
+
   @Test func aRunLeavesItsReport() throws {
     try withTemporaryFolder { folder in
       var printed: [String] = []
@@ -106,18 +108,21 @@ private let text = ChapterText(name: "00-test", question: "Does it work?", durat
       #expect(chapter.directory.path == folder.appending(path: "new/out/00-test").path && chapter.isQuick)
       chapter.section("1. Begin")
       chapter.say("Some\nprose.")
-      page.add(.value(label: "loss", text: "1.250 nats", line: 3))
-      page.add(.verdict(Verdict("a = b", 1e-16, within: 1e-12), line: 4))
-      page.add(.volatile("3 seconds"))
-      page.add(.sample(title: "The teacher", text: "In the\n\nbeginning"))
-      page.add(.table(Table(["a"], rows: [["1"]]), line: 5))
+      page.add(.value(label: "loss", text: "1.250 nats"), at: place(3))
+      page.add(.verdict(Verdict("a = b", 1e-16, within: 1e-12)), at: place(4))
+      page.add(.finding("It is 1.250.", isVolatile: false), at: SourcePlace("Module/Other.swift", 9))
+      page.add(.finding("It took 3 s.", isVolatile: true), at: place(4))
+      page.add(.volatile("3 seconds"), at: place(4))
+      page.add(.sample(title: "The teacher", text: "In the\n\nbeginning"), at: place(4))
+      page.add(.table(Table(["a"], rows: [["1"]])), at: place(5))
       page.add(
         .figure(
-          title: "Loss", files: FigureFiles(directory: "out/00-test", script: "loss.gp", picture: "loss.svg")))
+          title: "Loss", files: FigureFiles(directory: "out/00-test", script: "loss.gp", picture: "loss.svg")),
+        at: place(6))
       let metrics = chapter.metrics("metrics", columns: ["step", "loss", "arm"])
       metrics.add(1, 0.1, "a,\"b\"")
       metrics.add(2, Float.nan, "c")
-      #expect(try chapter.close() == 0)
+      #expect(try chapter.close(at: place(7)) == 0)
 
       let report = try String(contentsOf: chapter.directory.appending(path: "report.md"), encoding: .utf8)
       #expect(
@@ -133,6 +138,8 @@ private let text = ChapterText(name: "00-test", question: "Does it work?", durat
 
           - loss: 1.250 nats
           - ✓ a = b: ~1.0e-16 ≤ 1e-12 (line 4)
+
+          It is 1.250.
 
           The teacher:
 
@@ -159,7 +166,12 @@ private let text = ChapterText(name: "00-test", question: "Does it work?", durat
       #expect(printed.contains("~ 3 seconds") && printed.contains("~| beginning") && printed.contains("~| "))
       #expect(printed.contains("~ figure \"Loss\": out/00-test/loss.svg"))
       let left = try FileManager.default.contentsOfDirectory(atPath: chapter.directory.path)
-      #expect(left.sorted() == ["metrics.csv", "report.md"])
+      #expect(left.sorted() == ["metrics.csv", "report.md", "run.json"])
+      let record = try JSONDecoder().decode(
+        RunRecord.self, from: Data(contentsOf: chapter.directory.appending(path: "run.json")))
+      #expect(record.chapter == "00-test" && record.isQuick && record.machine.cores > 0)
+      #expect(record.lines.map(\.entry) == page.entries.map(\.entry))
+      #expect(record.lines[5].place.text == "Other.swift, line 9")
     }
   }
 
@@ -167,8 +179,8 @@ private let text = ChapterText(name: "00-test", question: "Does it work?", durat
     try withTemporaryFolder { folder in
       let page = Page { _ in }
       let chapter = try Chapter<NoOptions>(text, arguments: ["--out", folder.path], page: page)
-      page.add(.verdict(Verdict("a = b", Double.nan, within: 1.0), line: 12))
-      #expect(try chapter.close() == 1)
+      page.add(.verdict(Verdict("a = b", Double.nan, within: 1.0)), at: place(12))
+      #expect(try chapter.close(at: place(13)) == 1)
       let report = try String(contentsOf: chapter.directory.appending(path: "report.md"), encoding: .utf8)
       #expect(report.contains("- ✗ a = b: ~NaN ≤ 1.0, does not hold (line 12)\n"))
       #expect(report.contains("0 checks passed, 1 failed"))
@@ -191,10 +203,10 @@ private let text = ChapterText(name: "00-test", question: "Does it work?", durat
   @Test func valuesAndChecksFormABlockAndProseStandsAlone() {
     var printed: [String] = []
     let page = Page { printed.append($0) }
-    page.add(.prose("a"))
-    page.add(.value(label: "b", text: "1", line: 1))
-    page.add(.volatile("c"))
-    page.add(.prose("d"))
+    page.add(.prose("a"), at: place(1))
+    page.add(.value(label: "b", text: "1"), at: place(1))
+    page.add(.volatile("c"), at: place(1))
+    page.add(.prose("d"), at: place(1))
     #expect(printed == ["a", "", "b: ".padding(toLength: 36, withPad: " ", startingAt: 0) + "1", "~ c", "", "d"])
   }
 }

@@ -23,6 +23,8 @@ import Testing
     ("9.999e-4", "0.001000"),
     ("NaN 5", "NaN 5"),
     ("step 1.2.3", "step 1.2.3"),
+    ("» it is 9.99\n  and more", "» it is\n  10.0 and\n  more"),
+    ("~ » it takes 9 s", "~ » it takes 10 s"),
   ]
   static let different: [(String, String)] = [
     ("loss 1.234", "loss 1.284"),  // 4 %
@@ -41,6 +43,8 @@ import Testing
     ("x86", "x87"),
     ("1e-12", "1e-11"),
     ("", "a"),
+    ("» it is 1.0\n  and more", "» it is 1.0\n  and less"),
+    ("» it is\n  so", "» it is\nso"),
   ]
 
   @Test(arguments: equal) func agree(expected: String, actual: String) {

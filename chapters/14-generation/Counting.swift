@@ -51,8 +51,12 @@ struct Reading {
 
 extension Chapter {
   /// A claim about the clock: a check in the full run, a line that decides nothing in the quick one.
-  func timed(_ claim: String, _ holds: Bool, _ value: Double, line: Int = #line) {
+  func timed(_ claim: String, _ holds: Bool, _ value: Double, file: String = #fileID, line: Int = #line) {
     let evidence = "~\(number(value, digits: 3))"
-    if isQuick { volatile("\(claim): \(evidence)") } else { check(claim, holds, evidence, line: line) }
+    if isQuick {
+      volatile("\(claim): \(evidence)", file: file, line: line)
+    } else {
+      check(claim, holds, evidence, file: file, line: line)
+    }
   }
 }

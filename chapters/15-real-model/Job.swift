@@ -155,20 +155,21 @@ struct Windows {
 
 extension Job {
   /// Checks value > bound where a student has to be good, else reports it.
-  func expect(_ claim: String, _ value: Double, greaterThan bound: Double, line: Int = #line) {
+  func expect(_ claim: String, _ value: Double, greaterThan bound: Double, file: String = #fileID, line: Int = #line)
+  {
     if isExpected {
-      check(claim, value, greaterThan: bound, digits: 3, line: line)
+      check(claim, value, greaterThan: bound, digits: 3, file: file, line: line)
     } else {
-      Notebook.report(claim, value, greaterThan: bound, digits: 3, line: line)
+      Notebook.report(claim, value, greaterThan: bound, digits: 3, file: file, line: line)
     }
   }
 
   /// The same for value < bound.
-  func expect(_ claim: String, _ value: Double, lessThan bound: Double, line: Int = #line) {
+  func expect(_ claim: String, _ value: Double, lessThan bound: Double, file: String = #fileID, line: Int = #line) {
     if isExpected {
-      check(claim, value, lessThan: bound, digits: 3, line: line)
+      check(claim, value, lessThan: bound, digits: 3, file: file, line: line)
     } else {
-      Notebook.report(claim, value, lessThan: bound, digits: 3, line: line)
+      Notebook.report(claim, value, lessThan: bound, digits: 3, file: file, line: line)
     }
   }
 }
