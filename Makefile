@@ -12,8 +12,8 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := main
-.PHONY: main help deps build chapters chapter expected expected-check test test-float test-gradients test-real mutants \
-  mutants-sample fuzz sanitize faults mutants-check mutants-record mutants-tool lint floors api bench bench-real bench-check cost clean
+.PHONY: main help deps build chapters chapter book expected expected-check test test-float test-gradients test-real mutants \
+  mutants-sample fuzz sanitize faults mutants-check mutants-record tools lint floors api bench bench-real bench-check cost clean
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
@@ -31,7 +31,8 @@ MARCH := $(if $(call has_all,$(V4)),-Xcc -march=x86-64-v4 -Xcc -mprefer-vector-w
 # The C library's square root may set errno, which keeps the compiler from computing several roots at once; no code here
 # asks for it.
 FLAGS := -c release -Xcc -fno-math-errno $(MARCH)
-FLOAT := $(FLAGS) --traits Float32 --scratch-path .build-float
+# The index says which name means which declaration: the book links them.
+FLOAT := $(FLAGS) --traits Float32 --scratch-path .build-float --enable-index-store
 BIN := .build-float/release
 # A python3; make bench and make test-real need one with PyTorch (Debian's python3-torch, PyPI's pip install torch).
 PYTHON ?= python3
@@ -103,6 +104,21 @@ chapter: deps $(TEXT) $(if $(filter 15%,$(N)),$(REAL_DATA)) build ## run one cha
 	fi
 	run_all "$$names"
 
+# ---- The book
+
+# Only what has not been run since its source was changed is run.
+book: deps $(TEXT) $(REAL_DATA) build ## run the chapters that have not been run, and weave them into out/book/index.html; QUICK=1 for quick runs
+	@$(RUN)
+	due=()
+	for name in $(CHAPTERS); do
+	  record=$(OUT)/$$name/run.json
+	  if [[ ! -f $$record || -n $$(find "chapters/$$name" -name '*.swift' -newer "$$record") ]]; then due+=("$$name"); fi
+	done
+	if (($${#due[@]})); then run_all "$${due[@]}"; fi
+	swift build $(TOOLS) --product weave
+	INDEX_STORE=$$(dirname "$$(dirname "$$(readlink -f "$$(command -v swiftc)")")")/lib/libIndexStore.so \
+	  .build-tools/debug/weave . $(OUT) .build-float/release/index/store out/book
+
 # Where the transcripts go: over the committed ones, or into a folder of their own, to be compared with those.
 EXPECTED := chapters
 
@@ -166,23 +182,23 @@ test-real: deps build data/kjv.txt data/handbook.txt data/smollm2 ## compare Smo
 	$(PYTHON) Tests/RealModel/speed.py $(BIN)/generate $(REAL)/model.gguf --json $(REAL)/speed.json
 
 # The tool is a package of its own: swift-syntax, with which it reads the sources, takes minutes to build.
-MUTANTS := --package-path Tests/Mutants --scratch-path .build-mutants-tool -debug-info-format none
-COUNT := .build-mutants-tool/debug/count-mutants
+TOOLS := --package-path Tools --scratch-path .build-tools -debug-info-format none
+COUNT := .build-tools/debug/count-mutants
 
-mutants-tool:
-	swift build $(MUTANTS) --build-tests
+tools:
+	swift build $(TOOLS) --build-tests
 
-mutants: deps mutants-tool ## make each pullback wrong in every way and count what the tests notice; ONLY=Softmax.swift,Losses.swift for some files
+mutants: deps tools ## make each pullback wrong in every way and count what the tests notice; ONLY=Softmax.swift,Losses.swift for some files
 	@$(COUNT) $(if $(ONLY),--only $(ONLY)) -- $(FLAGS)
 
-mutants-sample: deps mutants-tool ## the same for one mutant of each file
+mutants-sample: deps tools ## the same for one mutant of each file
 	@$(COUNT) --sample -- $(FLAGS)
 
-mutants-check: mutants-tool ## test the tool; check that it finds all that Tests/Mutants/sites.tsv records
-	swift test $(MUTANTS) --skip-build --disable-xctest
+mutants-check: tools ## test the tool; check that it finds all that Tools/Mutants/sites.tsv records
+	swift test $(TOOLS) --skip-build --disable-xctest
 	$(COUNT) --check
 
-mutants-record: mutants-tool ## rewrite Tests/Mutants/sites.tsv
+mutants-record: tools ## rewrite Tools/Mutants/sites.tsv
 	@$(COUNT) --record
 
 # ---- Inputs that nobody thought of
@@ -392,9 +408,9 @@ cost: build ## what a step costs, kernel by kernel against the machine's ceiling
 
 # ---- What comes from outside
 
-# Debian's names. The last two can be done without by some targets.
+# Debian's names. Without the optional ones some targets work, and others say what they lack.
 REQUIRED := g++ git pkg-config libopenblas-dev libgnuplot-iostream-dev
-OPTIONAL := gnuplot-nox bible-kjv
+OPTIONAL := gnuplot-nox bible-kjv pandoc
 
 # A package is there if dpkg says so, or if what it is for works: another system, another packager.
 define DEPS
@@ -438,6 +454,7 @@ explain() {
     libgnuplot-iostream-dev) echo 'plots; on other systems Boost and one header from github.com/dstahlke/gnuplot-iostream' ;;
     gnuplot-nox) echo 'without it figures are written as scripts, not as pictures (Fedora, Homebrew: gnuplot)' ;;
     bible-kjv) echo 'without it there is no data/kjv.txt: make ARGS="--corpus FILE" with any text' ;;
+    pandoc) echo 'without it there is no make book (Fedora, Homebrew: pandoc)' ;;
   esac
 }
 endef
@@ -537,4 +554,4 @@ data/handbook.txt: | deps ## the prose of the Debian Administrator's Handbook, f
 	$(PYTHON) Tests/RealModel/prose.py $(HANDBOOK) $@
 
 clean: ## remove results and builds; data/ stays
-	rm -rf out .build .build-address .build-float .build-fuzz .build-mutants .build-mutants-tool .build-thread
+	rm -rf out .build .build-address .build-float .build-fuzz .build-mutants .build-tools .build-thread

@@ -109,6 +109,12 @@ package func wrapped(_ text: String, at width: Int = proseWidth) -> [String] {
   return lines
 }
 
+/// Words as a sentence lists them: "loops, BLAS and blocks".
+public func list(_ words: [String]) -> String {
+  guard let last = words.last, words.count > 1 else { return words.first ?? "" }
+  return words.dropLast().joined(separator: ", ") + " and " + last
+}
+
 extension String {
   /// The text, filled with spaces up to `width` characters; on the left if `right` is true.
   package func padded(to width: Int, right: Bool = false) -> String {

@@ -24,7 +24,7 @@ public struct Table: Codable, Equatable, Sendable {
   }
 
   /// Whether each column holds numbers only. Empty cells and dashes count as missing numbers.
-  package var isNumeric: [Bool] {
+  public var isNumeric: [Bool] {
     columns.indices.map { column in
       let cells = rows.map { $0[column] }
       return cells.contains(where: looksNumeric) && cells.allSatisfy { isAbsent($0) || looksNumeric($0) }

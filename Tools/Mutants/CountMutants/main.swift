@@ -54,7 +54,7 @@ struct Options {
   }
 }
 
-let equivalentsFile = "Tests/Mutants/equivalents.md"
+let equivalentsFile = "Tools/Mutants/equivalents.md"
 
 /// The files in which sites are looked for.
 func sources() throws -> [Source] {

@@ -33,7 +33,7 @@ struct SiteTable {
         && mutant.file.split(separator: "/").last == file.split(separator: "/").last
     }
   }
-  private static let file = "Tests/Mutants/sites.tsv"
+  private static let file = "Tools/Mutants/sites.tsv"
   private static let titles = ["functions", "sites", "mutants"]
 
   private let rows: [Row]

@@ -1,0 +1,345 @@
+// # The book
+//
+// Three kinds of pages: chapters, woven from source and run; files of the library, each with its story beside its code;
+// and documents in Markdown. All of it is text, with one style sheet and one script, and opens from a disk.
+//
+// Read before: `ChapterPage.swift`, `Prose.swift`.
+
+import Foundation
+import Notebook
+
+/// Everything that the book is made from.
+public struct BookSource {
+  /// The project's folder.
+  public var root: URL
+  /// The folder with the runs of the chapters: out/NN-name/run.json.
+  public var runs: URL
+  /// Who declares what.
+  public var declarations: Declarations
+  /// What is under this folder stands in the book: Markdown files by the title of their page.
+  public var documents: [(file: String, page: String, title: String)]
+
+  public init(
+    root: URL, runs: URL, declarations: Declarations, documents: [(file: String, page: String, title: String)]
+  ) {
+    (self.root, self.runs, self.declarations, self.documents) = (root, runs, declarations, documents)
+  }
+}
+
+/// The pages of the book, and how they hang together.
+public struct Site {
+  private let source: BookSource
+  private let chapters: [Chapter]
+  private let library: [SourceFile]
+  private let pages: Set<String>
+  private let code: ColouredCode
+  private let linker: Linker
+  private let prose = Prose()
+
+  /// A chapter's files, and its run.
+  private struct Chapter {
+    let name: String
+    let main: SourceFile
+    let beside: [SourceFile]
+    let record: RunRecord
+    var page: String { "chapters/\(name).html" }
+    var number: Substring { name.prefix(2) }
+    /// "Attention", of "01  Attention".
+    var title: String { main.title.drop { $0.isNumber || $0 == " " }.description }
+  }
+
+  /// Reads sources and runs. Throws a sentence if one is missing.
+  public init(_ source: BookSource) throws {
+    self.source = source
+    let files = try Site.swiftFiles(in: source.root, ["Sources", "chapters"]).map { path in
+      SourceFile(path: path, text: try String(contentsOf: source.root.appending(path: path), encoding: .utf8))
+    }
+    let names = Set(files.filter { $0.path.hasPrefix("chapters/") }.map { String($0.path.split(separator: "/")[1]) })
+    chapters = try names.sorted().map { name in
+      let own = files.filter { $0.path.hasPrefix("chapters/\(name)/") }
+      guard let main = own.first(where: { $0.path.hasSuffix("/main.swift") }) else {
+        throw WeavingError("chapters/\(name) has no main.swift")
+      }
+      let file = source.runs.appending(path: name).appending(path: "run.json")
+      guard let data = try? Data(contentsOf: file) else {
+        throw WeavingError("\(file.relativePath): chapter \(name) has not been run; run `make chapters` first")
+      }
+      let record: RunRecord
+      do { record = try JSONDecoder().decode(RunRecord.self, from: data) } catch {
+        throw WeavingError("\(file.relativePath) is no record of a run; run the chapter again")
+      }
+      return Chapter(name: name, main: main, beside: own.filter { $0.path != main.path }, record: record)
+    }
+    library = files.filter { $0.path.hasPrefix("Sources/") }
+    pages = Set(chapters.map(\.page) + library.map { Address.page(of: $0.path) } + source.documents.map(\.page))
+    code = ColouredCode(declarations: source.declarations, pages: pages)
+    linker = Linker(declarations: source.declarations, paths: files.map(\.path), pages: pages)
+  }
+
+  private static func swiftFiles(in root: URL, _ folders: [String]) throws -> [String] {
+    try folders.flatMap { folder in
+      let all = try FileManager.default.subpathsOfDirectory(atPath: root.appending(path: folder).path)
+      return all.filter { $0.hasSuffix(".swift") }.sorted().map { "\(folder)/\($0)" }
+    }
+  }
+}
+
+// ## All pages
+
+extension Site {
+  /// Writes the book into a folder, which is replaced.
+  ///
+  /// - Parameter assets: the folder with the style sheet and the script
+  public func write(to folder: URL, assets: URL) throws {
+    // Prose is collected while the pages are laid out, and filled in when all of it has been converted.
+    let layouts =
+      try chapters.map(layout) + library.map(layout) + source.documents.map(layout) + [contents(), shelf()]
+    try prose.convert()
+    try? FileManager.default.removeItem(at: folder)
+    for layout in layouts {
+      let file = folder.appending(path: layout.page)
+      try FileManager.default.createDirectory(
+        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data(html(layout).utf8).write(to: file)
+    }
+    for name in ["book.css", "book.js"] {
+      try FileManager.default.copyItem(at: assets.appending(path: name), to: folder.appending(path: name))
+    }
+    try Data(search(layouts).utf8).write(to: folder.appending(path: "search.js"))
+    try copyFigures(to: folder.appending(path: "figures"))
+  }
+
+  private func copyFigures(to folder: URL) throws {
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    for chapter in chapters {
+      for line in chapter.record.lines {
+        guard case .figure(_, let files) = line.entry else { continue }
+        let script = source.runs.appending(path: chapter.name).appending(path: files.script)
+        let target = folder.appending(path: "\(chapter.name)-\(files.script)")
+        try? FileManager.default.removeItem(at: target)
+        try FileManager.default.copyItem(at: script, to: target)
+      }
+    }
+  }
+
+  /// A page before its prose is there.
+  private struct Layout {
+    var page: String
+    var title: String
+    var path: String
+    var kind: String
+    var parts: [Part] = []
+    var previous: (page: String, title: String)?
+    var next: (page: String, title: String)?
+
+    enum Part {
+      case html(String)
+      case prose(Int)
+    }
+
+    mutating func add(_ html: String) { parts.append(.html(html)) }
+  }
+}
+
+// ## A chapter
+
+extension Site {
+  private func layout(_ chapter: Chapter) throws -> Layout {
+    var layout = Layout(
+      page: chapter.page, title: "\(chapter.number) \(chapter.title)", path: chapter.main.path, kind: "chapter")
+    let index = chapters.firstIndex { $0.name == chapter.name }!
+    if index > 0 { layout.previous = (chapters[index - 1].page, chapters[index - 1].title) }
+    if index + 1 < chapters.count { layout.next = (chapters[index + 1].page, chapters[index + 1].title) }
+    layout.add("<h1><small>\(chapter.number)</small> \(chapter.title.escaped)</h1>")
+    layout.add("<p class=\"question\">\(chapter.record.question.escaped)</p>")
+    layout.add(run(chapter.record))
+    let output = RunOutput(folder: source.runs.appending(path: chapter.name), page: chapter.page)
+    let blocks = Weave(main: chapter.main, record: chapter.record).blocks()
+    var heading: String?
+    for block in blocks {
+      switch block {
+      case .heading(let title, let level):
+        layout.add("<h\(level) id=\"\(title.anchor)\">\(title.escaped)</h\(level)>")
+        heading = title
+      case .story(let part):
+        let text = chapter.main.story(part)
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        // The title of the page, and that of a section which the run has printed.
+        let isTitled = lines[0].hasPrefix("# ") || lines[0].hasPrefix("## ") && heading != nil
+        layout.parts.append(.prose(prose.add((isTitled ? lines.dropFirst() : lines[...]).joined(separator: "\n"))))
+        heading = nil
+      case .code(let lines, let isFolded):
+        let html = code.html(chapter.main, lines, on: chapter.page)
+        layout.add(isFolded ? "<details class=\"source\"><summary>the code of this</summary>\(html)</details>" : html)
+        heading = nil
+      case .output(let entries):
+        layout.add(output.html(entries))
+      }
+    }
+    for file in chapter.beside {
+      layout.add("<section class=\"beside\"><h2 id=\"\(file.path.fileName.anchor)\">\(file.title.escaped)</h2>")
+      layout.add("<p class=\"file\">\(file.path.escaped)</p>")
+      add(file, to: &layout)
+      layout.add("</section>")
+    }
+    return layout
+  }
+
+  /// The run that the page shows.
+  private func run(_ record: RunRecord) -> String {
+    let size =
+      record.isQuick ? "the quick version, with sizes that show that all works and little more" : "the full version"
+    let time = duration(seconds: record.seconds)
+    return """
+      <aside class="run" aria-label="the run on this page"><p>Printed by <code>\(record.command.escaped)</code>, \(size),
+      seed \(record.seed), numbers \(record.numbers), on \(record.date) in \(time.escaped) on \
+      \(record.machine.cores) cores of \(record.machine.processor.escaped), \(record.machine.system.escaped).
+      What is grey with a dotted line differs from run to run.</p></aside>
+      """
+  }
+}
+
+// ## A file of the library
+
+extension Site {
+  private func layout(_ file: SourceFile) -> Layout {
+    var layout = Layout(page: Address.page(of: file.path), title: file.title, path: file.path, kind: "library")
+    layout.add("<h1>\(file.title.escaped)</h1><p class=\"file\">\(file.path.escaped)</p>")
+    add(file, to: &layout)
+    return layout
+  }
+
+  /// Story and code of a file, side by side where there is room.
+  private func add(_ file: SourceFile, to layout: inout Layout) {
+    var isOpen = false
+    for part in file.parts {
+      if part.isStory {
+        layout.add(isOpen ? "</div><div class=\"pair\">" : "<div class=\"pair\">")
+        isOpen = true
+        let text = file.story(part)
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let body = lines[0].hasPrefix("# ") ? lines.dropFirst() : lines[...]
+        layout.add("<div class=\"story\">")
+        layout.parts.append(.prose(prose.add(body.joined(separator: "\n"))))
+        layout.add("</div>")
+      } else {
+        if !isOpen { layout.add("<div class=\"pair\"><div class=\"story\"></div>") }
+        isOpen = true
+        layout.add(code.html(file, part.lines, on: layout.page))
+      }
+    }
+    if isOpen { layout.add("</div>") }
+  }
+}
+
+// ## Documents, and what stands where
+
+extension Site {
+  private func layout(_ document: (file: String, page: String, title: String)) throws -> Layout {
+    let text = try String(contentsOf: source.root.appending(path: document.file), encoding: .utf8)
+    var layout = Layout(page: document.page, title: document.title, path: document.file, kind: "document")
+    layout.parts.append(.prose(prose.add(text)))
+    return layout
+  }
+
+  private func contents() -> Layout {
+    var layout = Layout(page: "index.html", title: "MOHAWK in Swift", path: "README.md", kind: "contents")
+    layout.add("<h1>MOHAWK in Swift</h1><ol class=\"contents\">")
+    for chapter in chapters {
+      layout.add(
+        "<li><a href=\"\(chapter.page)\"><b>\(chapter.number)</b> \(chapter.title.escaped)</a>"
+          + "<span>\(chapter.record.question.escaped)</span></li>")
+    }
+    layout.add("</ol><h2>Beside the chapters</h2><ul>")
+    for document in source.documents {
+      layout.add("<li><a href=\"\(document.page)\">\(document.title.escaped)</a></li>")
+    }
+    layout.add("<li><a href=\"library/index.html\">The library, file by file</a></li></ul>")
+    return layout
+  }
+
+  private func shelf() -> Layout {
+    var layout = Layout(page: "library/index.html", title: "The library", path: "Sources", kind: "contents")
+    layout.add("<h1>The library</h1>")
+    let modules = Dictionary(grouping: library) { String($0.path.split(separator: "/")[1]) }
+    for (module, files) in modules.sorted(by: { $0.key < $1.key }) {
+      layout.add("<h2 id=\"\(module.anchor)\">\(module)</h2><ul class=\"shelf\">")
+      for file in files {
+        let link = Address.link(from: layout.page, to: Address.page(of: file.path))
+        layout.add("<li><a href=\"\(link)\">\(file.title.escaped)</a> <code>\(file.path.fileName)</code></li>")
+      }
+      layout.add("</ul>")
+    }
+    return layout
+  }
+}
+
+// ## A page
+
+extension Site {
+  private func html(_ layout: Layout) -> String {
+    func way(_ target: String) -> String { Address.link(from: layout.page, to: target) }
+    let body = layout.parts.map { part in
+      switch part {
+      case .html(let html): html
+      case .prose(let number): linker.linked(prose[number], on: layout.page, in: layout.path)
+      }
+    }.joined(separator: "\n")
+    let turning = [
+      layout.previous.map { "<a rel=\"prev\" href=\"\(way($0.page))\">← \($0.title.escaped)</a>" } ?? "<span></span>",
+      layout.next.map { "<a rel=\"next\" href=\"\(way($0.page))\">\($0.title.escaped) →</a>" } ?? "<span></span>",
+    ].joined()
+    return """
+      <!DOCTYPE html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8">
+      <meta name="viewport" content="width=device-width, initial-scale=1">
+      <title>\(layout.title.escaped) · MOHAWK in Swift</title>
+      <link rel="stylesheet" href="\(way("book.css"))">
+      </head>
+      <body class="\(layout.kind)" data-root="\(way(""))">
+      <a class="skip" href="#content">to the text</a>
+      <header><nav aria-label="the book"><a href="\(way("index.html"))">MOHAWK in Swift</a>
+      <a href="\(way("library/index.html"))">library</a>
+      <a href="\(way("notation.html"))">notation</a>
+      <label class="search">search <input type="search" autocomplete="off"></label></nav>
+      <div class="found" hidden></div></header>
+      <main id="content">
+      \(body)
+      </main>
+      <footer><nav aria-label="chapters">\(turning)</nav></footer>
+      <script src="\(way("search.js"))"></script>
+      <script src="\(way("book.js"))"></script>
+      </body>
+      </html>
+
+      """
+  }
+
+  /// Titles, headings and names for the search, as a script: a page from a disk may read no other file.
+  private func search(_ layouts: [Layout]) -> String {
+    struct Item: Encodable {
+      var title: String
+      var page: String
+      var words: String
+      /// What the page declares.
+      var names: String
+    }
+    let declared = source.declarations.namesByPath
+    let items = layouts.map { layout in
+      let text = layout.parts.compactMap { part in
+        if case .prose(let number) = part { prose[number] } else { nil }
+      }.joined(separator: " ")
+      let plain = text.replacing(#/<[^>]*>/#, with: " ").lowercased()
+      let words = Set(plain.split { !$0.isLetter && !$0.isNumber }.filter { $0.count > 2 }.map(String.init))
+      return Item(
+        title: layout.title, page: layout.page, words: words.sorted().joined(separator: " "),
+        names: (declared[layout.path] ?? []).joined(separator: " ").lowercased())
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let json = (try? encoder.encode(items)).map { String(decoding: $0, as: UTF8.self) } ?? "[]"
+    return "const searchItems = \(json);\n"
+  }
+}
