@@ -284,7 +284,7 @@ faults: build data/kjv.txt ## kill runs, let disks fail, start two in one folder
 	fault soak --minutes $(MINUTES)
 
 lint: ## check the form of the sources
-	swift format lint --strict --recursive Sources Tests chapters Benchmarks Package.swift
+	swift format lint --strict --recursive Sources Tests chapters Benchmarks Tools Package.swift
 
 floors: deps ## check that no module imports what its floor does not name
 	swift build $(FLAGS) --build-tests --explicit-target-dependency-import-check error

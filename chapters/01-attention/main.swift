@@ -317,11 +317,20 @@ check("mask late: a row misses 1 by", largest(headMix(maskedLate(keys), one) - o
 //
 // Attention is a lower triangular matrix, computed anew for each text, whose rows are weights that
 // sum to 1. Rotary positions tell it distances, and it can find any place by its content. For that
-// it compares each token with all before it: from T = 512 to 4096 time grows with exponents of
-// 2.01, 2.03 and 1.97 (loops, BLAS, blocks), to 750, 109 and 63 ms. Memory need not grow: 134 MB
-// for two matrices, 0.08 MB for blocks (default run, seed 0, Float, two cores of a shared x86-64
-// machine).
-//
+// it compares each token with all before it. Memory need not grow; time does.
+
+finding(
+  """
+  With \(lengths.last!) tokens two matrices take \(bytes(Int(1e6 * memory[1].last!))) beside what goes in and comes out,
+  and blocks \(bytes(Int(1e6 * memory[2].last!))).
+  """)
+finding(
+  """
+  From T = \(lengths[large.first!]) to \(lengths.last!) time grows with exponents of
+  \(list(laws[0].map { number($0.exponent, decimals: 2) })) for \(list(forms.map(\.name))), to
+  \(list(seconds.map { duration(seconds: $0.last!) })).
+  """, volatile: true)
+
 // Exercises. 1: Take W_q and W_k out of `absolute`. Which of the four products in (u + p)·(u + p′)
 // still spoil the diagonals (p and p′ are the positions' vectors)? 2: Let the first head look two
 // places back. What does the second guess now? 3: Give the blocks Q = 16 and Q = 512: what happens

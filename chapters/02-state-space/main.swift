@@ -158,7 +158,8 @@ func newHead(T: Int, N: Int) -> Head {
 }
 let (head, x) = (newHead(T: T, N: N), normal(1, T)[0])
 let (L, M, y) = (decays(head.alpha), head.matrix, head.scan(x))
-check("the matrix times x = the scan", gap(times(M, x), y), within: 1e-12)
+let mismatch = gap(times(M, x), y)
+check("the matrix times x = the scan", mismatch, within: 1e-12)
 
 // L is dark where the past is still remembered, and nearly white below and left of step 28, where
 // it was forgotten. C Bᵀ has no notion of time. M keeps of it what L lets through.
@@ -230,7 +231,7 @@ check("and the smallest up to the N-th", kept, greaterThan: negligible, digits: 
 check("attention: the smallest of all", ofAttention.flatMap { $0 }.min()!, greaterThan: negligible, digits: 2)
 
 // Left, the rank against the place of the cut: a plateau and a mountain. Right, the σ of one block:
-// after the N-th a cliff, down to rounding error. Attention's fall slowly, without a cliff.
+// after the N-th a cliff, down to rounding error. Attention's have no cliff: none counts as zero.
 
 let examined = [
   ("softmax attention", attending), ("state space, N = \(N)", M),
@@ -256,7 +257,8 @@ chapter.plot(Figure("Blocks below the diagonal", panels: [plateau, cliffs]), "bl
 // keep up. But a rank counts every direction, however faint. The best matrix of rank n keeps the n
 // largest σ and misses √(σ²ₙ₊₁ + σ²ₙ₊₂ + …) (Eckart and Young). So we also ask how many of the
 // largest σ must be kept to miss at most a tenth of the block's norm, and what fraction of the norm
-// is missed when 16 are kept, with P = 4 and with P = 16; means of five draws.
+// is missed when 16 are kept, the N of this book's student, with P = 4 and with P = 16; means of
+// five draws.
 //
 // There is a reason to expect few. Apart from a factor for each row, a softmax is exp(q · k) = 1 +
 // q · k + (q · k)² / 2 + …. Each product of features of q, times the same product of features of k,
@@ -265,19 +267,22 @@ chapter.plot(Figure("Blocks below the diagonal", panels: [plateau, cliffs]), "bl
 
 chapter.section("7. The surprise: full rank, and yet nearly thin")
 let lengths = chapter.isQuick ? [48, 96, 192] : [48, 96, 192, 384, 768]
+let (few, budget) = (4, 16)  // Features of a narrow head; directions that are kept.
 func missed(_ spectrum: [Double], beyond n: Int) -> Double {
   (spectrum.dropFirst(n).reduce(0) { $0 + $1 * $1 } / dot(spectrum, spectrum)).squareRoot()
 }
 func needed(_ spectrum: [Double]) -> Int { (1...spectrum.count).first { missed(spectrum, beyond: $0) <= 0.1 }! }
 let kinds: [(Int) -> [[Double]]] = [
-  { newHead(T: $0, N: N).matrix }, { attention(T: $0, P: 4) }, { attention(T: $0, P: P) },
+  { newHead(T: $0, N: N).matrix }, { attention(T: $0, P: few) }, { attention(T: $0, P: P) },
 ]
 let drawn = kinds.map { matrix in lengths.map { T in (0..<5).map { _ in spectrum(matrix(T), from: T / 3) } } }
 func means(_ f: ([Double]) -> Double) -> [[Double]] { drawn.map { $0.map { $0.map(f).reduce(0, +) / 5 } } }
-let (ranks, held, lost) = (means { Double(rank($0)) }, means { Double(needed($0)) }, means { missed($0, beyond: 16) })
+let (ranks, held, lost) = (
+  means { Double(rank($0)) }, means { Double(needed($0)) }, means { missed($0, beyond: budget) }
+)
 table(
   ["T", "rank, N = \(N)", "rank, attention"]
-    + ["kept to miss a tenth", "missed by 16"].flatMap { ["\($0), P = 4", "\($0), P = \(P)"] },
+    + ["kept to miss a tenth", "missed by \(budget)"].flatMap { ["\($0), P = \(few)", "\($0), P = \(P)"] },
   rows: lengths.indices.map { i in
     ["\(lengths[i])"] + [0, 2].map { number(ranks[$0][i], decimals: 0) }
       + [1, 2].map { number(held[$0][i], decimals: 1) } + [1, 2].map { number(lost[$0][i], decimals: 3) }
@@ -288,12 +293,12 @@ let growth = held.map { $0.last! / $0[0] }
 check(
   "P = \(P): what comes within a tenth grows less than the rank", growth[2],
   lessThan: Double(lengths.last! / lengths[0]))
-check("P = 4: and still less", growth[1], lessThan: growth[2])
+check("P = \(few): and still less", growth[1], lessThan: growth[2])
 let growing = LineChart(
   "", x: Axis("T", unit: "token", logarithmic: true), y: Axis("directions", logarithmic: true),
   series: [
     curve("attention: all", lengths, ranks[2], .dashed), curve("state space, N = \(N): all", lengths, ranks[0]),
-    curve("P = \(P): within a tenth", lengths, held[2]), curve("P = 4: within a tenth", lengths, held[1]),
+    curve("P = \(P): within a tenth", lengths, held[2]), curve("P = \(few): within a tenth", lengths, held[1]),
   ], legend: .topLeft)
 chapter.plot(Figure("Directions of a block, as the text grows", panels: [growing]), "growth")
 
@@ -320,13 +325,42 @@ check("and M x is not the scan either", gap(times(softened, x), y), greaterThan:
 
 // ## What we saw
 //
-// A recurrence is a matrix, M = L ∘ (C Bᵀ), and running it is multiplying by M, to 1e-15 in Double.
-// None of its 46 blocks has a rank above N. Random attention has every direction, 256 of 256 at
-// T = 768; yet 25 are enough to miss no more than a tenth of a head of 4 features, and 120 for one
-// of 16 (default run, seed 0). That is how much a state would have to hold: with the N = 16 of this
-// book, a state space model misses at least 0.18 of such a block in the one case and 0.47 in the
-// other, however it is trained.
-//
+// A recurrence is a matrix, M = L ∘ (C Bᵀ), and running it is multiplying by M. No block below the
+// diagonal has a rank above N, because only the state crosses a cut.
+
+finding(
+  """
+  M x and the scan differ by ~\(number(mismatch, digits: 2)) of the scan's norm, in Double. Among the
+  \(cuts.count) blocks of M the largest rank is \(spectra.map { rank($0) }.max()!), with N = \(N).
+  """)
+
+// The block of random attention has full rank. But a state has to hold only as many directions as
+// it takes to miss no more than we allow.
+
+finding(
+  """
+  At T = \(lengths.last!) the block of random attention has a rank of \(number(ranks[2].last!, decimals: 1)) on
+  average, of at most \(lengths.last! / 3). To miss no more than a tenth of it,
+  \(number(held[1].last!, decimals: 1)) directions are enough for a head of \(few) features, and
+  \(number(held[2].last!, decimals: 1)) for one of \(P).
+  """)
+finding(
+  """
+  From T = \(lengths[0]) to \(lengths.last!) the rank grows by a factor of
+  \(number(ranks[2].last! / ranks[2][0], decimals: 1)); what comes within a tenth grows by
+  \(number(growth[1], decimals: 1)) for \(few) features, and by \(number(growth[2], decimals: 1)) for \(P).
+  """)
+
+// No matrix of rank n comes nearer than the n largest σ. So what these miss is a bound for every
+// state space model with N = n.
+
+finding(
+  """
+  At T = \(lengths.last!) a state space model with N = \(budget), as in this book, misses at least
+  \(number(lost[1].last!, decimals: 3)) of the norm of such a block for a head of \(few) features, and
+  \(number(lost[2].last!, decimals: 3)) for one of \(P), on average and however it is trained.
+  """)
+
 // Exercises. 1: Multiply the queries by 4. Does a sharper softmax need more directions? 2: Replace
 // L by 1 / (1 + t − s), a decay that is no product. What ranks do the blocks have? 3: Give each of
 // the N numbers a decay of its own. What remains of L ∘ (C Bᵀ), and what of the rank?

@@ -131,6 +131,9 @@ struct Curve {
   /// The law of the last four lengths.
   var ofTime: PowerLaw { PowerLaw(x: Array(T.suffix(4)), y: Array(seconds.suffix(4))) }
 
+  /// The last length, and the time there in seconds.
+  var last: (T: Int, seconds: Double) { (Int(T.last ?? 0), seconds.last ?? .nan) }
+
   /// In milliseconds.
   var series: Series { Series(form.name, x: T, y: seconds.map { $0 * 1e3 }, style: .linePoints) }
 

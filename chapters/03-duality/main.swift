@@ -5,8 +5,8 @@
 // one large product that costs T². Why is there a third, which everybody uses?
 //
 // You will see the three give the same numbers, the matrix cut into blocks by how they are
-// computed, multiplications counted and times measured, and a chunk length that the count gets
-// wrong. A run takes a minute.
+// computed, multiplications counted and times measured, and the best length of a chunk, once by the
+// count and once by the clock. A run takes a minute.
 
 import Book
 import Experiments
@@ -221,16 +221,26 @@ chapter.plot(bestChunk(T: steps, Q: lengths, counts: counts, times: measured, op
 chapter.timed("the clock's best Q is more than twice Q*", Double(lengths[best]) > 2 * optimum, Double(lengths[best]))
 chapter.timed("rate at Q = 64 over rate at Q = 4", rates[6] > 1.5 * rates[2], rates[6] / rates[2])
 
-// And in the picture of section 5 the recurrence lies below all chunks. Of its 3NP multiplications
-// for each token, chunks save nearly NP, because they fade the state only once per chunk, and add
-// Q (N + P + 1). That is worthwhile if the state is large. Mamba-2 has N = 128 and P = 64.
+// And are chunks faster than the recurrence at all? The picture of section 5 has both.
 
+let fastest = curves.suffix(chunks.count).min { $0.last.seconds < $1.last.seconds }!
+finding(
+  """
+  At T = \(curves[0].last.T) the recurrence takes \(duration(seconds: curves[0].last.seconds)); of the forms with
+  chunks the fastest (\(fastest.form.name)) takes \(duration(seconds: fastest.last.seconds)).
+  """, volatile: true)
+
+// Of the recurrence's 3NP multiplications for each token, chunks save nearly NP, because they fade
+// the state only once per chunk, and add Q (N + P + 1). That is worthwhile if the state is large.
+// Mamba-2 has N = 128 and P = 64.
+
+let chunk = 32
 let comparisons = [(state, width), (64, 64), (128, 64)].map { N, P in
   let layer = Layer(B: B, T: steps / 2, H: H, N: N, P: P, using: &random)
-  return Comparison(of: .chunked(Q: 32, N: N, P: P), with: .recurrent(N: N, P: P), on: layer, atLeast: patience)
+  return Comparison(of: .chunked(Q: chunk, N: N, P: P), with: .recurrent(N: N, P: P), on: layer, atLeast: patience)
 }
 table(
-  ["T = \(steps / 2)", "recurrent", "chunked, Q = 32", "chunked / recurrent in the count", "in time"],
+  ["T = \(steps / 2)", "recurrent", "chunked, Q = \(chunk)", "chunked / recurrent in the count", "in time"],
   rows: comparisons.map(\.row))
 let gain = 1 / comparisons[2].inTime
 if !chapter.isQuick {
@@ -266,9 +276,10 @@ chapter.timed("at T = 512 attention costs more than chunks of 64, times", inTime
 // keep the state that enters each of them, the recurrence would have to keep every state.
 
 let all = forms + [.recurrentKeepingStates(N: state, P: width)]
+let spans = [128, 2048, 16384]
 table(
-  ["memory of \(B * H) heads, counted", "T = 128", "T = 2048", "T = 16384"],
-  rows: all.map { form in [form.name] + [128, 2048, 16384].map { bytes(bytesOf(form.memory($0))) } })
+  ["memory of \(B * H) heads, counted"] + spans.map { "T = \($0)" },
+  rows: all.map { form in [form.name] + spans.map { bytes(bytesOf(form.memory($0))) } })
 
 // ## Breaking it on purpose: the ratio of products
 //
@@ -315,15 +326,63 @@ check("mask first, exp after: zeros", (1..<long).allSatisfy { weights[0, $0] == 
 
 // ## What we saw
 //
-// Three algorithms, one function: they agree to roundoff for 594 pairs of T and Q. The recurrence
-// and the chunks grow like T, matrices like T² (exponents within 0.3 in the default run). By the
-// count chunks of 3 are best, by the clock chunks of 16, and 64 take 1.2 times as long; the book
-// uses 64. With the book's small state the recurrence is 3 times as fast as chunks of 32, with that
-// of Mamba-2 the chunks are 1.4 times as fast. So why three? To see the matrix, as stage 1 must: the
-// quadratic form. To generate, with one state and token by token: the recurrence. To train: chunks,
-// which keep 3.45 MB where the recurrence would keep 201 (T = 16384), and are products of matrices,
-// which processors do best.
-//
+// Three algorithms, one function.
+
+finding(
+  """
+  Over \(pairs) pairs of T and Q the three forms differ by at most
+  ~\(number(max(gaps.quadratic, gaps.chunked), digits: 2)) of the largest output.
+  """)
+
+// The multiplications of the recurrence and of the chunks grow like T, those of the matrices like
+// T². Time need not follow them exactly: every call has a cost of its own, and large matrices do
+// not fit into the caches.
+
+let exponents = [true, false].map { hasMatrix in
+  curves.filter { $0.form.hasMatrix == hasMatrix }.map { number($0.ofTime.exponent, decimals: 2) }
+}
+finding(
+  """
+  Over the last four lengths of each form, time grows with exponents of \(list(exponents[0])) for the forms that make
+  a matrix, and of \(list(exponents[1])) for the others.
+  """, volatile: true)
+
+// Nor need the count tell which chunk is best, since to it all multiplications are equally fast.
+
+let ofBook = lengths.firstIndex(of: recipe.Q)!
+finding(
+  """
+  By the count chunks of \(fewest) are best; by the clock, among powers of 2, chunks of \(lengths[best]). Those of
+  \(recipe.Q), which the book uses, take \(number(measured[ofBook] / measured[best], decimals: 2)) times as long as
+  the best.
+  """, volatile: true)
+finding(
+  """
+  At T = \(steps / 2), in units of the recurrence's time, chunks of \(chunk) take
+  \(list(comparisons.map { "\(number($0.inTime, decimals: 2)) (\($0.row[0]))" })).
+  """, volatile: true)
+
+// So why three? To see the matrix, as stage 1 must: the quadratic form. To generate, with one state
+// and token by token: the recurrence. To train: chunks, which are products of matrices, for which
+// processors are made, and which keep a state for each chunk, where the recurrence would keep one
+// for each step.
+
+finding(
+  """
+  At T = \(spans.last!) chunks of \(recipe.Q) need
+  \(bytes(bytesOf(Form.chunked(Q: recipe.Q, N: state, P: width).memory(spans.last!)))), where the recurrence with all
+  its states would need \(bytes(bytesOf(all.last!.memory(spans.last!)))).
+  """)
+
+// A matrix needs sums of logarithms for its decays: a running product becomes 0, and from then on
+// no quotient brings them back.
+
+finding(
+  """
+  The running product is 0 from step \(single.zero) on in Float, and from step \(double.zero) on in Double. By segment
+  sums \(kept.count { $0 <= roundoff }) of \(kept.count) neighbours have their weight to roundoff.
+  """)
+
 // Exercises. 1: For which Q does the chunked form need the least memory at T = 16384? Derive the
 // equation as for Q*, and solve it by trial. 2: From which N on, with P = 24, do chunks of 16
 // multiply less than the recurrence? 3: Look at L[t, t − 8] in section 8 instead: which way gains,

@@ -311,11 +311,12 @@ chapter.plot(
 
 // ## What it costs, and a whole model
 //
-// A sweep costs two or three times as much as the value alone, for all derivatives together.
-// Differences cost four values for each derivative. For a model the check therefore nudges all
-// parameters at once along a random direction v: the measured slope must be ⟨gradient, v⟩. Below is
-// a whole language model with one layer of attention and one of the state space mixer, which the
-// next chapters explain.
+// Where the value takes one product of matrices, the sweep takes two more of the same size, so the
+// value with all its derivatives should cost about three times the value alone. Differences cost
+// four values for each derivative. For a model the check therefore nudges all parameters at once
+// along a random direction v: the measured slope must be ⟨gradient, v⟩. Below is a whole language
+// model with one layer of attention and one of the state space mixer, which the next chapters
+// explain.
 
 chapter.section("7. What it costs, and a whole model")
 let mixers: [any MixerSizes] = [CausalAttentionSizes(D: 12, H: 3), DiscreteMamba2Sizes(D: 12, H: 3, N: 5)]
@@ -336,15 +337,41 @@ volatile(
   "the value: \(number(1e3 * timing.medians[0], digits: 2)) ms; with the gradient: \(number(1e3 * timing.medians[1], digits: 2)) ms"
 )
 volatile("all derivatives by differences: \(number(byDifferences, digits: 2)) s")
+finding(
+  """
+  The value with its gradient takes \(number(timing.medians[1] / timing.medians[0], decimals: 1)) times as long as the
+  value alone. All derivatives by differences would take
+  \(number(byDifferences / timing.medians[1], decimals: 0)) times as long as that.
+  """, volatile: true)
 
 // ## What we saw
 //
 // Thirty lines are enough for reverse mode; the rest is a choice of which steps deserve a pullback
-// of their own. A measured slope has a best step, and what it can prove depends on the numbers: in
-// Double four points come within 2e-13 of the truth, in Float within 2e-6. And what is measured
-// matters as much as the precision: the plain sum of a softmax let three of four wrong pullbacks
-// pass, random weights none. The tests of this book apply all of these checks to every primitive,
-// and compare its values with a slow twin; `make test-gradients` prints how well each agrees.
+// of their own. A measured slope has a best step, and what it can prove depends on the numbers.
+
+finding(
+  """
+  In Double four points come within ~\(number(least[3], digits: 1)) of the true slope, two within
+  ~\(number(least[1], digits: 1)); in Float four come within ~\(number(least[2], digits: 1)), two within
+  ~\(number(least[0], digits: 1)).
+  """)
+
+// And what is measured matters as much as the precision.
+
+let passed = verdicts[0].indices.map { column in verdicts.dropFirst().count { $0[column] } }
+finding(
+  """
+  Of \(verdicts.count - 1) wrong pullbacks the plain sum of the softmax lets \(passed[0]) pass, the invariants
+  \(passed[1]), random weights \(passed[2]) and the Jacobian \(passed[3]).
+  """)
+finding(
+  """
+  Along \(along.comparisons) random directions the gradient of all \(model.parameterCount) parameters of a model and
+  the measured slope disagree by at most ~\(number(along.worstError, digits: 2)).
+  """)
+
+// The tests of this book apply all of these checks to every primitive, and compare its values with
+// a slow twin; `make test-gradients` prints how well each agrees.
 //
 // Exercises. 1: Give `Number` a division and check it with `Stencil.four`. 2: Derive the pullback
 // of y = x / ‖x‖, row by row, write it with `Variable(custom:)` and check it with `checkGradient`.

@@ -112,25 +112,30 @@ let heldOutLoss = crossEntropy(of: model, on: heldOut)
 
 func mean(_ values: some Collection<Double>) -> Double { values.reduce(0, +) / Double(values.count) }
 
+let lastTenth = mean(teacher.history.losses.suffix(recipe.teacherSteps / 10))
 table(
   ["what", store.unit],
   rows: [
     ["knowing nothing", number(knowingNothing, decimals: 3)],
     ["knowing frequencies", number(knowingFrequencies, decimals: 3)],
-    [
-      "the teacher, last tenth of its training",
-      number(mean(teacher.history.losses.suffix(recipe.teacherSteps / 10)), decimals: 3),
-    ],
+    ["the teacher, last tenth of its training", number(lastTenth, decimals: 3)],
     ["the teacher, held-out text", number(heldOutLoss.mean, decimals: 3)],
     ["standard error of that over windows", number(heldOutLoss.standardError, decimals: 3)],
   ])
 check("the teacher beats frequencies", heldOutLoss.mean, lessThan: knowingFrequencies)
 if store.isReference { check("the teacher is well trained", heldOutLoss.mean, atMost: 1.40) }
 
-// The training loss is the lower one, though the run is shorter than one pass through the text. In
-// the King James Bible the held-out part is the end, letters and Revelation, while most of what the
-// model learns from is the Old Testament. The teacher is measured on the text on which its students
-// will be measured.
+// Training and held-out loss need not agree, even if the run is shorter than one pass through the
+// text. In the King James Bible the held-out part is the end, letters and Revelation, while most of
+// what the model learns from is the Old Testament. The teacher is measured on the text on which its
+// students will be measured.
+
+finding(
+  """
+  The run draws \(recipe.teacherSteps * recipe.tokensPerUpdate) tokens from a text of \(corpus.training.count).
+  Its last tenth has a loss of \(number(lastTenth, decimals: 3)), the held-out text one of
+  \(number(heldOutLoss.mean, decimals: 3)) \(store.unit).
+  """)
 
 chapter.record(teacher.history)
 chapter.plot(
@@ -176,9 +181,9 @@ extension Corpus {
 // ## Its heads
 //
 // Each head is a lower triangular matrix whose rows sum to 1: row t says from which positions s the
-// head takes what it mixes at t. Most rows have their weight on the last few characters; in some a
-// head looks over the whole window. A fading memory finds such a neighbourhood easily. Picking one
-// position in it and leaving out the neighbours is harder. The colours are logarithmic.
+// head takes what it mixes at t. See whether a row has its weight on the last few characters or all
+// over the window. A fading memory finds a neighbourhood easily. Picking one position in it and
+// leaving out the neighbours is harder. The colours are logarithmic.
 
 chapter.section("5. Its heads")
 let window = Tokens(Array(heldOut[0].inputs.row(0)))
@@ -200,15 +205,15 @@ chapter.plot(Figure("The teacher's attention on one held-out window", panels: pa
 // second half of the window, says it in one number.
 
 let reach = (0..<L).map { layer in
-  (0..<H).map { h -> String in
+  (0..<H).map { h -> Double in
     let matrix = rows(of: head(h, of: traces[layer].matrix!))
     let distances = ((T / 2)..<T).map { t in (0...t).reduce(0) { $0 + matrix[t][$1] * Double(t - $1) } }
-    return number(mean(distances), decimals: 1)
+    return mean(distances)
   }
 }
 table(
   ["mean distance, tokens"] + (0..<H).map { "head \($0)" },
-  rows: (0..<L).map { ["layer \($0)"] + reach[$0] })
+  rows: (0..<L).map { layer in ["layer \(layer)"] + reach[layer].map { number($0, decimals: 1) } })
 
 let rowSums = traces.map { Double(largestMagnitude(sum($0.matrix!, along: -1) + -Tensor.ones([1, H, T]))) }
 check("the rows of every matrix sum to 1", rowSums.max()!, within: 1e-5)
@@ -241,10 +246,28 @@ check("without a mask, the test catches the leak", Double(caught), greaterThan: 
 
 // ## What we saw
 //
-// A model that knows frequencies alone spends 3.02 nats a character; one of some 460,000 numbers
-// that looks back, mostly over a few characters, spends 1.34 on held-out text (default run, seed
-// 0). The mean distance that a head looks back is between 2 and 10 characters. Its weights are on
-// disk under the names of Hugging Face's Phi, with a config.json beside them.
+// A model that knows frequencies alone stops at the second landmark. What lies below it the teacher
+// has from looking back, and it looks back by its heads, the matrices that a student can imitate.
+
+finding(
+  """
+  Knowing frequencies costs \(number(knowingFrequencies, decimals: 3)) \(store.unit). The teacher, a model of
+  \(teacher.model.parameterCount) numbers, spends \(number(heldOutLoss.mean, decimals: 3)) on held-out text, with a
+  standard error of \(number(heldOutLoss.standardError, decimals: 3)).
+  """)
+
+// The distances have a scale: if all weights of row t were equal, the mean would be t / 2.
+
+let ifEven = mean(((T / 2)..<T).map { Double($0) / 2 })
+finding(
+  """
+  The mean distance that a head looks back lies between \(number(reach.joined().min()!, decimals: 1)) and
+  \(number(reach.joined().max()!, decimals: 1)) tokens, in windows of \(T). Equal weights would make it
+  \(number(ifEven, decimals: 1)).
+  """)
+
+// The teacher's weights are on disk under the names of Hugging Face's Phi, with a config.json
+// beside them.
 //
 // Exercises. 1: Run with `--seed 1` and compare the heads: which patterns come back, in which
 // layers? 2: Double `teacherSteps` in `Sources/Experiments/Recipe.swift`. Does the held-out loss still

@@ -74,7 +74,7 @@ func estimate(_ family: String, _ N: Int) -> Estimate { Estimate(results[family]
 // The nearest Toeplitz matrix needs no search. The squared distance is a sum over diagonals, and
 // the number nearest to several is their mean. A diagonal with 1 in its first place and ½ in its
 // second becomes ¾ twice, wrong by ¼ each time. What a Toeplitz matrix cannot do is look back three
-// tokens here and five there: that costs it most of the norm.
+// tokens here and five there; the second line below says what part of ‖M‖² it explains.
 
 chapter.section("2. One number a diagonal: Toeplitz")
 let toeplitz = toeplitzProjection(targets)
@@ -166,6 +166,7 @@ for N in orders {
 // much twice as many steps would gain. The first is always small where the learning rate has
 // nearly fallen to zero; trust the second.
 
+var gainedByTwice: [String: Double] = [:]
 func tableOfConvergence(_ names: [String], exactly: Bool) {
   table(
     ["N = \(shown)", "distance", "with twice the steps", "gained in the last tenth", "gained by twice the steps"],
@@ -173,18 +174,20 @@ func tableOfConvergence(_ names: [String], exactly: Bool) {
       let losses = curves[name]!
       let (before, once) = (losses[losses.count * 9 / 10] / Double(count), estimate(name, shown).mean)
       let twice = Estimate(each(fitted(entry.family, N: shown, times: 2, exactly: exactly).distances)).mean
+      let gained = 1 - twice / once
+      gainedByTwice[name] = gained
       return [name] + [once, twice].map { number($0, digits: 3) }
-        + [1 - once / before, 1 - twice / once].map { number($0, decimals: 2) }
+        + [1 - once / before, gained].map { number($0, decimals: 2) }
     })
 }
 tableOfConvergence(["low rank", "SSD"], exactly: false)
 
 // ## The table
 //
-// Mean distances with standard errors over matrices. (They are 16 heads in 4 windows and not 64
-// independent samples: the error says how much matrices differ, and is too small for a claim about
-// other heads.) The paper has T = 512, other text and another teacher; what should be compared is
-// not N but the fraction of the window that a state holds, N / T.
+// Mean distances with standard errors over matrices. (These are the heads of one teacher in a few
+// windows, and not independent samples: the error says how much matrices differ, and is too small
+// for a claim about other heads.) The paper has T = 512, other text and another teacher; what
+// should be compared is not N but the fraction of the window that a state holds, N / T.
 
 chapter.section("5. The table, beside the paper's")
 let rising = ["low rank", "SSD", "semiseparable"]
@@ -197,10 +200,11 @@ for (family, all) in results.sorted(by: { $0.key < $1.key }) {
     file.add(family, N, T, Estimate(values).mean, Estimate(values).standardError, Estimate(zeros).mean)
   }
 }
+let publishedT = 512
 let published = [(16, [0.595, 0.453, 0.236]), (32, [0.310, 0.226, 0.112]), (64, [0.128, 0.093, 0.041])]
 table(
-  ["the paper, T = 512: N", "N / T"] + rising,
-  rows: published.map { N, values in ["\(N)", "1/\(512 / N)"] + values.map { number($0, decimals: 3) } })
+  ["the paper, T = \(publishedT): N", "N / T"] + rising,
+  rows: published.map { N, values in ["\(N)", "1/\(publishedT / N)"] + values.map { number($0, decimals: 3) } })
 
 // The order of the families. All fit the same matrices, so the standard error of a difference comes
 // from the differences, matrix by matrix; it cannot be computed from the two standard errors. The
@@ -219,10 +223,16 @@ table(
   rows: orders.map { ["\($0)", better("SSD", than: "low rank", $0), better("semiseparable", than: "SSD", $0)] })
 checkOrder("semiseparable", "SSD")
 checkOrder("SSD", "low rank")
+func factorsOfDoubling(_ family: String) -> [String] {
+  zip(orders, orders.dropFirst()).map { N, next in
+    number(estimate(family, next).mean / estimate(family, N).mean, decimals: 2)
+  }
+}
+let doublings = rising.map { factorsOfDoubling($0) }
 table(
   ["distance at 2N over distance at N"] + rising,
-  rows: zip(orders, orders.dropFirst()).map { N, next in
-    ["\(N) → \(next)"] + rising.map { number(estimate($0, next).mean / estimate($0, N).mean, decimals: 2) }
+  rows: zip(orders, orders.dropFirst()).enumerated().map { place, pair in
+    ["\(pair.0) → \(pair.1)"] + doublings.map { $0[place] }
   })
 
 // ## The surprise: two names for one family
@@ -258,12 +268,12 @@ check(
   "the same matrices without decays, largest difference", undecayed.compactMap(\.difference).max() ?? .nan,
   within: tolerance)
 
-// If the families are one, why is low rank so much worse in the table? Because descent does not get
-// there. Float could represent these numbers, but they grow by more than twenty powers of ten along
-// the window, which is far from any starting point. The decays express them in a form that a
-// gradient can find. A better method should narrow the gap. With b fixed, each row of C is a small
-// least squares problem with an exact solution, and so is each row of B; only the decays need a
-// gradient (`Sources/Structures/StateSpaceFit.swift`).
+// If the families are one, why is low rank farther in the table? Because descent does not get
+// there. Without decays the factors have to grow along the window by as many powers of ten as p
+// falls, away from any starting point; the decays express them in a form that a gradient can find.
+// A better method should narrow the gap. With b fixed, each row of C is a small least squares
+// problem with an exact solution, and so is each row of B; only the decays need a gradient
+// (`Sources/Structures/StateSpaceFit.swift`).
 
 table(
   ["N", "low rank by descent", "rows solved", "SSD by descent", "rows solved"],
@@ -274,11 +284,16 @@ tableOfConvergence([solvedLowRank, solvedSSD], exactly: true)
 bar.finish()
 checkOrder(solvedLowRank, "low rank")
 
-// Is the semiseparable fit still ahead? It gets its diagonal for free, through D. Giving SSD the
-// diagonal afterwards changes little, since SSD has already spent its numbers there; a fair fit
-// would leave the diagonal out of the loss from the start (exercise 1).
+// Is the semiseparable fit still ahead? It gets its diagonal for free, through D. We give SSD the
+// diagonal, too, but only afterwards, when it has already spent its numbers there; a fair fit would
+// leave the diagonal out of the loss from the start (exercise 1).
 
 checkOrder("semiseparable", solvedSSD + ", diagonal given")
+finding(
+  """
+  With rows solved and N = \(shown), SSD is at \(number(estimate(solvedSSD, shown).mean, digits: 3)), and at
+  \(number(estimate(solvedSSD + ", diagonal given", shown).mean, digits: 3)) when the diagonal is given.
+  """)
 
 chapter.plot(
   distances(
@@ -328,13 +343,13 @@ for (file, h) in [("hardest", byDifficulty.first!), ("easiest", byDifficulty.las
 
 // ## Breaking it on purpose
 //
-// The paper finds its Toeplitz matrices by a heuristic, at 12.3. A norm grows about as √T, so this
-// corresponds to some 6.2 at our T: near the projection, so we cannot call it bad. Here is a
-// heuristic that is: copy the first column, as one would read the filter of a convolution from its
-// response to an impulse at the first token. That response is attention's weight on the first
-// token, which is 1 in the first row; so the whole diagonal becomes 1, and the fit is worse than no
-// fit. A projection is never farther than any member of the family, and zeros are a member. This
-// check catches the mistake, though not a heuristic that is better than zeros.
+// The paper finds its Toeplitz matrices by a heuristic. A norm grows about as √T, so its distance
+// can be compared with that of the projection at our T. Here is a cruder heuristic: copy the first
+// column, as one would read the filter of a convolution from its response to an impulse at the
+// first token. That response is attention's weight on the first token, which is 1 in the first row;
+// so the whole diagonal becomes 1, whatever attention has there. A projection is never farther than
+// any member of the family, and zeros are a member. This check catches a fit that is worse than no
+// fit, though not a heuristic that is better than zeros.
 
 chapter.section("8. Breaking it on purpose: a filter read off the first column")
 let entries = targets.elements
@@ -351,31 +366,76 @@ table(
 check("the projection is never farther than zeros", zip(toeplitzDistances, zeros).allSatisfy { $0 <= $1 }, "\(count)")
 let worse = zip(copiedDistances, zeros).count { $0 > $1 }
 check("the same check sees that the copied filter is no projection", worse, greaterThan: 0)
+let publishedToeplitz = 12.3
+let rescaled = publishedToeplitz * (Double(T) / Double(publishedT)).squareRoot()
+func meanText(_ distances: [Double]) -> String { number(Estimate(distances).mean, digits: 3) }
+finding(
+  """
+  The projection is at \(meanText(toeplitzDistances)), the copied filter at \(meanText(copiedDistances)), and zeros
+  are at \(meanText(zeros)). The paper's heuristic is at \(number(publishedToeplitz, digits: 3)) for
+  T = \(publishedT), which corresponds to \(number(rescaled, digits: 3)) for T = \(T).
+  """)
 
 // ## What we saw
 //
-// The numbers are those of a default run, seed 0: 64 matrices of norm 8.62. The paper's order holds
-// at every N: semiseparable < SSD < low rank < Toeplitz, at N = 16 with distances of 0.021, 0.226,
-// 1.07 and 6.73. Doubling N halves the distance of SSD (factors of 0.51 to 0.53, from N = 4 on) and
-// divides that of a general recurrence by nearly 4 or more. The paper's factors for its last two
-// doublings are 0.50 and 0.41 for SSD, 0.47 and 0.37 for semiseparable: there the two fall at
-// nearly the same rate, here they do not. Balanced truncation is at twice the bound, on average: a
-// recurrence with N numbers could be nearer by a factor of about two at most.
-//
-// The difference between SSD and low rank is smaller than it seems. They are one family (and the
-// semiseparable one, apart from its diagonal, is their limit), and a fit that solves its rows
-// brings low rank at N = 16 from 1.07 to 0.27, SSD from 0.226 to 0.140. Even so, low rank has not
-// converged: at N = 8 twice the steps still gain 19 percent, while SSD gains 5 with either method.
-// So a table of this kind compares methods of descent as much as families, ours as well as the
-// paper's. That descent reaches SSD is still a merit: a student is trained by descent, too.
-// Toeplitz, fitted exactly, is better than zeros by a fifth; the filter that was copied is worse
-// than zeros by more than half.
-//
-// Hard for a recurrence are the heads that look far back and at many tokens. Head 0 of layer 1 is
-// hard for SSD alone (0.68, against 0.11 for a general recurrence). We guess that it keeps some
-// things for long and others briefly: one decay allows only one pace, and the others have to be
-// hidden in b and c, where they grow.
-//
+// The paper's order, semiseparable before SSD before low rank, is among the checks, for every N.
+// Families may differ in what a larger state is worth to them, too. How near the best recurrence
+// is, we know only between a fit and a bound.
+
+func atShown(_ family: String) -> String { number(estimate(family, shown).mean, digits: 3) }
+finding(
+  """
+  At N = \(shown) semiseparable is at \(atShown("semiseparable")), SSD at \(atShown("SSD")) and low rank at
+  \(atShown("low rank")), both by descent; Toeplitz, which has no N, is at \(meanText(toeplitzDistances)).
+  """)
+let publishedDoublings = rising.indices.map { family in
+  zip(published, published.dropFirst()).map { number($1.1[family] / $0.1[family], decimals: 2) }
+}
+finding(
+  """
+  When N doubles, from \(orders.first!) up to \(orders.last!), the distance of SSD is multiplied by
+  \(list(doublings[1])), that of semiseparable by \(list(doublings[2])). The paper's factors, from
+  N = \(published.first!.0) up to \(published.last!.0), are \(list(publishedDoublings[1])) and
+  \(list(publishedDoublings[2])).
+  """)
+finding(
+  """
+  For N = \(list(orders.map { "\($0)" })) balanced truncation is
+  \(list(ratios.map { meanText($0) })) times as far as the bound, on average; the best
+  recurrence is nearer by these factors at most.
+  """)
+
+// Low rank and SSD are one family (and the semiseparable one, apart from its diagonal, is their
+// limit). So a difference between the two is one of methods, and a fit that still gains by more
+// steps has not converged. A table of this kind compares methods of descent as much as families,
+// ours as well as the paper's. What plain descent reaches counts all the same: a student is trained
+// by descent, too.
+
+finding(
+  """
+  With rows solved, low rank at N = \(shown) is at \(atShown(solvedLowRank)) instead of \(atShown("low rank")), SSD at
+  \(atShown(solvedSSD)) instead of \(atShown("SSD")). Twice the steps would gain
+  \(number(gainedByTwice[solvedLowRank] ?? .nan, decimals: 2)) and
+  \(number(gainedByTwice[solvedSSD] ?? .nan, decimals: 2)) of these distances.
+  """)
+
+// Hard for a recurrence should be a head that looks far back, or at many tokens. SSD has a trouble
+// of its own where a head keeps some things for long and others briefly: one decay allows only one
+// pace, and the others have to be hidden in b and c, where they grow. We guess that the head where
+// SSD is farthest behind is of that kind.
+
+let ofSSD = results[solvedSSD]![shown]!
+func costOfOnePace(_ h: Int) -> Double { ofHead(ofSSD, h) / ofHead(semiseparable, h) }
+let costliest = (0..<(L * H)).max { costOfOnePace($0) < costOfOnePace($1) }!
+finding(
+  """
+  The logarithm of the semiseparable distance correlates with how far a head looks back by
+  \(number(correlation(looking.distance, hardness), decimals: 2)), with the entropy of its rows by
+  \(number(correlation(looking.entropy, hardness), decimals: 2)). SSD is farthest behind in head
+  \(costliest % H) of layer \(costliest / H): it is at \(number(ofHead(ofSSD, costliest), digits: 3)), a general
+  recurrence at \(number(ofHead(semiseparable, costliest), digits: 3)).
+  """)
+
 // Exercises. 1: Leave the diagonal out of the loss of the SSD fit, and out of its least squares.
 // How much nearer do the other entries come? 2: Truncate one cut after the other, each basis chosen
 // within the one before and the new token. Show that the error is exactly what was struck out, and

@@ -36,9 +36,9 @@ let heldOut = store.heldOut.reported
 // ## Two blocks
 //
 // Teacher and student have the same block, y = x + mixer(LN x) + MLP(LN x). The branches do not see
-// each other, so a mixer can be exchanged without touching anything else. The new mixer has about
-// as many weights as the old one. What is small is its memory: N·P numbers for each head, however
-// long the text, where attention keeps every key and value.
+// each other, so a mixer can be exchanged without touching anything else. The table counts the
+// weights. What is small in the new mixer is not these but its memory: N·P numbers for each head,
+// however long the text, where attention keeps every key and value.
 
 chapter.section("1. Two blocks")
 func count(_ parameters: [Parameter]) -> Int { parameters.reduce(0) { $0 + $1.value.count } }
@@ -135,8 +135,8 @@ check("the convolution is the identity", Double(largestMagnitude(convolved - pro
 // ## Three forms of it
 //
 // The same layer can be computed step by step, as a matrix, or in chunks. The first needs the least
-// memory, the second shows the matrix, the third is the fastest for long texts. They agree, in the
-// precision at hand: the differences are roundoff.
+// memory, the second shows the matrix, the third is what long texts are computed with (chapter 03
+// says why). They agree, in the precision at hand: the differences are roundoff.
 
 chapter.section("5. Three forms of it")
 let forms: [(String, MambaForm)] = [
@@ -153,14 +153,14 @@ for form in outputs.dropFirst() {
 // ## Its matrix beside the teacher's
 //
 // Both mix the tokens of one window with a lower triangular matrix for each head. The teacher's
-// rows sum to 1 and pick their places. The student's are random numbers that fade with distance, by
-// about half at each step, beside a diagonal raised by D. Chapter 08 turns the right picture toward
-// the left.
+// rows sum to 1 and pick their places. The student's are random numbers that fade with distance, at
+// each step by a factor around sigmoid(0) = ½, beside a diagonal raised by D. Chapter 08 turns the
+// right picture toward the left.
 
 chapter.section("6. Its matrix beside the teacher's")
 let (target, beginning) = (teacher.blocks[0].mixer.matrix(u), mamba.matrix(u))
-let distances = distance(beginning, target, over: 2)
-show("Frobenius distance in layer 0, mean over heads", Double(mean(distances).scalar))
+let apart = Double(mean(distance(beginning, target, over: 2)).scalar)
+show("Frobenius distance in layer 0, mean over heads", apart)
 show("for comparison, the norm of D·I with D = 1: √T", Double(T).squareRoot())
 chapter.plot(
   Figure(
@@ -174,8 +174,8 @@ chapter.plot(
 // ## What it is worth
 //
 // Three students before any training, and the teacher: all random; with the teacher's weights and
-// random mixers; the same with mixers that say nothing (W_o = 0). Random mixers turn out to be
-// worth no more than silent ones: nearly all of the teacher's knowledge is lost with its mixers.
+// random mixers; the same with mixers that say nothing (W_o = 0). The gap to the teacher is what
+// was lost with its mixers.
 
 chapter.section("7. What it is worth before any distillation")
 let random = store.newStudent()
@@ -193,6 +193,13 @@ table(
   rows: worth.map { [$0.name, number($0.loss.mean, decimals: 3), number($0.loss.standardError, decimals: 3)] })
 check("without its mixers the teacher's knowledge is lost", worth[2].loss.mean, greaterThan: worth[3].loss.mean)
 check("the teacher's other weights are worth something", worth[2].loss.mean, lessThan: worth[0].loss.mean)
+let whole = worth[0].loss.mean - worth[3].loss.mean
+func gained(_ index: Int) -> String { number((worth[0].loss.mean - worth[index].loss.mean) / whole, decimals: 2) }
+finding(
+  """
+  Random weights are \(number(whole, digits: 3)) \(store.unit) behind the teacher. Of that its other weights gain a
+  fraction of \(gained(2)) with silent mixers and of \(gained(1)) with random ones; the rest is lost with its mixers.
+  """)
 
 // ## Breaking it on purpose: a closed gate
 //
@@ -226,11 +233,22 @@ exitOnError { try student.write(to: chapter.directory.appending(path: "student-b
 
 // ## What we saw
 //
-// Most of the student is the teacher: 320,991 of its 476,119 numbers are copies (default run). The
-// rest is one mixer for each block, which begins as a plain fading memory with an open gate, and
-// whose matrix can be compared with the teacher's. Before any distillation the student is worth
-// 3.48 nats, the teacher 1.34.
-//
+// The student is the teacher but for one mixer in each block, which begins as a plain fading memory
+// with an open gate. Both mixers are matrices, and so they can be compared before anything is
+// learned.
+
+finding(
+  """
+  Of the student's \(student.parameterCount) numbers \(copied) are copies of the teacher's, a fraction of
+  \(number(Double(copied) / Double(student.parameterCount), decimals: 2)).
+  """)
+finding(
+  """
+  Before any distillation the student is at \(number(worth[1].loss.mean, decimals: 3)) \(store.unit), the teacher at
+  \(number(worth[3].loss.mean, decimals: 3)). Their matrices in layer 0 are \(number(apart, digits: 3)) apart, mean
+  over heads.
+  """)
+
 // Exercises. 1: Which of x, B, C, z, a would you copy from q, k, v, o, and which shapes stand in
 // the way? 2: Start D at 0. What becomes of the distance in section 6, and why is that not a good
 // sign? 3: Set N to 1 in the recipe; how many numbers does a head remember?

@@ -196,23 +196,25 @@ table(
 // whole. If the student lacked the far past, the last column would be large.
 
 let residual = target - last
+let (near, far) = (3, 20)
+let shares = (0..<H).map { h -> [Double] in
+  let matrix = rows(of: head(h, of: residual))
+  var parts = [0.0, 0.0, 0.0]
+  for t in 0..<T {
+    for s in 0...t { parts[t - s <= near ? 0 : t - s <= far ? 1 : 2] += matrix[t][s] * matrix[t][s] }
+  }
+  let all = parts.reduce(0, +)
+  return parts.map { $0 / all }
+}
 table(
-  ["residual after", "0 to 3 tokens back", "4 to 20", "more than 20"],
-  rows: (0..<H).map { h in
-    let matrix = rows(of: head(h, of: residual))
-    var parts = [0.0, 0.0, 0.0]
-    for t in 0..<T {
-      for s in 0...t { parts[t - s <= 3 ? 0 : t - s <= 20 ? 1 : 2] += matrix[t][s] * matrix[t][s] }
-    }
-    let all = parts.reduce(0, +)
-    return ["head \(h)"] + parts.map { number($0 / all, decimals: 3) }
-  })
+  ["residual after", "0 to \(near) tokens back", "\(near + 1) to \(far)", "more than \(far)"],
+  rows: shares.enumerated().map { h, parts in ["head \(h)"] + parts.map { number($0, decimals: 3) } })
 
 // ## What it is not
 //
-// The student's matrices now resemble the teacher's. Is it a better language model? With the
-// teacher's weights around its mixers we can ask. Mixing the right positions is of little use while
-// x, the gate and W_o are still random: what is mixed, and where it goes, is noise.
+// The student's matrices are now nearer to the teacher's. Is it a better language model? With the
+// teacher's weights around its mixers we can ask. There is reason for doubt: x, the gate and W_o
+// are still as they began, so what is mixed, and where it goes, is noise.
 
 chapter.section("6. What it is not")
 transferWeights(from: teacher, to: beginner)
@@ -222,7 +224,8 @@ let (worthBefore, worthAfter) = (
 )
 show("held-out loss with first mixers", worthBefore.mean, unit: store.unit)
 show("held-out loss with oriented mixers", worthAfter.mean, unit: store.unit)
-show("held-out loss of the teacher", crossEntropy(of: teacher, on: heldOut).mean, unit: store.unit)
+let worthOfTeacher = crossEntropy(of: teacher, on: heldOut)
+show("held-out loss of the teacher", worthOfTeacher.mean, unit: store.unit)
 report("oriented matrices alone make a better model", worthAfter.mean, lessThan: worthBefore.mean)
 
 // ## Breaking it on purpose: weight decay in rows without a gradient
@@ -254,13 +257,40 @@ check("with the whole matrix listed, the check sees x shrink", wilted, greaterTh
 
 // ## What we saw
 //
-// Stage 1 trains what makes the matrix and nothing else, each layer by its own loss. In 60 steps
-// the distance falls from 16 … 26 to 4 … 5, half of the norm of the teacher's own matrix (default
-// run, seed 0). Nearly all of the teacher's weight lies on the last few characters, and so does
-// what is left over: the student finds the neighbourhood, and smears where the teacher picks one
-// character. How much of that is beyond this family of matrices, and how much 60 steps did not
-// reach, this chapter cannot tell; exercise 2 makes a start.
-//
+// Stage 1 trains what makes the matrix and nothing else, each layer by its own loss.
+
+func meanOverLayers(_ layers: [LayerDistance], _ value: (LayerDistance) -> Double) -> Double {
+  layers.reduce(0) { $0 + value($1) } / Double(layers.count)
+}
+let (farBefore, farAfter) = (meanOverLayers(before) { $0.matrix }, meanOverLayers(after) { $0.matrix })
+let norm = meanOverLayers(after) { $0.teacherMatrixNorm }
+finding(
+  """
+  In \(history.records.count) steps the distance of the matrices, mean over layers, goes from
+  \(number(farBefore, digits: 3)) to \(number(farAfter, digits: 3)), which is
+  \(number(farAfter / norm, decimals: 2)) of the norm of the teacher's own.
+  """)
+
+// If most of what is left lies near the diagonal, the student has found the neighbourhood, and
+// smears where the teacher picks one token. How much of that is beyond this family of matrices, and
+// how much more steps would reach, this chapter cannot tell; exercise 2 makes a start.
+
+func meanShare(_ part: Int) -> String { number(shares.reduce(0) { $0 + $1[part] } / Double(H), decimals: 2) }
+finding(
+  """
+  In layer \(layer) a part of \(meanShare(0)) of the residual's squared norm lies up to \(near) tokens back, and of
+  \(meanShare(2)) more than \(far), mean over heads.
+  """)
+
+// A matrix is not yet a model.
+
+finding(
+  """
+  Among the teacher's other weights, first mixers give a held-out loss of \(number(worthBefore.mean, decimals: 3)),
+  oriented ones \(number(worthAfter.mean, decimals: 3)), its own mixers \(number(worthOfTeacher.mean, decimals: 3))
+  \(store.unit).
+  """)
+
 // Exercises. 1: Draw another layer with `--layer 3`. Which heads resist, and what do they look at?
 // 2: Give the student N = 64 in the recipe: which residuals shrink? 3: Square the norm in
 // `Sources/Distillation/MatrixOrientation.swift`. Which heads gain, which lose?

@@ -147,8 +147,8 @@ for l in 0..<L {
   check("layer \(l): stage 2 brings the outputs nearer", end, lessThan: start)
 }
 
-// Then matrices, which stage 2 does not ask for. Stage 2 alone could have reached its outputs
-// through matrices like the teacher's. It does not: without stage 1 it finds others.
+// Then matrices, which stage 2 does not ask for. Stage 2 alone may reach its outputs through
+// matrices like the teacher's, or through others.
 
 show("distance of the matrices, Frobenius, mean over heads", "")
 table(
@@ -200,12 +200,30 @@ check("against the state after it, the check sees a distance", Double(wrong), gr
 
 // ## What we saw
 //
-// Stage 2 brings every layer's output a good way toward the teacher's. For the same number of
-// tokens, the student that had stage 1 ends nearer in its outputs (16.9 against 18.1, summed over
-// layers) and much nearer in its matrices (22.6 against 69.3), and is the better model (1.56
-// against 1.61 nats). These are numbers of the default run with one seed; in the quick run, whose
-// teacher has learned little, stage 1 need not help.
-//
+// Stage 2 brings every layer's output nearer to the teacher's. What was stage 1 good for? Two
+// students with the same number of tokens can be compared in their outputs, in their matrices, and
+// as language models. One run with one seed decides little, and with a teacher that has learned
+// little stage 1 need not help.
+
+finding(
+  """
+  Outputs, summed over layers: before any stage the distance is \(number(total(0) { $0.hidden }, digits: 3)), after
+  1-2 \(number(total(2) { $0.hidden }, digits: 3)), after 2 alone \(number(total(3) { $0.hidden }, digits: 3)); a
+  silent student is at \(number(total(0) { $0.teacherNorm }, digits: 3)).
+  """)
+finding(
+  """
+  Matrices, summed over layers: before any stage the distance is \(number(total(0) { $0.matrix }, digits: 3)), after 1
+  \(number(total(1) { $0.matrix }, digits: 3)), after 1-2 \(number(total(2) { $0.matrix }, digits: 3)), after 2 alone
+  \(number(total(3) { $0.matrix }, digits: 3)).
+  """)
+let losses = worth.map { number($0.evaluation.crossEntropy.mean, decimals: 3) }
+finding(
+  """
+  As language models on held-out text, 1-2 is at \(losses[2]), 2 alone at \(losses[3]), and the teacher at
+  \(number(worth[0].evaluation.teacherCrossEntropy.mean, decimals: 3)) \(store.unit).
+  """)
+
 // Exercises. 1: Split the budget differently (`orientationSteps` in the recipe). Where is the best
 // share? 2: Square the distance. Which tokens does the loss then care about most? 3: Let the second
 // student read its own states instead of the teacher's. What happens to the deeper layers?

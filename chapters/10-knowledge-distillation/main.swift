@@ -145,7 +145,8 @@ chapter.plot(
     ]), "arms")
 
 // The last stage of each arm that learns from the teacher: the KL part of its loss over the tokens
-// of all its stages. The arms that went through earlier stages start later, and lower.
+// of all its stages. The arms that went through earlier stages start later; the height at which
+// their curves begin is what those stages have left to do.
 
 chapter.plot(
   Figure(
@@ -163,9 +164,9 @@ chapter.plot(
 
 // ## The order
 //
-// The windows are the same for all arms, so that arms can be compared window by window: the
-// standard error of a difference is much smaller than that of either loss. It covers the choice of
-// windows; what another seed would do is a question for `--seeds`.
+// The windows are the same for all arms, so that arms can be compared window by window: what makes
+// a window hard for all of them cancels in the difference, and does not add to its standard error.
+// This error covers the choice of windows; what another seed would do is a question for `--seeds`.
 
 chapter.section("4. The order")
 func difference(_ a: Way, _ b: Way) -> Estimate {
@@ -192,10 +193,9 @@ if store.isReference { check("1-2-3 goes at least 60 % of that way", closed, atL
 // ## Layer by layer, at the end
 //
 // End-to-end training is free to leave what the stages built. How far are matrices and outputs from
-// the teacher's now, on the teacher's states? In the default run stage 3 leaves the matrices nearly
-// where stages 1 and 2 brought them and loosens the outputs. The student of transfer + 3 is a
-// surprise: its matrices end farther from the teacher's than those of an untrained mixer (chapter
-// 08), and yet it predicts fairly well. It has found a model with other matrices altogether.
+// the teacher's now, on the teacher's states? Beside this student stands that of transfer + 3.
+// Nothing ever asked it for the teacher's matrices, so it may predict with other matrices
+// altogether. For comparison, chapter 08 has the distances of an untrained mixer (column "before").
 
 chapter.section("5. Layer by layer, at the end")
 let students: [(String, FrozenModel)] = [
@@ -203,15 +203,25 @@ let students: [(String, FrozenModel)] = [
   ("after 1-2-3", results.last!.made.frozen),
   ("transfer + 3", results.first { $0.way == .three }!.made.frozen),
 ]
+let distances = students.map { (name: $0.0, layers: layerDistances(of: $0.1, from: teacher, on: heldOut)) }
 table(
   ["student, distance"] + (0..<recipe.L).map { "layer \($0)" },
-  rows: students.flatMap { name, model in
-    let layers = layerDistances(of: model, from: teacher, on: heldOut)
-    return [
+  rows: distances.flatMap { name, layers -> [[String]] in
+    [
       ["\(name): matrices"] + layers.map { number($0.matrix, decimals: 2) },
       ["\(name): outputs"] + layers.map { number($0.hidden, decimals: 2) },
     ]
   })
+func meansOverLayers(_ distance: (LayerDistance) -> Double) -> [String] {
+  distances.map { number(Estimate($0.layers.map(distance)).mean, decimals: 2) }
+}
+let (matrices, outputs) = (meansOverLayers(\.matrix), meansOverLayers(\.hidden))
+finding(
+  """
+  In the mean over layers the matrices are at a distance of \(matrices[0]) from the teacher's after stages 1 and 2, of
+  \(matrices[1]) after stage 3 as well, and of \(matrices[2]) after transfer and stage 3 alone. The outputs are at
+  \(list(outputs)).
+  """)
 
 // ## What they write
 //
@@ -310,13 +320,38 @@ func runSweep() throws {
 
 // ## What we saw
 //
-// For the same number of tokens, half of the budget spent on the teacher's layers and half on its
-// predictions gives a better student (1.415 nats) than all of it on predictions (1.480 with the
-// teacher's other weights, 1.514 from scratch); the text alone gives 1.607, and the teacher has
-// 1.335. Stage 1 adds a little to stage 2: 0.008 ± 0.002 over windows. All these are numbers of the
-// default run, seed 0. In the quick run, whose teacher is hardly better than what it teaches, the
-// order need not hold.
-//
+// All five students saw the same number of tokens, and differ in what the tokens were spent on: the
+// text, the teacher's predictions, or first the teacher's layers and then its predictions. The
+// numbers are of one seed, and ± covers the choice of windows alone. In a quick run teacher and
+// students are trained for a few steps only, and the order need not hold.
+
+func lossText(_ way: Way) -> String { number(heldOutLoss(way), decimals: 3) }
+func gainText(_ a: Way, over b: Way) -> String {
+  let gain = difference(a, b)
+  return "\(number(gain.mean, decimals: 3)) ± \(number(gain.standardError, decimals: 3))"
+}
+finding(
+  """
+  From scratch, a student ends at \(lossText(.scratchHard)) \(store.unit) if it learns from the text, and at
+  \(lossText(.scratchSoft)) if it learns from the teacher's predictions. With the teacher's other weights it ends at
+  \(lossText(.three)), and if the first \(recipe.alignmentEnd) of \(recipe.studentSteps) steps are spent on the
+  teacher's layers, at \(lossText(.twoThree)) without stage 1 and at \(lossText(.all)) with it. The teacher is at
+  \(number(teacherLoss.mean, decimals: 3)).
+  """)
+finding(
+  """
+  Of the way from the student that never saw a teacher to the teacher, 1-2-3 goes
+  \(number(100 * closed, decimals: 1)) %.
+  """)
+
+// What a stage is worth is a difference of two students, taken window by window.
+
+finding(
+  """
+  In \(store.unit), the gain of stage 2 before stage 3 is \(gainText(.twoThree, over: .three)), and that of stage 1 in
+  place of the first \(recipe.orientationSteps) steps of stage 2 is \(gainText(.all, over: .twoThree)).
+  """)
+
 // Exercises. 1: Raise `studentSteps` in the recipe. Which gaps close, which remain? 2: Give stage 3
 // hard labels instead of soft ones after stages 1 and 2. 3: Distil at temperature 2. What has to
 // change in the loss so that its gradient keeps its size?

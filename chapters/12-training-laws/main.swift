@@ -159,15 +159,20 @@ func present(_ outcome: Outcome, _ file: String) {
 // windows, over seeds, by how much it beats both ends: none of the early stage, and the most of it.
 // Chosen and judged on the same windows, the best of six would beat the others by luck alone.
 
+/// The amount of the early stage that the windows for choosing name the best at a total.
+func bestAmount(_ outcome: Outcome, at total: Int) -> Int {
+  outcome.law.amounts.filter { $0 < total }.min {
+    Estimate(outcome.values($0, total, by: outcome.law.choosing)!).mean
+      < Estimate(outcome.values($1, total, by: outcome.law.choosing)!).mean
+  }!
+}
+
 func judge(_ outcome: Outcome, _ file: String) -> (best: Int, overNone: PairedDifference, overMost: PairedDifference)
 {
   let law = outcome.law
   let total = law.totals.last!
   let amounts = law.amounts.filter { $0 < total }
-  let best = amounts.min {
-    Estimate(outcome.values($0, total, by: law.choosing)!).mean
-      < Estimate(outcome.values($1, total, by: law.choosing)!).mean
-  }!
+  let best = bestAmount(outcome, at: total)
   func gain(over other: Int) -> PairedDifference {
     PairedDifference(
       zip(outcome.values(other, total, by: law.reported)!, outcome.values(best, total, by: law.reported)!).map {
@@ -206,18 +211,26 @@ let paper: [(law: Law, total: Double, amounts: [Double], values: [Double])] = [
     [22.12, 22.13, 22.08, 22.04, 22.00, 21.96, 21.99, 22.05]
   ),
 ]
+/// The best share of the early stage and its gain over none, here and in the paper, all in per cent.
+struct Share {
+  let law: Law, here: Double, gain: Double, inPaper: Double, gainInPaper: Double
+}
+let shares = zip(paper, [(orientation, first), (alignment, second)]).map { theirs, ours -> Share in
+  let (outcome, verdict) = ours
+  let total = outcome.law.totals.last!
+  let best = theirs.values.indices.min { theirs.values[$0] < theirs.values[$1] }!
+  let none = Estimate(outcome.reported(0, total)!).mean
+  return Share(
+    law: outcome.law, here: 100 * Double(verdict.best) / Double(total), gain: 100 * verdict.overNone.mean / none,
+    inPaper: 100 * theirs.amounts[best] / theirs.total,
+    gainInPaper: 100 * (theirs.values[0] - theirs.values[best]) / theirs.values[0])
+}
 chapter.tabulate(
   "paper", ["law", "best share here", "gain over none", "best share in the paper", "gain over none"],
-  rows: zip(paper, [(orientation, first), (alignment, second)]).map { theirs, ours in
-    let (outcome, verdict) = ours
-    let total = outcome.law.totals.last!
-    let best = theirs.values.indices.min { theirs.values[$0] < theirs.values[$1] }!
-    let none = Estimate(outcome.reported(0, total)!).mean
-    return [
-      outcome.law.name, "\(number(100 * Double(verdict.best) / Double(total), decimals: 0)) %",
-      "\(number(100 * verdict.overNone.mean / none, decimals: 1)) %",
-      "\(number(100 * theirs.amounts[best] / theirs.total, decimals: 1)) %",
-      "\(number(100 * (theirs.values[0] - theirs.values[best]) / theirs.values[0], decimals: 1)) %",
+  rows: shares.map { share in
+    [
+      share.law.name, "\(number(share.here, decimals: 0)) %", "\(number(share.gain, decimals: 1)) %",
+      "\(number(share.inPaper, decimals: 1)) %", "\(number(share.gainInPaper, decimals: 1)) %",
     ]
   })
 report(
@@ -254,7 +267,7 @@ chapter.tabulate(
 let (gainForFree, gainAtEqualBudget) = (
   exp(three[1].loss) - exp(three[0].loss), exp(three[2].loss) - exp(three[0].loss)
 )
-// With a small part of the steps nothing has been learned that could be gained.
+// With a small part of the steps there may be nothing to gain yet.
 if chapter.options.budget < 1 {
   report("the gain looks larger when the early stage is free", gainForFree, greaterThan: gainAtEqualBudget)
 } else {
@@ -266,22 +279,74 @@ check("arms of unequal budgets are refused", refusal != nil, refusal?.descriptio
 
 // ## What we saw
 //
-// The figures are those of a default run: three seeds, at most 409,600 characters for a student.
-// Both optima lie inside, as the paper's do. With 300 steps in all, 80 of stage 1 leave the mixers'
-// outputs at a distance of 3.722, none at 4.186 and 160 at 3.777: better than none by 0.463 in
-// every seed (0.181 … 0.746), better than the most by 0.054, which three seeds cannot tell from
-// nothing. With 400 steps in all, 100 of stage 2 lead to a perplexity of 4.069, none to 4.237 and
-// 200 to 4.087: better than none by 0.168 (0.116 … 0.220), and than the most by 0.018, again
-// undecided. So an early stage pays, and between a quarter and a half of the budget it hardly
-// matters how much.
-//
-// Two things differ from the paper. Our best shares are larger, 27 % and 25 % where the paper has
-// 1.6 % and 6.2 %, and so is what they gain, 11.1 % and 4.0 % against 1.8 % and 0.7 %. With budgets
-// so much smaller than the paper's that is what one would expect, but it is no more than a guess.
-// And a little is worse than nothing here: 8 steps of stage 1 and 10 of stage 2 are worse than none
-// at every total but one, where they are equal. At the smaller totals of the law from stage 2 to 3
-// the best amount is the largest that we tried, half of the budget.
-//
+// At a fixed total the early stage takes from the late one, so that an amount is good or bad only
+// beside none and beside the most. Of the two gains below, with 95 % intervals, the first says
+// whether an early stage pays; if the interval of the second contains 0, these seeds cannot tell the
+// best amount from the most.
+
+/// The mean with its interval in brackets; with a single seed the mean alone.
+func withInterval(_ gain: PairedDifference) -> String {
+  let mean = number(gain.mean, decimals: 3)
+  return gain.interval == nil ? mean : "\(mean) (\(gain.intervalText(decimals: 3)))"
+}
+func numbers(_ counts: [Int]) -> String { list(counts.map { "\($0)" }) }
+for (outcome, verdict) in [(orientation, first), (alignment, second)] {
+  let law = outcome.law
+  let total = law.totals.last!
+  let most = law.amounts.last { $0 < total }!
+  func reached(_ amount: Int) -> String {
+    number(Estimate(outcome.reported(amount, total)!).mean, decimals: 3)
+  }
+  finding(
+    """
+    With \(total) steps in all, the \(law.unit) is \(reached(verdict.best)) for the best amount of \(law.early),
+    \(verdict.best) steps; it is \(reached(0)) for none and \(reached(most)) for \(most) steps. The best is better
+    than none by \(withInterval(verdict.overNone)), and than the most by \(withInterval(verdict.overMost)).
+    """, volatile: chapter.isQuick)
+}
+
+// Does the best amount grow with the total? Where it is the largest that we tried, it is no optimum
+// but an end of the search.
+
+for outcome in [orientation, alignment] {
+  let (law, totals) = (outcome.law, outcome.law.totals)
+  let best = totals.map { bestAmount(outcome, at: $0) }
+  let most = totals.map { total in law.amounts.last { $0 < total }! }
+  finding(
+    """
+    At totals of \(numbers(totals)) steps the best amounts of \(law.early) are \(numbers(best)) steps; the largest
+    that were tried are \(numbers(most)).
+    """, volatile: chapter.isQuick)
+}
+
+// A little of an early stage need not be better than none: it takes steps from the late stage, and
+// may be too short to get anywhere itself. A change below 0 is for the better.
+
+for outcome in [orientation, alignment] {
+  let (law, little) = (outcome.law, outcome.law.amounts[1])
+  let totals = law.totals.filter { $0 > little }
+  let changes = totals.map { total in
+    Estimate(outcome.reported(little, total)!).mean - Estimate(outcome.reported(0, total)!).mean
+  }
+  finding(
+    """
+    Of \(law.early), \(little) steps instead of none change the \(law.unit) by
+    \(list(changes.map { number($0, decimals: 2) })) at totals of \(numbers(totals)) steps.
+    """)
+}
+
+// The paper's best shares belong to budgets that are much larger. With little text a larger share,
+// and a larger gain, are what one would expect, but that is no more than a guess.
+
+for share in shares {
+  finding(
+    """
+    The best share of \(share.law.early) is \(number(share.here, decimals: 1)) % here and
+    \(number(share.inPaper, decimals: 1)) % in the paper; over none it gains \(number(share.gain, decimals: 1)) % here
+    and \(number(share.gainInPaper, decimals: 1)) % there.
+    """, volatile: chapter.isQuick)
+}
+
 // Exercises. 1: `--budget 2`: does the best share move? 2: Let the student of 2 to 3 go through
 // stage 1 first. 3: Give stage 1 a squared norm. Does its best share change?
 //

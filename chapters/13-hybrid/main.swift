@@ -99,12 +99,16 @@ chapter.plot(
 chapter.section("2. Number and place")
 let gap = Estimate(losses([])).mean - Estimate(teachers).mean
 func closed(_ kept: [Int]) -> Double { (Estimate(losses([])).mean - Estimate(losses(kept)).mean) / gap }
+/// The part of the gap that so many layers close, on average over their placements.
+func meanClosed(_ count: Int) -> Double {
+  let those = placements.filter { $0.count == count }.map(closed)
+  return those.reduce(0, +) / Double(those.count)
+}
 chapter.tabulate(
   "number", ["layers kept", "placements", "gap closed, mean", "best", "", "worst", ""],
   rows: (0...recipe.L).map { count in
     let those = placements.filter { $0.count == count }.sorted { closed($0) > closed($1) }
-    let mean = those.map(closed).reduce(0, +) / Double(those.count)
-    return ["\(count)", "\(those.count)", number(mean, decimals: 2)]
+    return ["\(count)", "\(those.count)", number(meanClosed(count), decimals: 2)]
       + [those.first!, those.last!].flatMap { [number(closed($0), decimals: 2), drawn($0, L: recipe.L)] }
   })
 let worth = (0..<recipe.L).map { layer in
@@ -118,8 +122,8 @@ let worth = (0..<recipe.L).map { layer in
 chapter.tabulate(
   "layers", claims: worth.enumerated().map { ("\($0)", $1) }, as: "layer", gain: "mean gain of adding it, nats")
 if store.isReference {
-  let one = placements.filter { $0.count == 1 }.map(closed).reduce(0, +) / Double(recipe.L)
-  report("one layer closes more than its share of the gap", one, greaterThan: 1 / Double(recipe.L), digits: 2)
+  report(
+    "one layer closes more than its share of the gap", meanClosed(1), greaterThan: 1 / Double(recipe.L), digits: 2)
   check("each layer is worth something, in the mean", worth.map(\.mean).min()!, greaterThan: 0.0, digits: 2)
 }
 
@@ -159,12 +163,21 @@ chapter.plot(
         ])
     ]), "teacher")
 
-// The curves rest a little below the line of guessing, and then fall within a hundred steps. The
-// same happens in larger models, where a head that looks at the word before and one that finds an
-// equal word are of use only together (arXiv 2209.11895). From then on the teacher should recall
-// from anywhere. We ask the teacher of every seed on documents that none was trained on, by the
-// distance from the last sentence that named the object and its place. A study of forgetting needs
-// a teacher that does not forget.
+let halfway = (grammar.lossFloor + grammar.lossOfGuessing) / 2
+let arrivals = histories.compactMap { movingAverage($0.losses, over: 20).firstIndex { $0 < halfway } }
+finding(
+  """
+  \(arrivals.count) of \(histories.count) teachers come halfway from guessing the places to the entropy within
+  \(language.recipe.teacherSteps) steps\(arrivals.isEmpty ? "" : ": after \(list(arrivals.map { "\($0 + 1)" }))").
+  """)
+
+// A curve that rests near the line of guessing belongs to a teacher that knows the language but not
+// the places. Where it falls below, the teacher has begun to recall. In larger models such a fall
+// is sudden: a head that looks at the word before and one that finds an equal word are of use only
+// together (arXiv 2209.11895). Once the curve has fallen, the teacher should recall from anywhere.
+// We ask the teacher of every seed on documents that none was trained on, by the distance from the
+// last sentence that named the object and its place. A study of forgetting needs a teacher that
+// does not forget.
 
 let ofTeachers = recall.seeds.map { recall.teachersRecall(seed: $0)! }
 func text(_ bin: StudyResult.Recalled) -> String { bin.count == 0 ? "–" : number(bin.accuracy, decimals: 3) }
@@ -239,11 +252,13 @@ chapter.plot(
         }, references: [Reference("guessing", y: 1 / Double(grammar.places.count))], legend: .outside)
     ]), "recall")
 let near = lines.map { $0.recall[0].accuracy }
+/// The farthest class with enough answers to be counted on, the same for all lines.
+let farthest = lines.map { line in line.recall.last { $0.count >= 100 } ?? line.recall[0] }
 let least = lossesOfLines.joined().min()!
 check(
   "no loss lies below the entropy, but for the draw of the documents", least, greaterThan: grammar.lossFloor - 0.02)
 if isReference {
-  let (far, last) = (lines.map { line in line.recall.last { $0.count >= 100 }!.accuracy }, small.L - 1)
+  let (far, last) = (farthest.map(\.accuracy), small.L - 1)
   report("without attention, recall falls with distance", far[1], lessThan: near[1], digits: 3)
   report("attention in the last layer keeps it", far[1 + (1 << last)], atLeast: 0.95, digits: 3)
   report("attention in the first does not", far[2], lessThan: far[1], digits: 3)
@@ -253,8 +268,9 @@ if isReference {
 //
 // Why from the last mention, and not from the statement? A question repeats the answer. When the
 // key is asked for a second time, its place stands a few words back, and no long memory is needed,
-// however far back the statement is. Counted from the statement, the same answers of the same
-// student give a curve that hardly falls, and one would conclude that it never forgets.
+// however far back the statement is. Counted from the statement, such an answer stands among those
+// that do need a long memory. The same answers of the same student then give another curve, and one
+// may conclude that it forgets less than it does.
 
 chapter.section("5. Breaking it on purpose: distance from the wrong place")
 let (byMention, byFact) = (pooled(students[0].map { $0.recall! }), pooled(students[0].map { $0.recallSinceFact! }))
@@ -269,27 +285,57 @@ func fall(_ bins: [StudyResult.Recalled]) -> Double {
 if isReference {
   check("counted from the statement, less seems to be forgotten", fall(byFact), lessThan: fall(byMention))
 }
+finding(
+  """
+  From the nearest class of distances to the farthest, recall falls by \(number(fall(byMention), decimals: 3)) if
+  they are counted from the last mention, and by \(number(fall(byFact), decimals: 3)) from the statement.
+  """, volatile: chapter.isQuick)
 
 // ## What we saw
 //
-// Of the gap of 0.084 nats between pure student and teacher one kept layer closes 0.23, two 0.46,
-// three 0.68, on average over placements and three seeds. One layer closes no more than its share,
-// though one might have hoped for it. Place matters less than number: the best single layer closes
-// 0.28 and the worst 0.18. Every layer is worth something, the second most (0.024 nats).
-//
-// Recall is another matter: here place is everything. All three teachers recall whatever is asked,
-// 0.998 or more at every distance. Attention kept in the last layer does the same after half of the
-// teacher's steps (1.000 of all answers); kept in the first it is worse than none: 0.386 of all
-// answers against 0.986, and 0.102 of the farthest. The layer that looks up has to be kept, and one
-// is enough. The pure student forgets with distance as one expects of a state of fixed size, from
-// 0.994 nearby to 0.937 at the farthest. That is less than one might fear: the facts of a document
-// nearly fit into its state.
-//
-// Without a teacher the same model learns to recall with two seeds (0.997 and 0.977) and with the
-// third it does not (0.471): it has to wait for the sudden fall that we saw in the teachers'
-// curves, at a time that is a matter of luck. The distilled students need not wait, and lie between
-// 0.982 and 0.989.
-//
+// Kept layers of attention can buy two things, a smaller loss and recall, and the two need not go
+// together. For the loss every placement was tried, so that the number of layers and their place
+// can be told apart.
+
+let singles = placements.filter { $0.count == 1 }.map(closed)
+let parts = (1..<recipe.L).map { count in
+  "\(count) layer\(count == 1 ? " closes" : "s close") \(number(meanClosed(count), decimals: 2))"
+}
+finding(
+  """
+  Of the gap of \(number(gap, decimals: 3)) \(store.unit) between the student without attention and its teacher,
+  \(list(parts)), on average over placements. An equal share for each of the \(recipe.L) layers would be
+  \(number(1 / Double(recipe.L), decimals: 2)).
+  """)
+finding(
+  """
+  At the best place a single layer closes \(number(singles.max()!, decimals: 2)) of the gap, at the worst
+  \(number(singles.min()!, decimals: 2)). The gain of adding a layer, averaged over the placements without it, lies
+  between \(number(worth.map(\.mean).min()!, decimals: 3)) and \(number(worth.map(\.mean).max()!, decimals: 3)) nats.
+  """)
+
+// Recall asks for something that a mean over all tokens hides: a layer that looks up. It has to
+// stand where the layers before it have prepared what it compares. A state of fixed size looks
+// nothing up; it has to carry every fact until it is asked for, here the places of the objects of
+// one document.
+
+let ends = [lines[0].recall[0], farthest[0]].map { "\($0.distances.lowerBound)–\($0.distances.upperBound)" }
+let recalled = zip(lines, farthest).map { "\($0.name): \(text($0.recall[0])) and \(text($1))" }
+finding(
+  """
+  Recall at a distance of \(ends[0]) tokens and of \(ends[1]) tokens: \(recalled.joined(separator: "; ")).
+  """, volatile: chapter.isQuick)
+
+// A model that has no teacher must find out by itself that recall pays, as the teachers had to, and
+// when it does is a matter of the seed. A distilled student is shown from its first step on. So
+// look at the seeds one by one.
+
+finding(
+  """
+  Of all answers, seed by seed, the state space student recalls \(lines[1].bySeed), and the same model without a
+  teacher \(lines.last!.bySeed).
+  """, volatile: chapter.isQuick)
+
 // Exercises. 1: `--grammar FILE` with a language of your own: half as many places, or longer
 // documents. 2: Give the pure student N = 4. Which distances are lost first? 3: Make questions more
 // frequent, 0.85 in data/world.grammar. When do the teachers learn to recall now?

@@ -5,8 +5,8 @@
 //
 // Many Transformers put most of their attention on the first token when they look for nothing: a sink.
 // It costs a layer nothing if the value of that token is small, and it needs a key that all queries
-// like. The models make one: some layers in, the state of the first token becomes a hundred times as
-// large as any other, and so it stays until the last.
+// like. Such models make one: some layers in, the state of the first token becomes many times as large
+// as any other, and so it stays in the layers that follow.
 
 import Corpora
 import Foundation
@@ -31,6 +31,9 @@ nonisolated struct LayerAttention: Codable {
   var firstOutput = 0.0, otherOutputs = 0.0
   /// ‖what the output takes from the first token‖ / ‖output‖, in the second half of the rows.
   var partFromFirst = 0.0
+
+  /// Whether the state of the first token is more than ten times as large as the others'.
+  var isFirstStateMassive: Bool { firstState > 10 * otherStates }
 }
 
 /// Measures every layer of a model.

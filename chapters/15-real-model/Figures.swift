@@ -117,7 +117,7 @@ func hybridFigure(_ exploration: Exploration, L: Int) -> Figure {
 /// The first layer that meets a state of the first token more than ten times as large as the others'; if there is
 /// none, a third of the layers.
 func massiveLayer(_ layers: [LayerAttention]) -> Int {
-  layers.firstIndex { $0.firstState > 10 * $0.otherStates } ?? max(1, layers.count / 3)
+  layers.firstIndex { $0.isFirstStateMassive } ?? max(1, layers.count / 3)
 }
 
 /// The arms' losses, by total and by what was copied.

@@ -67,6 +67,9 @@ struct Exploration: Codable {
   var restored: [HybridResult]
   /// The hybrid that is trained further.
   var chosen: Hybrid
+
+  /// What was measured of the hybrid of a name in the table; stops the program if there is none.
+  func result(_ name: String) -> HybridResult { (ladder + mends).first { $0.hybrid.name == name }! }
 }
 
 /// `count` layers of L, evenly spread, neither the first nor the last.
@@ -190,16 +193,14 @@ extension Job {
       rows: exploration.restored.map { [$0.hybrid.name, number($0.divergence, decimals: 3)] })
     chapter.plot(hybridFigure(exploration, L: teacher.configuration.L), "hybrids")
     if isDefault {
-      let results = exploration.ladder + exploration.mends
-      func result(_ name: String) -> HybridResult { results.first { $0.hybrid.name == name }! }
       let half = teacher.configuration.L / 2
+      let first = exploration.result("the first \(half)").divergence
       check(
-        "the trap: the first \(half) replaced lose more than all do", result("the first \(half)").divergence,
-        greaterThan: result("all").divergence, digits: 3)
+        "the trap: the first \(half) replaced lose more than all do", first,
+        greaterThan: exploration.result("all").divergence, digits: 3)
       check(
         "the mend: with a weighted first token they lose less",
-        result("the first \(half), first token weighted").divergence,
-        lessThan: result("the first \(half)").divergence, digits: 3)
+        exploration.result("the first \(half), first token weighted").divergence, lessThan: first, digits: 3)
     }
   }
 

@@ -6,8 +6,8 @@
 // come to it, and then replace all 30 attentions, on two cores, with text that one can read.
 //
 // You will see what a sink is and why it matters, the fits of chapter 06 on matrices of a published
-// model, the loss of each layer, a student that predicts the King James Bible nearly as well as its
-// teacher, a hybrid that fails and how it is mended, and what a token costs each of them.
+// model, the loss of each layer, how well a student predicts the King James Bible beside its teacher, why
+// a hybrid may fail and how it is mended, and what a token costs each of them.
 //
 // The same program distils a model of yours: YOUR-MODEL.md in this folder says how, on one screen.
 
@@ -43,9 +43,10 @@ job.introduce()
 
 // ## What real attention looks like
 //
-// Four heads on one sentence: row t shows where token t looks. Some heads look one token back, some at
-// many, and many, most of the time, at the first token, whatever it is. That is a sink. A softmax has to
-// spend its mass somewhere, and a head that finds nothing spends it where it does no harm.
+// Four heads on one sentence: row t shows where token t looks. In published Transformers some heads look
+// one token back, some at many, and some, most of the time, at the first token, whatever it is. That is a
+// sink. A softmax has to spend its mass somewhere, and a head that finds nothing spends it where it does
+// no harm.
 
 chapter.section("2. What real attention looks like")
 let sentence = job.sentence
@@ -77,52 +78,87 @@ show(
   digits: 3)
 show("the first layer that meets a massive state of token 0", massive)
 
-// The state of the first token explains how a sink is made. From one layer on it is so large that the text
-// no longer shows in it: after the norm it is the same for every text, and so is its key, which every query
+// The state of the first token explains how a sink is made. Once it has grown so large that the text no
+// longer shows in it, it is the same for every text after the norm, and so is its key, which every query
 // can be trained to like.
 //
-// Compare two columns. In the layers with sinks, most of ‖A‖² stands in column 0; but of what the mixer puts
-// out, a much smaller part comes from there (the last column), because the value of the first token is
+// Compare two columns: what part of ‖A‖² stands in column 0, and what part of the mixer's output comes from
+// there (the last column). The second can be much smaller than the first, if the value of the first token is
 // small. A loss about matrices, such as that of stage 1, sees the first number. A loss about outputs, that of
 // stage 2, sees the second.
+
+let sinking = attention.filter { $0.firstColumn > 0.5 }
+let there = [Estimate(sinking.map(\.firstColumn)), Estimate(sinking.map(\.partFromFirst))].map {
+  number($0.mean, decimals: 2)
+}
+finding(
+  """
+  Column 0 has more than half of ‖A‖² in \(sinking.count) of \(L) layers\(sinking.isEmpty ? "." : ":")
+  \(sinking.isEmpty ? "" : "\(there[0]) on average, while \(there[1]) of the output's norm comes from it.")
+  """)
 
 // ## How near could a recurrence come?
 //
 // Chapter 06 asked this of our own teacher. Here are the same fits for heads of all layers, on a held-out
 // window: distances in Frobenius' norm, relative to the norm of the matrix. In a fit each matrix has numbers
-// of its own. One thing is not as it was there: decays help little or not at all. A head with a sink keeps
-// the first token to the end of the window, so that its one decay is pinned near 1, and an SSD without
-// decays is a low rank matrix.
+// of its own. One thing need not be as it was there: what decays are worth, the difference between low rank
+// and SSD. A head with a sink keeps the first token to the end of the window, so that its one decay is pinned
+// near 1, and an SSD without decays is a low rank matrix.
 
 if job.explores {
   chapter.section("3. How near could a recurrence come?")
   work.begin("fits")
   let fits = exitOnError { try job.fits() }
   job.report(fits)
+  let middle = fits.orders.count / 2
+  func relative(_ family: String) -> String { number(fits.relative(family, middle).mean, digits: 2) }
+  finding(
+    """
+    With N = \(fits.orders[middle]) the mean distance over norm is \(relative("semiseparable")) for a recurrence,
+    \(relative("SSD, rows solved")) for an SSD, and \(relative("low rank, rows solved")) for a low rank matrix.
+    """)
 }
 
 // ## What descent finds
 //
-// The fits leave a question. The best recurrence of 64 numbers is exact to a thousandth, and yet stage 1 ends
-// near a third of the norm. What lies between? Two layers, and one restriction after another: first the
-// matrix may be any recurrence's, then it must be an SSD, then its numbers must be computed from u for one
-// window, then for all windows, then for windows that were not trained on. The last two rows leave column 0
-// out of what is measured, and of what is trained.
+// The fits leave a question. A recurrence with T / 2 numbers can make any causal matrix of T tokens exactly,
+// and yet a mixer that is trained ends at a distance from its matrix. What lies between? Two layers, and one
+// restriction after another: first the matrix may be any recurrence's, then it must be an SSD, then its
+// numbers must be computed from u for one window, then for all windows, then for windows that were not trained
+// on. The last two rows leave column 0 out of what is measured, and of what is trained.
 
 if job.explores {
   chapter.section("4. What the family can do is not what descent finds")
   work.begin("one layer")
-  job.report(exitOnError { try job.orientations() })
+  let orientations = exitOnError { try job.orientations() }
+  job.report(orientations)
+  func mean(_ distances: [Double]) -> String { number(Estimate(distances).mean, decimals: 3) }
+  for one in orientations {
+    finding(
+      """
+      Layer \(one.layer): an SSD for each matrix is at \(number(one.freeSSD, digits: 2)) of the norm, and a mixer for
+      one window at \(mean(one.oneWindow.training)). A mixer for many windows is at \(mean(one.manyWindows.training))
+      on these and at \(mean(one.manyWindows.heldOut)) on others, or with four times the steps at
+      \(mean(one.longer.heldOut)).
+      """)
+  }
+  let trained = orientations.map { "\(mean($0.manyWindows.beyondFirst)) in layer \($0.layer)" }
+  let trainedWithout = orientations.map { "\(mean($0.withoutFirst.beyondFirst)) in layer \($0.layer)" }
+  finding(
+    """
+    Without column 0, a mixer that was trained with it is at \(list(trained)), and one that was trained without it at
+    \(list(trainedWithout)); zeros are at 1.
+    """)
 }
 
-// So it is not the family that is too small, nor is it the step from known to unknown windows. A mixer that
-// may serve one window alone comes near. What costs is that one map from u to B, C and the decay has to serve
-// all windows, where a softmax compares each pair of tokens anew; more steps help a little.
+// The difference between two rows is the price of a restriction. If an SSD for each matrix is near, it is not
+// the family that is too small; if a mixer is about as far on other windows as on its own many, it is not the
+// step to unknown texts. What remains is that one map from u to B, C and the decay has to serve all windows,
+// where a softmax compares each pair of tokens anew.
 //
-// The last rows are about the sink. Where column 0 holds most of the norm, the distance of a trained mixer
-// outside that column is about what zeros would have, or worse: it has learned the sink, and little of who
-// looks at whom. Trained without the column, it does better there in the layer with the sink, and not in the
-// other. Whether that makes a better student is asked with `--study`.
+// The last rows are about the sink. Where column 0 holds most of the norm, a mixer can come near by learning
+// the sink alone, and outside that column be no nearer than zeros. Whether training without the column makes
+// a better student is asked with `--study`.
 
 // ## All layers
 //
@@ -180,34 +216,57 @@ volatile("generate \(job.folder(of: "student").relativePath) continues any text 
 
 // ## How many layers, and which?
 //
-// Layers were trained apart, so the one run of stage 2 has left 2³⁰ hybrids, any of which can be measured.
-// One would expect that a model with fewer of its layers replaced is nearer to its teacher. It is not so.
+// Layers were trained apart, so the one run of stage 2 has left 2³⁰ hybrids of a model with 30 layers, any of
+// which can be measured. One would expect that a model with fewer of its layers replaced is nearer to its
+// teacher. It need not be.
 //
-// Replace layers from the last on, and it is: the distance grows with each of them. Replace them from the
-// first on, and a few are worse than all. The last column of the table shows why. The early layers give the
-// first token the state from which its massive one grows; their students get that token a little wrong, as
-// it is one of T in the mean, and the state does not grow. To attention that is still there the sink is
-// gone, and its mass falls on tokens that mean something. A student of that layer does better, for it has
-// never been told to rely on a sink that is not in its own input.
+// Replace layers from the last on, and none of those that are left gets another input than before. Replace
+// them from the first on, and all do. The last column of the table shows what that may mean. The early layers
+// give the first token the state from which a massive one grows; if their students get that token a little
+// wrong, as it is one of T in the mean, the state does not grow. To attention that is still there the sink is
+// then gone, and its mass falls on tokens that mean something. A mixer in its place need not rely on a sink.
 //
-// Two mends. Train the early layers so that the first token counts 32 times; then its state grows as the
-// teacher's does. Or keep the early layers themselves. The first serves any hybrid.
+// Two mends. Train the early layers so that the first token counts 32 times; then its state should grow as
+// the teacher's does. Or keep the early layers themselves. The first serves any hybrid.
 
 var hybridModel: FrozenModel?
 if job.explores {
   chapter.section("7. How many layers, and which?")
   let exploration = exitOnError { try job.exploreHybrids(aligned.model, massive: massive) }
   job.report(exploration)
+  let half = L / 2
+  let (first, last, all) = (
+    exploration.result("the first \(half)"), exploration.result("the last \(half)"), exploration.result("all")
+  )
+  let mended = exploration.result("the first \(half), first token weighted")
+  finding(
+    """
+    With the first \(half) layers replaced KL is \(number(first.divergence, decimals: 3)), with the last \(half) it is
+    \(number(last.divergence, decimals: 3)), and with all \(L) it is \(number(all.divergence, decimals: 3)).
+    """)
+  finding(
+    """
+    If the first token counts more, KL with the first \(half) replaced is \(number(mended.divergence, decimals: 3)).
+    The last layer then meets a first token whose state is \(number(mended.firstState, digits: 2)) times as large as
+    the others'; without the weight it is \(number(first.firstState, digits: 2)) times, and in the teacher
+    \(number(exploration.result("none").firstState, digits: 2)) times as large.
+    """)
   let hybrid = exitOnError { try job.trainedHybrid(aligned.model, exploration) }
   job.report(hybrid, against: after)
+  finding(
+    """
+    After stage 3 the hybrid of attention in \(list(exploration.chosen.kept.map(String.init))) is at a KL of
+    \(number(hybrid.evaluation.divergence.mean, decimals: 3)), and the student without attention at
+    \(number(after.divergence.mean, decimals: 3)).
+    """, volatile: chapter.isQuick)
   hybridModel = hybrid.model
 }
 
 // ## What a token costs now
 //
-// Attention keeps keys and values of all that was read, the student a state of one size. At this model's
-// sizes most of a token's time is spent in the MLPs and the head, which both have: the student gains what
-// attention costs beyond them, and that grows with the context.
+// Attention keeps keys and values of all that was read, the student a state of one size. A token's time is
+// spent in the MLPs and the head as well, which both have: the student gains what attention costs beyond
+// them, and that grows with the context.
 
 chapter.section("8. What a token costs now")
 work.begin("generation")
@@ -223,8 +282,9 @@ if chapter.options.study {
 // ## Breaking it on purpose: rows in another order
 //
 // GGUF files of Llama models keep the rows of queries and keys in pairs, (0, 32), (1, 33) and so on, where
-// others keep halves; rotation by position needs to know which. A reader that forgets this gets a model that
-// writes fluently: only its loss gives it away. Here we undo what our reader did, in the teacher's own layers.
+// others keep halves; rotation by position needs to know which. A reader that forgets this may get a model
+// that still writes fluently, so that only its loss gives it away. Here we undo what our reader did, in the
+// teacher's own layers.
 
 chapter.section("\(chapter.options.study ? 10 : 9). Breaking it on purpose: rows in another order")
 work.begin("breaking")
@@ -243,21 +303,57 @@ job.sample("the broken teacher", wrong)
 //
 // Each statement can be checked against the tables above it; RESULTS.md has those of a full run.
 //
-// The attention of a published model is another thing than that of the book's own teacher. From the layer
-// on in which the first token's state grows massive, about half of all attention rests there, and nearly all
-// of ‖A‖² stands in one column. A recurrence with 16 numbers is within a few percent of such matrices, and
-// decays are of no use to it; so the family is not what limits a student. What limits it is that one linear
-// map has to do for all texts what a softmax does for each.
+// The attention of a published model may be another thing than that of the book's own teacher. Where the
+// first token's state grows massive, attention can rest on that token, and much of ‖A‖² stand in its
+// column.
+
+func onFirstToken(_ layers: ArraySlice<LayerAttention>) -> String {
+  let means = [Estimate(layers.map(\.sink)), Estimate(layers.map(\.firstColumn))].map { number($0.mean, decimals: 2) }
+  return "\(means[0]) of the attention rests on it on average, and \(means[1]) of ‖A‖² stands in its column"
+}
+if attention[massive].isFirstStateMassive {
+  let early = massive > 0 ? " In the layers before, \(onFirstToken(attention[..<massive]))." : ""
+  finding(
+    """
+    The first layer that meets a massive state of the first token is layer \(massive). From there on
+    \(onFirstToken(attention[massive...])).\(early)
+    """)
+} else {
+  finding(
+    """
+    No layer meets a massive state of the first token; \(onFirstToken(attention[...])).
+    """)
+}
+
+// If a recurrence comes near to such matrices, the family is not what limits a student. What does is that one
+// linear map has to do for all texts what a softmax does for each.
 //
-// All 30 attentions can be replaced on two cores in the time of a lunch. Stage 2 does most of it, with layers
-// that do not know of one another. Stage 3 brings the student nearer to its teacher in KL and in agreement,
-// on both texts; on King James its cross-entropy rises while its KL falls, for the student of stage 2 had
-// leaned towards the text that it was trained on, and stage 3 asks it to be the teacher again. So KL is the
-// number to look at when one asks how well a teacher was imitated.
-//
-// A hybrid is not between its parts. The sink is an agreement between layers, and replacing the ones that
-// make it breaks those that use it. With the first token weighted, four layers of attention among thirty
-// make a hybrid that is nearer to the teacher than the pure student, for the same tokens.
+// Stage 2 trains layers that do not know of one another, and stage 3 makes one model of them. The student of
+// stage 2 may lean towards the text that it was trained on, and stage 3 asks it to be the teacher again: then
+// KL falls, while cross-entropy on that text need not. So KL is the number to look at when one asks how well a
+// teacher was imitated.
+
+let tokens = job.plan.steps.reduce(0, +) * store.recipe.tokensPerUpdate
+finding(
+  """
+  \(replaced.count) of \(L) attentions are replaced with \(tokens) tokens of text. On \(measured[0].text) the student
+  is at \(number(after.crossEntropy.mean, decimals: 3)) \(store.unit), and its teacher at
+  \(number(after.teacherCrossEntropy.mean, decimals: 3)).
+  """)
+for (two, three) in zip(measured.prefix(job.texts.count), measured.dropFirst(job.texts.count)) {
+  let (old, new) = (two.evaluation, three.evaluation)
+  finding(
+    """
+    On \(two.text) stage 3 takes KL from \(number(old.divergence.mean, decimals: 3)) to
+    \(number(new.divergence.mean, decimals: 3)), agreement from \(number(old.agreement.mean, decimals: 3)) to
+    \(number(new.agreement.mean, decimals: 3)), and cross-entropy from
+    \(number(old.crossEntropy.mean, decimals: 3)) to \(number(new.crossEntropy.mean, decimals: 3)).
+    """)
+}
+
+// A hybrid need not lie between its parts. A sink is an agreement between layers, and replacing the ones that
+// make it can break those that use it. That is what the weight of the first token is for, and the choice of
+// the layers that keep their attention.
 //
 // Exercises. 1: `--keep 0,1` alone: how near does a student come that keeps the layers where the sink
 // begins? 2: `--N 16`: the fits say that it is enough for a matrix. Is it for a student? 3: Give
