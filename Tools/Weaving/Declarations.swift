@@ -28,6 +28,8 @@ public struct Declarations {
   private var declared: [String: Place] = [:]
   private var used: [Spot: String] = [:]
   private var named: [String: Set<Place>] = [:]
+  /// Functions and types, which are worth a link on their own page too.
+  private var large: Set<String> = []
 
   /// None: pages without links.
   public init() {}
@@ -71,14 +73,18 @@ public struct Declarations {
     let place = Place(path: spot.path, line: spot.line)
     declared[usr] = place
     named[name, default: []].insert(place)
+    if name.contains("(") || name.first?.isUppercase == true { large.insert(usr) }
     if let base = name.split(separator: "(").first.map(String.init), base != name {
       named[base, default: []].insert(place)
     }
   }
 
-  /// Where the name at a place in a source is declared, unless it is declared there or elsewhere than in the project.
+  /// Where the name at a place in a source is declared, unless it is declared there, or elsewhere than in the project, or
+  /// is a variable of the same file.
   func declaration(ofNameAt spot: Spot) -> Place? {
-    guard let usr = used[spot], let place = declared[usr] else { return nil }
+    guard let usr = used[spot], let place = declared[usr], place.path != spot.path || large.contains(usr) else {
+      return nil
+    }
     return place == Place(path: spot.path, line: spot.line) ? nil : place
   }
 

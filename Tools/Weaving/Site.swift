@@ -107,6 +107,22 @@ extension Site {
     }
     try Data(search(layouts).utf8).write(to: folder.appending(path: "search.js"))
     try copyFigures(to: folder.appending(path: "figures"))
+    try copyPictures(of: layouts, to: folder)
+  }
+
+  /// The pictures of documents, at the same places below the book as below the project.
+  private func copyPictures(of layouts: [Layout], to folder: URL) throws {
+    for layout in layouts where layout.kind == "document" {
+      for case .prose(let number) in layout.parts {
+        for match in prose[number].matches(of: #/<img src="([^":]+)"/#) {
+          let target = folder.appending(path: String(match.1))
+          try FileManager.default.createDirectory(
+            at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
+          guard !FileManager.default.fileExists(atPath: target.path) else { continue }
+          try FileManager.default.copyItem(at: source.root.appending(path: String(match.1)), to: target)
+        }
+      }
+    }
   }
 
   private func copyFigures(to folder: URL) throws {
@@ -156,10 +172,13 @@ extension Site {
     let output = RunOutput(folder: source.runs.appending(path: chapter.name), page: chapter.page)
     let blocks = Weave(main: chapter.main, record: chapter.record).blocks()
     var heading: String?
+    var anchors: Set<String> = []
     for block in blocks {
       switch block {
       case .heading(let title, let level):
-        layout.add("<h\(level) id=\"\(title.anchor)\">\(title.escaped)</h\(level)>")
+        var anchor = title.anchor
+        while !anchors.insert(anchor).inserted { anchor += "-again" }
+        layout.add("<h\(level) id=\"\(anchor)\">\(title.escaped)</h\(level)>")
         heading = title
       case .story(let part):
         let text = chapter.main.story(part)
