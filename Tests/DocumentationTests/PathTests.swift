@@ -23,7 +23,7 @@ import Testing
   static func existing() throws -> Set<String> {
     let manager = FileManager.default
     var all = Set(try manager.contentsOfDirectory(atPath: Repository.root.path))
-    for folder in ["Sources", "Tests", "chapters", "Benchmarks", "data"] {
+    for folder in ["Sources", "Tests", "chapters", "Benchmarks", "Tools", "data"] {
       let inside = try manager.subpathsOfDirectory(atPath: Repository.root.appending(path: folder).path)
       all.formUnion(inside.map { "\(folder)/\($0)" })
     }
@@ -40,7 +40,7 @@ import Testing
       if !isSwift {
         paths = paths.filter { $0.contains("/") } + words.matches(of: /\]\(([^):#\s]+)\)/).map { String($0.1) }
       }
-      paths += words.matches(of: /`((?:Sources|Tests|chapters|Benchmarks)\/[^`\s]*)`/).map { String($0.1) }
+      paths += words.matches(of: /`((?:Sources|Tests|chapters|Benchmarks|Tools)\/[^`\s]*)`/).map { String($0.1) }
       found += paths.filter { !$0.contains("NAME") && !$0.contains("NN-") }.map { (index + 1, $0) }
     }
     return found

@@ -3,8 +3,8 @@
 // The story goes on down the page; under each statement stands what it printed. Most of that is simple, as a statement
 // knows its lines and so does what was printed. Two things are not.
 //
-// A statement may print from somewhere else: `job.report(fits)` from a file beside main.swift, or from a function above.
-// Such output belongs to the last statement that was carried out before the next output of main.swift.
+// A statement may print from somewhere else: `job.report(fits)` from a file beside the main one, or from a function above.
+// Such output belongs to the last statement that was carried out before the next output of the main file.
 //
 // And `chapter.section("2. …")` prints a heading where the story has one as well, just above. The two become one.
 //
@@ -20,7 +20,7 @@ enum Block {
   case output([Entry])
 }
 
-/// Puts what a run printed under the statements of main.swift.
+/// Puts what a run printed under the statements of the main file.
 struct Weave {
   let main: SourceFile
   let record: RunRecord

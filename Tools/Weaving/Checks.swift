@@ -47,8 +47,8 @@ private func resolved(_ link: String, on page: String) -> String {
 }
 
 extension SourceFile {
-  /// The numbers that stand in the prose of "What we saw", with their lines: what is seen, a run has to print. Exercises
-  /// and the numbers of chapters are no results.
+  /// The numbers that stand in the prose of "What we saw", with their lines: what is seen, a run has to print. Exercises,
+  /// the numbers of chapters and stages, and the 95 % of an interval are no results.
   public var typedNumbers: [(line: Int, text: String)] {
     var numbers: [(Int, String)] = []
     var isInside = false
@@ -61,8 +61,8 @@ extension SourceFile {
         if text.hasPrefix("Exercises.") || text.hasPrefix("Next:") { isExempt = true }
         guard isInside, !isExempt else { continue }
         let bare = text.replacing(
-          #/`[^`]*`|[Cc]hapters? \d\d(?:(?:,| and| to) \d\d)*|\d\d-[a-z][a-z-]*|\d-\d(?:-\d)?/#, with: "")
-        for match in bare.matches(of: #/\b\d[\d.,]*\d?\b/#) { numbers.append((line, String(match.0))) }
+          #/`[^`]*`|[Cc]hapters? \d\d(?:(?:,| and| to) \d\d)*|\d\d-[a-z][a-z-]*|\b95 %/#, with: "")
+        for match in bare.matches(of: #/[0-9][0-9.,]*[0-9]/#) { numbers.append((line, String(match.0))) }
       }
     }
     return numbers.map { (line: $0.0, text: $0.1) }

@@ -56,7 +56,7 @@ struct Linker {
   let declarations: Declarations
   /// The pages that exist.
   let pages: Set<String>
-  /// Paths of sources by the ends by which prose calls them: "Study.swift", "Experiments/Study.swift".
+  /// Paths of sources by the ends by which prose calls them: the name alone, and with folders before it.
   let files: [String: String]
   /// The pages of the chapters by their numbers: "08".
   let chapters: [String: String]

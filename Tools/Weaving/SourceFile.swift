@@ -1,8 +1,8 @@
 // # A source file as a reader sees it
 //
 // A comment line that starts in column 0 with `//` belongs to the story, everything else is code. A file is therefore a
-// sequence of parts, and of main.swift we also know which statements are carried out, and where each ends: there, what
-// it printed can stand.
+// sequence of parts. Of a chapter's main file we also know which statements are carried out, and where each ends: there,
+// what it printed can stand.
 //
 // Read next: `ColouredCode.swift`, `ChapterPage.swift`.
 
