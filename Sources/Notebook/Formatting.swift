@@ -94,7 +94,7 @@ package func wrapped(_ text: String, at width: Int = proseWidth) -> [String] {
     words = []
   }
   for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
-    let next = line.split(whereSeparator: \.isWhitespace)
+    let next = joiningPercent(line.split(whereSeparator: \.isWhitespace))
     if next.isEmpty {
       if !words.isEmpty { closeLine() }
       if let last = lines.last, !last.isEmpty { lines.append("") }
@@ -107,6 +107,17 @@ package func wrapped(_ text: String, at width: Int = proseWidth) -> [String] {
   if !words.isEmpty { closeLine() }
   while lines.last == "" { lines.removeLast() }
   return lines
+}
+
+/// A percent sign stays with its number.
+private func joiningPercent(_ words: [Substring]) -> [Substring] {
+  words.reduce(into: []) { joined, word in
+    if word.hasPrefix("%"), let last = joined.popLast() {
+      joined.append("\(last) \(word)")
+    } else {
+      joined.append(word)
+    }
+  }
 }
 
 /// Words as a sentence lists them: "loops, BLAS and blocks".

@@ -47,6 +47,7 @@ import Testing
     #expect(wrapped(text, at: 9) == ["one two", "three", "four", "", "five", "sixteencharacter"])
     #expect(wrapped("", at: 9) == [])
     #expect(wrapped("123 567 9", at: 9) == ["123 567 9"])
+    #expect(wrapped("one two 51.7 %.", at: 12) == ["one two", "51.7 %."])
   }
 }
 

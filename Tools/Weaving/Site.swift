@@ -44,6 +44,8 @@ public struct Site {
     let record: RunRecord
     var page: String { "chapters/\(name).html" }
     var number: Substring { name.prefix(2) }
+    /// The question, unless it is the title.
+    var question: String? { record.question == title ? nil : record.question }
     /// "Attention", of "01  Attention".
     var title: String { main.title.drop { $0.isNumber || $0 == " " }.description }
   }
@@ -167,7 +169,7 @@ extension Site {
     if index > 0 { layout.previous = (chapters[index - 1].page, chapters[index - 1].title) }
     if index + 1 < chapters.count { layout.next = (chapters[index + 1].page, chapters[index + 1].title) }
     layout.add("<h1><small>\(chapter.number)</small> \(chapter.title.escaped)</h1>")
-    layout.add("<p class=\"question\">\(chapter.record.question.escaped)</p>")
+    if let question = chapter.question { layout.add("<p class=\"question\">\(question.escaped)</p>") }
     layout.add(run(chapter.record))
     let output = RunOutput(folder: source.runs.appending(path: chapter.name), page: chapter.page)
     let blocks = Weave(main: chapter.main, record: chapter.record).blocks()
@@ -267,7 +269,7 @@ extension Site {
     for chapter in chapters {
       layout.add(
         "<li><a href=\"\(chapter.page)\"><b>\(chapter.number)</b> \(chapter.title.escaped)</a>"
-          + "<span>\(chapter.record.question.escaped)</span></li>")
+          + (chapter.question.map { "<span>\($0.escaped)</span>" } ?? "") + "</li>")
     }
     layout.add("</ol><h2>Beside the chapters</h2><ul>")
     for document in source.documents {

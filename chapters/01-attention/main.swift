@@ -86,6 +86,20 @@ for h in 0..<H {
   check("head \(h): loops = products, matrix and output", gaps.max()!, within: roundoff)
 }
 
+// A fourth learned matrix joins the heads. For each token their outputs, H pieces of P numbers, stand
+// side by side as one vector, and W_o turns it into what the layer gives. It reads all heads at once,
+// and each head has columns of its own in it: so the heads' contributions are summed.
+
+var other = SeededGenerator(seed: chapter.seed &+ 1)
+let wo = Tensor.normal([H * P, H * P], deviation: 0.25, using: &other)
+let layerOutput = linear(y.reshaped(to: [1, T, H * P]), weight: wo, bias: nil)
+let contributions = (0..<H).map { h in
+  let ofHead = y.sliced(h..<(h + 1), along: 2).reshaped(to: [1, T, P])
+  return linear(ofHead, weight: wo.sliced((h * P)..<((h + 1) * P), along: 1), bias: nil)
+}
+let summed = contributions.dropFirst().reduce(contributions[0]) { $0 + $1 }
+check("W_o of all heads together = the sum of what each adds", largest(layerOutput - summed), within: 10 * roundoff)
+
 // Each row sums to 1 because of the division, which has two uses. The output is a mean of what is
 // seen, no larger for a long past than for a short one. And only differences within a row of scores
 // matter, so the largest can be subtracted first and exp cannot overflow.

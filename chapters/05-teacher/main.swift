@@ -274,6 +274,7 @@ finding(
 // fall, and does the training loss run away from it? 3: Bring a text of your own with `--corpus`,
 // and see where its two landmarks lie.
 //
-// Next: 07-student builds the model that is to imitate this one.
+// Next: 06-structured-matrices, which asks what matrices of other kinds could stand in for these.
+// Chapter 07 builds the model that is to imitate this one.
 
 chapter.finish()

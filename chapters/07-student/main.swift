@@ -85,14 +85,18 @@ check("the mixers did not change", unchanged, "\(mixerNames.count) tensors")
 
 // ## Inside the mixer
 //
-// One projection gives everything the recurrence needs, row range by row range. x, B and C pass
-// through a short convolution over time; z, the gate, and a, the decay, do not. No activation
-// follows the convolution. With the decay α[t] = sigmoid(−a[t]), a head carries a state h of N × P
-// numbers:
+// In attention a head has a query, a key and a value of every token, and a matrix W_o mixes what the
+// heads bring. The new mixer has something in each of these places. C[t] asks, B[s] says where token
+// s is to be found, x[s] is what it passes on, and there is a W_o as well. Between them, in place of
+// the softmax, each head carries a state h of N × P numbers through the text. Every token lets it
+// fade, writes into it, and reads from it:
 //
 //     h[t]    =  α[t] h[t − 1] + B[t] x[t]ᵀ            fade, then write
 //     y[t]    =  C[t]ᵀ h[t] + D x[t]                   read, and let x pass by
-//     output  =  W_o ( y ⊙ silu(z + z_bias) )
+//     output  =  W_o ( y ⊙ silu(z + z_bias) )          open or close each feature, then mix the heads
+//
+// All of it comes from u by one projection, row range by row range: x, B, C, the gate z, and a,
+// which gives the decay α[t] = sigmoid(−a[t]).
 //
 // Unrolled over time, y is a matrix times x. Below the diagonal M[t, s] = (C[t] · B[s]) α[s + 1] ⋯
 // α[t], on it C[t] · B[t] + D. That a recurrence is a matrix is called state space duality, SSD for
@@ -110,6 +114,24 @@ table(
     let rows = part.rows(mamba.sizes)
     return ["\(part)", "\(rows.lowerBound) ..< \(rows.upperBound)", "\(rows.count / H)", role]
   })
+
+// Three more things look like details, and are not.
+//
+// The convolution. Before they are used, x, B and C pass through a short convolution over time: each
+// of their numbers becomes a weighted sum of its own last K values. The recurrence alone is bad at
+// what is easy for attention, to look exactly one token back: its weight on token t − 1 is fixed by
+// what B[t − 1] and C[t] say, and a decay that hides token t − 2 soon hides t − 1 as well. With the
+// convolution, B[t] may contain the token before t. So a head can ask for "what came after an a",
+// the question of chapter 01, which needed two layers of attention.
+//
+// No activation after it. Mamba-2 has a silu there. Attention has none on queries, keys and values:
+// its output is a matrix times values that are linear in u. Without the silu the mixer is so too, and
+// its matrix and its x can be asked to be what attention's are.
+//
+// No norm before W_o. Mamba-2 divides each token's y by its size there. Attention does not, and its
+// sizes mean something: a row of weights is a mean, which is long where the values that it averages
+// agree, and short where they do not. A norm would also depend on y itself, so that the output were
+// no longer a matrix times x; and what stage 1 compares are matrices.
 
 // ## Where it begins
 //

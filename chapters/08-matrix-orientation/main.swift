@@ -1,9 +1,13 @@
 // # 08  Stage 1: matrix orientation
 //
-// A head of attention mixes tokens with a matrix that its softmax makes; a head of the student
-// mixes them with one that its decays make. Both have the same shape and the same place. Stage 1
-// looks at nothing else: for the same input, turn the student's matrix toward the teacher's. What
-// is mixed, and what becomes of the mixture, waits for stage 2.
+// A head of attention gives y = M v: its softmax makes a matrix M, which mixes the values v of the
+// tokens. A head of the student gives y = M x: its decays, with B and C, make a matrix of the same
+// shape, which mixes x. So there are two questions: how are tokens mixed, and what is mixed? Stage 1
+// asks the first alone. For the same input it turns the student's matrix toward the teacher's:
+//
+//     loss  =  Σ over layers of the mean over windows and heads of  ‖ M_teacher(u) − M_student(u) ‖
+//
+// What is mixed, and what becomes of the mixture, waits for stage 2.
 //
 // You will see which weights this loss can reach, loss curves for each layer, and every head of one
 // layer as target, fit and residual, before and after. The run takes about ten seconds once the
@@ -51,8 +55,9 @@ let heldOut = store.heldOut.reported
 // ## Two matrices and their distance
 //
 // The teacher runs on its own states. At each block we keep what its mixer reads, u = LN u[l], and
-// the matrix it mixes with. The student's mixer reads the same u, and its matrix is compared by the
-// Frobenius norm: the root of the sum of squares, neither squared nor divided by T.
+// the matrix it mixes with. The student's mixer reads the same u, so that no layer waits for another,
+// and each has a loss of its own. The norm ‖·‖ is Frobenius': the root of the sum of squares over all
+// entries, neither squared nor divided by T.
 
 chapter.section("1. Two matrices and their distance")
 let student = store.newStudent()

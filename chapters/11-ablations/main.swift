@@ -32,9 +32,10 @@ let study = exitOnError { try Study(in: store, seeds: seedCount) }
 // ## The students and the ways
 //
 // Phi-Mamba has state space mixers throughout; the hybrid keeps the teacher's attention in one
-// block; the control has new attention in each block, so that its matrices can be the teacher's
-// exactly. If a stage helps the control as much, it is good for any student; whatever more it does
-// for Phi-Mamba is due to the change of family.
+// block, here a middle one (which block is best, chapter 13 asks); the control has new attention in
+// each block, so that its matrices can be the teacher's exactly. If a stage helps the control as
+// much, it is good for any student; whatever more it does for Phi-Mamba is due to the change of
+// family.
 
 chapter.section("1. The students and the ways")
 let kept = recipe.L / 2

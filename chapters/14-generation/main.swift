@@ -45,12 +45,13 @@ let isDouble = MemoryLayout<Scalar>.size == 8
 
 // ## One text, three writers
 //
-// The hybrid is a student that keeps the teacher's attention in its last layer. All three continue
-// the same words with the same random numbers: for each token a number in 0 … 1 is drawn, and the
-// first token at which the summed probabilities pass it is taken. While both models rank the same
-// token first, they write the same text. After the first other letter their texts differ, but the
-// random numbers are still shared, and they can fall into step again. The prompt ends where we say
-// it does, in the middle of a sentence.
+// The hybrid is a student that keeps the teacher's attention in its last layer. (Chapter 11 keeps a
+// middle one. What a token costs does not depend on which it is.) All three continue the same words
+// with the same random numbers: for each token a number in 0 … 1 is drawn, and the first token at
+// which the summed probabilities pass it is taken. While both models rank the same token first, they
+// write the same text. After the first other letter their texts differ, but the random numbers are
+// still shared, and they can fall into step again. The prompt ends where we say it does, in the
+// middle of a sentence.
 
 chapter.section("1. One text, three writers")
 let prompt = Array(heldOut.prefix(24))
