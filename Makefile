@@ -181,7 +181,7 @@ test-real: deps build data/kjv.txt data/handbook.txt data/smollm2 ## compare Smo
 	  --filter RealModelTests | grep -E 'real model: |✘|↳|error:|Test run with'
 	$(PYTHON) Tests/RealModel/speed.py $(BIN)/generate $(REAL)/model.gguf --json $(REAL)/speed.json
 
-# The tool is a package of its own: swift-syntax, with which it reads the sources, takes minutes to build.
+# The tools are a package of their own: swift-syntax, with which they read the sources, takes minutes to build.
 TOOLS := --package-path Tools --scratch-path .build-tools -debug-info-format none
 COUNT := .build-tools/debug/count-mutants
 

@@ -16,7 +16,7 @@ public struct BookSource {
   public var runs: URL
   /// Who declares what.
   public var declarations: Declarations
-  /// What is under this folder stands in the book: Markdown files by the title of their page.
+  /// Markdown files of the project, each with its page in the book and the page's title.
   public var documents: [(file: String, page: String, title: String)]
 
   public init(
@@ -173,7 +173,7 @@ extension Site {
     layout.add(run(chapter.record))
     let output = RunOutput(folder: source.runs.appending(path: chapter.name), page: chapter.page)
     let blocks = Weave(main: chapter.main, record: chapter.record).blocks()
-    var heading: String?
+    var followsHeading = false
     var anchors: Set<String> = []
     for block in blocks {
       switch block {
@@ -181,18 +181,18 @@ extension Site {
         var anchor = title.anchor
         while !anchors.insert(anchor).inserted { anchor += "-again" }
         layout.add("<h\(level) id=\"\(anchor)\">\(title.escaped)</h\(level)>")
-        heading = title
+        followsHeading = true
       case .story(let part):
-        let text = chapter.main.story(part)
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        // The title of the page, and that of a section which the run has printed.
-        let isTitled = lines[0].hasPrefix("# ") || lines[0].hasPrefix("## ") && heading != nil
-        layout.parts.append(.prose(prose.add((isTitled ? lines.dropFirst() : lines[...]).joined(separator: "\n"))))
-        heading = nil
+        // The title of the page stands there, and that of a section if the run has printed it.
+        let text =
+          followsHeading
+          ? chapter.main.story(part, withoutHeading: "# ", "## ") : chapter.main.story(part, withoutHeading: "# ")
+        layout.parts.append(.prose(prose.add(text)))
+        followsHeading = false
       case .code(let lines, let isFolded):
         let html = code.html(chapter.main, lines, on: chapter.page)
         layout.add(isFolded ? "<details class=\"source\"><summary>the code of this</summary>\(html)</details>" : html)
-        heading = nil
+        followsHeading = false
       case .output(let entries):
         layout.add(output.html(entries))
       }
@@ -237,11 +237,8 @@ extension Site {
       if part.isStory {
         layout.add(isOpen ? "</div><div class=\"pair\">" : "<div class=\"pair\">")
         isOpen = true
-        let text = file.story(part)
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        let body = lines[0].hasPrefix("# ") ? lines.dropFirst() : lines[...]
         layout.add("<div class=\"story\">")
-        layout.parts.append(.prose(prose.add(body.joined(separator: "\n"))))
+        layout.parts.append(.prose(prose.add(file.story(part, withoutHeading: "# "))))
         layout.add("</div>")
       } else {
         if !isOpen { layout.add("<div class=\"pair\"><div class=\"story\"></div>") }

@@ -138,6 +138,13 @@ extension SourceFile {
     }.joined(separator: "\n")
   }
 
+  /// The same without its first line, if that is a heading which begins with one of these marks.
+  func story(_ part: Part, withoutHeading marks: String...) -> String {
+    let text = story(part)
+    guard marks.contains(where: text.hasPrefix) else { return text }
+    return text.split(separator: "\n", omittingEmptySubsequences: false).dropFirst().joined(separator: "\n")
+  }
+
   /// The title: that of the first line of the story, or the name of the file.
   public var title: String {
     let first = parts.first.map { $0.isStory ? story($0) : "" } ?? ""
