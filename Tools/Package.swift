@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 //
-// The tools that read Swift: `make mutants` and `make book`. A package of its own, because swift-syntax takes
-// minutes to build and the library does not need it. Built in .build-tools.
+// The tools that read Swift: `make mutants`, `make book` and `make results`. A package of its own, because swift-syntax
+// takes minutes to build and the library does not need it. Built in .build-tools.
 
 import PackageDescription
 
@@ -21,7 +21,7 @@ let package = Package(
     .testTarget(
       name: "MutationSitesTests", dependencies: ["MutationSites"], path: "Mutants/MutationSitesTests"),
 
-    // Who uses which declaration, as the compiler has noted it while it built.
+    // Who uses which declaration, as the compiler recorded it while building.
     .target(name: "CIndexStore", path: "CIndexStore"),
     // Sources and runs in, pages out.
     .target(
@@ -32,6 +32,7 @@ let package = Package(
       ],
       path: "Weaving"),
     .executableTarget(name: "weave", dependencies: ["Weaving"], path: "weave"),
+    .executableTarget(name: "kept-results", dependencies: ["Weaving"], path: "kept-results"),
     .testTarget(name: "WeavingTests", dependencies: ["Weaving"], path: "WeavingTests"),
   ],
   swiftLanguageModes: [.v6]

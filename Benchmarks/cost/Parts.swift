@@ -1,13 +1,13 @@
 // # What a step consists of
 //
-// Every kernel of a step, with the sizes it is called with, how often, how many operations it has to
-// do and how many bytes it has to move at least. Each can be run alone.
+// Every kernel of a step: its sizes, how often it is called, and how many operations and bytes it takes at least.
+// Each can be run alone.
 //
-// Operations: two for each multiplication and addition of a product; of a triangle only what is below
-// the diagonal counts where the kernel leaves the rest out. For elementwise work a function of one
-// number counts as ten, which only matters for the picture: such kernels are bound by memory.
+// Operations: a product counts two for each multiplication with its addition; a triangle counts only what is below
+// the diagonal, where the kernel leaves out the rest. In elementwise work a function of one number counts as ten,
+// which matters little: such kernels are bound by memory.
 //
-// Read before: `../exercise/Exercise.swift`. Read next: `main.swift`.
+// Read before: `../exercise/Exercise.swift`. Read next: `../cost/main.swift`.
 
 import Experiments
 import Gradients
@@ -27,9 +27,9 @@ struct Part {
   let name: String
   let family: Family
   let count: Int
-  /// At least, of one call.
+  /// The least that one call must do.
   let operations: Int
-  /// At least, of one call.
+  /// The least that one call must move.
   let bytes: Int
   let run: () -> Void
 }
@@ -56,7 +56,8 @@ struct Parts {
       name: name, family: family, count: count, operations: operations, bytes: numbers * bytesOfNumber, run: run)
   }
 
-  /// A linear layer of a sequence, `count` times, and its pullbacks into input and weight so many times.
+  /// A linear layer of a sequence, `count` times, and its pullbacks into input and weight, `toInput` and `toWeight`
+  /// times.
   private func linears(_ inputs: Int, _ outputs: Int, _ count: Int, toInput: Int = 0, toWeight: Int = 0) -> [Part] {
     let (x, w, y) = (some(B, T, inputs), some(outputs, inputs), some(B, T, outputs))
     let (operations, numbers) = (2 * R * inputs * outputs, R * (inputs + outputs) + inputs * outputs)
@@ -74,7 +75,7 @@ struct Parts {
     ].filter { $0.count > 0 }
   }
 
-  /// Attention's matrix and mix, forward so many times, and backward.
+  /// Attention's matrix and mix, `count` times forward and `backward` times backward.
   private func attention(_ count: Int, backward: Int) -> [Part] {
     let (x, m) = (some(B, T, H, P), softmax(some(B, H, T, T), causal: true))
     let table = RotaryTable(T: T, width: P / 2 * 2, base: 10_000)
@@ -202,7 +203,7 @@ struct Parts {
     return parts
   }
 
-  /// The update of so many numbers.
+  /// The update of the trained numbers.
   func optimiser(_ trained: [ParameterRows]) -> Part {
     let step = AdamWStep(
       learningRate: 1e-3, beta1: 0.9, beta2: 0.95, step: 10, epsilon: 1e-8, weightDecay: 0.1, gradientScale: 1)

@@ -1,19 +1,19 @@
 // # bench-cost
 //
-// What a step costs, what it would have to cost, and how that grows. No other program is needed.
+// What a step costs, the least it could cost, and how the cost grows. No other program is needed.
 //
 //     1  the step of a teacher and that of a student (stage 3), kernel by kernel, each timed alone
 //     2  time and memory of a step against T, D, L and B
 //     3  the chunked algorithm to 65,536 tokens
 //     4  what the tape adds to an operation
 //     5  what it costs to share a loop between cores
-//     6  a token that is written
+//     6  writing a token
 //
 // Two ceilings are measured: arithmetic, by the fastest of three products of matrices (256², 512², 1024²), and
 // memory, by the sum of two arrays that no cache holds.
 //
-// What follows from sizes, memory, is checked always. What follows from times is checked too, but other
-// programs on the machine can make it false: with --shared it is reported and decides nothing.
+// Claims about memory follow from sizes and are always checked. Claims about times are checked too, but other
+// programs on the machine can make them false: with --shared they are only reported.
 //
 // Read before: `Parts.swift`, `../exercise/Exercise.swift`.
 
@@ -37,7 +37,7 @@ let chapter = Chapter(
   duration: "1 to 2 minutes; half of that with --quick", options: Options.self)
 let repetitions = chapter.isQuick ? 7 : 21
 
-/// The median seconds of some work, after one time for warmth.
+/// The median seconds of some work, after one run to warm up.
 func seconds(_ repetitions: Int, _ body: @escaping () -> Void) -> Double {
   time(repetitions: repetitions, body).medians[0]
 }
@@ -98,7 +98,7 @@ func step(_ title: String, _ kind: Kind, _ passes: [Part]) throws -> Step {
 let details = chapter.metrics(
   "kernels", columns: ["step", "kernel", "calls", "operations", "bytes", "seconds", "floor"])
 
-/// Times each kernel, and some whole steps after each, so that a slow moment meets both.
+/// Times each kernel, and some whole steps after each, so that a slow moment affects both.
 func tabulate(_ step: Step) throws {
   struct Sum { var calls = 0, operations = 0, bytes = 0, seconds = 0.0, floor = 0.0 }
   var sums: [Part.Family: Sum] = [:]
@@ -160,7 +160,7 @@ exitOnError { try tabulate(step("stage 3", .stage3, parts.teacher(backward: fals
 
 chapter.section("2. Growth")
 
-/// Seconds and bytes of one step of each recipe; they take turns, so that a slow moment meets all of them.
+/// Seconds and bytes of one step of each recipe; they take turns, so that a slow moment affects all of them.
 func costs(_ recipes: [Recipe], _ kind: Kind) throws -> [(seconds: Double, bytes: Double)] {
   let steppers = try recipes.map { try Stepper(kind, of: Exercise($0)) }
   let bytes = try steppers.map { stepper in
@@ -236,7 +236,7 @@ func stateSpace(_ T: Int) -> [Tensor] {
   return [draw(P), -1 * sigmoid(.normal([1, T, H], using: &random)), draw(N), draw(N), .ones([H])]
 }
 let lengths = [256, 1024, 4096, 16_384, 65_536]
-// The lengths take turns, so that a slow moment meets all of them.
+// The lengths take turns, so that a slow moment affects all of them.
 let runs = lengths.map { T in
   let x = stateSpace(T)
   return { _ = ssdSequence(x[0], logDecay: x[1], b: x[2], c: x[3], d: x[4], Q: Q) }
@@ -296,7 +296,7 @@ timed("at most 2 µs", added, atMost: 2, digits: 2)
 // MARK: - Sharing a loop
 
 chapter.section("5. What it costs to share a loop")
-/// Some work that no compiler leaves out: a chain of additions and roots.
+/// Work that no compiler can leave out: a chain of additions and roots.
 @inline(never) nonisolated func chain(_ links: Int) -> Float {
   (0..<links).reduce(Float(0)) { ($0 + Float($1)).squareRoot() }
 }

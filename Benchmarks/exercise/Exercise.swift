@@ -1,11 +1,11 @@
 // # The exercise
 //
-// One optimiser step of each kind, as it is timed: forward, backward, clipping, AdamW; in the stages
-// the teacher's forward pass too. Sizes and learning rates are those of a recipe, the tokens are
-// random, and nothing is read from a file.
+// One optimiser step of each kind, as we time it: forward, backward, clipping, AdamW, and in the stages the teacher's
+// forward pass too. Sizes and learning rates are those of a recipe, the tokens are random, and nothing is read from a
+// file.
 //
-// Every kind begins with the same two models and goes through the same batches. Fresh weights would
-// hide mistakes (an identity convolution, a gate whose rows are zero), so all of them are shaken.
+// Every kind begins with the same two models and goes through the same batches. Fresh weights would hide mistakes (an
+// identity convolution, a gate whose rows are zero), so we add noise to all of them.
 //
 // Read before: `Experiments/Recipe.swift`, `Stepper.swift`. Read next: `RealExercise.swift`, `../steps/main.swift`,
 // `../cost/main.swift`.
@@ -42,10 +42,10 @@ package struct Exercise: TimedExercise {
     tokens = Tensor(ids, shape: [8, recipe.B, recipe.T + 1])
   }
 
-  /// All.
+  /// All kinds.
   package var kinds: [Kind] { Kind.allCases }
 
-  /// What is trained in a kind of step, and at which rate.
+  /// The settings of a kind of step, with its learning rate.
   package func settings(_ kind: Kind) -> TrainingSettings {
     let rate =
       switch kind {

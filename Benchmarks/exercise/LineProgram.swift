@@ -1,7 +1,7 @@
 // # A program that answers lines
 //
-// So that `../compare.py` can let two programs take turns. What a kind of step needs is made when it is
-// first asked for, so that a program that is asked for one kind takes the memory of one.
+// It lets `../compare.py` have two programs take turns. What a kind of step needs is made when it is first asked for,
+// so a program that is asked for one kind takes the memory of one.
 //
 // Read before: `Stepper.swift`. Read next: `../steps/main.swift`, `../real/main.swift`, `../compare.py`.
 
@@ -29,7 +29,7 @@ package struct LineProgram {
   /// - Parameter make: the exercise at its beginning, a new one at each call
   package init(_ make: @escaping () throws -> any TimedExercise) { self.make = make }
 
-  /// Answers line by line, to the last or to `quit`.
+  /// Answers line by line, up to the last line or `quit`.
   package mutating func run() throws {
     while let line = readLine(), line != "quit" {
       try StandardOutput.write(answer(line) + "\n")
@@ -40,7 +40,7 @@ package struct LineProgram {
   private struct About: Encodable {
     let program = "mohawk, \(scalarName)"
     let threads = WorkerPool.shared.threads
-    /// The number of numbers that change in each kind of step.
+    /// How many numbers change in each kind of step.
     let trained: [Kind: Int]
     let teacher: Int
     let student: Int

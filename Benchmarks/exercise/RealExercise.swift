@@ -1,18 +1,18 @@
 // # The exercise at the sizes of a real model
 //
-// One optimiser step of stage 2 and one of stage 3 for a published teacher, all of whose attentions are
-// replaced; the settings are those that a real run wants:
+// One optimiser step of stage 2 and one of stage 3 for a published teacher, with every attention replaced; the
+// settings are those of a real run:
 //
 //     stage 2    each layer's distance relative to its target, each layer's gradient clipped by itself
 //     stage 3    the mixers alone are trained, and the next token is predicted among those of a text
 //
 // A batch is one window of 128 tokens; they are random, since no time depends on which they are.
 //
-// The student has gone through some steps of stage 2 before. A fresh one could not be compared: the states
-// of SmolLM2 reach 25,000, and with mixers that fit nothing they get where 32 bits leave three digits of a
-// gradient. Nor would it show mistakes: its convolution is the identity, the rows of its gate are zero.
+// The student has already gone through some steps of stage 2. A fresh student could not be compared: the states of
+// SmolLM2 reach 25,000, and with mixers that fit nothing they grow until 32 bits leave three digits of a gradient.
+// Nor would it show mistakes: its convolution is the identity, and the rows of its gate are zero.
 //
-// To begin is slow, so it is done once: the exercise is kept in a folder, from which both programs read it.
+// Making the exercise is slow, so it is made once and kept in a folder, from which both programs read it.
 //
 // Read before: `Stepper.swift`, `Distillation/HiddenStateAlignment.swift`,
 // `Distillation/KnowledgeDistillation.swift`. Read next: `../real/main.swift`, `../real.py`.
@@ -37,7 +37,7 @@ package struct RealExercise: TimedExercise {
 
   /// Tokens of a window, and how many different ones a text uses: those of the King James Bible in SmolLM2's vocabulary.
   private static let (longest, tokensOfText) = (128, 9_809)
-  /// The steps of stage 2 that a student has behind it.
+  /// The steps of stage 2 that the student has gone through.
   private static let stepsBefore = 16
 
   /// A new student of a teacher, after its first steps; it shares with the teacher what it does not replace.
@@ -83,7 +83,7 @@ package struct RealExercise: TimedExercise {
   }
 }
 
-// ## A teacher that no file is needed for
+// ## A teacher that needs no file
 
 extension RealExercise {
   /// A Llama of SmolLM2-135M's sizes, or a tiny one, with random weights.
@@ -95,7 +95,7 @@ extension RealExercise {
       mixers: Array(repeating: attention, count: L), hasTiedHead: true, layout: .llama)
     var random = SeededGenerator(seed: 2)
     let model = LanguageModel(configuration, using: &random)
-    // The head is the embedding: logits of a trained model's size.
+    // The head is the embedding: this scale gives logits as large as a trained model's.
     model.embedding.weight.value = model.embedding.weight.value * Tensor(1 / Scalar(D).squareRoot())
     return model
   }
@@ -120,7 +120,7 @@ extension RealExercise {
     return (place("teacher"), place("student/model.safetensors"), place("tokens.safetensors"))
   }
 
-  /// Writes the teacher as a whole, and of the student the mixers: it has all else from the teacher.
+  /// Writes the whole teacher, but only the mixers of the student, which shares everything else with the teacher.
   package func export(to folder: URL) throws {
     let c = teacher.configuration
     guard let attention = c.mixers[0] as? CausalAttentionSizes, let block = c.block as? SequentialBlockSizes,

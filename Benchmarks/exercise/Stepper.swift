@@ -29,7 +29,7 @@ package protocol TimedExercise {
   var tokens: Tensor { get }
   /// What is trained in a kind of step, and how.
   func stage(_ kind: Kind) -> any Stage
-  /// At which rate, and with which optimiser.
+  /// The learning rate and the optimiser of a kind of step.
   func settings(_ kind: Kind) -> TrainingSettings
   /// Whether stages of layers that are independent are trained layer by layer, each with an optimiser of its own.
   var takesLayersApart: Bool { get }
@@ -61,11 +61,11 @@ extension TrainingSettings {
   }
 }
 
-/// A kind of step, from its first on.
+/// Goes through the steps of one kind, from the first on.
 package final class Stepper {
   private let exercise: any TimedExercise
   private let stage: any Stage
-  /// One for all that is trained, or one for each layer.
+  /// One run for everything that is trained, or one for each layer.
   private let runs: [TrainingRun]
 
   /// What a step changes.

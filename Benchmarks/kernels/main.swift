@@ -1,10 +1,10 @@
 // # bench-kernels
 //
-// Single kernels, to be timed beside the same work in PyTorch, and against what the machine can do
-// at most: a large product for arithmetic, a long sum of two arrays for memory.
+// Single kernels, to be timed beside the same work in PyTorch, and against the most that the machine can do: a large
+// product for arithmetic, a long sum of two arrays for memory.
 //
-// The program answers lines, so that ../kernels_compare.py can let two programs take turns; `--help`
-// names them. The inputs are the same in both programs: element i of the k-th input is sin(0.7 i + k), scaled.
+// The program answers lines, which `--help` lists, so that ../kernels_compare.py can let two programs take turns. The
+// inputs are the same in both programs: element i of the k-th input is sin(0.7 i + k), scaled.
 //
 // Read before: `Tensors/StateSpace/SSDSequence.swift`. Read next: `../kernels.py`, `../kernels_compare.py`.
 
@@ -22,7 +22,7 @@ func wave(_ k: Int, _ shape: Shape, scale: Double = 1, shift: Double = 0) -> Ten
   Tensor((0..<shape.count).map { Scalar(shift + scale * sin(0.7 * Double($0) + Double(k))) }, shape: shape)
 }
 
-/// A piece of work: makes its results anew with each call.
+/// A piece of work: computes its results anew at each call.
 typealias Work = () -> [Tensor]
 
 /// The inputs x, log α, b, c, d of a state space model, one text of T tokens.

@@ -1,17 +1,18 @@
 // # bench-real
 //
-// One optimiser step of stages 2 and 3 at the sizes of a real model (`../exercise/RealExercise.swift`),
-// to be timed beside the same step in PyTorch. The exercise is made by
+// One optimiser step of stages 2 and 3 at the sizes of a real model (`../exercise/RealExercise.swift`), to be timed
+// beside the same step in PyTorch. One of these makes the exercise, and writes it to a folder when it gets the line
+// `export FOLDER`, which takes a minute:
 //
 //     bench-real --model data/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 //     bench-real                  # random weights of the same sizes
-//     bench-real --quick          # a tiny model, to try that all works
+//     bench-real --quick          # a tiny model, to see that everything works
 //
-// for the line `export FOLDER`, which takes a minute, and from then on read by
+// From then on the exercise is read by
 //
 //     bench-real --exercise FOLDER
 //
-// The lines that the program answers stand in `../exercise/LineProgram.swift`.
+// The lines that the program answers are in `../exercise/LineProgram.swift`.
 //
 // Read before: `../exercise/RealExercise.swift`. Read next: `../real.py`, `../compare.py`.
 
@@ -38,7 +39,7 @@ struct Command: ParsableCommand {
     commandName: "bench-real", abstract: "Answers lines about optimiser steps at the sizes of a real model.",
     discussion: LineProgram.help)
 
-  /// The exercise at its beginning, as often as it is called for; the teacher, which no step changes, is read once.
+  /// Gives the exercise at its beginning at each call; the teacher, which no step changes, is read once.
   func exercises() throws -> () throws -> any TimedExercise {
     if let exercise {
       let folder = URL(filePath: exercise)

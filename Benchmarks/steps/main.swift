@@ -1,7 +1,7 @@
 // # bench-steps
 //
-// One optimiser step of each kind (`../exercise/Exercise.swift`), to be timed beside the same step in
-// PyTorch. The lines that the program answers stand in `../exercise/LineProgram.swift`.
+// One optimiser step of each kind (`../exercise/Exercise.swift`), to be timed beside the same step in PyTorch. The
+// lines that the program answers are in `../exercise/LineProgram.swift`.
 //
 // Read before: `../exercise/Exercise.swift`. Read next: `../real/main.swift`, `../steps.py`, `../compare.py`.
 

@@ -1,7 +1,7 @@
 // # A chapter's models
 //
-// Where the book and its experiments meet: the options of a chapter say which experiment it is, and
-// what takes long is shown as a progress bar.
+// Here the book and its experiments meet: a chapter's options say which experiment it is, and long work shows a
+// progress bar.
 //
 // Read before: `Notebook/Chapter.swift`, `Experiments/ModelStore.swift`.
 
@@ -10,14 +10,14 @@ import Foundation
 import Notebook
 
 extension Chapter {
-  /// The store of models that the chapter's options ask for; ends the program with a sentence if the text cannot be
+  /// The store of models that the chapter's options ask for; ends the program with an error if the text cannot be
   /// read or is too short.
   public func openModelStore() -> ModelStore {
     exitOnError {
       let model = (options as? any TakesModel)?.model.map { URL(filePath: $0) }
       if model != nil, bytePairs != nil {
         throw CommandError(
-          "--byte-pairs goes not with --model: a model has a tokenizer of its own; leave one of them out")
+          "--byte-pairs cannot be combined with --model: a model has its own tokenizer; leave one of them out")
       }
       let settings = ExperimentSettings(
         isQuick: isQuick, seed: seed, corpus: corpus, bytePairs: bytePairs, model: model)
@@ -25,9 +25,10 @@ extension Chapter {
     }
   }
 
-  /// The store of an experiment in the folder of results: progress and what is used again show on standard error.
+  /// The store of an experiment in the folder of results; progress, and each folder that is used again, show on
+  /// standard error.
   ///
-  /// - Parameter plan: the pieces of the chapter's work, if its bars tell the time that is left for all of them
+  /// - Parameter plan: the pieces of the chapter's work, if its progress bars show the time left for all of them
   public func modelStore(_ experiment: Experiment, plan: WorkPlan? = nil) -> ModelStore {
     ModelStore(experiment, in: out) { title, total, first in
       plan?.bar(title, total: total, from: first) ?? ProgressBar(title, total: total, from: first)
@@ -39,14 +40,14 @@ extension Chapter {
 }
 
 extension ProgressBar: ProgressReport {
-  /// Moves the bar to `step`, with the loss or the number of the arm beside it.
+  /// Moves the bar to `step`, with the loss or the number of the arm as its note.
   public func update(_ step: Int, _ note: ProgressNote, tokens: Int?) {
     update(step, note: note.text ?? "", tokens: tokens)
   }
 }
 
 extension ProgressNote {
-  /// What stands beside a bar; nil for nothing.
+  /// What stands beside the bar; nil for nothing.
   var text: String? {
     switch self {
     case .loss(let loss): "loss \(number(loss, digits: 4))"

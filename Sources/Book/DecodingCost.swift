@@ -1,7 +1,7 @@
 // # What the next token costs
 //
-// Time and memory of a token against what was read before it: attention looks at all of it, a state
-// space mixer at a state of one size.
+// Time and memory of a token against the length of what was read before it: attention looks at all of it, a state
+// space mixer at a state of fixed size.
 //
 // Read before: `Models/Writing/DecodingState.swift`. Chapters: 14-generation, 15-real-model.
 
@@ -17,22 +17,23 @@ public typealias NamedModel = (name: String, model: FrozenModel)
 
 /// What the next token costs one model at one context.
 public struct DecodingCost: Codable, Sendable {
-  /// The median of a token's seconds.
+  /// The median time of a token, in seconds.
   public let seconds: Double
-  /// What the state keeps at the context.
+  /// The bytes of the state at this context.
   public let bytes: Int
-  /// The most memory that reading one token needed for a moment, beside state and weights.
+  /// The peak memory of reading one token, in bytes, beside state and weights.
   public let peak: Int
 }
 
 /// Lets models read one text, and measures single tokens at each context.
 ///
-/// The models take turns, but not token by token: each reads many in a row, and the first quarter is not counted. It
-/// finds the processor's caches full of another model's past, which a model that writes alone does not.
+/// The models take turns, but not token by token: each reads many in a row, and the first quarter of a row is not
+/// counted. It finds the processor's caches full of another model's past, which does not happen to a model that
+/// writes alone.
 ///
 /// - Parameters:
-///   - contexts: ascending, each at least twice the one before; the text is longer than the last by `tokens`
-///   - tokens: so many are measured around a context, fewer at contexts that are shorter
+///   - contexts: ascending, each at least twice the one before; the text is longer than the last by `tokens` or more
+///   - tokens: how many are measured around a context; fewer around short contexts
 /// - Returns: for each context the cost of each model
 public func measureDecoding(
   _ models: [NamedModel], on text: [Int], contexts: [Int], tokens: Int = 64

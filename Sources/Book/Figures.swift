@@ -9,7 +9,7 @@ import Plots
 import Tensors
 import Training
 
-/// The rows of a causal matrix as numbers for a heat map, nothing (NaN, drawn grey) where t may not look: [T, T].
+/// The rows of a causal matrix as numbers for a heat map, and NaN, drawn grey, where t may not look: [T, T].
 public func rows(of matrix: Tensor) -> [[Double]] {
   let T = matrix.shape[0]
   let elements = matrix.elements
@@ -22,23 +22,24 @@ public func head(_ h: Int, of matrices: Tensor, window b: Int = 0) -> Tensor {
   return matrices.sliced(b..<(b + 1)).sliced(h..<(h + 1), along: 1).reshaped(to: [T, T])
 }
 
-/// A part of one of several causal matrices as a heat map: the given tokens as sources and as targets, blue below 0 and orange above.
+/// One of several causal matrices as a heat map, for a range of tokens as sources and targets: blue below 0, orange
+/// above.
 ///
 /// - Parameters:
-///   - matrices: [B, T, T], of which `index` says which is drawn
+///   - matrices: [B, T, T], of which the one at `index` is drawn
 ///   - limit: the magnitude at which the colours end
 public func causalMap(
-  _ title: String, _ matrices: Tensor, _ index: Int, tokens: Range<Int>, limit: Double
+  _ title: String, _ matrices: Tensor, _ index: Int, tokens: Range<Int>, limit: Double, showsColourBar: Bool = true
 ) -> HeatMap {
   let matrix = matrices.sliced(index..<(index + 1)).reshaped(to: [matrices.shape[1], matrices.shape[2]])
   let seen = Double(tokens.lowerBound)...Double(tokens.upperBound - 1)
   return HeatMap(
     title, values: rows(of: matrix.sliced(tokens).sliced(tokens, along: 1)),
     x: Axis("source s", unit: "token", range: seen), y: Axis("target t", unit: "token", range: seen),
-    colourLabel: "weight", scale: .diverging, range: -limit...limit)
+    colourLabel: "weight", scale: .diverging, range: -limit...limit, showsColourBar: showsColourBar)
 }
 
-/// The mean of the last `window` values at each index, of fewer at the beginning.
+/// The mean of the last `window` values at each index, or of fewer at the beginning.
 public func movingAverage(_ values: [Double], over window: Int) -> [Double] {
   var (sum, result) = (0.0, [Double]())
   for (index, value) in values.enumerated() {

@@ -1,7 +1,7 @@
 // # The command line of a chapter that takes any teacher
 //
-// The book trains its own teacher, so that everything can be seen from its beginning. What is done with
-// it does not depend on that: a chapter with this option takes a published model in its place.
+// The book trains its own teacher, so that everything can be seen from the beginning. What a chapter does with a
+// teacher does not depend on that: with this option it takes a published model instead.
 //
 //     08-matrix-orientation --quick --model ~/models/SmolLM2-135M --out out/smollm2
 //
@@ -28,8 +28,8 @@ public struct ModelOptions: ParsableArguments, TakesModel {
   }
 }
 
-/// Options among which there may be a model in the teacher's place.
+/// Options that may name a model to take the teacher's place.
 public protocol TakesModel {
-  /// Where the model lies; nil for none.
+  /// The model's path; nil for none.
   var model: String? { get }
 }

@@ -25,10 +25,12 @@ public struct StudyOptions: ParsableArguments {
   /// Throws `ValidationError` if a value is out of its range.
   public func validate() throws {
     if let seeds { try Self.validate(seeds: seeds) }
-    if !(budget > 0 && budget <= 100) { throw ValidationError("--budget \(budget): a factor above 0, at most 100") }
+    if !(budget > 0 && budget <= 100) {
+      throw ValidationError("--budget \(budget): give a factor above 0 and at most 100")
+    }
   }
 
-  /// Throws `ValidationError` if a study cannot have so many seeds.
+  /// Throws `ValidationError` if a study cannot have this many seeds.
   public static func validate(seeds: Int) throws {
     guard (1...mostSeeds).contains(seeds) else {
       throw ValidationError("--seeds \(seeds): give a number from 1 to \(mostSeeds), each a study by itself")
@@ -38,7 +40,7 @@ public struct StudyOptions: ParsableArguments {
   /// The seeds to run: as asked for, or three, or two in a quick run.
   public func seedCount(isQuick: Bool) -> Int { seeds ?? (isQuick ? 2 : 3) }
 
-  /// A number of steps times the factor, at least one; none stays none.
+  /// A number of steps times the factor, at least one; 0 stays 0.
   public func scaled(_ steps: Int) -> Int {
     steps == 0 ? 0 : max(1, Int((Double(steps) * budget).rounded()))
   }

@@ -1,8 +1,8 @@
 // # The tables of a study
 //
-// Three chapters print the same kinds of table: means over seeds, learning rates that were tried,
-// claims with their verdicts. Each table is also a CSV file with the same cells; what they were
-// computed from, seed by seed and with all digits, the chapters write beside them.
+// Three chapters print the same kinds of table: means over seeds, learning rates that were tried, claims with their
+// verdicts. Each table is also a CSV file with the same cells. Beside it the chapters write the values behind the
+// table, for each seed and with all digits.
 //
 // Read before: `Statistics/PairedDifference.swift`, `Experiments/RateSweep.swift`, `Notebook/Metrics.swift`.
 
@@ -12,10 +12,10 @@ import Statistics
 
 /// What the bars of a figure are: "bars: standard error over 3 seeds".
 public func barsOverSeeds(_ count: Int) -> String {
-  count == 1 ? "one seed, so that there are no bars" : "bars: standard error over \(count) seeds"
+  count == 1 ? "one seed, so there are no bars" : "bars: standard error over \(count) seeds"
 }
 
-/// "1.416 ± 0.001": mean and standard error over seeds; of a single seed its value alone.
+/// "1.416 ± 0.001": mean and standard error over seeds; for a single seed the value alone.
 public func spread(_ samples: [Double], decimals: Int = 3) -> String {
   let estimate = Estimate(samples)
   let error = samples.count > 1 ? " ± \(number(estimate.standardError, decimals: decimals))" : ""
@@ -43,7 +43,7 @@ extension Chapter {
   /// Prints claims, each with its mean gain over seeds, the interval, the seeds in favour and the verdict.
   ///
   /// - Parameters:
-  ///   - title: what the claims say, the title of their column
+  ///   - title: the title of the claims' column
   ///   - gain: the title of the gains' column, with their unit
   ///   - count: the title of the column that counts the differences in favour
   public func tabulate(
@@ -60,7 +60,7 @@ extension Chapter {
       }, file: file, line: line)
   }
 
-  /// Prints the learning rates that were tried, with their scores, and those that were chosen.
+  /// Prints the learning rates that were tried, with their scores, and the one that was chosen in each sweep.
   public func tabulate(_ name: String, sweeps: [SweptRates], file: String = #fileID, line: Int = #line) {
     tabulate(
       name, ["sweep", "tried: rate (score)", "chosen"],
@@ -70,7 +70,7 @@ extension Chapter {
       }, file: file, line: line)
   }
 
-  /// Writes the results of arms, a row for each seed, with all digits: out/NN-name/`name`.csv.
+  /// Writes the results of arms to out/NN-name/`name`.csv, one row for each seed, with all digits.
   ///
   /// - Parameters:
   ///   - labels: the titles of the columns that say which arm it is

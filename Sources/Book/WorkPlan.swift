@@ -1,11 +1,11 @@
 // # How long the whole chapter will take
 //
-// A progress bar knows one piece of work. A chapter of half an hour is made of many, and who waits wants
-// to know when all is done. So such a chapter says beforehand what its pieces are and about how long each
-// takes; every bar then also tells the time that is left for the chapter. The estimates are corrected by
-// what has been measured: if the pieces so far took twice as long as was said, so will the rest.
+// A progress bar knows one piece of work. A chapter of half an hour consists of many pieces, and a reader who waits
+// wants to know when all of them are done. So such a chapter states beforehand what its pieces are and about how long
+// each takes; every bar then also shows the time left for the chapter. Measurements correct the estimates: if the
+// pieces so far took twice as long as estimated, so will the rest.
 //
-// A piece that is found from an earlier run takes no time, and says nothing about the pace.
+// A piece that is found from an earlier run takes no time, and does not count for the pace.
 //
 // Read before: `Notebook/ProgressBar.swift`. Chapter: 15-real-model.
 
@@ -14,20 +14,20 @@ import Foundation
 import Notebook
 import Tensors
 
-/// The pieces of a chapter's work, in their order. May be used from any thread.
+/// The pieces of a chapter's work, in their order. Can be used from any thread.
 public final class WorkPlan: Sendable {
   private struct State {
     var pieces: [(name: String, seconds: Double)]
     var current = -1
-    /// Of the current piece: when it began, and the parts that were done then and are done now.
+    /// The current piece: when it began, and which fraction of it was done then and is done now.
     var start = ContinuousClock.now
     var from = 0.0
     var done = 0.0
-    /// Of the pieces that were worked on: what was said they would take, and what they took.
+    /// The pieces that were worked on: the seconds they were estimated to take, and the seconds they took.
     var said = 0.0
     var took = 0.0
 
-    /// What the current piece was said to take so far, and what it took.
+    /// The seconds that the current piece was estimated to take so far, and the seconds it took.
     var now: (said: Double, took: Double) {
       guard pieces.indices.contains(current), done > from else { return (0, 0) }
       return (pieces[current].seconds * (done - from), (ContinuousClock.now - start) / .seconds(1))
@@ -38,7 +38,7 @@ public final class WorkPlan: Sendable {
   /// - Parameter pieces: about how many seconds each takes
   public init(_ pieces: [(name: String, seconds: Double)]) { state = Lock(State(pieces: pieces)) }
 
-  /// The seconds of all pieces, as they were estimated.
+  /// The estimated seconds of all pieces.
   public var total: Double { state.withLock { $0.pieces.reduce(0) { $0 + $1.seconds } } }
 
   /// Begins a piece; those before it count as done. Stops the program if there is none of that name.
@@ -53,9 +53,9 @@ public final class WorkPlan: Sendable {
     }
   }
 
-  /// Notes how far the current piece is, and returns the seconds that are left for all.
+  /// Records how far the current piece is, 0 … 1, and returns the seconds left for the whole plan.
   ///
-  /// - Parameter first: the part of the piece that was done before this run
+  /// - Parameter first: the fraction of the piece that was done before this run
   public func left(done: Double, from first: Double = 0) -> Double {
     state.withLock { state in
       (state.from, state.done) = (first, done)
@@ -67,13 +67,13 @@ public final class WorkPlan: Sendable {
     }
   }
 
-  /// A bar for a loop of the current piece that also tells the time that is left for the chapter.
+  /// A bar for a loop of the current piece that also shows the time left for the chapter.
   public func bar(_ title: String, total: Int, from first: Int = 0) -> any ProgressReport {
     PlannedBar(plan: self, bar: ProgressBar(title, total: total, from: first), total: total, first: first)
   }
 }
 
-/// A bar of one loop, with the time that is left for the whole chapter.
+/// A bar of one loop, with the time left for the whole chapter.
 private struct PlannedBar: ProgressReport {
   let plan: WorkPlan
   let bar: ProgressBar

@@ -1,8 +1,8 @@
 // # Files that are complete or absent
 //
-// A run may be killed at any moment, even while it saves. A file written in place would then be half new and half
-// gone. Here the bytes go to a temporary file beside the target, are forced to disk, and only then take the target's
-// name. Renaming is atomic in the file system: a reader finds the old file or the new one.
+// A run can be killed at any moment, even while it saves. A file written in place would then be half new and half
+// gone. Here the bytes go to a temporary file beside the target and are forced to disk; only then does the file take
+// the target's name. Renaming is atomic in the file system: a reader finds the old file or the new one.
 //
 // Read before: `CheckpointError.swift`, `WriteTarget.swift`. Read next: `JSONFile.swift`, `Checkpoint.swift`.
 
@@ -29,8 +29,8 @@ public enum AtomicFile {
     _ = try write(to: url, replacing: true, body)
   }
 
-  /// Writes a file unless there is one already, also if another process writes it at the same moment; returns whether
-  /// it did.
+  /// Writes a file unless it already exists, even if another process writes it at the same moment; returns whether it
+  /// was written.
   package static func writeNew(_ data: Data, to url: URL) throws -> Bool {
     try write(to: url, replacing: false) { try $0.write(data) }
   }
@@ -58,7 +58,7 @@ public enum AtomicFile {
       try output.flush()
       guard fsync(descriptor) == 0 else { throw target.failure("forcing the bytes to the disk") }
       if !replacing {
-        // A second name is given only if nobody has it.
+        // A hard link is made only if the name is free.
         if link(temporary, target.path) == 0 {
           unlink(temporary)
           target.synchroniseDirectory()
@@ -68,7 +68,7 @@ public enum AtomicFile {
           unlink(temporary)
           return false
         }
-        // Some file systems give no second names; there the file is replaced.
+        // Some file systems have no hard links; there the file is replaced.
       }
       guard rename(temporary, target.path) == 0 else {
         if errno == ENOENT { throw FolderIsGone() }
@@ -82,8 +82,8 @@ public enum AtomicFile {
     return true
   }
 
-  /// The open temporary file of a write. Small pieces, such as the norms of a model, are gathered: one call of the
-  /// system writes many of them.
+  /// The open temporary file of a write. Small pieces, such as the norms of a model, are buffered, so that one system
+  /// call writes many of them.
   public final class Output {
     private let descriptor: Int32
     private let path: String
@@ -103,7 +103,7 @@ public enum AtomicFile {
       gathered.removeAll(keepingCapacity: true)
     }
 
-    /// Gives bytes to the system.
+    /// Passes bytes to the system.
     private func pass(_ bytes: UnsafeRawBufferPointer) throws {
       var rest = bytes
       while let start = rest.baseAddress, !rest.isEmpty {

@@ -1,8 +1,8 @@
 // # A reader for binary headers
 //
-// The header of a GGUF file is a row of numbers, texts and lists, each of which says how long it is. Every such number
-// comes from a file that is not trusted. So nothing is read, and nothing is allocated, before it is known that the bytes
-// for it are there; a list of 10¹² items is refused by the length of the file and not by an attempt to read them.
+// The header of a GGUF file is a sequence of numbers, texts and lists, and each text or list states its own length.
+// These lengths come from a file that is not trusted. So nothing is read or allocated before we know that its bytes
+// are there: a list of 10¹² items is refused because the file is too short for it, not after an attempt to read it.
 //
 // Read before: `CheckpointError.swift`. Read next: `GGUF.swift`. For headers that are texts: `HeaderParser.swift`.
 
@@ -26,7 +26,7 @@ struct ByteReader {
 
   /// The error for a flaw at the current byte.
   func flaw(
-    _ problem: String, remedy: String = "the file is cut off, damaged or not GGUF, get or make it anew"
+    _ problem: String, remedy: String = "the file is cut off, damaged or not GGUF, so download or make it again"
   ) -> CheckpointError {
     CheckpointError(file: file, tensor: tensor, byte: position, problem: problem, remedy: remedy)
   }
@@ -36,14 +36,15 @@ struct ByteReader {
     _ type: Number.Type = Number.self, of what: @autoclosure () -> String
   ) throws -> Number {
     let size = MemoryLayout<Number>.size
-    guard rest >= size else { throw flaw("the file ends in \(what())") }
+    guard rest >= size else { throw flaw("the file ends inside \(what())") }
     defer { position += size }
     return Number(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: Number.self))
   }
 
-  /// The next number in eight bytes, as a count of items that take at least so many bytes each, which must be there.
+  /// The next number, in eight bytes, as a count of items that take at least `bytesEach` bytes each; the file must
+  /// hold the bytes of all of them.
   ///
-  /// - Parameter most: what no sound file exceeds; it bounds what is allocated
+  /// - Parameter most: a count that no sound file exceeds; it bounds what is allocated
   mutating func count(of what: @autoclosure () -> String, bytesEach: Int, most: Int) throws -> Int {
     let count: UInt64 = try number(of: "the number of \(what())")
     guard count <= UInt64(rest / bytesEach) else {
@@ -55,7 +56,7 @@ struct ByteReader {
     return Int(count)
   }
 
-  /// The next text: its length in eight bytes, and so many bytes of UTF-8.
+  /// The next text: its length in eight bytes, then that many bytes of UTF-8.
   mutating func text(of what: @autoclosure () -> String) throws -> String {
     let length: UInt64 = try number(of: "the length of \(what())")
     guard length <= UInt64(rest) else {

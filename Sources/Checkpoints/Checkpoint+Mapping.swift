@@ -1,27 +1,27 @@
-// # Models as others write them
+// # Reading published models
 //
-// A published model is a folder or a file, in one of several forms. Which one it is we see from the first bytes, since
-// names are given by people:
+// A published model is a folder or a file, in one of several forms. We recognise the form by the first bytes, since
+// people choose the names:
 //
 //     "GGUF"                              a .gguf file: `GGUF.swift`
 //     a length below 2^32 in 8 bytes      safetensors: bytes 4 to 7 are zero, which no text has
 //     "{"                                 an index of shards: `ShardIndex.swift`
 //
-// Some others are common enough to be called by their names in the message: the pickles of PyTorch, which are programs
-// and not read here, and the notes that Git LFS leaves in the place of a file that was not downloaded.
+// Two other forms are so common that the error message names them: the pickles of PyTorch, which can hold programs
+// and are not read here, and the pointer files that Git LFS leaves in place of files that were not downloaded.
 //
 // Read before: `MappedTensor.swift`, `SafetensorsHeader.swift`. Read next: `ShardIndex.swift`, `GGUF.swift`.
 
 import Foundation
 
 extension Checkpoint {
-  /// The tensors of a model of others, which stay in their files until they are asked for.
+  /// The tensors of a published model, which stay in their files until they are asked for.
   ///
   /// - Parameter url: a .safetensors file, a .gguf file, a model.safetensors.index.json with its shards beside it, or a
   ///   folder with a model.safetensors, else such an index, else a single .gguf file
   ///
-  /// The names are those of the file. Of a .gguf file, `metadata` has the keys with a single text; `GGUF` has all. The
-  /// files must not be shortened as long as the checkpoint is in use.
+  /// The names are those of the file. For a .gguf file, `metadata` has only the keys with a single text; `GGUF` has
+  /// all keys. The files must not be truncated while the checkpoint is in use.
   ///
   /// Throws `CheckpointError` if a file is missing, truncated, damaged or of another kind.
   public init(mapping url: URL) throws {
@@ -49,13 +49,13 @@ extension Checkpoint {
 // ## One file
 
 extension Checkpoint {
-  /// What a file is, or a sentence about one that is not read.
+  /// The kind of a file, with a sentence about one that is not read.
   enum Kind {
     case safetensors, gguf, index
     case other(String)
   }
 
-  /// What the first bytes of a file say; where they say nothing, its suffix decides which reader finds the flaw.
+  /// The kind of a file, from its first bytes; if these tell nothing, its suffix decides which reader finds the flaw.
   static func kind(of data: Data, suffix: String) -> Kind {
     func begins(with text: String) -> Bool { data.starts(with: Array(text.utf8)) }
     if begins(with: "GGUF") { return .gguf }
@@ -64,10 +64,10 @@ extension Checkpoint {
       return .index
     }
     if begins(with: "PK\u{3}\u{4}") || data.starts(with: [0x80, 0x02]) {
-      return .other("this is a pickle of PyTorch, which may hold programs and is not read")
+      return .other("this is a PyTorch pickle, which may hold programs and is not read")
     }
     if begins(with: "version https://git-lfs") {
-      return .other("this is a note of Git LFS in the place of the file, which was not downloaded")
+      return .other("this is a pointer of Git LFS in place of the file, which was not downloaded")
     }
     switch suffix {
     case "safetensors": return .safetensors
@@ -79,12 +79,13 @@ extension Checkpoint {
 }
 
 extension GGUF {
-  /// The .gguf file that a place is, or the only one of a folder without a config.json; nil if it is neither.
+  /// The .gguf file at a place: the file itself, or the only one in a folder without a config.json; nil if there is
+  /// neither.
   public static func file(at place: URL) -> URL? {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: place.path, isDirectory: &isFolder) else { return nil }
     if !isFolder.boolValue {
-      // A pipe has no first bytes that could be looked at and read again; opening one would wait for a writer.
+      // The first bytes of a pipe cannot be read twice, and opening one would wait for a writer.
       let kind = try? FileManager.default.attributesOfItem(atPath: place.resolvingSymlinksInPath().path)[.type]
       guard kind as? FileAttributeType == .typeRegular, let file = try? FileHandle(forReadingFrom: place) else {
         return nil
@@ -101,7 +102,7 @@ extension GGUF {
 // ## A folder
 
 extension Checkpoint {
-  /// The file of the model that is in a folder.
+  /// The file of the model in a folder.
   private static func model(in folder: URL) throws -> URL {
     let entries: [String]
     do {
@@ -136,8 +137,8 @@ extension Checkpoint {
     let pickles = entries.filter { $0.hasSuffix(".bin") || $0.hasSuffix(".pt") || $0.hasSuffix(".pth") }
     if !pickles.isEmpty {
       return error(
-        "the folder has only \(listed(pickles)), pickles of PyTorch, which may hold programs and are not read",
-        "save the model anew in Python with save_pretrained(…, safe_serialization=True)")
+        "the folder has only \(listed(pickles)), PyTorch pickles, which may hold programs and are not read",
+        "save the model again in Python with save_pretrained(…, safe_serialization=True)")
     }
     let visible = entries.filter { !$0.hasPrefix(".") }
     return error(

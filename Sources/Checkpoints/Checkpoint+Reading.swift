@@ -1,9 +1,10 @@
 // # Reading a model from a checkpoint
 //
-// A wrong file is recognised by names that do not match or by shapes that do not; a model whose training went wrong, by
-// a number that is none. All are mistakes of the user, not of the program, so they are thrown and not trapped.
+// A wrong file is recognised by names or shapes that do not match; a model whose training went wrong, by numbers that
+// are not finite. These are mistakes of the user, not of the program, so they are thrown and do not stop the program.
 //
-// Read before: `Checkpoint.swift`, `Tensors/Loops/Finiteness.swift`. Read next: `Models/Files/LanguageModel+Files.swift`.
+// Read before: `Checkpoint.swift`, `Tensors/Loops/Finiteness.swift`. Read next:
+// `Models/Files/LanguageModel+Files.swift`.
 
 import Tensors
 
@@ -11,10 +12,10 @@ extension Checkpoint {
   /// The names of all tensors, in memory and in files.
   public var names: Set<String> { Set(tensors.keys).union(mapped.keys) }
 
-  /// The number of all numbers.
+  /// The number of scalars in all tensors together.
   public var count: Int { shapes.values.reduce(0) { $0 + $1.count } }
 
-  /// The shape of a tensor, which is not decoded for it; nil if there is none of this name.
+  /// The shape of a tensor, which is found without decoding it; nil if there is no tensor of this name.
   public func shape(of name: String) -> Shape? { tensors[name]?.shape ?? mapped[name]?.shape }
 
   /// The shapes of all tensors.
@@ -22,12 +23,12 @@ extension Checkpoint {
     mapped.mapValues(\.shape).merging(tensors.mapValues(\.shape)) { _, inMemory in inMemory }
   }
 
-  /// The tensor of a name, which must have this shape, if one is given. One that is in a file is decoded at every call.
+  /// The tensor of this name, which must have the given shape, if any. A tensor in a file is decoded at every call.
   ///
   /// Throws `CheckpointError` with the file, the tensor, and the expected and the actual shape.
   public func tensor(_ name: String, shape: Shape? = nil) throws -> Tensor {
     guard let actual = self.shape(of: name) else {
-      let present = names.isEmpty ? "it has none" : "it has \(listed(names.sorted()))"
+      let present = names.isEmpty ? "and no other" : "only \(listed(names.sorted()))"
       throw CheckpointError(
         file: origin, tensor: name, problem: "there is no tensor of this name, \(present)",
         remedy: "check that the file is of this model")
@@ -42,10 +43,11 @@ extension Checkpoint {
     return try mapped[name]!.tensor()
   }
 
-  /// The same, all of whose numbers must be finite.
+  /// The same tensor, which must have only finite numbers.
   ///
-  /// Throws `CheckpointError` with the place and the value of the first that is not. A number that is too large for
-  /// `Scalar`, or was for the format of the file, is infinite. The search costs one pass at the speed of memory.
+  /// Throws `CheckpointError` with the place and the value of the first number that is not finite. A number that is
+  /// too large for `Scalar`, or was too large for the format of the file, is infinite. The search costs one pass over
+  /// the numbers, as fast as memory can be read.
   public func finiteTensor(_ name: String, shape: Shape? = nil) throws -> Tensor {
     let tensor = try tensor(name, shape: shape)
     guard let place = tensor.firstNonFinite else { return tensor }
@@ -57,8 +59,8 @@ extension Checkpoint {
       remedy: "take a checkpoint from before the training diverged, or one in a format with a wider range")
   }
 
-  /// Throws `CheckpointError` unless the tensors have exactly these names; it lists some that are missing or left
-  /// over.
+  /// Throws `CheckpointError` unless the tensors have exactly these names; the error lists some that are missing or
+  /// not expected.
   public func expectNames(_ names: some Collection<String>) throws {
     let (expected, present) = (Set(names), self.names)
     let missing = expected.subtracting(present).sorted()
@@ -78,20 +80,20 @@ extension Checkpoint {
 
 // ## Where to look
 //
-// A message names the file that holds the tensor, which may be one of several, and the name there, which may not be the
-// one that the model uses.
+// An error names the file that holds the tensor, since there can be several, and the name of the tensor there, since
+// the model can use another.
 
 extension Checkpoint {
   /// The file that a tensor is in.
   private func file(of name: String) -> String { tensors[name] == nil ? mapped[name]?.file ?? origin : origin }
 
-  /// A remark about the name in the file, if that is another.
+  /// A remark about the name in the file, if it differs.
   func alias(of name: String) -> String {
     guard tensors[name] == nil, let stored = mapped[name]?.name, stored != name else { return "" }
     return " (in the file it is called \(quoted(stored)))"
   }
 
-  /// A remark about the position of a place in a tensor that has more than one axis.
+  /// A remark that gives a place as indices, if the tensor has more than one axis.
   private func position(of place: Int, in shape: Shape) -> String {
     guard shape.rank > 1 else { return "" }
     let indices = (0..<shape.rank).map { place / shape.stride(of: $0) % shape[$0] }

@@ -1,8 +1,9 @@
 // # Other names, other orders
 //
-// A model of others has names of theirs, rows in an order of theirs, and buffers that we compute anyway. None of that
-// is decided here: a caller gives a new name for each name, or none, and says what is to be done with a tensor whose
-// numbers lie otherwise. What is in a file stays there; its transformation waits until the tensor is asked for.
+// A published model can have names other than ours, rows in another order, and buffers that we compute anyway. None
+// of this is decided here. The caller gives a new name for each name, or nil to leave the tensor out, and a
+// transformation for a tensor whose numbers are in another order. A tensor in a file stays there, and is transformed
+// when it is asked for.
 //
 //     var weights = try Checkpoint(mapping: folder).renamed { $0.hasSuffix(".inv_freq") ? nil : "model." + $0 }
 //     weights = try weights.transforming("model.q.weight") { $0.reshaped(to: …).transposed(1, 2).reshaped(to: …) }
@@ -34,11 +35,12 @@ extension Checkpoint {
   /// The same with one tensor transformed: at once if it is in memory, else each time it is asked for.
   ///
   /// - Parameters:
-  ///   - name: of a tensor that is there
-  ///   - shape: of the result; that of the tensor, if none is given
-  ///   - transformation: gets the tensor as it is, so look at `shape(of:)` first
+  ///   - name: the name of a tensor in this checkpoint
+  ///   - shape: the shape of the result; nil for the shape that the tensor has
+  ///   - transformation: gets the tensor in whatever shape it has, so look at `shape(of:)` first
   ///
-  /// Throws `CheckpointError` if there is no such tensor; `tensor(_:shape:)` throws one if the result has another shape.
+  /// Throws `CheckpointError` if there is no such tensor. If the result has another shape, the error comes at once
+  /// for a tensor in memory, and from `tensor(_:shape:)` for one in a file.
   public func transforming(
     _ name: String, to shape: Shape? = nil, by transformation: @escaping @Sendable (Tensor) throws -> Tensor
   ) throws -> Checkpoint {

@@ -1,11 +1,11 @@
 // # Checkpoints
 //
-// A model in a file: tensors by name, and a few texts about them. The format is safetensors, so that other programs
-// can read our weights and we can read theirs. What we write we read back bit for bit; a run resumed from a
-// checkpoint is the same as one that was never interrupted.
+// A checkpoint is a model in a file: tensors by name, and a few texts about them. The format is safetensors, so that
+// other programs can read our weights and we can read theirs. What we write we read back bit for bit; a run resumed
+// from a checkpoint is the same as one that was never interrupted.
 //
-// Our own files are read whole. Those of others may be larger than what we want to hold: `Checkpoint+Mapping.swift`
-// leaves their tensors where they are until each is asked for.
+// Our own files are read whole. Published files can be larger than what we want to hold in memory:
+// `Checkpoint+Mapping.swift` leaves their tensors in the file until each is asked for.
 //
 // Read before: `SafetensorsHeader.swift`, `AtomicFile.swift`. Read next: `Checkpoint+Reading.swift`,
 // `Training/TrainingRun+Checkpoint.swift`.
@@ -15,7 +15,7 @@ import Tensors
 
 /// Tensors by name, with texts about them; the tensors are in memory or still in their file.
 public struct Checkpoint: Sendable {
-  /// The tensors in memory; a file holds them sorted by name. One put here hides a tensor of that name in a file.
+  /// The tensors in memory; a file holds them sorted by name. A tensor put here hides one of the same name in a file.
   public var tensors: [String: Tensor]
   /// Texts by key: settings, the step, the state of a random generator.
   public var metadata: [String: String]
@@ -56,15 +56,17 @@ public struct Checkpoint: Sendable {
     }
   }
 
-  /// Writes a safetensors file in the format of `Scalar`, atomically; tensors of other files are decoded one by one.
+  /// Writes a safetensors file in the format of `Scalar`, atomically; tensors that are still in other files are
+  /// decoded one by one.
   ///
   /// Throws `CheckpointError` if the file cannot be written; an existing file is then unchanged.
   public func write(to url: URL) throws {
     let sorted = shapes.sorted { $0.key < $1.key }.map { (name: $0.key, shape: $0.value) }
     if names.contains(SafetensorsHeader.metadataKey) {
       throw CheckpointError(
-        file: url.path, tensor: SafetensorsHeader.metadataKey, problem: "the format keeps this name for the metadata",
-        remedy: "name the tensor otherwise")
+        file: url.path, tensor: SafetensorsHeader.metadataKey,
+        problem: "the format reserves this name for the metadata",
+        remedy: "give the tensor another name")
     }
     let header = SafetensorsHeader.bytes(for: sorted, metadata: metadata)
     guard header.count - 8 <= SafetensorsHeader.maximalLength else {

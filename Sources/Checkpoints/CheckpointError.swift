@@ -12,9 +12,9 @@ import Tensors
 public struct CheckpointError: Error, Equatable {
   /// The path of the file, or "a checkpoint in memory".
   public let file: String
-  /// The name of the tensor that is to blame, if one is.
+  /// The name of the tensor at fault, if there is one.
   public let tensor: String?
-  /// The offset in the file at which the flaw was noticed, if it has a place.
+  /// The offset in the file at which the flaw was noticed, if there is one.
   public let byte: Int?
   /// What was wrong.
   public let problem: String
@@ -44,7 +44,7 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
   public var errorDescription: String? { description }
 }
 
-/// What `body` gives; an error about a file tells the remedy that helps with this one.
+/// The result of `body`; a `CheckpointError` that it throws is passed on with this remedy in place of its own.
 package func withRemedy<Value>(_ remedy: String, _ body: () throws -> Value) throws -> Value {
   do {
     return try body()
@@ -68,7 +68,7 @@ package func listed(_ names: [String]) -> String {
 }
 
 extension CheckpointError {
-  /// The error for a call of the operating system that has just failed, from its error number.
+  /// The error for a system call that has just failed, from its error number.
   static func system(_ number: Int32, _ attempt: String, file: String) -> CheckpointError {
     let remedy =
       switch number {
@@ -77,7 +77,7 @@ extension CheckpointError {
       case ENOSPC, EDQUOT: "free some space or choose another disk, then run again"
       case ENAMETOOLONG: "choose a shorter name"
       case EISDIR, ENOTDIR: "check which part of the path is a directory"
-      default: "look after the disk or choose another place"
+      default: "check the disk or choose another place"
       }
     return CheckpointError(
       file: file, problem: "\(attempt) failed (\(String(cString: strerror(number))))", remedy: remedy)

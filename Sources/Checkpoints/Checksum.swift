@@ -1,13 +1,15 @@
 // # Checksums
 //
-// They guard against mistaking one text or one model for another, not against malice. The first is ours. The second is
-// one that every other program has, so that two programs can compare tensors without exchanging them.
+// Checksums guard against mistaking one text or one model for another, not against malice. The first is for our own
+// use. The second is one that every other program has, so that two programs can compare tensors without exchanging
+// them.
 //
 // Used by: `Models/Writing/Generation+Files.swift`, `Experiments/Experiment.swift`, `Tests/RealModel/tensors.py`.
 
 import Tensors
 
-/// FNV-1a over 64-bit numbers: each is combined by exclusive or, then the result is multiplied by a prime.
+/// FNV-1a over 64-bit numbers: each number is combined with the hash so far by exclusive or, and the result is
+/// multiplied by a prime.
 ///
 /// Source: Fowler, Noll and Vo, whose version takes bytes.
 package func checksum(_ numbers: some Sequence<UInt64>) -> UInt64 {
@@ -16,13 +18,14 @@ package func checksum(_ numbers: some Sequence<UInt64>) -> UInt64 {
 
 // ## CRC-32
 //
-// The remainder of the bits, as a polynomial over the field of two elements, by one of degree 32. It differs for any two
-// rows of bits that differ only within 32 neighbours, so for any two tensors that differ in one number.
+// The bits are the coefficients of a polynomial over the field of two elements, and the checksum is its remainder
+// modulo a polynomial of degree 32. Two sequences of bits that differ only within 32 neighbouring bits always have
+// different checksums, and so have two tensors that differ in one number.
 //
 //     Python:    zlib.crc32(array.astype("<f4").tobytes())
 
 extension Tensor {
-  /// The CRC-32 of the numbers as little-endian `Float`s, row-major; the one of zip, PNG and zlib.
+  /// The CRC-32 of the numbers as little-endian `Float`s, row-major; the same as in zip, PNG and zlib.
   package func crc32() -> UInt32 {
     withElements { elements in
       var remainder = UInt32.max
@@ -38,7 +41,7 @@ extension Tensor {
 extension Checkpoint {
   /// A line for each tensor, sorted by name: "NAME SIZES CHECKSUM", as `Tests/RealModel/tensors.py` writes it.
   ///
-  /// Throws `CheckpointError` if the numbers of a tensor are not read.
+  /// Throws `CheckpointError` if a tensor cannot be decoded.
   package func checksums() throws -> [String] {
     try names.sorted().map { name in
       let tensor = try tensor(name)
@@ -48,7 +51,7 @@ extension Checkpoint {
   }
 }
 
-/// The remainder that each value of a byte leaves.
+/// The remainder for each value of a byte.
 private let remainders: [UInt32] = (0..<256).map { byte in
   (0..<8).reduce(UInt32(byte)) { remainder, _ in remainder & 1 == 0 ? remainder >> 1 : remainder >> 1 ^ 0xEDB8_8320 }
 }

@@ -1,22 +1,22 @@
 // # The types of stored numbers
 //
-// What a file calls its formats. Some we decode (`Tensors/Loops/Decoding.swift`). Of the others we know
-// how many bytes they take, and no more: a checkpoint often carries a mask of truth values or a counter
-// that nobody asks for, and must be readable all the same. Whoever asks for such numbers gets a
-// sentence. Small integers are among them on purpose: as weights they are packed or lack a scale.
+// The types of numbers under the names that files give them. Some we decode (`Tensors/Loops/Decoding.swift`). Of the
+// others we only know how many bytes they take: a checkpoint often carries a mask of Booleans or a counter that
+// nobody asks for, and must be readable all the same. Asking for the numbers of such a tensor throws an error. Small
+// integers are deliberately not decoded: as weights they are packed or lack a scale.
 //
 // Read before: `Tensors/Loops/Decoding.swift`. Read next: `SafetensorsHeader.swift`, `GGUF.swift`.
 
 import Tensors
 
-/// A type of numbers in a file: its name there, its extent, and the format, if it is one that can be decoded.
+/// A type of numbers in a file: its name there, its size, and its format, if we can decode it.
 struct ElementType: Sendable {
   let name: String
-  /// How many numbers stand together; 1 unless they share a scale.
+  /// How many numbers form a block; 1 unless they share a scale.
   let block: Int
   /// The bytes of one block.
   let bytes: Int
-  /// Nil where only the extent is known.
+  /// nil if only the size is known.
   let format: NumberFormat?
 
   private init(_ name: String, _ format: NumberFormat) {
@@ -27,11 +27,11 @@ struct ElementType: Sendable {
     (self.name, self.block, self.bytes, format) = (name, block, bytes, nil)
   }
 
-  /// The bytes of a tensor with these sizes; nil if it has more than can be counted or ends inside a block.
+  /// The bytes of a tensor with these sizes; nil if there are too many to count, or if a row ends inside a block.
   ///
   /// - Parameter sizes: none of them negative, outermost first
   func extent(of sizes: [Int]) -> Int? {
-    // An empty tensor, too, needs strides that can be computed: sizes of zero count as one in this product.
+    // An empty tensor also needs strides that can be computed: sizes of zero count as one in this product.
     var bound = bytes
     for size in sizes {
       let (product, overflow) = bound.multipliedReportingOverflow(by: max(size, 1))
@@ -66,8 +66,8 @@ extension ElementType {
 
 // ## The numbers of GGUF
 //
-// Blocks and bytes are those of ggml's table `type_traits`. Numbers that are missing from it were used
-// by formats that are gone.
+// Blocks and bytes are those of ggml's table `type_traits`. Numbers that are missing from that table belonged to
+// formats that have been removed.
 
 extension ElementType {
   /// The types of a GGUF file, by their numbers there.
@@ -77,7 +77,7 @@ extension ElementType {
     28: ElementType("F64", .f64), 30: ElementType("BF16", .bf16),
 
     6: ElementType("Q5_0", block: 32, bytes: 22), 7: ElementType("Q5_1", block: 32, bytes: 24),
-    10: ElementType("Q2_K", block: 256, bytes: 84),
+    9: ElementType("Q8_1", block: 32, bytes: 36), 10: ElementType("Q2_K", block: 256, bytes: 84),
     11: ElementType("Q3_K", block: 256, bytes: 110), 12: ElementType("Q4_K", block: 256, bytes: 144),
     13: ElementType("Q5_K", block: 256, bytes: 176), 14: ElementType("Q6_K", block: 256, bytes: 210),
     15: ElementType("Q8_K", block: 256, bytes: 292), 16: ElementType("IQ2_XXS", block: 256, bytes: 66),

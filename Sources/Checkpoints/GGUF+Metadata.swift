@@ -1,15 +1,15 @@
 // # Asking for a setting
 //
-// A setting that is missing or of another kind means that the file is of another model than the program expects, or that
-// the program which wrote it was wrong. Both are for the user to mend, so that each question has an answer or throws a
-// sentence with the file and the key.
+// If a setting is missing or of another kind, the file is of another model than the program expects, or the program
+// that wrote it was wrong. In either case the user has to act, so each method returns the value or throws an error
+// with the file and the key.
 //
 // Read before: `GGUFValue.swift`, `GGUF.swift`.
 
 extension GGUF {
   /// A whole number, as in `integer("llama.block_count")`.
   ///
-  /// Throws `CheckpointError` if there is no such key, or its value is no whole number or too large for `Int`.
+  /// Throws `CheckpointError` if there is no such key, or its value is not a whole number or is too large for `Int`.
   public func integer(_ key: String) throws -> Int {
     let value = try value(key)
     switch value {
@@ -22,7 +22,7 @@ extension GGUF {
 
   /// A number with a fraction; a whole number will do.
   ///
-  /// Throws `CheckpointError` if there is no such key, or its value is no number.
+  /// Throws `CheckpointError` if there is no such key, or its value is not a number.
   public func number(_ key: String) throws -> Double {
     let value = try value(key)
     switch value {
@@ -33,14 +33,14 @@ extension GGUF {
     }
   }
 
-  /// A truth value. Throws `CheckpointError` if there is no such key, or it has another value.
+  /// A Boolean. Throws `CheckpointError` if there is no such key, or its value is of another kind.
   public func flag(_ key: String) throws -> Bool {
     let value = try value(key)
-    guard case .flag(let flag) = value else { throw other(key, value, than: "a truth value") }
+    guard case .flag(let flag) = value else { throw other(key, value, than: "a Boolean") }
     return flag
   }
 
-  /// A text. Throws `CheckpointError` if there is no such key, or it has another value.
+  /// A text. Throws `CheckpointError` if there is no such key, or its value is of another kind.
   public func text(_ key: String) throws -> String {
     let value = try value(key)
     guard case .text(let text) = value else { throw other(key, value, than: "a text") }
@@ -49,7 +49,8 @@ extension GGUF {
 
   /// A list of whole numbers.
   ///
-  /// Throws `CheckpointError` if there is no such key, or its value is no such list or has a number too large for `Int`.
+  /// Throws `CheckpointError` if there is no such key, or its value is not such a list or has a number too large for
+  /// `Int`.
   public func integers(_ key: String) throws -> [Int] {
     let value = try value(key)
     switch value {
@@ -63,7 +64,8 @@ extension GGUF {
     }
   }
 
-  /// A list of numbers with fractions. Throws `CheckpointError` if there is no such key, or it has another value.
+  /// A list of numbers with fractions. Throws `CheckpointError` if there is no such key, or its value is of another
+  /// kind.
   public func numbers(_ key: String) throws -> [Double] {
     let value = try value(key)
     guard case .numberList(let numbers) = value else {
@@ -72,7 +74,7 @@ extension GGUF {
     return numbers
   }
 
-  /// A list of texts. Throws `CheckpointError` if there is no such key, or it has another value.
+  /// A list of texts. Throws `CheckpointError` if there is no such key, or its value is of another kind.
   public func texts(_ key: String) throws -> [String] {
     let value = try value(key)
     guard case .textList(let texts) = value else { throw other(key, value, than: "a list of texts") }
@@ -81,21 +83,21 @@ extension GGUF {
 
   private func value(_ key: String) throws -> GGUFValue {
     guard let value = metadata[key] else {
-      // Keys of the same family say more than the first of the alphabet.
+      // Keys with the same prefix say more than the first of the alphabet.
       let family = metadata.keys.filter { $0.prefix { $0 != "." } == key.prefix { $0 != "." } }
       let present = (family.isEmpty ? Array(metadata.keys) : family).sorted()
       throw error(
-        "the key \(quoted(key)) should be there", present.isEmpty ? "it has none" : "it has \(listed(present))")
+        "the file should have the key \(quoted(key))", present.isEmpty ? "has none" : "has \(listed(present))")
     }
     return value
   }
 
   private func other(_ key: String, _ value: GGUFValue, than expected: String) -> CheckpointError {
-    error("the key \(quoted(key)) should hold \(expected)", "it holds \(value.kind)")
+    error("the key \(quoted(key)) should hold \(expected)", "holds \(value.kind)")
   }
 
   private func tooLarge(_ key: String) -> CheckpointError {
-    error("the key \(quoted(key)) should hold whole numbers up to 2⁶³ − 1", "it holds one that is larger")
+    error("the key \(quoted(key)) should hold whole numbers up to 2⁶³ − 1", "holds one that is larger")
   }
 
   private func error(_ expected: String, _ actual: String) -> CheckpointError {

@@ -1,23 +1,24 @@
 // # GGUF
 //
-// The files of llama.cpp: one file with the weights, mostly in blocks of a few bits, the settings and the tokenizer.
-// All numbers are little-endian, and a text is its length in 8 bytes and then its UTF-8.
+// GGUF is the format of llama.cpp: one file with the weights, mostly quantised in blocks to a few bits each, the
+// settings and the tokenizer. All numbers are little-endian. A text is its length in 8 bytes, then its UTF-8.
 //
 //     4 bytes     "GGUF"
-//     4 bytes     the version, 3 or 2; they differ only in that 3 may be big-endian, which is not read here
+//     4 bytes     the version, 3 or 2; they differ only in that 3 can be big-endian, which is not read here
 //     8, 8        the number of tensors, the number of keys
 //     each key    a text, 4 bytes for the kind of the value, the value (`GGUFValue.swift`)
 //     each tensor a text, 4 bytes for the number of axes, 8 for each size, 4 for the type, 8 for the offset
 //     zeros       up to a multiple of the alignment: `general.alignment`, or 32
 //     the rest    the numbers of the tensors; offsets count from the beginning of this part
 //
-// Two things differ from safetensors. The sizes come innermost first: a matrix [out, in] is stored row by row as it is
-// here, but its sizes are written in, out. And there may be gaps, since each tensor begins at a multiple of the
-// alignment. As there, a file is not trusted: counts, lengths, sizes and offsets are checked against the bytes that are
-// there before anything is read or allocated.
+// Two things differ from safetensors. The sizes come innermost first: a matrix [out, in] is stored row by row, as
+// here, but its sizes are written as in, out. And there can be gaps, since each tensor begins at a multiple of the
+// alignment. As with safetensors, a file is not trusted: counts, lengths, sizes and offsets are checked against the
+// length of the file before anything is read or allocated.
 //
-// Rows of some matrices are in another order than in the model's own files: q and k of a llama, whose two halves of each
-// head are interleaved. That is a matter of the model (`Checkpoint.transforming`), not of the file.
+// Some matrices have their rows in another order than in the published model: q and k of a Llama, where the two
+// halves of each head are interleaved. That concerns the model and not the file format; a caller undoes it with
+// `Checkpoint.transforming`.
 //
 // Read before: `ByteReader.swift`, `GGUFValue.swift`, `ElementType.swift`. Read next: `GGUF+Metadata.swift`.
 // Source: github.com/ggml-org/ggml, docs/gguf.md.
@@ -27,14 +28,15 @@ import Tensors
 
 /// A .gguf file: the settings of a model, its tokenizer, and its tensors, which stay in the file.
 public struct GGUF: Sendable {
-  /// The values by key; `integer("llama.block_count")` and the like ask for one.
+  /// The values by key; methods such as `integer("llama.block_count")` ask for one.
   public let metadata: [String: GGUFValue]
-  /// The tensors under the names of the file, row-major, and the keys that hold a single text.
+  /// The tensors under the names of the file, row-major, and as metadata the keys that hold a single text.
   ///
-  /// Each is decoded when it is asked for; types other than F64, F32, F16, BF16, I64, Q8_0, Q4_0 and Q4_1 throw then.
+  /// Each tensor is decoded when it is asked for, and throws then if its type is none of F64, F32, F16, BF16, I64,
+  /// Q8_0, Q4_0 and Q4_1.
   public let checkpoint: Checkpoint
 
-  /// Reads settings and places of tensors. The file must not be shortened as long as this is in use.
+  /// Reads the settings, and where each tensor is. The file must not be truncated while this value is in use.
   ///
   /// Throws `CheckpointError` if the file is missing, truncated, damaged or of another kind.
   public init(contentsOf url: URL) throws { try self.init(mappedContents(of: url), file: url.path) }
@@ -56,7 +58,7 @@ public struct GGUF: Sendable {
 
 // ## The header
 
-/// What a file says about itself, after every check.
+/// The header of a file, after all checks.
 private struct Header {
   struct Entry {
     let name: String
@@ -78,7 +80,7 @@ private struct Header {
   init(_ bytes: UnsafeRawBufferPointer, file: String) throws {
     var reader = ByteReader(bytes, file: file)
     try Header.checkVersion(&reader)
-    // The shortest tensor is an empty name without axes, the shortest key an empty text with one byte.
+    // The shortest tensor has an empty name and no axes, the shortest key an empty name and a value of one byte.
     let tensors = try reader.count(of: "tensors", bytesEach: 8 + 4 + 4 + 8, most: Header.mostTensors)
     let keys = try reader.count(of: "keys", bytesEach: 8 + 4 + 1, most: Header.mostKeys)
     for _ in 0..<keys {
@@ -110,7 +112,7 @@ private struct Header {
         "the file is big-endian (version \(version.byteSwapped))", remedy: "convert it with gguf_convert_endian.py")
     }
     throw reader.flaw(
-      "the file is GGUF version \(version), and versions 2 and 3 are read", remedy: "convert the model anew")
+      "the file is GGUF version \(version), but only versions 2 and 3 are read", remedy: "convert the model again")
   }
 
   /// Throws if the file is one of several.
@@ -141,7 +143,8 @@ private struct Header {
 // ## The tensors
 
 extension Header {
-  /// The description of one tensor; its bytes count from the beginning of the numbers, and are not yet known to exist.
+  /// The description of one tensor. Its bytes are counted from where the numbers begin, and are not yet known to
+  /// exist.
   private static func entry(_ reader: inout ByteReader, alignment: Int) throws -> Entry {
     let name = try reader.text(of: "the name of a tensor")
     reader.tensor = name
@@ -164,24 +167,24 @@ extension Header {
     }
     guard let length = type.extent(of: sizes) else {
       throw reader.flaw(
-        "the shape \(sizes) has more elements than can be counted, or rows that are no multiple of the"
+        "the shape \(sizes) has more elements than can be counted, or rows that are not multiples of the"
           + " \(type.block) of a block of \(type.name)")
     }
     let offset: UInt64 = try reader.number(of: "the offset")
     guard let begin = Int(exactly: offset), begin % alignment == 0 else {
-      throw reader.flaw("the offset \(offset) is no multiple of the alignment \(alignment)")
+      throw reader.flaw("the offset \(offset) is not a multiple of the alignment \(alignment)")
     }
     let (end, overflow) = begin.addingReportingOverflow(length)
     guard !overflow else { throw reader.flaw("the offset \(offset) is beyond the end of every file") }
     return Entry(name: name, type: type, shape: Shape(sizes), bytes: begin..<end)
   }
 
-  /// Gives each tensor its place in the file. Throws if one ends beyond it or two overlap.
+  /// Gives each tensor its place in the file. Throws if one ends beyond the end of the file or two overlap.
   private mutating func place(from start: Int, end: Int, file: String) throws {
     func flaw(_ entry: Entry, _ problem: String) -> CheckpointError {
       CheckpointError(
         file: file, tensor: entry.name, byte: entry.bytes.lowerBound, problem: problem,
-        remedy: "the file is cut off or damaged, get or make it anew")
+        remedy: "the file is cut off or damaged, so download or make it again")
     }
     for index in entries.indices {
       let bytes = entries[index].bytes

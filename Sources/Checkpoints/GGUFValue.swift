@@ -1,57 +1,58 @@
 // # The settings in a GGUF file
 //
-// The file says how its model is built: `llama.block_count` is a whole number, `tokenizer.ggml.tokens` a list of 50,000
-// texts. A value keeps its kind but not its width: a count is written in 32 bits by one program and in 64 by another,
-// and means the same. Whoever asks says what it should be, and gets it or a sentence that names the key.
+// The file says how its model is built: `llama.block_count` is a whole number, `tokenizer.ggml.tokens` a list of
+// 50,000 texts. We keep the kind of a value but not its width: one program writes a count in 32 bits and another in
+// 64, and both mean the same. The caller says what kind it expects, and gets the value or an error that names the
+// key.
 //
-//     number 0, 2, 4, 10    whole, without a sign, 8, 16, 32, 64 bits        6, 12    Float, Double
-//            1, 3, 5, 11    whole, with a sign                               7        one byte, 0 or 1
+//     number 0, 2, 4, 10    unsigned integers, 8, 16, 32, 64 bits            6, 12    Float, Double
+//            1, 3, 5, 11    signed integers                                  7        one byte, 0 or 1
 //     8    a text                                                            9        a list: kind, count, items
 //
-// A list of lists has no use in any model that we know, and is refused; so nothing here calls itself.
+// No model that we know uses a list of lists, so it is refused, and no function here is recursive.
 //
 // Read before: `ByteReader.swift`. Read next: `GGUF.swift`.
 
 /// A value of the metadata of a GGUF file.
 public enum GGUFValue: Sendable, Equatable {
-  /// A whole number of a type without a sign.
+  /// A whole number of an unsigned type.
   case unsigned(UInt64)
-  /// A whole number of a type with a sign.
+  /// A whole number of a signed type.
   case signed(Int64)
   /// A number with a fraction; `Float` is widened.
   case number(Double)
-  /// A truth value.
+  /// A Boolean.
   case flag(Bool)
   /// A text.
   case text(String)
-  /// A list of whole numbers of a type without a sign.
+  /// A list of whole numbers of an unsigned type.
   case unsignedList([UInt64])
-  /// A list of whole numbers of a type with a sign.
+  /// A list of whole numbers of a signed type.
   case signedList([Int64])
   /// A list of numbers with a fraction.
   case numberList([Double])
-  /// A list of truth values.
+  /// A list of Booleans.
   case flagList([Bool])
   /// A list of texts.
   case textList([String])
 
-  /// What it is, for error messages.
+  /// The kind in words, for error messages.
   var kind: String {
     switch self {
     case .unsigned, .signed: "a whole number"
     case .number: "a number with a fraction"
-    case .flag: "a truth value"
+    case .flag: "a Boolean"
     case .text: "a text"
     case .unsignedList, .signedList: "a list of whole numbers"
     case .numberList: "a list of numbers with fractions"
-    case .flagList: "a list of truth values"
+    case .flagList: "a list of Booleans"
     case .textList: "a list of texts"
     }
   }
 }
 
 extension GGUFValue {
-  /// More items than any list of a sound file has: a vocabulary has less than a million.
+  /// More items than any list in a sound file has: a vocabulary has fewer than a million.
   private static let mostItems = 1 << 24
 
   /// The next value, of the kind with this number.

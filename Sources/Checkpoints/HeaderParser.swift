@@ -3,7 +3,7 @@
 // The header of a safetensors file is JSON of a fixed form: objects, lists of natural numbers, texts. We parse it
 // ourselves, for two reasons. A general parser silently takes the last of two equal keys, and here that would lose a
 // tensor; and a flaw should be reported with its byte offset. There is no nesting to follow, so no input can exhaust
-// the stack. The index of a model in several files has the same form, and beside it values that we step over.
+// the stack. The index of a model in several files has the same form, with further values that we skip.
 //
 // Read before: `CheckpointError.swift`. Read next: `SafetensorsHeader.swift`, `ShardIndex.swift`.
 
@@ -36,7 +36,7 @@ struct HeaderParser {
 
   /// The error for a flaw at the current byte.
   func flaw(
-    _ problem: String, remedy: String = "the file is damaged or not safetensors, get or make it anew"
+    _ problem: String, remedy: String = "the file is damaged or not safetensors, so download or make it again"
   ) -> CheckpointError {
     CheckpointError(file: file, tensor: tensor, byte: offset + position, problem: problem, remedy: remedy)
   }
@@ -58,7 +58,7 @@ struct HeaderParser {
     guard accept(mark) else { throw flaw("\(what) should have a “\(mark)” here") }
   }
 
-  /// Steps over an object; `visit` must step over the value of the key that it is given. Throws if a key comes twice.
+  /// Reads an object; `visit` must read the value of the key that it is given. Throws if a key comes twice.
   mutating func object(_ visit: (inout HeaderParser, String) throws -> Void) throws {
     try expect("{")
     if accept("}") { return }
@@ -97,9 +97,10 @@ struct HeaderParser {
     return number
   }
 
-  /// Steps over a value of any kind; of what it consists is looked at no closer than is needed to find its end.
+  /// Skips a value of any kind, and looks at it no closer than is needed to find its end.
   ///
-  /// The brackets that are open are kept in a list, so that the depth is bounded by the memory that they took already.
+  /// The open brackets are kept in a list and not on the call stack, so that no depth of nesting can exhaust the
+  /// stack.
   mutating func skip() throws {
     var open: [UInt8] = []
     repeat {
@@ -110,7 +111,7 @@ struct HeaderParser {
         open.append(byte + 2)
         position += 1
       case UInt8(ascii: "}"), UInt8(ascii: "]"):
-        guard open.popLast() == byte else { throw flaw("\(what) has a bracket too many here") }
+        guard open.popLast() == byte else { throw flaw("\(what) has an unmatched bracket here") }
         position += 1
       case UInt8(ascii: ","), UInt8(ascii: ":"):
         guard !open.isEmpty else { throw flaw("\(what) should have a value here") }
@@ -123,7 +124,7 @@ struct HeaderParser {
     } while !open.isEmpty
   }
 
-  /// Whether a byte may stand in a number or in one of the words true, false and null.
+  /// Whether a byte can stand in a number or in one of the words true, false and null.
   private static func isOfWord(_ byte: UInt8) -> Bool {
     switch Unicode.Scalar(byte) {
     case "a"..."z", "A"..."Z", "0"..."9", "+", "-", ".": true
@@ -159,7 +160,7 @@ struct HeaderParser {
     throw flaw("a text in \(what) has no closing quotation mark")
   }
 
-  /// What stands after a backslash.
+  /// The character that an escape sequence means, after its backslash.
   private mutating func escaped() throws -> Unicode.Scalar {
     guard position < bytes.count else { throw flaw("a text in \(what) ends in a backslash") }
     let letter = Unicode.Scalar(bytes[position])
@@ -182,14 +183,14 @@ struct HeaderParser {
       if let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00)) { return scalar }
     default: break
     }
-    throw flaw("a text in \(what) has a wrong escape sequence")
+    throw flaw("a text in \(what) has an invalid escape sequence")
   }
 
   private mutating func fourHexDigits() throws -> UInt32 {
     let digits = bytes[position...].prefix(4)
     guard digits.count == 4, digits.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }),
       let value = UInt32(String(decoding: digits, as: UTF8.self), radix: 16)
-    else { throw flaw("a text in \(what) has a wrong escape sequence") }
+    else { throw flaw("a text in \(what) has an invalid escape sequence") }
     position += 4
     return value
   }

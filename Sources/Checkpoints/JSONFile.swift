@@ -1,21 +1,21 @@
 // # Settings beside the weights
 //
-// The weights do not say how many heads they belong to. That is in a `config.json` beside them, which people read and
-// compare: so its keys are sorted, one a line, and equal settings give equal files.
+// The weights do not tell how many heads the model has. That is in a `config.json` beside them, which people read and
+// compare. So its keys are sorted, one to a line, and equal settings give equal files.
 //
 // Read before: `AtomicFile.swift`. Read next: `Checkpoint.swift`.
 
 import Foundation
 
-/// The shortest JSON of a value, the same for equal values: for keys, not for files that people read.
+/// Compact JSON of a value, the same for equal values: for use as a key, not for files that people read.
 public func sortedJSON(_ value: some Encodable) throws -> Data {
   let encoder = JSONEncoder()
   encoder.outputFormatting = .sortedKeys
   return try encoder.encode(value)
 }
 
-/// The outermost keys under which two JSON objects differ, sorted; none for equal texts, and nil if one of two others
-/// is no object.
+/// The outermost keys whose values differ between two JSON objects, sorted; empty if the texts are equal, and nil if
+/// they differ and one of them is not an object.
 package func differingKeys(_ one: String, _ other: String) -> [String]? {
   if one == other { return [] }
   func object(_ text: String) -> NSDictionary? {
@@ -28,13 +28,13 @@ package func differingKeys(_ one: String, _ other: String) -> [String]? {
 
 /// Writes a value as indented JSON with sorted keys, atomically.
 ///
-/// Throws `CheckpointError` with the file and the path of the key whose value has no JSON form (an infinite number,
-/// say).
+/// Throws `CheckpointError` with the file and the path of the key whose value has no JSON form, such as an infinite
+/// number.
 public func writeJSON(_ value: some Encodable, to url: URL) throws {
   try AtomicFile.write(indentedJSON(value, for: url), to: url)
 }
 
-/// The same, unless there is a file already; returns whether there was none.
+/// The same, unless the file already exists; returns whether it was written.
 package func writeNewJSON(_ value: some Encodable, to url: URL) throws -> Bool {
   try AtomicFile.writeNew(indentedJSON(value, for: url), to: url)
 }
@@ -59,7 +59,7 @@ private func indentedJSON(_ value: some Encodable, for url: URL) throws -> Data 
 
 /// Reads a value from a JSON file.
 ///
-/// - Parameter userInfo: what the value's `init(from:)` has to know beside the file
+/// - Parameter userInfo: what the value's `init(from:)` needs to know besides the file
 ///
 /// Throws `CheckpointError` with the file and the path of the key that is missing or has a wrong value.
 public func readJSON<Value: Decodable>(
@@ -76,21 +76,21 @@ public func readJSON<Value: Decodable>(
       remedy: "correct the file, or give one that is whole")
   } catch {
     throw CheckpointError(
-      file: url.path, problem: "the contents do not give a \(Value.self) (\(error))",
+      file: url.path, problem: "the contents cannot be read as a \(Value.self) (\(error))",
       remedy: "correct the file, or give one that is whole")
   }
 }
 
 /// The outermost keys of a JSON object in a file, each with its value as JSON: `["use_cache": "true"]`.
 ///
-/// Throws `CheckpointError` if the file is missing, holds no object, or has a key twice: of two values one program takes
-/// the first and another the last.
+/// Throws `CheckpointError` if the file is missing, holds no object, or has a key twice: of the two values one
+/// program takes the first and another the last.
 public func readJSONMembers(from url: URL) throws -> [String: String] {
   let data = try mappedContents(of: url)
   guard let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
     throw CheckpointError(
       file: url.path, problem: "the file does not hold a JSON object",
-      remedy: "give the file that lies with the model")
+      remedy: "give the file that belongs to the model")
   }
   if let problem = repeatedKey(in: data, file: url.path) {
     throw CheckpointError(file: url.path, problem: problem, remedy: "leave one of the two out")
@@ -102,7 +102,7 @@ public func readJSONMembers(from url: URL) throws -> [String: String] {
   }
 }
 
-/// What is wrong if an outermost key comes twice; nil for nothing. Whatever else there may be, the decoder has passed.
+/// The problem if an outermost key comes twice; nil if none does. Everything else in the file has passed the decoder.
 private func repeatedKey(in data: Data, file: String) -> String? {
   do {
     var parser = try HeaderParser([UInt8](data), file: file, offset: 0, of: "the file")

@@ -1,12 +1,13 @@
-// # Where a file is read
+// # Mapping a file into memory
 //
-// The bytes of a file stay in the file until they are looked at. What has none, or has no end, is named.
+// The bytes of a file stay on disk until they are looked at. An empty file, a directory, a pipe or a device gives an
+// error that says what it is.
 //
 // Read before: `CheckpointError.swift`. Read next: `JSONFile.swift`, `Checkpoint.swift`.
 
 import Foundation
 
-/// The contents of a file, mapped into memory; throws if it is missing or no regular file.
+/// The contents of a file, mapped into memory; throws if it is missing, empty or not a regular file.
 package func mappedContents(of url: URL) throws -> Data {
   let path = url.path
   guard url.isFileURL else {

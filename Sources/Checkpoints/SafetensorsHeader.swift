@@ -8,7 +8,7 @@
 //     the rest    the numbers, row-major; offsets count from the beginning of this part
 //
 // The tensors must fill the last part without gaps or overlaps. A file from elsewhere is not trusted: every number in
-// it is checked before it is used, since a wrong one would read out of bounds or allocate all memory.
+// it is checked before it is used, since a wrong one could make us read out of bounds or allocate all memory.
 //
 // Read before: `HeaderParser.swift`, `ElementType.swift`. Read next: `Checkpoint.swift`.
 // Source: github.com/huggingface/safetensors, "Format".
@@ -16,7 +16,7 @@
 import Foundation
 import Tensors
 
-/// What a safetensors file says about its tensors, after every check.
+/// The header of a safetensors file, after all checks.
 struct SafetensorsHeader {
   /// One tensor: its name, format and shape, and where its bytes are, counted from the beginning of the file.
   struct Entry {
@@ -61,7 +61,7 @@ struct SafetensorsHeader {
     func flaw(_ problem: String) -> CheckpointError {
       CheckpointError(
         file: file, byte: 0, problem: problem,
-        remedy: "the file is cut off, damaged or not safetensors, get or make it anew")
+        remedy: "the file is cut off, damaged or not safetensors, so download or make it again")
     }
     guard data.count >= 8 else { throw flaw("the file has \(data.count) bytes, fewer than the 8 of a header length") }
     let length = data.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
@@ -86,12 +86,12 @@ struct SafetensorsHeader {
         type = ElementType.safetensors[word]
         if type == nil {
           throw parser.flaw(
-            "the dtype \(quoted(word)) is none of those of the format",
+            "the dtype \(quoted(word)) does not exist in the format",
             remedy: "convert the file to F64, F32, F16 or BF16")
         }
       case "shape": sizes = try parser.naturalNumbers(of: "the shape")
       case "data_offsets": offsets = try parser.naturalNumbers(of: "the pair of offsets")
-      default: throw parser.flaw("the key \(quoted(key)) is none of dtype, shape, data_offsets")
+      default: throw parser.flaw("the key \(quoted(key)) is not dtype, shape or data_offsets")
       }
     }
     guard let type else { throw parser.flaw("the dtype is missing") }
@@ -100,7 +100,7 @@ struct SafetensorsHeader {
 
     guard sizes.count <= Shape.maximalRank else {
       throw parser.flaw(
-        "the shape has \(sizes.count) axes, more than the \(Shape.maximalRank) of a tensor here",
+        "the shape has \(sizes.count) axes, more than the \(Shape.maximalRank) that are possible here",
         remedy: "reshape the tensor before it is saved")
     }
     guard let extent = type.extent(of: sizes) else {
@@ -113,7 +113,7 @@ struct SafetensorsHeader {
     let shape = Shape(sizes)
     guard offsets[1] - offsets[0] == extent else {
       throw parser.flaw(
-        "the offsets span \(offsets[1] - offsets[0]) bytes, but \(type.name) in the shape \(shape) has \(extent)")
+        "the offsets span \(offsets[1] - offsets[0]) bytes, but \(type.name) in the shape \(shape) needs \(extent)")
     }
     let bytes = (numbers.lowerBound + offsets[0])..<(numbers.lowerBound + offsets[1])
     return Entry(name: name, type: type, shape: shape, bytes: bytes)
@@ -133,14 +133,14 @@ struct SafetensorsHeader {
           problem: begin < end
             ? "its bytes overlap with those of another tensor"
             : "the \(begin - end) bytes before it belong to no tensor",
-          remedy: "the file is damaged, get or make it anew")
+          remedy: "the file is damaged, so download or make it again")
       }
       end = entry.bytes.upperBound
     }
     guard end == numbers.upperBound else {
       throw CheckpointError(
         file: file, byte: end, problem: "\(numbers.upperBound - end) bytes after the last tensor belong to none",
-        remedy: "the file is damaged, get or make it anew")
+        remedy: "the file is damaged, so download or make it again")
     }
   }
 }
@@ -172,7 +172,7 @@ extension SafetensorsHeader {
     return withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header
   }
 
-  /// A text as JSON writes it.
+  /// A text as a JSON string.
   private static func json(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {

@@ -5,10 +5,10 @@
 //     {"metadata": {"total_size": 269030208},
 //      "weight_map": {"model.norm.weight": "model-00002-of-00002.safetensors", …}}
 //
-// Index and shards must agree: every tensor of the map is in its shard, every tensor of a shard is in the map. What is
-// left over would be a tensor that nobody reads, or one of two with the same name, and both mean that the files do not
-// belong together. A shard is a name in the folder of the index, never a path: a file from elsewhere has no say in what
-// else is opened.
+// Index and shards must agree: every tensor in the map is in its shard, and every tensor in a shard is in the map. A
+// tensor that is left over would never be read, or would share its name with another; either means that the files do
+// not belong together. A shard is given as a name in the folder of the index, never as a path, so that a file from
+// elsewhere cannot decide what else is opened.
 //
 // Read before: `HeaderParser.swift`, `Checkpoint+Mapping.swift`.
 
@@ -25,7 +25,7 @@ struct ShardIndex {
     guard data.count <= SafetensorsHeader.maximalLength else {
       throw CheckpointError(
         file: file, problem: "\(data.count) bytes are too many for an index of shards",
-        remedy: "give the path of a model, this is another kind of file")
+        remedy: "this is another kind of file, so give the path of a model")
     }
     var parser = try HeaderParser([UInt8](data), file: file, offset: 0, of: "the index of shards")
     var files: [String: String]?
@@ -49,7 +49,7 @@ struct ShardIndex {
     guard let files, !files.isEmpty else {
       throw CheckpointError(
         file: file, problem: "the index of shards \(files == nil ? "has no" : "has an empty") weight_map",
-        remedy: "get or make it anew")
+        remedy: "download or make it again")
     }
     self.files = files
   }
@@ -62,7 +62,7 @@ struct ShardIndex {
 }
 
 extension Checkpoint {
-  /// The tensors of all shards of an index that lies at `url`.
+  /// The tensors of all shards of the index at `url`.
   package init(index data: Data, at url: URL) throws {
     let index = try ShardIndex(data, file: url.path)
     self.init()
@@ -74,14 +74,14 @@ extension Checkpoint {
           throw index.flaw(name, "the shard \(quoted(shard)) has this tensor, but the index does not list it")
         }
         guard place == shard else {
-          throw index.flaw(name, "it is in the shard \(quoted(shard)), but the index says \(quoted(place))")
+          throw index.flaw(name, "it is in the shard \(quoted(shard)), but the index names \(quoted(place))")
         }
         mapped[name] = tensor
       }
       metadata.merge(part.metadata) { first, _ in first }
     }
     for (name, shard) in index.files.sorted(by: { $0.key < $1.key }) where mapped[name] == nil {
-      throw index.flaw(name, "the index says the shard \(quoted(shard)), which has no such tensor")
+      throw index.flaw(name, "the index names the shard \(quoted(shard)), which has no such tensor")
     }
   }
 
@@ -91,13 +91,13 @@ extension Checkpoint {
     guard FileManager.default.fileExists(atPath: place.path) else {
       let names = index.files.filter { $0.value == shard }.keys.sorted()
       throw CheckpointError(
-        file: index.file, problem: "the shard \(quoted(shard)) is missing, which should have \(listed(names))",
+        file: index.file, problem: "the shard \(quoted(shard)), which should hold \(listed(names)), is missing",
         remedy: "put it beside the index")
     }
     do {
       let data = try mappedContents(of: place)
       if case .other(let what) = Checkpoint.kind(of: data, suffix: place.pathExtension) {
-        throw CheckpointError(file: place.path, problem: what, remedy: "get the model as safetensors")
+        throw CheckpointError(file: place.path, problem: what, remedy: "download the model as safetensors")
       }
       try self.init(mapping: data, file: place.path)
     } catch let error as CheckpointError {
@@ -109,9 +109,10 @@ extension Checkpoint {
 }
 
 extension ShardIndex {
-  /// The error for a tensor about which index and shards do not agree.
+  /// The error for a tensor on which index and shards do not agree.
   func flaw(_ name: String, _ problem: String) -> CheckpointError {
     CheckpointError(
-      file: file, tensor: name, problem: problem, remedy: "index and shards are of different models, get them anew")
+      file: file, tensor: name, problem: problem,
+      remedy: "index and shards are of different models, so download or make them again")
   }
 }

@@ -1,6 +1,7 @@
 // # Where a file is written
 //
-// A path may be a link, a device or a folder. What is meant is found here, and a temporary file is opened beside it.
+// A path can lead to a link, a device or a folder. Here we find the file that is meant, and open a temporary file
+// beside it.
 //
 // A killed run leaves its temporary file behind, and the next write to the same target removes it. It must not
 // remove the file of a writer that is still working, in this process or another. Process numbers cannot tell the two
@@ -11,7 +12,7 @@
 
 import Foundation
 
-/// The file that is to be written, and its temporary file.
+/// The file to be written, and its temporary file.
 struct WriteTarget {
   let path: String
   let directory: String
@@ -42,7 +43,7 @@ struct WriteTarget {
     }
   }
 
-  /// The file that a path means: what its link names, and that of another link, also if nothing is there yet.
+  /// The file that a path leads to: links are followed, even to a file that does not exist yet.
   private static func named(by link: URL) throws -> URL {
     var url = link
     for _ in 0..<32 {

@@ -52,7 +52,7 @@ public struct Corpus: Sendable {
     return self
   }
 
-  /// Throws `CorpusError` unless so many tokens are held out: for a caller that reads places of its own choice.
+  /// Throws `CorpusError` unless at least `count` tokens are held out: for a caller that chooses the places it reads.
   public func requireHeldOut(_ count: Int) throws {
     guard heldOut.count < count else { return }
     throw CorpusError(
@@ -60,7 +60,8 @@ public struct Corpus: Sendable {
       remedy: "give a longer text")
   }
 
-  /// So many tokens of the held-out part, from its beginning again where it ends: for what does not depend on the words.
+  /// `count` tokens of the held-out part, which begins again when it ends: for measurements that do not depend on the
+  /// words.
   public func heldOutTokens(_ count: Int) -> [Int] {
     precondition(!heldOut.isEmpty || count == 0, "nothing is held out")
     return (0..<count).map { heldOut[$0 % heldOut.count] }

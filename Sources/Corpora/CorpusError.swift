@@ -32,7 +32,7 @@ extension CorpusError: CustomStringConvertible, LocalizedError {
   public var errorDescription: String? { description }
 }
 
-/// The bytes of a regular file that exists and is not empty.
+/// The bytes of a file, which must be a regular file and not empty.
 func contents(of url: URL) throws -> Data {
   let place = url.isFileURL ? url.path : url.absoluteString
   func wrong(_ problem: String, _ remedy: String) -> CorpusError {
@@ -49,8 +49,8 @@ func contents(of url: URL) throws -> Data {
   case S_IFREG: break
   case S_IFDIR: throw wrong("this is a directory", "give the path of a file inside it")
   // A pipe may have no writer, and a device no end.
-  case S_IFIFO: throw wrong("this is a pipe", "write what comes out of it into a file, and give that")
-  default: throw wrong("this is a device and no file", "give the path of a file")
+  case S_IFIFO: throw wrong("this is a pipe", "write its output into a file, and give that")
+  default: throw wrong("this is a device, not a file", "give the path of a file")
   }
   let data: Data
   do {

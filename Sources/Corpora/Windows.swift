@@ -18,11 +18,11 @@ public struct Batch: Sendable, Equatable {
 
   /// Rows of tokens, and for each of them the token that follows.
   ///
-  /// Stops the program if the two are not of one shape.
+  /// Stops the program if the two differ in shape.
   public init(inputs: Tokens, targets: Tokens) {
     precondition(
       inputs.B == targets.B && inputs.T == targets.T,
-      "\(inputs.B) × \(inputs.T) tokens cannot have \(targets.B) × \(targets.T) that follow them")
+      "inputs of \(inputs.B) × \(inputs.T) tokens do not fit targets of \(targets.B) × \(targets.T)")
     (self.inputs, self.targets) = (inputs, targets)
   }
 
@@ -39,14 +39,14 @@ extension Corpus {
   /// Stops the program if the training part is shorter than a window; `validated(forWindow:)` reports that earlier,
   /// as an error.
   public func randomBatch(B: Int, T: Int, using random: inout some RandomNumberGenerator) -> Batch {
-    precondition(B > 0 && T > 0, "a batch has at least one window of one token, not \(B) of \(T)")
+    precondition(B > 0 && T > 0, "a batch must have at least one window of at least one token, not \(B) of \(T)")
     precondition(
       training.count > T, "the training part has \(training.count) tokens, but a window of \(T) needs \(T + 1)")
     let starts = (0..<B).map { _ in Int.random(in: 0..<(training.count - T), using: &random) }
     return Batch(training, starts: starts, T: T)
   }
 
-  /// `count` windows of T tokens from the held-out part, always the same, in batches of B (the last may be smaller).
+  /// `count` windows of T tokens from the held-out part, always the same, in batches of B (the last can be smaller).
   ///
   /// They are evenly spaced from the first token to the last. If there are `count * (T + 1)` tokens, no two windows
   /// overlap. Throws `CorpusError` if there are fewer than `count` different windows, with the actual and the
@@ -54,7 +54,7 @@ extension Corpus {
   public func heldOutBatches(count: Int, B: Int, T: Int) throws -> [Batch] {
     guard count > 0, B > 0, T > 0 else {
       throw CorpusError(
-        "the corpus", problem: "\(count) windows of \(T) tokens in batches of \(B) are none",
+        "the corpus", problem: "\(count) windows of \(T) tokens cannot be split into batches of \(B)",
         remedy: "give sizes above 0")
     }
     guard heldOut.count >= T + count else {
@@ -64,7 +64,7 @@ extension Corpus {
           + " need \(T + count)",
         remedy: "give a longer text, fewer or shorter windows, or hold out more")
     }
-    // Two neighbours are at least the whole part of last / (count − 1) apart: T + 1 or more if there is room.
+    // Neighbours begin at least ⌊last / (count − 1)⌋ tokens apart: T + 1 or more if there is room.
     let last = heldOut.count - T - 1
     let starts = (0..<count).map { count == 1 ? 0 : last * $0 / (count - 1) }
     return stride(from: 0, to: count, by: B).map { first in

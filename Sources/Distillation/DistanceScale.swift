@@ -1,14 +1,14 @@
-// # Layers of very different size
+// # Layers of very different scale
 //
-// The losses of the layers are added up as they are: so the paper has it, and in a small model that is
-// trained on one text it does no harm. In a real one the norms of what attention puts out differ 67-fold
-// from layer to layer, and a sum is about the largest. Three options let each layer count alike:
+// The paper adds up the losses of the layers as they are, and in a small model trained on one text this does no harm.
+// In a real model the norms of the attention outputs differ 67-fold from layer to layer, and the largest dominate the
+// sum. Three options give all layers similar weight:
 //
-//     `DistanceScale.relative`          divides a layer's loss by the norm of what it should become
-//     `DistanceScale.relativeEach`      divides the distance of each token, or of each head's matrix, by its own
-//     `AdamWSettings.clipsGroups`       limits the gradient of each layer by itself; AdamW's own scale does the rest
+//     `DistanceScale.relative`          divides a layer's loss by the norm of its target
+//     `DistanceScale.relativeEach`      divides the distance of each token or head matrix by its own target's norm
+//     `AdamWSettings.clipsGroups`       clips the gradient of each layer by itself; AdamW's own scaling does the rest
 //
-// The last leaves the losses what the paper says they are.
+// The last option leaves the losses as they are in the paper.
 //
 // Read before: `DistillationStage.swift`. Read next: `LayerwiseStage.swift`. Chapter: 15-real-model.
 
@@ -19,14 +19,16 @@ import Tensors
 public enum DistanceScale: String, Codable, Sendable, CaseIterable {
   /// Nothing: the paper's losses.
   case absolute
-  /// The target's own norm, averaged as the distance is: 1 is what a layer that gives nothing has.
+  /// The norm of the target, averaged as the distance is: a layer that gives zeros then has a loss of 1.
   case relative
-  /// The norm of its own target for each token, or for each head's matrix, before the mean is taken.
+  /// For each token, or for each head's matrix, the norm of its own target, before the mean is taken.
   case relativeEach
 
-  /// A layer's loss: the mean distance between the innermost `axes` axes of two activations.
+  /// A layer's loss: the mean distance between two activations, where each distance is taken over their innermost
+  /// `axes` axes.
   ///
-  /// - Parameter weights: of the distances in the mean, with their shape; nil for equal ones
+  /// - Parameter weights: the weight of each distance in the mean, in the shape of the distances; nil for equal
+  ///   weights
   public func loss(of mine: Variable, from target: Tensor, over axes: Int, weights: Tensor? = nil) -> Variable {
     let distances = distance(mine, Variable(constant: target), over: axes)
     let weights = weights.map { $0 * Tensor(Scalar($0.count) / sum($0).scalar) }

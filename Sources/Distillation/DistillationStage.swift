@@ -1,11 +1,11 @@
 // # The three stages
 //
-// What the stages of the method have in common: a teacher, a student, and the layers in which the
-// student's mixer takes the place of the teacher's.
+// The stages of the method have in common a teacher, a student, and the layers in which the student's mixer replaces
+// the teacher's.
 //
-// In stages 1 and 2 the student's layer l reads what the teacher's layer l read: LN u[l] of the
-// teacher run on its own states. No layer then waits for the one before it to be right: the losses
-// of the layers are independent, and are added up for one step.
+// In stages 1 and 2 the student's layer l reads what the teacher's layer l reads: LN u[l], from a forward pass of the
+// teacher alone. So no layer depends on the errors of the layers before it. The losses of the layers are independent,
+// and are added up for one step.
 //
 // The teacher is a `FrozenModel`: its tensors have no tape, and no gradient can reach it.
 //
@@ -40,10 +40,10 @@ public enum StageError: Error, Equatable, CustomStringConvertible, LocalizedErro
   public var description: String {
     switch self {
     case .sizesDiffer(let what):
-      "teacher and student do not fit together: \(what); a student has the teacher's sizes but for its mixers"
+      "teacher and student do not fit together: \(what); a student must have the teacher's sizes except in its mixers"
     case .nothingReplaced:
-      "no block of the student has a mixer of its own, so that there is nothing to align;"
-        + " give it at least one block whose attention is replaced, or say which are with replacing:"
+      "no block of the student has a mixer of its own, so there is nothing to align;"
+        + " give it at least one block whose attention is replaced, or name the layers with replacing:"
     }
   }
   /// The same as `description`.
@@ -54,7 +54,7 @@ extension DistillationStage {
   /// The student.
   public var model: LanguageModel { student }
 
-  /// Throws `StageError` if sizes outside the mixers, or numbers of heads, differ, or nothing is replaced.
+  /// Throws `StageError` if sizes outside the mixers or numbers of heads differ, or if nothing is replaced.
   public func check() throws {
     let (t, s) = (teacher.configuration, student.configuration)
     func heads(_ c: ModelConfiguration) -> [Int] { c.mixers.map(\.H) }

@@ -1,14 +1,14 @@
 // # How far the student is from its teacher
 //
-// On held-out text, always the same windows. Four questions:
+// We measure on held-out text, always on the same windows. Four questions:
 //
 //     cross-entropy       how many nats a token costs the student, and the teacher
-//     KL                  how many nats more a token drawn from the teacher costs, coded with the student's distribution
+//     KL                  how many more nats a token drawn from the teacher costs if it is coded by the student
 //     agreement           how often both rank the same token first
-//     per layer           how far matrices (Frobenius) and mixer outputs (L2) are apart, layer by layer, on the teacher's states
+//     per layer           how far apart matrices (Frobenius) and mixer outputs (L2) are, on the teacher's states
 //
-// Each is a mean over windows with the standard error of that mean, windows being the independent
-// pieces of text.
+// Each of the first three is a mean over windows, with the standard error of that mean; windows count as independent
+// pieces of text. The last is a mean without an error.
 //
 // Read before: `DistillationStage.swift`.
 
@@ -18,15 +18,15 @@ import Models
 import Statistics
 import Tensors
 
-/// What a student is worth beside its teacher.
+/// How a student compares with its teacher.
 public struct Evaluation: Codable, Sendable {
-  /// Cross-entropy on the text, in nats per token.
+  /// The student's cross-entropy, in nats per token.
   public var crossEntropy: Estimate { Estimate(losses) }
-  /// The teacher's, on the same windows.
+  /// The teacher's cross-entropy on the same windows.
   public var teacherCrossEntropy: Estimate { Estimate(teacherLosses) }
   /// KL(teacher ‖ student), in nats per token.
   public var divergence: Estimate { Estimate(divergences) }
-  /// The part of the tokens at which both rank the same token first.
+  /// The fraction of the tokens for which both rank the same token first.
   public var agreement: Estimate { Estimate(agreements) }
   /// The student's cross-entropy of each window, for comparing two students window by window.
   public fileprivate(set) var losses: [Double]
@@ -34,7 +34,7 @@ public struct Evaluation: Codable, Sendable {
   public fileprivate(set) var teacherLosses: [Double]
   /// KL(teacher ‖ student) of each window, in nats per token.
   public fileprivate(set) var divergences: [Double]
-  /// The part of each window's tokens at which both rank the same token first.
+  /// The fraction of each window's tokens for which both rank the same token first.
   public fileprivate(set) var agreements: [Double]
   /// The number of windows.
   public var windows: Int { losses.count }
@@ -44,14 +44,14 @@ public struct Evaluation: Codable, Sendable {
 ///
 /// - Parameters:
 ///   - batches: as `Corpus.heldOutBatches` gives them
-///   - onBatch: called with the number of batches that are done
+///   - onBatch: called with the number of batches done so far
 public func evaluate(
   _ student: FrozenModel, against teacher: FrozenModel, on batches: [Batch], onBatch: (Int) -> Void = { _ in }
 ) -> Evaluation {
   evaluate([student], against: teacher, on: batches, onBatch: onBatch)[0]
 }
 
-/// Measures several students against one teacher, whose pass over a batch is made once for all of them.
+/// Measures several students against one teacher, which runs only once on each batch.
 public func evaluate(
   _ students: [FrozenModel], against teacher: FrozenModel, on batches: [Batch], onBatch: (Int) -> Void = { _ in }
 ) -> [Evaluation] {
@@ -88,7 +88,7 @@ private func meansOfWindows(_ x: Tensor) -> [Double] {
   (0..<x.shape[0]).map { Double(mean(x.sliced($0..<($0 + 1))).scalar) }
 }
 
-/// 1 where the largest logit of both stands at the same token, else 0: two tensors [B, T, V] → [B, T].
+/// 1 where both have their largest logit at the same token, else 0: two tensors [B, T, V] → [B, T].
 private func agreement(_ q: Tensor, _ p: Tensor) -> Tensor {
   let (mine, theirs) = (indicesOfLargest(q), indicesOfLargest(p))
   return Tensor(zip(mine, theirs).map { $0 == $1 ? 1 : 0 }, shape: q.shape.prefix(2))
@@ -126,7 +126,7 @@ public func layerDistances(
     }
   }
   return student.blocks.indices.map { layer in
-    // A batch counts by its windows: the last may have fewer.
+    // Batches are weighted by their windows: the last can have fewer.
     func average(_ kind: Int) -> Double {
       zip(batches, perBatch).reduce(0) { $0 + Double($1.0.inputs.B) * $1.1[layer][kind] } / Double(windows)
     }

@@ -1,21 +1,20 @@
 // # Stage 2: hidden-state alignment
 //
-// Matrices alone do not make an output: x, the gate and W_o are still where they began. Now each
-// mixer as a whole should give what the teacher's attention gave, for the same input:
+// Matching matrices do not yet give matching outputs: the weights behind x and the gate, and W_o, still have their
+// initial values. Now each mixer as a whole should give the output of the teacher's attention for the same input:
 //
 //     loss  =  Σₗ mean over batch and time of  ‖ Attention[l](LN u[l]) − Mixer[l](LN u[l]) ‖₂
 //
-// The norm goes over the features and is not squared. The branch includes its output projection.
+// The norm is taken over the features and is not squared. Both outputs are those after the output projection.
 //
-// One may compare whole blocks instead, u[l + 1] of the teacher with the student's block at u[l].
-// In a parallel block x and MLP(LN x) are added to the branch; with the teacher's norm and MLP in
-// the student they are the same on both sides and cancel, and the number is the same. The
-// difference is that the MLPs can then be trained too.
+// We can compare whole blocks instead: u[l + 1] of the teacher with the output of the student's block for u[l]. In a
+// parallel block, x and MLP(LN x) are added to the output of the mixer. If the student has the teacher's norm and
+// MLP, these terms are the same on both sides and cancel, and the loss is the same. The difference is that the MLPs
+// can then be trained too.
 //
-// A published Transformer treats the first token unlike all others: most attention rests on it, and in
-// later layers its state is a hundred times as large (chapter 15). To a mean over T tokens it is one of
-// T. Where attention layers stay beside the student's, they need that state: `firstTokenWeight` lets it
-// count for more.
+// A published Transformer treats the first token differently from all others: most attention goes to it, and in later
+// layers its state is a hundred times as large (chapter 15). In a mean over T tokens it counts as one of T. Attention
+// layers that remain in a hybrid need that state: `firstTokenWeight` lets it count for more.
 //
 // Read before: `MatrixOrientation.swift`. Chapter: 09-hidden-state-alignment. Source:
 // arXiv 2408.10189, section 4.2.
@@ -27,13 +26,14 @@ import Models
 import Tensors
 import Training
 
-/// Stage 2: the distance between what the mixers, or the blocks, put out.
+/// Stage 2: the distance between the outputs of the mixers, or of the blocks.
 public struct HiddenStateAlignment: LayerwiseStage {
   /// What is compared.
   public enum Target: String, Sendable, CaseIterable {
     /// The mixers' outputs; the mixers are trained.
     case mixerOutput
-    /// The blocks' outputs; mixers and MLPs are trained. Expects the teacher's norms and MLPs in the student to begin with.
+    /// The blocks' outputs; mixers and MLPs are trained. Expects that the student begins with the teacher's norms and
+    /// MLPs.
     case blockOutput
   }
 
@@ -49,13 +49,13 @@ public struct HiddenStateAlignment: LayerwiseStage {
   public let replaced: [Int]
   /// What the distance of each layer is divided by.
   public let scale: DistanceScale
-  /// What the first token of a text counts in the mean, where any other counts 1.
+  /// The weight of the first token of a text in the mean; all others have the weight 1.
   public let firstTokenWeight: Double
 
   /// - Parameters:
-  ///   - layers: whose mixers are the student's own; nil for those that are unlike the teacher's
+  ///   - layers: the layers whose mixers are the student's own; nil for those whose mixers differ from the teacher's
   ///   - scale: what the distance of each layer is divided by
-  ///   - firstTokenWeight: what the first token of a text counts, where any other counts 1
+  ///   - firstTokenWeight: the weight of the first token of a text in the mean; all others have the weight 1
   public init(
     from teacher: FrozenModel, to student: LanguageModel, comparing target: Target = .mixerOutput,
     replacing layers: [Int]? = nil, scale: DistanceScale = .absolute, firstTokenWeight: Double = 1
@@ -65,7 +65,7 @@ public struct HiddenStateAlignment: LayerwiseStage {
     replaced = layers ?? student.configuration.layersUnlike(teacher.configuration)
   }
 
-  /// Outputs alone.
+  /// Only outputs are compared.
   public let comparesMatrices = false
 
   /// All of the layer's mixer, and with `blockOutput` the MLP beside it.

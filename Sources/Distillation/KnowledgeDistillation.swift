@@ -1,15 +1,15 @@
 // # Stage 3: knowledge distillation
 //
-// Until now every layer of the student read the teacher's states. Now it has to live on its own,
-// and errors add up from layer to layer. The whole model is trained end to end on the teacher's
+// In stages 1 and 2 every layer of the student reads the teacher's states. Now each layer reads what the student's
+// own layers give, and errors add up from layer to layer. The whole model is trained end to end on the teacher's
 // distribution of the next token:
 //
 //     loss  =  mean over batch and time of  −Σᵥ p[v] log q[v]           p the teacher's, q the student's
 //
-// at temperature 1, without the actual tokens. It differs from the Kullback–Leibler divergence by
+// The temperature is 1, and the actual tokens are not used. The loss differs from the Kullback–Leibler divergence by
 // the teacher's entropy, which no student can change, so the gradients are equal.
 //
-// Embedding, norms, MLPs and head come from the teacher before this stage: `transferWeights`.
+// Embedding, norms, MLPs and head are copied from the teacher before this stage, by `transferWeights`.
 //
 // Read before: `HiddenStateAlignment.swift`. Chapter: 10-knowledge-distillation. Source:
 // arXiv 2408.10189, section 4.3.
@@ -22,11 +22,11 @@ import Training
 
 /// Stage 3: the cross-entropy of the student against the teacher's distribution.
 public struct KnowledgeDistillation: DistillationStage {
-  /// What learns.
+  /// What is trained.
   public enum Training: String, Sendable, CaseIterable {
     /// All of the student, embedding and head included.
     case everything
-    /// The mixers that the student replaces; all else stays as it was transferred.
+    /// Only the mixers of the replaced layers; everything else stays as it was transferred.
     case mixers
   }
 
@@ -36,16 +36,16 @@ public struct KnowledgeDistillation: DistillationStage {
   public let teacher: FrozenModel
   /// The model that is trained end to end.
   public let student: LanguageModel
-  /// What learns.
+  /// What is trained.
   public let training: Training
   /// The layers whose mixers are the student's own; they matter only if mixers alone are trained.
   public let replaced: [Int]
-  /// The tokens among which the next one is predicted; nil for all.
+  /// The tokens that are predicted; nil for the whole vocabulary.
   public let subset: TokenSubset?
 
   /// - Parameters:
-  ///   - layers: whose mixers are the student's own; nil for those that are unlike the teacher's
-  ///   - subset: the tokens among which the next one is predicted, which makes a large vocabulary cheaper; nil for all
+  ///   - layers: the layers whose mixers are the student's own; nil for those whose mixers differ from the teacher's
+  ///   - subset: the tokens that are predicted, which makes a large vocabulary cheaper; nil for the whole vocabulary
   public init(
     from teacher: FrozenModel, to student: LanguageModel, training: Training = .everything,
     replacing layers: [Int]? = nil, among subset: TokenSubset? = nil

@@ -1,16 +1,16 @@
-// # Stages without communication
+// # Stages that train each layer by itself
 //
-// In stages 1 and 2 the student's layer l reads the teacher's states, and its loss is about its own
-// parameters. So the stage is as many problems as there are layers, which share nothing but what the
-// teacher shows. Three things follow:
+// In stages 1 and 2 the student's layer l reads the teacher's states, and its loss depends only on its own
+// parameters. So the stage consists of independent problems, one for each layer, which share only the traces of the
+// teacher. Three things follow:
 //
-//   - Each layer can have a tape, an optimiser and a checkpoint of its own. Its gradients are used and gone
-//     before those of the next one are made, and the memory of a step is that of one layer.
+//   - Each layer can have a tape, an optimiser and a checkpoint of its own. Its gradients are used and released
+//     before those of the next layer are computed, so that a step needs the memory of only one layer.
 //   - Layers can be trained one after another, side by side, or on many machines, with the same result.
-//   - A layer that a killed run left behind catches up alone.
+//   - After a killed run, a layer that is behind the others can catch up alone.
 //
-// `train` in `Stage.swift` puts all layers on one tape, which costs nothing in a small model and lets
-// the stage be read as one loss. A large one goes through `trainLayers` below.
+// `train` in `Stage.swift` puts all layers on one tape, which costs nothing in a small model and shows the stage as
+// one loss. A large model goes through `trainLayers` below.
 //
 // Read before: `DistillationStage.swift`, `DistanceScale.swift`. Read next: `MatrixOrientation.swift`,
 // `HiddenStateAlignment.swift`.
@@ -22,13 +22,13 @@ import Models
 import Tensors
 import Training
 
-/// A stage that is the sum of one problem for each layer.
+/// A stage that is a sum of independent problems, one for each layer.
 public protocol LayerwiseStage: DistillationStage {
-  /// Whether a layer's loss is about the teacher's matrix.
+  /// Whether the loss of a layer needs the teacher's matrix.
   var comparesMatrices: Bool { get }
   /// What is trained in a layer.
   func trained(in layer: Int) -> [ParameterRows]
-  /// The loss of a layer, given what the teacher's layer did with a batch.
+  /// The loss of a layer, given the trace of the teacher's layer on a batch.
   func loss(of layer: Int, _ trace: BlockTrace<Tensor>) -> Variable
 }
 
@@ -38,7 +38,7 @@ extension LayerwiseStage {
     replaced.flatMap { layer in trained(in: layer).map { $0.inGroup(layer) } }
   }
 
-  /// The sum over layers, with one part for each of them; one teacher pass a batch.
+  /// The sum over layers, with one part for each layer; the teacher runs once for each batch.
   public func loss(_ batch: Batch) -> StageLoss {
     let traces = teacher.trace(batch.inputs, keepingMatrices: comparesMatrices)
     let losses = replaced.map { loss(of: $0, traces[$0]) }
@@ -52,21 +52,23 @@ private func layerName(_ layer: Int) -> String { "layer \(layer)" }
 
 // ## Each layer by itself
 //
-// The layers of a group are trained side by side, each on a core of its own, which saves the cores from
-// waiting for one another inside each product. What the teacher shows of the group is all that is held:
-// a group of one, with both cores in each product, needs the least memory.
+// The layers of a group are trained side by side, each on a core of its own, so that the cores do not wait for one
+// another inside each matrix product. Only the traces of the group are held in memory. A group of one, with all cores
+// in each product, needs the least memory.
 
-/// Goes through a stage like `train`, but each layer has an optimiser, a limit of its gradient and a checkpoint of its own.
+/// Trains a stage as `train` does, but each layer has its own optimiser, gradient clipping and checkpoint.
 ///
 /// - Parameters:
 ///   - name: for messages and the checkpoints
-///   - draw: a batch, from the random numbers of the run; all layers see the same batches
-///   - folder: where each layer's run keeps its state, or nil
-///   - interval: after how many steps it is written, besides once a minute
+///   - draw: draws a batch with the random generator of the run; all layers see the same batches
+///   - folder: where the run of each layer saves its state, or nil
+///   - interval: after how many steps the state is saved; it is also saved when some time has passed
 ///   - group: how many layers are trained side by side, at least 1; it changes the cost, not the result
-///   - origin: a JSON object of all that the runs depend on besides; a checkpoint made from something else is refused
+///   - origin: a JSON object of everything else that the runs depend on; a checkpoint made from something else is
+///     refused
+///   - onBegin: called before the first step with the number of steps that all layers have already made
 ///   - onStep: called after each step that all layers have made, with the sum of their losses
-/// - Returns: the record of all layers, a detail for each; the gradient's norm is that of all of them together
+/// - Returns: the record of all layers, with a detail for each; its gradient norm is that of all layers together
 ///
 /// Throws what `check`, the runs and their checkpoints throw.
 public func trainLayers(
@@ -75,9 +77,9 @@ public func trainLayers(
   sideBySide group: Int, madeFrom origin: String = "{}", onBegin: (_ first: Int) -> Void = { _ in },
   onStep: (_ step: Int, _ loss: Double) -> Void = { _, _ in }
 ) throws -> History {
-  precondition(group > 0, "at least one layer is trained at a time, not \(group)")
+  precondition(group > 0, "at least one layer must be trained at a time, not \(group)")
   precondition(
-    Set(stage.replaced).count == stage.replaced.count, "among the layers \(stage.replaced) one is listed twice")
+    Set(stage.replaced).count == stage.replaced.count, "a layer is listed twice in \(stage.replaced)")
   try stage.begin()
   let runs = try stage.replaced.map { layer in
     try TrainingRun(
@@ -87,7 +89,7 @@ public func trainLayers(
   func slowest() -> Int { runs.map(\.records.count).min()! }
   onBegin(slowest())
   while case let step = slowest(), step < settings.schedule.steps {
-    // Layers that a killed run had saved later than others wait until these have caught up.
+    // After a killed run, layers that were saved later than others wait until these have caught up.
     let behind = runs.indices.filter { runs[$0].records.count == step }
     var random = runs[behind[0]].random
     let batch = draw(&random)
@@ -100,10 +102,10 @@ public func trainLayers(
 
 // ## One step
 //
-// The teacher's pass goes from layer to layer, and stops at the last that is trained.
+// The teacher's pass goes from layer to layer, and stops at the last layer that is trained.
 
 extension LayerwiseStage {
-  /// One step of some layers, from one teacher pass; a run is the one of its layer.
+  /// One step of some layers, each with its own run, from one pass of the teacher.
   ///
   /// Throws what the runs throw; layers of earlier groups have then made their step.
   public func step(

@@ -1,17 +1,16 @@
 // # Stage 1: matrix orientation
 //
-// Turn the student's matrix toward the teacher's, layer by layer and head by head:
+// Turn the student's matrices towards the teacher's, layer by layer and head by head:
 //
 //     loss  =  Σₗ mean over batch and heads of  ‖ Attention[l](LN u[l]) − M[l](LN u[l]) ‖_F
 //
-// The norm is not squared and not divided by T. M has D on its diagonal.
+// The norm is not squared and not divided by T. M includes the skip weight d, which is added on its diagonal.
 //
-// What the matrix does not depend on stays: in a Discrete-Mamba-2 mixer the rows of x and z in the
-// in-projection, the convolution of x, z_bias, W_o. They get no gradient here, and the mixer's list
-// of what makes its matrix keeps weight decay away from them as well.
+// Parameters that the matrix does not depend on stay as they are: in a Discrete-Mamba-2 mixer the rows of the
+// in-projection for x and z, the convolution of x, z_bias, and W_o. They get no gradient. The mixer does not list
+// them in `matrixRows`, which keeps weight decay away from them as well.
 //
-// For a student that is attention itself (the paper's control) the same loss trains queries and
-// keys.
+// In the paper's control the student is attention itself; there the same loss trains queries and keys.
 //
 // Read before: `LayerwiseStage.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Chapter: 08-matrix-orientation.
 // Source: arXiv 2408.10189, section 4.1.
@@ -31,17 +30,17 @@ public struct MatrixOrientation: LayerwiseStage {
   public let teacher: FrozenModel
   /// The model that is trained; only the matrices of its replaced layers are computed.
   public let student: LanguageModel
-  /// The layers whose matrices are turned.
+  /// The layers whose matrices are trained.
   public let replaced: [Int]
   /// What the distance of each layer is divided by.
   public let scale: DistanceScale
-  /// Whether the first column, what all tokens take from the first, is left out of the distance.
+  /// Whether the distance leaves out the first column, which is what all tokens take from the first.
   public let ignoresFirstColumn: Bool
 
   /// - Parameters:
-  ///   - layers: whose mixers are the student's own; nil for those that are unlike the teacher's
+  ///   - layers: the layers whose mixers are the student's own; nil for those whose mixers differ from the teacher's
   ///   - scale: what the distance of each layer is divided by
-  ///   - ignoresFirstColumn: whether the distance leaves out what all tokens take from the first
+  ///   - ignoresFirstColumn: whether the distance leaves out the first column
   public init(
     from teacher: FrozenModel, to student: LanguageModel, replacing layers: [Int]? = nil,
     scale: DistanceScale = .absolute, ignoringFirstColumn ignoresFirstColumn: Bool = false
@@ -51,10 +50,10 @@ public struct MatrixOrientation: LayerwiseStage {
     replaced = layers ?? student.configuration.layersUnlike(teacher.configuration)
   }
 
-  /// The matrices.
+  /// Matrices are compared.
   public let comparesMatrices = true
 
-  /// What the matrix of the layer's mixer depends on.
+  /// The parameters that the matrix of the layer's mixer depends on.
   public func trained(in layer: Int) -> [ParameterRows] { student.blocks[layer].mixer.matrixRows }
 
   /// The mean Frobenius distance of a layer's matrices.

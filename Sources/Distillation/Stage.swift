@@ -1,7 +1,7 @@
 // # Stages
 //
-// Training, of whatever kind, is a loss for one batch and a list of what it changes; the loop around
-// them is always the same. A stage is that pair:
+// Training of any kind consists of a loss for one batch and a list of what it changes; the loop around the two is
+// always the same. A stage is that pair:
 //
 //     stage                        the batch gives      the teacher gives                  trained
 //     token prediction             the next tokens      nothing                            everything
@@ -9,8 +9,8 @@
 //     2  hidden-state alignment    a text               what each mixer puts out           all of each mixer
 //     3  knowledge distillation    a text               its distribution of the next token everything
 //
-// Nothing here is reserved for this module. A stage of your own is a type with the four answers
-// below; it goes through `train` like the others, and `CONTRIBUTING.md` has the recipe.
+// Nothing here is reserved for this module. A stage of your own is a type that conforms to the protocol below; it
+// goes through `train` like the others. `CONTRIBUTING.md` has the recipe.
 //
 // Read before: `Training/TrainingRun.swift`. Read next: `TokenPrediction.swift`,
 // `DistillationStage.swift`.
@@ -30,13 +30,13 @@ public protocol Stage {
   /// The model whose parameters change.
   var model: LanguageModel { get }
 
-  /// What this stage trains, row by row; all else of the model stays as it is, bit for bit.
+  /// What this stage trains, row by row; everything else in the model stays as it is, bit for bit.
   var trained: [ParameterRows] { get }
 
   /// The loss of a batch, and its parts for the record.
   func loss(_ batch: Batch) -> StageLoss
 
-  /// Throws if what the stage was given does not go together.
+  /// Throws if what the stage was given does not fit together.
   func check() throws
 }
 
@@ -44,7 +44,7 @@ extension Stage {
   /// Accepts everything.
   public func check() throws {}
 
-  /// Checks the stage, then makes what it trains leaves of the tape, and all else of the model constants.
+  /// Checks the stage, then makes what it trains leaves of the tape and everything else in the model constant.
   public func begin() throws {
     try check()
     freeze(model.parameters, allBut: trained)
@@ -55,10 +55,10 @@ extension Stage {
 public struct StageLoss {
   /// A variable with one element.
   public let total: Variable
-  /// The parts that it is the sum of, such as one for each layer, for the record; empty for a loss without parts.
+  /// The parts whose sum is the loss, for the record, such as one for each layer; empty for a loss without parts.
   public let parts: [(name: String, value: Double)]
 
-  /// A loss with its parts; they have the same names in every step of a run.
+  /// A loss with its parts, which have the same names in every step of a run.
   public init(_ total: Variable, parts: [(name: String, value: Double)] = []) {
     (self.total, self.parts) = (total, parts)
   }
@@ -66,7 +66,7 @@ public struct StageLoss {
 
 // ## The loop
 //
-// All training in this book goes through here.
+// Every stage that is trained as a whole goes through here; `trainLayers` trains layer by layer.
 
 extension TrainingRun {
   /// Makes one step of a stage that has begun.
@@ -78,14 +78,15 @@ extension TrainingRun {
   }
 }
 
-/// Goes through a stage from its beginning, or from where its checkpoint ends, to its end.
+/// Trains a stage to its end, from its beginning or from its checkpoint.
 ///
 /// - Parameters:
 ///   - name: for messages and the checkpoint
-///   - draw: a batch, from the random numbers of the run
-///   - checkpoint: where the run keeps its state, or nil
-///   - interval: after how many steps it is written
-///   - origin: a JSON object of all that the run depends on besides; a checkpoint made from something else is refused
+///   - draw: draws a batch with the random generator of the run
+///   - checkpoint: where the run saves its state, or nil
+///   - interval: after how many steps the state is saved; it is also saved when some time has passed
+///   - origin: a JSON object of everything else that the run depends on; a checkpoint made from something else is
+///     refused
 ///   - onBegin: called with the run before its first step
 ///
 /// Throws what `check`, the run and its checkpoint throw.

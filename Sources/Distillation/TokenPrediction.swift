@@ -1,10 +1,10 @@
 // # Hard labels
 //
-// The stage that needs no teacher: each token of the text is the answer to those before it.
+// The stage that needs no teacher: each token of the text is the target for the tokens before it.
 //
 //     loss  =  mean over batch and time of  −log q[actual token]
 //
-// It is how the teacher itself was trained, and the control to which a distilled student is compared.
+// This is how the teacher itself was trained, and the control with which a distilled student is compared.
 //
 // Read before: `Stage.swift`. Chapter: 05-teacher.
 

@@ -1,9 +1,8 @@
 // # An arm
 //
-// An experiment compares ways to make a student. Each of them, an arm, is a value: what the student
-// is made of, what it starts from, and the stages that it goes through with their steps and rates.
-// The value says all there is to know, so that one function can run any arm, and its result can be
-// kept under the arm's own description and found again.
+// An experiment compares ways to make a student. Each of them, an arm, is a value: what the student is made of, what
+// it starts from, and the stages that it goes through with their steps and rates. The value says everything, so that
+// one function can run any arm, and its result can be kept under the arm's own description and found again.
 //
 // Read before: `StagePlan.swift`. Read next: `Way.swift`.
 
@@ -19,21 +18,21 @@ public struct Arm: Encodable, Hashable, Sendable {
     case phiMamba
     /// State space mixers, except in these blocks, which keep the teacher's attention.
     case hybrid(attention: [Int])
-    /// New attention in each block: the control, whose family of matrices is the teacher's.
+    /// New attention in each block: the control, with the teacher's own family of matrices.
     case attention
   }
 
   /// Which layers have new mixers, and of which kind.
   public var student: Student
-  /// Stages of no steps are left out.
+  /// The stages, in order; those of no steps are left out.
   public var stages: [StagePlan]
   /// Whether embedding, norms, MLPs and head of the teacher are copied, before the first stage that needs them.
   public var transfersWeights = true
   /// Whether stage 3 trains the replaced mixers alone.
   public var trainsMixersOnly = false
-  /// Whether the convolution begins as the identity; else with random taps.
+  /// Whether the convolution begins as the identity; otherwise with random taps.
   public var beginsWithIdentity = true
-  /// Whether the gate begins open; else with random rows and no bias.
+  /// Whether the gate begins open; otherwise with random rows and no bias.
   public var beginsWithOpenGate = true
   /// Which of C, B, x and W_o begin as the teacher's queries, keys, values and output projection; nil for none, which is
   /// the paper's way.
@@ -67,7 +66,7 @@ public struct Arm: Encodable, Hashable, Sendable {
   ///
   /// - Parameters:
   ///   - teacher: gives all sizes but those of the mixers
-  ///   - mixer: what takes the place of an attention
+  ///   - mixer: what takes the place of attention
   func configuration(of teacher: ModelConfiguration, mixer: DiscreteMamba2Sizes) -> ModelConfiguration {
     var mixer = mixer
     if isMultiValue { mixer.G = 1 }
@@ -78,7 +77,7 @@ public struct Arm: Encodable, Hashable, Sendable {
     }
   }
 
-  /// The layers, of L, whose mixers are the student's own: all of the control's, too.
+  /// The layers, of L, whose mixers are the student's own; in the control all of them.
   func replacedLayers(of L: Int) -> [Int] {
     guard case .hybrid(let kept) = student else { return Array(0..<L) }
     return (0..<L).filter { !kept.contains($0) }
@@ -91,7 +90,7 @@ public struct Arm: Encodable, Hashable, Sendable {
 }
 
 extension Arm {
-  /// Whether what the teacher hands on is still as it was after some of the stages.
+  /// Whether the weights that the teacher hands on are still unchanged after the first `count` stages.
   func keepsTransferredWeights(after count: Int) -> Bool {
     transfersWeights && (trainsMixersOnly || !stages.prefix(count).contains { $0.kind.isEndToEnd })
   }
@@ -101,7 +100,7 @@ extension Arm {
 //
 // Two arms can be compared when their students saw the same number of tokens.
 
-/// Arms that were to be compared have different numbers of steps.
+/// Arms to be compared have different numbers of steps.
 public struct UnequalBudgets: Error, Equatable, CustomStringConvertible, LocalizedError {
   /// The steps of the arms, in their order.
   public let steps: [Int]
@@ -111,8 +110,8 @@ public struct UnequalBudgets: Error, Equatable, CustomStringConvertible, Localiz
 
   /// What is unequal, and what to do.
   public var description: String {
-    "arms of \(steps.map(String.init).joined(separator: " and ")) steps are no fair comparison;"
-      + " give each the same number of steps in all"
+    "arms of \(steps.map(String.init).joined(separator: " and ")) steps are not a fair comparison;"
+      + " give each the same number of steps in total"
   }
   /// The same as `description`.
   public var errorDescription: String? { description }

@@ -1,16 +1,16 @@
 // # What a distillation takes
 //
-// Before hours of work one wants to know how many, and whether the memory will do. Both can be said in
-// advance: the multiplications of a step follow from the sizes, and one pass of the teacher measures how
-// many of them this machine makes in a second.
+// Before hours of work we want to know how many hours, and whether the memory will do. Both can be estimated in
+// advance: the multiplications of a step follow from the sizes, and one pass of the teacher measures how many of them
+// this machine does per second.
 //
-//     a number of the teacher's body           2 operations a token, the teacher's pass
-//     a number of a trained mixer              6 a token: forwards, and back to input and weight
-//     a number of what stage 3 goes through    4 a token: forwards, and back to the input alone
+//     a number of the teacher's body           2 operations per token, for the teacher's pass
+//     a number of a trained mixer              6 per token: forwards, and back to input and weight
+//     a number of what stage 3 goes through    4 per token: forwards, and back to the input alone
 //     a step of AdamW                          7 numbers read or written for each that is trained
 //
-// It is an estimate: passes over short rows and waiting for memory are in it only as far as they are in
-// the teacher's pass. Chapter 15 prints it beside what was measured.
+// It is an estimate: the cost of short rows and of waiting for memory is included only as far as the teacher's pass
+// has it too. Chapter 15 prints it beside what was measured.
 //
 // Read before: `Recipe+Published.swift`. Source of the factors: counting the products of each pass.
 
@@ -23,13 +23,13 @@ import Tensors
 public struct DistillationCost: Sendable {
   /// The numbers of a layer of the teacher, on average, and of a new mixer.
   let layer, mixer: Double
-  /// The numbers of the teacher, all of them, and of its head or of the part of it that stage 3 uses.
+  /// The numbers of the whole teacher, and of its head or of the part of the head that stage 3 uses.
   let teacher, head: Double
   /// The layers of the teacher.
   public let L: Int
   let replaced, V, T, B: Int
   let width: Double
-  /// Numbers that a token leaves on the tape, in a mixer and in the rest of a layer.
+  /// The numbers that a token leaves on the tape, in a mixer and in the rest of a layer.
   let mixerTape, layerTape: Double
   let sideBySide: Int
   /// The seconds of a teacher's pass over a batch; 0 before `calibrate`.
@@ -68,7 +68,7 @@ public struct DistillationCost: Sendable {
 
   private var tokens: Double { Double(B * T) }
   private var operationsOfPass: Double { 2 * layer * Double(L) * tokens }
-  /// Bytes a second of AdamW's passes over memory, on the machines that this was written on.
+  /// Bytes per second of AdamW's passes over memory, on the machines on which this was written.
   private static let memorySpeed = 1.2e10
 
   /// The seconds of one step of a stage; `calibrate` comes first.
@@ -83,16 +83,16 @@ public struct DistillationCost: Sendable {
   /// The seconds of an arm's stages, in their order.
   public func seconds(of arm: Arm) -> [Double] { arm.stages.map { Double($0.steps) * seconds(of: $0.kind) } }
 
-  /// The seconds in which a model and its teacher are compared on some batches.
+  /// The seconds that it takes to compare a model with its teacher on some batches.
   public func secondsOfEvaluation(_ batches: Int) -> Double {
-    // Two heads; and a few passes over logits of all tokens.
+    // Two heads, and a few passes over the logits of all tokens.
     let operations = 4 * Double(V) * width * tokens
     return Double(batches) * (passSeconds * (2 + operations / operationsOfPass) + 8 * Double(V) * tokens / 1e9)
   }
 
   /// The bytes that the stages of an arm need at the same time, weights included.
   ///
-  /// - Parameter others: how many other students are held beside the one that is trained
+  /// - Parameter others: how many other students are held beside the one in training
   public func memory(of arm: Arm, besides others: Int = 0) -> Int {
     let trained = mixer * Double(replaced)
     let cores = Double(WorkerPool.shared.threads)
@@ -104,12 +104,12 @@ public struct DistillationCost: Sendable {
       return 3 * trained + cores * (mixer + tokens * mixerTape) + held
     }
     let logits = 6 * tokens * Double(V)
-    // A student that is read is whole, until it shares with the teacher again what is the teacher's.
+    // A student read from a file has all its weights, until it shares those of the teacher again.
     let read = teacher + trained
     let numbers =
       teacher + Double(others) * trained + max(arm.stages.map(peak).max() ?? 0, trained + logits, read)
       + logits
-    // Blocks of memory come in sizes that are up to a fifth larger than what is asked for; and texts and tokenizers.
+    // Blocks of memory are up to a fifth larger than asked for; the constant is for texts and tokenizers.
     return Int(1.2 * numbers) * MemoryLayout<Scalar>.size + 300_000_000
   }
 

@@ -1,7 +1,7 @@
 // # What a number depends on
 //
-// Whatever is kept, a model, a result, a checkpoint, is bound to what it was made from: recipe, text, number
-// type, and the version of the program.
+// Everything that is kept, whether a model, a result or a checkpoint, is bound to what it was made from: recipe,
+// text, number type, and the version of the program.
 //
 // Read before: `Experiment.swift`. Read next: `ModelStore.swift`, `KeptResults.swift`.
 
@@ -10,7 +10,7 @@ import Corpora
 import Tensors
 
 extension Experiment {
-  /// What every number depends on besides what is asked for: recipe, text, number type and the program.
+  /// What every number depends on besides the request itself: recipe, text, number type and the program.
   struct Origin: Codable, Equatable {
     var recipe: Recipe
     var corpus: String
@@ -22,15 +22,15 @@ extension Experiment {
     Origin(recipe: recipe, corpus: corpusName, scalar: scalarName, version: Experiment.version)
   }
 
-  /// The version of what is computed, which all that is kept is bound to. It is raised with every change after which
-  /// the same recipe gives other numbers, beyond rounding, or after which what is kept has another form; a test
-  /// compares the numbers of this version (`Tests/ExperimentsTests/OriginTests.swift`).
+  /// The version of the computation, to which everything that is kept is bound. It is raised with every change after
+  /// which the same recipe gives different numbers, beyond rounding, or kept files have another form; a test compares
+  /// the numbers of this version (`Tests/ExperimentsTests/OriginTests.swift`).
   public static let version = 1
 }
 
 // ## Sums of texts
 
-/// A short name for a text that differs from that of any other.
+/// A short name for a text, from its checksum: different texts have different names, barring a collision of 64 bits.
 public func fingerprint(of text: String) -> String { String(checksum(text), radix: 16) }
 
 extension Corpus {

@@ -1,8 +1,7 @@
 // # Students and their way through an arm
 //
-// All students of a seed draw from the same generator, part by part (`LanguageModel.init`), so that
-// two arms differ in what they say they differ in. What is changed afterwards draws from one of its
-// own.
+// All students of a seed draw from the same generator, part by part (`LanguageModel.init`), so that two arms differ
+// only in what they say they differ in. What is changed afterwards draws from a generator of its own.
 //
 // Read before: `Experiment.swift`, `Arm.swift`. Read next: `ModelStore.swift`, `Study.swift`. Source
 // of the random taps: the default of PyTorch's Conv1d.
@@ -16,7 +15,7 @@ import Tensors
 import Training
 
 extension Experiment {
-  /// A model with random weights that no training has seen, for the teacher.
+  /// An untrained model with random weights, for the teacher.
   func newTeacher() -> LanguageModel {
     var random = SeededGenerator(seed: seed(for: "teacher's weights"))
     return LanguageModel(teacherConfiguration, using: &random)
@@ -27,7 +26,8 @@ extension Experiment {
 
   /// A student with the weights that an arm begins with.
   ///
-  /// What it shares with a teacher that was given it has from the beginning, in memory too.
+  /// If the teacher was given, the student has what it takes over unchanged from the beginning, and shares its
+  /// memory.
   func newStudent(for arm: Arm, of teacher: FrozenModel) -> LanguageModel {
     let configuration = arm.configuration(of: teacherConfiguration, mixer: recipe.studentMixer)
     var random = SeededGenerator(seed: seed(for: "student's weights"))
@@ -39,7 +39,7 @@ extension Experiment {
     var another = SeededGenerator(seed: seed(for: "student's other start"))
     for layer in arm.replacedLayers(of: recipe.L) {
       let mixer = student.blocks[layer].mixer
-      // These two are about the parts that a Discrete-Mamba-2 mixer has.
+      // Only a Discrete-Mamba-2 mixer has these two parts.
       if let mamba = mixer as? DiscreteMamba2 {
         if !arm.beginsWithIdentity { mamba.beginWithRandomTaps(using: &another) }
         if !arm.beginsWithOpenGate { mamba.beginWithRandomGate(using: &another) }
@@ -59,7 +59,7 @@ extension Experiment {
   /// Takes a student through one stage of an arm; the teacher's weights are copied first if the stage needs them.
   ///
   /// - Parameters:
-  ///   - index: of the stage; the student has been through those before it
+  ///   - index: the index of the stage; the student has been through those before it
   ///   - checkpoint: where the run keeps its state, or nil; a folder if each layer has a run of its own
   ///   - origin: what the run depends on besides its settings, as a JSON object
   ///   - onBegin: called before the first step
@@ -93,7 +93,7 @@ extension Experiment {
   /// Called before the first step of a run: its name, the steps that were done before, and its settings.
   typealias BeginSteps = (_ name: String, _ first: Int, _ settings: TrainingSettings) -> OnStep
 
-  /// Copies what an arm's student takes over from its teacher unchanged.
+  /// Copies what an arm's student takes over unchanged from its teacher.
   func transferWeights(from teacher: FrozenModel, to student: LanguageModel, of arm: Arm) {
     Distillation.transferWeights(from: teacher, to: student, replacing: arm.replacedLayers(of: recipe.L))
   }

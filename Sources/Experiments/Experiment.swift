@@ -13,7 +13,7 @@ import Models
 import Tensors
 import Training
 
-/// What may be asked for in place of the main job.
+/// What can be asked for in place of the main job.
 public struct ExperimentSettings: Sendable {
   /// Takes the quick recipe.
   public var isQuick: Bool
@@ -56,7 +56,7 @@ public struct SecondText: Sendable {
 public struct Experiment {
   /// Sizes, steps and learning rates.
   public private(set) var recipe: Recipe
-  /// The text, tokenised; without use if there is a grammar.
+  /// The text, tokenised; unused if there is a grammar.
   public let corpus: Corpus
   /// The language whose documents are read in place of the corpus, if there is one.
   public private(set) var grammar: Grammar?
@@ -66,7 +66,7 @@ public struct Experiment {
   public let isQuick: Bool
   /// The unit of a loss: "nats per character" or "nats per token".
   public let unit: String
-  /// Whether this is the experiment that the book reports: only then do its figures have to come out.
+  /// Whether this is the experiment that the book reports: only then must its numbers come out.
   public let isReference: Bool
   /// Held-out windows, the same for all: those that are reported, and as many others for choosing learning rates.
   public private(set) var heldOut: (reported: [Batch], choosing: [Batch])
@@ -81,7 +81,7 @@ public struct Experiment {
   /// The text and how it is encoded, in words and sums.
   private(set) var corpusName: String
 
-  /// Throws if the text cannot be read or is shorter than the recipe needs, or a model that is given cannot be read.
+  /// Throws if the text cannot be read or is shorter than the recipe needs, or if a given model cannot be read.
   public init(_ settings: ExperimentSettings) throws {
     recipe = settings.recipe ?? (settings.isQuick ? .quick : .standard)
     recipe.teacherSteps = settings.teacherSteps ?? recipe.teacherSteps
@@ -113,7 +113,7 @@ public struct Experiment {
     }
     guard tokenizer.vocabularySize > 1 else {
       throw CorpusError(
-        file.path, problem: "all its characters are the same, so that there is nothing to learn",
+        file.path, problem: "all its characters are the same, so there is nothing to learn",
         remedy: "give a text with at least two")
     }
     givenTeacher = given?.model
@@ -149,7 +149,7 @@ public struct Experiment {
 
   /// The same experiment for a language: its documents are the text, in training and held out.
   ///
-  /// - Parameter file: where the language stands
+  /// - Parameter file: the file of the language
   public func speaking(_ grammar: Grammar, from file: URL) throws -> Experiment {
     var copy = self
     copy.grammar = grammar
@@ -170,7 +170,7 @@ public struct Experiment {
   /// The size of the vocabulary.
   public var V: Int { givenTeacher?.configuration.V ?? grammar?.V ?? corpus.tokenizer.vocabularySize }
 
-  /// The configuration of the teacher: of the one that is given, else the recipe's.
+  /// The configuration of the teacher: of the given one, otherwise the recipe's.
   public var teacherConfiguration: ModelConfiguration { givenTeacher?.configuration ?? recipe.teacher(V: V) }
 
   /// A batch to train on.
@@ -194,7 +194,7 @@ public struct Experiment {
 
   /// The settings of a run.
   ///
-  /// - Parameter batches: what they are drawn for; runs with one word here see the same batches
+  /// - Parameter batches: what they are drawn for; runs with the same word here see the same batches
   func settings(_ batches: String, steps: Int, rate: Double) -> TrainingSettings {
     TrainingSettings(
       steps: steps, learningRate: rate, tokensPerUpdate: recipe.tokensPerUpdate,
@@ -211,18 +211,18 @@ public func standardCorpus() throws -> URL {
   let file = URL(filePath: "data/kjv.txt")
   guard FileManager.default.fileExists(atPath: file.path) else {
     throw CorpusError(
-      "data/kjv.txt", problem: "the King James Bible is not there",
+      "data/kjv.txt", problem: "the King James Bible is missing",
       remedy: "run `make data/kjv.txt` in the project's folder, or name a text with --corpus FILE")
   }
   return file
 }
 
 extension Experiment {
-  /// Throws unless the teacher has at least so many layers: what a chapter needs is said before its work begins.
+  /// Throws unless the teacher has at least `least` layers, so that a chapter can say so before its work begins.
   public func requireLayers(_ least: Int) throws {
     if recipe.L >= least { return }
     throw CheckpointError(
-      file: "the teacher", problem: "it has \(recipe.L) layer, and a hybrid needs at least \(least)",
+      file: "the teacher", problem: "it has \(recipe.L) layer, but a hybrid needs at least \(least)",
       remedy: "give another with --model")
   }
 }

@@ -1,6 +1,6 @@
 // # The tokenizer of a GGUF file
 //
-// Where the two readers meet: `Checkpoints` reads the arrays, `Corpora` makes a tokenizer of them.
+// Where the two readers meet: `Checkpoints` reads the arrays, `Corpora` makes a tokenizer from them.
 //
 // Read before: `Checkpoints/GGUF.swift`, `Corpora/Tokenizers/ByteLevel/ByteLevelTokenizer+GGUF.swift`.
 
@@ -8,14 +8,14 @@ import Checkpoints
 import Corpora
 import Foundation
 
-/// What `tokenizer.ggml.token_type` says of a token that is found in a text as it stands.
+/// The values of `tokenizer.ggml.token_type` for tokens that are found in a text as they stand.
 private let (control, userDefined) = (3, 4)
 
 extension AnyTokenizer {
   /// The tokenizer in the metadata of a .gguf file.
   ///
-  /// Throws `CheckpointError` or `CorpusError` if there is none, it contradicts itself, or it is of a kind that is not
-  /// read.
+  /// Throws `CheckpointError` or `CorpusError` if there is none, it contradicts itself, or it is of a kind that we do
+  /// not read.
   init(ofGGUF file: URL) throws {
     let gguf = try GGUF(contentsOf: file)
     func has(_ key: String) -> Bool { gguf.metadata[key] != nil }
@@ -26,7 +26,7 @@ extension AnyTokenizer {
       if try gguf.flag(key) {
         throw CorpusError(
           file.path,
-          problem: "it asks for \(key) = true, and a tokenizer that adds tokens to a text is not computed here",
+          problem: "it asks for \(key) = true, and a tokenizer that adds tokens to a text is not supported here",
           remedy: "give a model whose tokenizer adds none")
       }
     }

@@ -4,10 +4,10 @@
 
 import Training
 
-/// The record of a run in a file, with a checksum: steps that were cut off or edited are not taken for the run's.
+/// The record of a run in a file, with a checksum, so that a record that was cut short or edited is noticed.
 struct KeptHistory: Codable {
   let history: History
-  /// Nil in files that are older than this.
+  /// Nil in files written before there was a checksum.
   private let checksum: String?
 
   private enum Key: CodingKey { case checksum }

@@ -1,7 +1,7 @@
 // # Results that are kept
 //
-// One file for a result, named by the hash of all that it depends on, which stands in the file as
-// well: a file whose key is another's is not taken for this one.
+// One file for each result, named after the hash of everything it depends on. The file also holds that key, so that a
+// file with another key is not taken for this result.
 //
 // Read before: `StudyResult.swift`. Used by: `Study.swift`.
 
@@ -26,7 +26,7 @@ struct KeptResults {
   private struct Entry: Encodable {
     var key: Key
     var result: StudyResult
-    /// Of the result: numbers that were edited are not taken for a study's.
+    /// The checksum of the result, so that edited numbers are not taken for a study's.
     var checksum: String
   }
 
@@ -55,7 +55,7 @@ struct KeptResults {
     let file = try file(of: job)
     guard FileManager.default.fileExists(atPath: file.path) else { return nil }
     let kept = try withRemedy("move it away, and the arm runs again") { try readJSON(Kept.self, from: file) }
-    // An arm can hold stages of one's own, which nothing here could read back: the keys are compared as they stand.
+    // An arm can hold a user's own stages, which nothing here can read back: we compare the keys as JSON.
     let (mine, whole) = try (
       JSONSerialization.jsonObject(with: sortedJSON(key)) as? NSDictionary,
       JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? NSDictionary
@@ -69,7 +69,7 @@ struct KeptResults {
     if let sum = kept.checksum, sum != (try checksum(of: kept.result)) {
       throw editedByHand(file)
     }
-    // A run that was killed between the two leaves its checkpoints beside the result.
+    // A run that was killed just after writing its result leaves its checkpoints behind.
     try? FileManager.default.removeItem(at: try place(ofRunning: job))
     return kept.result
   }
@@ -80,10 +80,11 @@ struct KeptResults {
     try? FileManager.default.removeItem(at: try place(ofRunning: job))
   }
 
-  /// The number of results in the folder.
+  /// The number of results in the folder, 0 if it is not there yet.
   var count: Int {
     get throws {
-      try FileManager.default.contentsOfDirectory(atPath: folder.path).count { $0.hasSuffix(".json") }
+      guard FileManager.default.fileExists(atPath: folder.path) else { return 0 }
+      return try FileManager.default.contentsOfDirectory(atPath: folder.path).count { $0.hasSuffix(".json") }
     }
   }
 }

@@ -1,9 +1,9 @@
 // # The folder of a model
 //
-// Beside each model lies a note of what it was made from: recipe, seed, text, number type, version of
-// the program. It is written before the first step, and the run's checkpoint holds it too, so that a
-// run that was killed is bound to it as a finished model is. What was made from something else is
-// neither used nor overwritten, and nor is a folder that no chapter has made.
+// Beside each model we write a note of what it was made from: recipe, seed, text, number type, version of the
+// program. It is written before the first step, and the run's checkpoint holds it too, so that an interrupted run is
+// bound to it just as a finished model is. A model that was made from something else is neither used nor overwritten,
+// and neither is a folder that no chapter has made.
 //
 // Read before: `ModelStore.swift`. Read next: `ModelStore+Models.swift`.
 
@@ -14,9 +14,9 @@ import Models
 import Training
 
 extension ModelStore {
-  /// Where a model lies.
+  /// Where a model is kept.
   struct Place {
-    /// The folder of the chapter that tells about it.
+    /// The folder of the chapter that explains it.
     var chapter: String
     var name: String
     /// The arm as JSON, if the name does not say what it is.
@@ -31,7 +31,7 @@ extension ModelStore {
     var scalar: String
     /// See `Experiment.version`; nil in a note that is older than this number.
     var version: Int?
-    /// The arm as JSON, of a student whose place does not say what it is; nil for the others.
+    /// The arm as JSON, for a student whose place does not say what it is; nil for other models.
     var arm: String?
   }
 
@@ -47,16 +47,16 @@ extension ModelStore {
     return out.appending(path: place.chapter).appending(path: name)
   }
 
-  /// The model that lies in a place, finished; nil if there is none.
+  /// The finished model in a place; nil if there is none.
   ///
-  /// Throws if what is there was made from something else, or is no such model.
+  /// Throws if what is there was made from something else, or is not the expected model.
   ///
-  /// - Parameter configuration: what it must have
+  /// - Parameter configuration: the one that the model must have
   func kept(_ place: Place, _ configuration: ModelConfiguration) throws -> TrainedModel? {
     let folder = folder(place)
     try requireOwn(place)
     let history = folder.appending(path: "history.json")
-    // Also a link that leads nowhere is something that was put there.
+    // A link that leads nowhere counts too: somebody has put it there.
     guard (try? FileManager.default.attributesOfItem(atPath: history.path)) != nil else { return nil }
     onReuse(folder)
     let (model, record) = try withRemedy(elsewhere) {
@@ -76,7 +76,7 @@ extension ModelStore {
     return TrainedModel(model: model, history: record.history)
   }
 
-  /// Writes those files of the tokenizer that a folder lacks; throws if one is there that is another tokenizer's.
+  /// Writes the tokenizer's files that a folder lacks; throws if the folder holds another tokenizer.
   private func keepTokenizer(in folder: URL) throws {
     for (name, data) in experiment.tokenizer.files {
       let file = folder.appending(path: name)
@@ -94,7 +94,7 @@ extension ModelStore {
     }
   }
 
-  /// What helps where a place is taken by what cannot be used.
+  /// The remedy where a place holds something that cannot be used.
   private var elsewhere: String { "choose another --out, or move the folder away" }
 
   /// Throws unless the folder of a place is empty or missing, or holds what was begun with the place's note.
@@ -108,12 +108,12 @@ extension ModelStore {
       throw refuse("a file is in the place of the model's folder")
     }
     let contents = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-    // What a write leaves that was killed is no reason to refuse.
+    // Hidden files, which a killed write leaves behind, are no reason to refuse.
     if !contents.contains(where: { !$0.hasPrefix(".") }) { return }
     let file = folder.appending(path: noteName)
     guard FileManager.default.fileExists(atPath: file.path) else {
       throw refuse(
-        "there are files which no chapter has made, or without the note \(noteName) of what they were made from")
+        "it holds files that no chapter has made, or has lost the note \(noteName) of what they were made from")
     }
     let (mine, theirs) = try withRemedy(elsewhere) { (try sortedJSON(note), try mappedContents(of: file)) }
     guard
@@ -127,13 +127,13 @@ extension ModelStore {
       "the model there was made from another " + differing.map { words[$0] ?? $0 }.joined(separator: ", another "))
   }
 
-  /// The model that lies in a place, made by `make` if there is none.
+  /// The model in a place; `make` makes it if there is none.
   ///
   /// - Parameters:
-  ///   - configuration: what it has
-  ///   - make: makes it; gets a place for the checkpoint of its run, and what the run is made from
+  ///   - configuration: the one that the model has
+  ///   - make: makes it; gets the place for its run's checkpoint, and what the run is made from
   ///
-  /// Throws if the one that is there was made from something else.
+  /// Throws if the model that is there was made from something else.
   func made(
     _ place: Place, _ configuration: ModelConfiguration,
     _ make: (_ checkpoint: URL, _ origin: String) throws -> TrainedModel
@@ -141,7 +141,7 @@ extension ModelStore {
     if let kept = try kept(place, configuration) { return kept }
     let (folder, note) = (folder(place), note(place))
     let checkpoint = folder.appending(path: "training.safetensors")
-    // Of two that begin at the same moment one writes the note, and the other has to be the same.
+    // If two runs begin at the same moment, one writes the note, and the other must agree with it.
     if !(try writeNewJSON(note, to: folder.appending(path: noteName))) { try requireOwn(place) }
     let made = try make(checkpoint, String(decoding: sortedJSON(note), as: UTF8.self))
     // The history is written last: a folder without one is made again.

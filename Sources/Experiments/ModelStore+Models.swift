@@ -1,6 +1,6 @@
 // # The models of the chapters
 //
-// Each in the folder of the chapter that tells about it:
+// Each model is in the folder of the chapter that explains it:
 //
 //     05-teacher                    the teacher
 //     08-matrix-orientation         the student after stage 1
@@ -9,8 +9,8 @@
 //     13-hybrid                     the teacher of the language in which recall is measured
 //     14-generation                 a hybrid, after each stage
 //
-// A student is made stage by stage, and each stage begins with the model that the one before it has
-// left. So the student after stage 1 is made once, for chapter 08 and for all that follows.
+// A student is made stage by stage, and each stage begins with the model that the one before it has left. So the
+// student after stage 1 is made once, for chapter 08 and for all chapters that follow.
 //
 // Read before: `ModelStore.swift`, `Way.swift`.
 
@@ -21,8 +21,8 @@ import Tensors
 import Training
 
 extension ModelStore {
-  /// The teacher: a small Transformer trained on the text, or on documents of the language; or the one that is given,
-  /// whose history is empty.
+  /// The teacher: a small Transformer trained on the text, or on documents of the language; or the model that is
+  /// given, with an empty history.
   public func teacher() throws -> TrainedModel {
     if let given = experiment.givenTeacher {
       return TrainedModel(model: given.model, history: .none)
@@ -73,14 +73,14 @@ extension ModelStore {
       of: experiment.recipe.arm(.all, .hybrid(attention: [layer])), keptIn: places, named: "hybrid")
   }
 
-  /// The student of any arm: in a folder of a chapter, which is bound to the arm; what the teacher hands on unchanged is
-  /// shared with it in memory.
+  /// The student of any arm, in a folder of a chapter that is bound to the arm; what it takes over unchanged from its
+  /// teacher is shared in memory.
   ///
   /// - Parameters:
-  ///   - chapter: the folder of the chapter that tells about it
-  ///   - name: of its folder; after all stages but the last the number of stages is added
+  ///   - chapter: the folder of the chapter that explains it
+  ///   - name: its folder's name; before the last stage, "-after-" and the number of stages is appended
   ///   - count: after how many of its stages; nil for all
-  ///   - start: what is changed in the new student before its first stage; nil for nothing
+  ///   - start: changes the new student before its first stage; nil to change nothing
   public func student(
     of arm: Arm, in chapter: String, as name: String, after count: Int? = nil, from start: StudentStart? = nil
   ) throws -> TrainedModel {
@@ -88,8 +88,8 @@ extension ModelStore {
     return try student(of: arm, keptIn: Array(places.prefix(count ?? places.count)), named: name, from: start)
   }
 
-  /// Throws unless the folders of a student are free, or hold what was begun for it: a chapter says so before it works
-  /// for long.
+  /// Throws unless the folders of a student are free, or hold work that was begun for it, so that a chapter can say
+  /// so before a long run.
   public func requireFolders(of arm: Arm, in chapter: String, as name: String) throws {
     for place in try places(of: arm, in: chapter, as: name, from: nil) { try requireOwn(place) }
   }
@@ -105,7 +105,8 @@ extension ModelStore {
     }
   }
 
-  /// The student of an arm after some of its stages: from the last of them that is kept, or from a new one.
+  /// The student of an arm after some of its stages: continued from the last of them that is kept, or from a new
+  /// student.
   ///
   /// - Parameter places: one for each of the stages, from the first on
   private func student(
@@ -120,7 +121,7 @@ extension ModelStore {
     let teacher = try teacher().frozen
     if let student, experiment.givenTeacher != nil, arm.keepsTransferredWeights(after: begun) {
       experiment.transferWeights(from: teacher, to: student.model, of: arm)
-      // What was read for them is as large as the teacher.
+      // The weights read from the file, now replaced, are as large as the teacher.
       MemoryStatistics.releaseFreeBlocks()
     }
     if let student, begun == places.count { return student }
@@ -138,9 +139,9 @@ extension ModelStore {
   }
 }
 
-/// What a student begins with in place of its random mixers.
+/// What a student begins with instead of its random mixers.
 public struct StudentStart {
-  /// What distinguishes it: a student that was begun in another way is not taken for this one.
+  /// The name that distinguishes it: a student with another start is not mistaken for this one.
   public var name: String
   /// Sets the new student's weights.
   public var prepare: (LanguageModel) throws -> Void
@@ -152,7 +153,7 @@ public struct StudentStart {
 
   /// Mixers of other students, which the new one shares until training changes them.
   ///
-  /// - Parameter sources: layers, and the student that has their mixers
+  /// - Parameter sources: layers, and the student to take their mixers from
   public static func mixers(_ name: String, of sources: [(layers: [Int], student: LanguageModel)]) -> StudentStart {
     StudentStart(name) { model in
       for (layers, source) in sources {

@@ -1,9 +1,9 @@
 // # Numbers that are computed once
 //
-// Some of what a chapter shows takes minutes and is not a model: fits of matrices, losses of many
-// hybrids. Such a result is a value that can be written down. It is kept in the chapter's folder under
-// the hash of all that it depends on, which stands in the file too: a file that was made from something
-// else has another name, and is neither used nor overwritten.
+// Some of what a chapter shows takes minutes and is not a model: fits of matrices, losses of many hybrids. Such a
+// result is a value that can be written down. We keep it in the chapter's folder, in a file named after the hash of
+// everything it depends on, and the file also holds that key. So a file that was made from something else has another
+// name, and is neither used nor overwritten.
 //
 // Read before: `ModelStore.swift`. See also: `KeptResults.swift`, which keeps the arms of studies.
 
@@ -11,7 +11,7 @@ import Checkpoints
 import Foundation
 
 extension ModelStore {
-  /// A value that takes long to compute: read from out/CHAPTER/kept, or made and kept there.
+  /// A value that takes long to compute: read from out/CHAPTER/kept, or computed and kept there.
   ///
   /// - Parameters:
   ///   - name: the beginning of the file's name
@@ -28,7 +28,7 @@ extension ModelStore {
     let file = out.appending(path: chapter).appending(path: "kept")
       .appending(path: "\(name)-\(fingerprint(of: text)).json")
     if FileManager.default.fileExists(atPath: file.path) {
-      let kept = try withRemedy("move it away, and its numbers come again") {
+      let kept = try withRemedy("move it away, and its numbers are computed again") {
         try readJSON(KeptValue<Value>.self, from: file)
       }
       if kept.madeFrom == text {
@@ -53,7 +53,7 @@ private struct KeptValue<Value: Codable>: Codable {
   /// The whole key as JSON.
   var madeFrom: String
   var value: Value
-  /// Of the value; nil in files that are older than this.
+  /// The checksum of the value; nil in files written before there was one.
   var checksum: String?
 }
 
@@ -62,9 +62,9 @@ func checksum(of value: some Encodable) throws -> String {
   fingerprint(of: String(decoding: try sortedJSON(value), as: UTF8.self))
 }
 
-/// What a file is refused with whose numbers are not those that were written.
+/// The error for a file whose numbers are not those that were written.
 func editedByHand(_ file: URL) -> CheckpointError {
   CheckpointError(
     file: file.path, problem: "its numbers are not those that were written",
-    remedy: "move it away, and they come again")
+    remedy: "move it away, and they are computed again")
 }

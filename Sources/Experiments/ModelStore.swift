@@ -34,8 +34,8 @@ public struct ModelStore {
   let onReuse: @Sendable (_ folder: URL) -> Void
 
   /// - Parameters:
-  ///   - progress: where training shows how far it is
-  ///   - onReuse: called with the folder of each model that was there already
+  ///   - progress: where training shows its progress
+  ///   - onReuse: called with the folder of each model that is used again
   public init(
     _ experiment: Experiment, in out: URL, progress: @escaping BeginProgress = NoProgress.begin,
     onReuse: @escaping @Sendable (_ folder: URL) -> Void = { _ in }

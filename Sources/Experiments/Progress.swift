@@ -5,7 +5,7 @@
 //
 // Read next: `ModelStore.swift`, `Study.swift`.
 
-/// What is to be said of a step.
+/// What a report says about a step.
 public enum ProgressNote: Sendable {
   /// The loss of the last step.
   case loss(Double)
@@ -17,15 +17,15 @@ public enum ProgressNote: Sendable {
 
 /// Shows how far one piece of work is; may be called from any thread.
 public protocol ProgressReport: Sendable {
-  /// A number of steps is done, counted from the beginning.
+  /// `step` steps are done, counted from the beginning of the work.
   ///
-  /// - Parameter tokens: the tokens that have been seen since this process began with it; nil if they are not counted
+  /// - Parameter tokens: the tokens seen since this process began with the work; nil if they are not counted
   func update(_ step: Int, _ note: ProgressNote, tokens: Int?)
   /// The work is done; nothing is reported after it.
   func finish()
 }
 
-/// Begins a report: its title, the number of steps in all, and those that were done before.
+/// Begins a report: its title, the number of steps in all, and the number that were done before.
 public typealias BeginProgress = @Sendable (_ title: String, _ total: Int, _ first: Int) -> any ProgressReport
 
 /// A report that shows nothing.

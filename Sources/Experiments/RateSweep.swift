@@ -1,13 +1,13 @@
 // # Choosing learning rates
 //
-// A comparison of arms is a comparison of learning rates as well, unless each arm has its own. So
-// each is tried with several, a factor of two apart, on one seed; the best by the windows for
-// choosing is taken for all seeds, and what is reported comes from other windows. If the best lies
-// at an end of what was tried, a rate beyond it is added, at most three times.
+// A comparison of arms is a comparison of learning rates as well, unless each arm has its own. So each arm is tried
+// with several rates, a factor of two apart, on one seed. The rate that is best on the windows for choosing is used
+// for all seeds, and what we report comes from other windows. If the best rate lies at an end of those that were
+// tried, a rate beyond it is added, at most three times.
 //
 // Read before: `Study.swift`.
 
-/// The rates to try for an arm, and what decides.
+/// The rates to try for an arm, and the score that decides.
 public struct RateSweep {
   /// The name in tables.
   public var name: String
@@ -15,7 +15,7 @@ public struct RateSweep {
   public var rates: [Double]
   /// The arm with a rate.
   public var arm: (Double) -> Arm
-  /// What is to be small.
+  /// The score of a result; the smallest is best.
   public var score: (StudyResult) -> Double
 
   /// A sweep; the rates are sorted. By default the cross-entropy on the windows for choosing decides.
@@ -40,7 +40,7 @@ public struct SweptRates {
 extension Study {
   /// Tries rates of several arms on the first seed, all together on all cores.
   ///
-  /// - Parameter extensions: how often a rate may be added beyond an end that is the best
+  /// - Parameter extensions: how often a rate may be added beyond an end of the range, if that end is the best
   public func sweep(_ title: String, _ sweeps: [RateSweep], extensions: Int = 3) throws -> [SweptRates] {
     var sweeps = sweeps
     var found: [SweptRates] = []
@@ -69,8 +69,8 @@ extension Study {
   /// Here each seed chooses a rate of its own: the choice is then part of what varies from seed to seed.
   ///
   /// - Parameters:
-  ///   - sweeps: their arms, rates and what decides
-  /// - Returns: for each sweep and each seed what every rate came to, and which of them was chosen
+  ///   - sweeps: their arms, rates and the scores that decide
+  /// - Returns: for each sweep and each seed the results of all rates, and the index of the one that was chosen
   public func sweepEachSeed(_ title: String, _ sweeps: [RateSweep]) throws -> [[(tried: [StudyResult], best: Int)]] {
     let jobs = sweeps.flatMap { sweep in
       seeds.flatMap { seed in sweep.rates.map { Job(sweep.arm($0), seed: seed) } }

@@ -1,15 +1,15 @@
 // # The recipe for a published model
 //
-// A published model differs from the teachers of this book in three ways that change how it is
-// distilled, and none of them changes the method:
+// A published model differs from the teachers of this book in three ways. They change how it is distilled, but not
+// the method:
 //
 //     a hundred million weights       layers one by one, each with its own optimiser; mixers alone in stage 3
 //     fifty thousand tokens           stage 3 predicts those of the text
 //     layers of very different size   each loss on the scale of its target
 //
-// One window of 128 tokens a step is the best use of a small budget: a token of a small batch teaches
-// more than one of a large batch, and on two cores costs the same. The rates are those of `--study`'s
-// sweeps on SmolLM2-135M.
+// One window of 128 tokens per step is the best use of a small budget: a token of a small batch teaches more than one
+// of a large batch, and on two cores costs the same. The rates are those that the sweeps of `--study` found on
+// SmolLM2-135M.
 //
 // Read before: `Recipe.swift`, `Way.swift`. Chapter: 15-real-model.
 
@@ -29,7 +29,7 @@ extension Recipe {
     var recipe = Recipe()
     (recipe.N, recipe.T, recipe.B, recipe.windows) = (N, T, 1, windows)
     recipe.layersSideBySide = sideBySide
-    // Runs of this size are kept by the clock.
+    // Runs of this size keep their state by the clock.
     recipe.checkpointInterval = 1_000_000
     return recipe
   }
@@ -41,16 +41,16 @@ public struct PublishedPlan: Sendable {
   public var steps: [Int]
   /// Peaks of the learning rates of stages 1, 2 and 3.
   public var rates: [Double]
-  /// What of the teacher's attention the mixers begin with; nil for nothing.
+  /// The part of the teacher's attention that the mixers begin with; nil for none.
   public var copied: MixerProjections.Part?
   /// What the distances of a layer are divided by, in stages 1 and 2.
   public var scale: DistanceScale
-  /// What the first token counts in stage 2.
+  /// The weight of the first token in stage 2.
   public var firstToken: Double
   /// Whether stage 1 leaves out what all tokens take from the first.
   public var ignoresFirstColumn = false
 
-  /// A plan; all but the steps have the values that were found best.
+  /// A plan; the defaults are the values that were found best.
   public init(
     steps: [Int], rates: [Double] = [4e-3, 2e-3, 3e-4],
     copied: MixerProjections.Part? = .valuesAndOutput, scale: DistanceScale = .relative, firstToken: Double = 1

@@ -1,13 +1,12 @@
 // # The recipe
 //
-// The sizes, steps and learning rates of the book's main experiment, in one place. The standard
-// recipe takes minutes on two cores and shows the paper's order; the quick one takes seconds and
-// shows that everything runs.
+// The sizes, steps and learning rates of the book's main experiment, in one place. The standard recipe takes minutes
+// on two cores and shows the paper's order; the quick one takes seconds and shows that everything runs.
 //
-// The budget is what makes arms comparable: each student sees the same number of tokens in all,
-// however they are split over stages. The learning rate of each arm's last stage was chosen
-// beforehand by `10-knowledge-distillation --sweep` (`Way.swift`), those of stages 1 and 2 by
-// trying a few with seed 0: always on other held-out windows than those that are reported.
+// The budget is what makes arms comparable: each student sees the same number of tokens in all, however they are
+// split over stages. The learning rate of each arm's last stage was chosen beforehand by `10-knowledge-distillation
+// --sweep` (`Way.swift`), those of stages 1 and 2 by trying a few with seed 0, and always on other held-out windows
+// than those that we report.
 //
 // Read next: `Arm.swift`, `Experiment.swift`.
 
@@ -27,7 +26,7 @@ public struct Recipe: Codable, Equatable, Sendable {
   public var N = 16
   /// Length of a chunk; it changes the cost, not the result.
   public var Q = 64
-  /// The part of a head of attention that carries its position.
+  /// The fraction of an attention head that is rotated by position.
   public var rotaryFraction = 1.0
 
   // Text
@@ -35,7 +34,7 @@ public struct Recipe: Codable, Equatable, Sendable {
   public var T = 128
   /// Rows of a batch.
   public var B = 8
-  /// The number of held-out windows for what is reported, and as many others for choosing learning rates.
+  /// The number of held-out windows that are reported; as many others are for choosing learning rates.
   public var windows = 200
 
   // Teacher
@@ -56,17 +55,17 @@ public struct Recipe: Codable, Equatable, Sendable {
   /// The peak of the learning rate in stage 2.
   public var alignmentRate = 1.2e-2
 
-  /// After how many steps a run keeps its state.
+  /// How many steps a run takes between saves of its state.
   public var checkpointInterval = 200
 
   /// How many layers stages 1 and 2 train side by side, each with an optimiser of its own, which large models need; nil
   /// for all of them on one tape.
   public var layersSideBySide: Int?
 
-  /// The full one: minutes.
+  /// The full recipe: minutes.
   public static let standard = Recipe()
 
-  /// The small one: seconds.
+  /// The small recipe: seconds.
   public static let quick: Recipe = {
     var recipe = Recipe()
     (recipe.D, recipe.H, recipe.L, recipe.N, recipe.Q) = (32, 2, 2, 8, 16)
@@ -77,9 +76,9 @@ public struct Recipe: Codable, Equatable, Sendable {
     return recipe
   }()
 
-  /// The full one for the language of chapter 13: one wide head, since recall wants width, of which a quarter turns
-  /// with position, since a word is found by what it is and not by where it stands. With that, and with a statement in
-  /// three sentences, the teachers of seeds 0 to 4 recall from steps 300 to 500 on.
+  /// The full recipe for the language of chapter 13. It has one wide head, since recall needs width; a quarter of the
+  /// head turns with position, since a word is found by what it is and not by where it stands. With that, and with
+  /// one sentence in three a statement, the teachers of seeds 0 to 4 recall from steps 300 to 500 on.
   public static let recall: Recipe = {
     var recipe = Recipe()
     (recipe.D, recipe.H, recipe.L, recipe.rotaryFraction) = (64, 1, 2, 0.25)
@@ -89,7 +88,7 @@ public struct Recipe: Codable, Equatable, Sendable {
     return recipe
   }()
 
-  /// The small one for that language.
+  /// The small recipe for that language.
   public static let quickRecall: Recipe = {
     var recipe = recall
     (recipe.D, recipe.N, recipe.Q, recipe.B, recipe.windows) = (32, 8, 16, 4, 32)

@@ -1,7 +1,7 @@
-// # A model and its words
+// # A model and its tokenizer
 //
-// What a model needs to write: its weights, and the dictionary between its numbers and text. A chapter
-// leaves both in a folder, and so do others:
+// What a model needs to write: its weights, and the dictionary between token numbers and text. A chapter leaves both
+// in a folder, and published models come in the same form:
 //
 //     config.json               which layers, of which sizes
 //     model.safetensors         the weights; or shards, with model.safetensors.index.json
@@ -22,10 +22,10 @@ import Models
 public struct SavedModel {
   /// The model.
   public let model: FrozenModel
-  /// The dictionary with which it was trained; at most as many tokens as the model has.
+  /// The dictionary with which the model was trained; it has at most as many tokens as the model.
   public let tokenizer: AnyTokenizer
 
-  /// Reads a folder, of a chapter or of a published model, or a .gguf file.
+  /// Reads the folder of a chapter's model or of a published one, or a .gguf file.
   ///
   /// Throws `CheckpointError` or `CorpusError` if a file is missing or damaged, or if they do not belong together.
   public init(contentsOf place: URL) throws {
@@ -39,23 +39,23 @@ public struct SavedModel {
     let gguf = GGUF.file(at: place)
     guard isFolder.boolValue || gguf != nil else {
       throw CheckpointError(
-        file: place.path, problem: "this file is no .gguf file",
-        remedy: "give one, or the folder in which config.json and its model lie")
+        file: place.path, problem: "this is not a .gguf file",
+        remedy: "give one, or the folder that holds config.json and its model")
     }
     model = try LanguageModel(contentsOf: place).frozen
     tokenizer = try SavedModel.tokenizer(of: place)
-    // A vocabulary may be padded; one that is mostly padding is another model's.
+    // A vocabulary may be padded; one that is mostly padding belongs to another model.
     let (tokens, V) = (tokenizer.vocabularySize, model.configuration.V)
     guard tokens <= V, 2 * tokens >= V, tokens > 0 else {
       throw CorpusError(
-        place.path, problem: "its tokenizer has \(tokens) tokens, but the model \(V)",
+        place.path, problem: "its tokenizer has \(tokens) tokens, but the model has \(V)",
         remedy: "give the tokenizer with which the model was trained")
     }
   }
 
-  /// The tokenizer that lies with a model: in a folder's tokenizer.json, or in a .gguf file.
+  /// The tokenizer of a model: in a folder's tokenizer.json, or in a .gguf file.
   ///
-  /// Throws `CheckpointError` or `CorpusError` if there is none, or of a kind that is not read.
+  /// Throws `CheckpointError` or `CorpusError` if there is none, or it is of a kind that we do not read.
   public static func tokenizer(of place: URL) throws -> AnyTokenizer {
     if let file = GGUF.file(at: place) { return try AnyTokenizer(ofGGUF: file) }
     return try AnyTokenizer(contentsOf: place.appending(path: "tokenizer.json"))

@@ -1,14 +1,13 @@
 // # A stage with its steps and its rate
 //
-// An arm is a list of plans: which stage, for how many steps, at which learning rate. A plan is a
-// value that can be compared and written down, long before there is a teacher or a student. So it
-// does not hold a stage, which needs both, but a kind: a name, and how a stage of that kind is made
-// for a pair.
+// An arm is a list of plans: which stage, for how many steps, at which learning rate. A plan is a value that can be
+// compared and written down, long before there is a teacher or a student. A stage needs both, so a plan does not hold
+// a stage but a kind: a name, and a function that makes a stage of that kind for a teacher and a student.
 //
 // A stage of your own goes through an arm under a kind of your own:
 //
 //     let warm = StageKind("temperature 2", isEndToEnd: true) { teacher, student, arm in
-//       WarmDistillation(from: teacher, to: student)
+//       WarmDistillation(teacher: teacher, model: student)
 //     }
 //     let arm = Arm(.phiMamba, [StagePlan(warm, steps: 100, rate: 1e-3)])
 //
@@ -19,16 +18,16 @@ import Models
 
 /// A kind of stage; equal names are equal kinds.
 public struct StageKind: Hashable, Sendable {
-  /// The name, by which results are kept and kinds compared.
+  /// The name, by which results are filed and kinds compared.
   public let name: String
-  /// What the batches are drawn for: stages with one word here see the same batches, whatever they make of them.
+  /// What the batches are drawn for: stages with the same word here see the same batches, whatever they do with them.
   public let batches: String
   /// Whether the student runs on its own states, so that it needs the teacher's embedding, norms, MLPs and head first.
   public let isEndToEnd: Bool
   /// The stage for a teacher and the student of an arm.
   public let make: @Sendable (_ teacher: FrozenModel, _ student: LanguageModel, _ arm: Arm) -> any Stage
 
-  /// - Parameter batches: nil for the name
+  /// - Parameter batches: nil for `name`
   public init(
     _ name: String, batches: String? = nil, isEndToEnd: Bool,
     _ make: @escaping @Sendable (_ teacher: FrozenModel, _ student: LanguageModel, _ arm: Arm) -> any Stage
@@ -80,8 +79,8 @@ extension StageKind {
 
 // ## For large models
 //
-// Layers whose losses differ a hundredfold, and a vocabulary of which a text uses a part. The batches
-// are those of the paper's stages.
+// In a large model the losses of layers differ a hundredfold, and a text uses only a part of the vocabulary. The
+// batches are those of the paper's stages.
 
 extension StageKind {
   /// Stage 1 with the losses of all layers on one scale.
@@ -100,7 +99,7 @@ extension StageKind {
 
   /// Stage 2 with the losses of all layers on one scale.
   ///
-  /// - Parameter firstToken: what the first token of a text counts, where any other counts 1
+  /// - Parameter firstToken: the weight of a text's first token, where every other has weight 1
   public static func relativeAlignment(_ scale: DistanceScale = .relative, firstToken: Double = 1) -> StageKind {
     let more = firstToken == 1 ? "" : ", first token \(firstToken)"
     return StageKind("alignment, \(scale.rawValue)\(more)", batches: alignment.batches, isEndToEnd: false) {
@@ -110,7 +109,7 @@ extension StageKind {
     }
   }
 
-  /// Stage 3 among some tokens.
+  /// Stage 3 among some of the tokens.
   public static func distillation(among subset: TokenSubset) -> StageKind {
     StageKind("distillation among \(subset.count) tokens", batches: endToEnd, isEndToEnd: true) {
       KnowledgeDistillation(
@@ -129,7 +128,7 @@ public struct StagePlan: Encodable, Hashable, Sendable {
   /// The peak of the learning rate.
   public var rate: Double
 
-  /// A plan; an arm drops one of no steps.
+  /// A plan; an arm drops a plan of no steps.
   public init(_ kind: StageKind, steps: Int, rate: Double) {
     (self.kind, self.steps, self.rate) = (kind, steps, rate)
   }

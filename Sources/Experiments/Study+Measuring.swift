@@ -1,8 +1,8 @@
-// # What is measured of a student
+// # What we measure of a student
 //
-// On the held-out windows of the experiment: cross-entropy, divergence and agreement of every
-// student, on a second text too if there is one; the distances of matrices and outputs where a stage between layers was the last; and what
-// it recalls, where the text is a language in which recall can be counted.
+// On the held-out windows of the experiment we measure the cross-entropy, divergence and agreement of every student,
+// and on a second text too if there is one. If the last stage compares layers, we also measure the distances of
+// matrices and outputs; if the text is a language in which recall can be counted, what the student recalls.
 //
 // Read before: `Study.swift`, `Distillation/Evaluation.swift`, `Corpora/Grammar/RecallTally.swift`.
 

@@ -1,14 +1,12 @@
 // # Running a study
 //
-// A job is an arm with a seed. Jobs are independent, so as many run at a time as there are cores,
-// and each writes its result to out/study, under the hash of all that it depends on: arm, seed,
-// recipe, text, number type. A study that is interrupted continues where it stopped, and repeats
-// only the jobs that were under way; one that is run again only reads. The jobs of a large model keep
-// their state as well, and are not repeated but continued.
+// A job is an arm with a seed. Jobs are independent, so as many run at a time as there are cores, and each writes its
+// result to out/study, under the hash of everything it depends on: arm, seed, recipe, text, number type. A study that
+// is interrupted continues where it stopped, and repeats only the jobs that were under way; a study that is run again
+// only reads. The jobs of a large model keep their state as well, and are continued instead of repeated.
 //
-// Two students side by side have a core each, so that no step waits for another
-// (`Tensors/Cores/WorkerPool.swift`); the numbers are the same, since what a kernel computes does not
-// depend on how many threads there are.
+// Two students side by side have a core each, so that no step waits for another (`Tensors/Cores/WorkerPool.swift`);
+// the numbers are the same, since what a kernel computes does not depend on how many threads there are.
 //
 // Read before: `Arm.swift`, `ModelStore.swift`. Read next: `Study+Measuring.swift`,
 // `KeptResults.swift`, `RateSweep.swift`.
@@ -39,7 +37,8 @@ public struct Study {
   public let teachers: [UInt64: FrozenModel]
   let results: KeptResults
 
-  /// A study with some seeds, counted from the store's, after the largest from 0 on; makes the teachers that are not there.
+  /// A study with `count` seeds, from the store's on, wrapping to 0 after the largest; makes the teachers that are
+  /// missing.
   public init(in store: ModelStore, seeds count: Int) throws {
     self.store = store
     seeds = (0..<UInt64(count)).map { store.seed &+ $0 }
@@ -76,7 +75,7 @@ public struct Study {
   private func run(_ jobs: [Job], _ title: String) throws -> [Job: StudyResult] {
     let report = store.progress(title, jobs.reduce(0) { $0 + $1.arm.steps }, 0)
     let state = Lock<(next: Int, steps: Int, results: [Job: StudyResult], error: (any Error)?)>((0, 0, [:], nil))
-    // The models are not marked as safe to share: teachers are only read, and each student is one thread's.
+    // The models are not marked as safe to share: teachers are only read, and each student belongs to one thread.
     nonisolated(unsafe) let study = self
     onAllCores(min(jobs.count, WorkerPool.shared.threads)) { _ in
       while true {
@@ -108,7 +107,7 @@ public struct Study {
 
   /// Trains and measures one student.
   ///
-  /// - Parameter onSteps: called with a number of steps that are done
+  /// - Parameter onSteps: called with the number of steps done since the last call
   private func run(_ job: Job, onSteps: @escaping (Int) -> Void) throws -> StudyResult {
     let start = ContinuousClock.now
     let (arm, experiment, teacher) = (job.arm, store.experiment.with(seed: job.seed), teachers[job.seed]!)

@@ -1,7 +1,6 @@
 // # The result of an arm
 //
-// Numbers, not a model: a study runs hundreds of arms. They are kept in out/study
-// (`KeptResults.swift`).
+// Numbers, not a model: a study runs hundreds of arms. Results are kept in out/study (`KeptResults.swift`).
 //
 // Read before: `Arm.swift`. Read next: `Study.swift`.
 
@@ -13,12 +12,12 @@ public struct StudyResult: Codable, Equatable, Sendable {
   public var choosingLoss: Double
   /// KL(teacher ‖ student) on the reported windows, in nats per token.
   public var divergence: Double
-  /// The part of the tokens at which both rank the same token first.
+  /// The fraction of the tokens at which both rank the same token first.
   public var agreement: Double
-  /// Mean over replaced layers of the Frobenius distance of the matrices, on reported and on choosing windows; after
-  /// stage 1 or 2 as the last.
+  /// Mean over replaced layers of the Frobenius distance of the matrices, on reported and on choosing windows; only
+  /// if the last stage is 1 or 2.
   public var matrixDistance: Pair?
-  /// Mean over replaced layers of the L2 distance of the mixers' outputs; as above.
+  /// Mean over replaced layers of the L2 distance of the mixers' outputs; likewise.
   public var hiddenDistance: Pair?
   /// Answers that were recalled on the reported documents, by distance from the last mention, if the text is a
   /// language with recall.
@@ -36,13 +35,13 @@ public struct StudyResult: Codable, Equatable, Sendable {
     public var losses: [Double]
     /// KL(teacher ‖ student), in nats per token.
     public var divergence: Double
-    /// The part of the tokens at which both rank the same token first.
+    /// The fraction of the tokens at which both rank the same token first.
     public var agreement: Double
     /// Mean cross-entropy.
     public var loss: Double { losses.reduce(0, +) / Double(losses.count) }
   }
 
-  /// The answers at some distances, in tokens, from what they need.
+  /// The answers at some distances, in tokens, from what they recall.
   public struct Recalled: Codable, Equatable, Sendable {
     /// The distances of this class, in tokens.
     public var distances: ClosedRange<Int>
@@ -67,12 +66,12 @@ public struct StudyResult: Codable, Equatable, Sendable {
 }
 
 extension StudyResult {
-  /// Why no study can have found this, in a sentence without an end; nil if one can.
+  /// Why no study can have found this, as a sentence without its full stop; nil if one can.
   ///
-  /// - Parameter isLayerwise: whether distances of layers belong to it
+  /// - Parameter isLayerwise: whether the result must have distances of layers
   func problem(isLayerwise: Bool) -> String? {
     func isPossible(_ losses: [Double]) -> Bool { !losses.isEmpty && losses.allSatisfy { 0...1e6 ~= $0 } }
-    // A divergence of nothing may be rounded to a little below 0.
+    // Rounding can leave a divergence of 0 a little below 0.
     func isPossible(_ divergence: Double, _ agreement: Double) -> Bool {
       -1e-3...1e6 ~= divergence && 0...1 ~= agreement
     }

@@ -82,7 +82,7 @@ extension Recipe {
     return Arm(student, stages).with { $0.transfersWeights = way.transfersWeights }
   }
 
-  /// The same recipe with a factor on the students' steps, stage by stage; a stage of none stays without.
+  /// The same recipe with the students' steps scaled by a function, stage by stage.
   public func scaled(_ steps: (Int) -> Int) -> Recipe {
     var scaled = self
     (scaled.studentSteps, scaled.orientationSteps) = (steps(studentSteps), steps(orientationSteps))

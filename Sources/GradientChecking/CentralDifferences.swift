@@ -1,13 +1,12 @@
 // # Central differences
 //
-// A derivative that was derived can be wrong; one that was measured cannot be far off. We nudge an
-// input by ±h and by ±2h and combine the four values so that the errors of first, second and third
-// order in h cancel:
+// A derivative worked out by hand can be wrong; a measured one cannot be far off. We nudge an input by ±h and by ±2h
+// and combine the four values so that the errors of first, second and third order in h cancel:
 //
 //     f′(x)  ≈  ( f(x − 2h) − 8 f(x − h) + 8 f(x + h) − f(x + 2h) ) / 12h            error h⁴ f⁽⁵⁾/30
 //
-// With h = 1e−3 in Double, and f and its derivatives near 1, the formula errs by 3e−14 and the
-// rounding of f by up to 2e−13.
+// With h = 1e−3 in Double, and f and its derivatives near 1, the error of the formula is 3e−14, and the rounding of f
+// contributes up to 2e−13.
 //
 // Read next: `GradientReport.swift`, `GradientCheck.swift`.
 
@@ -17,16 +16,16 @@ import Tensors
 public struct DifferenceSettings: Sendable {
   /// The nudge h.
   public var step: Scalar
-  /// The largest error, relative to max(1, |derived|, |measured|).
+  /// The largest error that passes, relative to max(1, |derived|, |measured|).
   public var tolerance: Scalar
 
-  /// A larger step errs by its fourth power, a smaller one by the rounding of f divided by it.
+  /// The error of the formula grows with the fourth power of the step; the rounding of f is divided by the step.
   public init(step: Scalar, tolerance: Scalar) {
     self.step = step
     self.tolerance = tolerance
   }
 
-  /// h = 1e−3 and 1e−9 in Double; h = 3e−2 and 2e−2 in Float, whose rounding allows no better.
+  /// A step of 1e−3 and a tolerance of 1e−9 in Double; 3e−2 and 2e−2 in Float, whose rounding allows no better.
   public static let standard =
     MemoryLayout<Scalar>.size == 8
     ? DifferenceSettings(step: 1e-3, tolerance: 1e-9) : DifferenceSettings(step: 3e-2, tolerance: 2e-2)

@@ -7,8 +7,8 @@
 // The cotangent is random, never all ones. With ones, φ would be the plain sum of the outputs; the
 // sum of a softmax is constant, so a pullback that returns zeros would pass.
 //
-// Read before: `CentralDifferences.swift`, `Gradients/Sweep.swift`. Read next: `Projections.swift`
-// for functions of too many numbers, `Jacobian.swift` for those of few.
+// Read before: `CentralDifferences.swift`, `Gradients/Sweep.swift`. Read next: `Projections.swift` for functions of
+// too many numbers to nudge one by one, `Jacobian.swift` for functions of few.
 
 import Gradients
 import Tensors

@@ -1,8 +1,8 @@
 // # What a check found
 //
-// A check of a derivative compares many pairs of numbers. It does not stop at the first that
-// disagree: the places where a mistake shows help to find it. So each check fills a report, reports
-// can be merged, and every failure says which input, which entry, and both numbers.
+// A check of a derivative compares many pairs of numbers. It does not stop at the first pair that disagrees: the
+// places where a mistake shows help to find it. So each check fills a report, reports can be merged, and every
+// failure names the input, the entry, and both numbers.
 //
 // Read next: `GradientCheck.swift`.
 

@@ -1,14 +1,14 @@
 // # What every pullback guarantees
 //
-// Some mistakes show without any differences. Whatever the function, its pullback
+// Some mistakes show without measuring any differences. Whatever the function, its pullback
 //
 //     gives each input a cotangent of the input's shape,
 //     gives exact zeros for a cotangent of zero,
 //     is linear:  Jᵀ(αu + βv)  =  α Jᵀu + β Jᵀv,
 //     gives the same bits when it is called again, or made again, and leaves the inputs unchanged.
 //
-// A buffer reused too early, a pullback that adds into its own input, a cotangent squared by mistake:
-// these fail here, also at points where differences say nothing, such as kinks.
+// A buffer reused too early, a pullback that adds into its own input, a cotangent squared by mistake: these fail
+// here, even at points where differences say nothing, such as kinks.
 //
 // Read before: `GradientCheck.swift`.
 

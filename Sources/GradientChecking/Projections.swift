@@ -1,7 +1,7 @@
 // # Derivatives along random directions
 //
-// Where there are too many numbers to nudge each of them, all are nudged at once, along a random
-// direction v. The measurement is then a single number, ⟨w, J v⟩, which the pullback predicts:
+// Where there are too many numbers to nudge one by one, we nudge all of them at once, along a random direction v. The
+// measurement is then a single number, ⟨w, J v⟩, which the pullback predicts:
 //
 //     ⟨w, J v⟩  =  ⟨Jᵀ w, v⟩          J the Jacobian, w the cotangent
 //

@@ -1,23 +1,22 @@
 // # Tensors and variables alike
 //
-// A layer is one formula, and it is applied in two ways. In training it reads a variable and leaves a
-// tape. A teacher that only answers, a model that is measured and a text that is written need no
-// tape: there the same formula reads a tensor and gives a tensor. So a layer is written once, over an
-// activation:
+// A layer is one formula that is applied in two ways. In training it reads a variable and leaves a tape. A teacher
+// that only answers, the evaluation of a model and the generation of text need no tape: there the same formula reads
+// a tensor and returns a tensor. So a layer is written once, over an activation:
 //
 //     func callAsFunction<A: Activation>(_ x: A) -> A { linear(x, weight: A(weight), bias: A(bias)) }
 //
 // `A(weight)` is how a parameter enters: as its value where A is `Tensor`, as a leaf of the tape (or
 // a constant, if it is frozen) where A is `Variable`.
 //
-// An operation is extended to activations by one line beside its rule, which says what it is for
-// tensors and what for variables:
+// An operation is extended to activations by one line beside its rule, which says what to call for tensors and what
+// for variables:
 //
 //     func gelu<A: Activation>(_ x: A) -> A { .either({ gelu(x.tensor) }, { gelu(x.variable) }) }
 //
-// `@inlinable` and, in the layers, `@_specialize` have one purpose: a generic function that another
-// module calls looks up each operation at run time, which made writing a token a quarter slower here.
-// With them the compiler makes one copy of a formula for tensors and one for variables.
+// `@inlinable` and, in the layers, `@_specialize` have one purpose: a generic function that another module calls
+// looks up each operation at run time, which made generating a token a quarter slower here. With them the compiler
+// makes one copy of a formula for tensors and one for variables.
 //
 // We did not make the rules themselves generic. Their pullbacks would then be built and thrown away
 // for tensors, and each rule would be harder to read.
@@ -40,7 +39,8 @@ public protocol Activation {
   /// The activation as a variable; a tensor becomes a constant.
   var variable: Variable { get }
 
-  /// The first of two computations where this type is `Tensor`, the second where it is `Variable`; the other is not run.
+  /// Runs the first of two computations where this type is `Tensor`, the second where it is `Variable`, and only that
+  /// one.
   static func either(_ tensor: () -> Tensor, _ variable: () -> Variable) -> Self
 }
 

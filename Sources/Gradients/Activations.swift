@@ -9,11 +9,10 @@
 //     y = silu x          x̄ = ȳ ⊙ s(1 + x(1 − s))        s = sigmoid x
 //     y = gelu x          x̄ = ȳ ⊙ gelu′ x                in the tanh form
 //
-// Kept: the value where the slope is a function of it, else x. The pullbacks of softplus, silu and
-// gelu compute their exponential again rather than keep it: a pass over memory costs more than the
-// polynomial.
+// Kept: the value where the slope is a function of it, else x. The pullbacks of softplus, silu and gelu recompute
+// their exponential rather than keep it: a pass over memory costs more than the polynomial.
 //
-// Read before: `Tensors/Loops/Sigmoids.swift`, where the formulas stand, and how exact they are.
+// Read before: `Tensors/Loops/Sigmoids.swift`, which has the formulas and their errors.
 
 import Tensors
 

@@ -5,9 +5,9 @@
 //     z = x ⊙ y       x̄ = z̄ ⊙ y        ȳ = z̄ ⊙ x
 //     z = x / y       x̄ = z̄ / y        ȳ = −z̄ ⊙ z / y
 //
-// Where an operand was stretched by broadcasting, it was used several times, and its cotangent is
-// the sum over those uses: `sum(_:to:)`. Kept: the other factor of a product; quotient and divisor
-// of a quotient; of sums only the shapes.
+// Where an operand was stretched by broadcasting, it was used several times, and its cotangent is the sum over those
+// uses: `sum(_:to:)`. Kept: both factors of a product; quotient and divisor of a quotient; for sums and differences
+// only the shapes.
 //
 // Read before: `Variable.swift`. Read next: `Activations.swift`.
 
@@ -20,7 +20,7 @@ extension Primitive {
   public static let subtract = Primitive("subtract")
   /// z = x ⊙ y, with broadcasting; keeps both factors.
   public static let multiply = Primitive("multiply")
-  /// z = x / y, with broadcasting; keeps quotient and divisor.
+  /// z = x / y, with broadcasting; keeps the quotient and the divisor.
   public static let divide = Primitive("divide")
   /// y = −x; keeps nothing.
   public static let negate = Primitive("negate")

@@ -1,7 +1,7 @@
 // # Losses
 //
-// The three that the method needs. Each gives a number per token, per row or per matrix; `mean`
-// reduces them to one number.
+// The three losses that the method needs. Each gives a number per token, per row or per matrix; `mean` reduces these
+// to one number.
 //
 //     crossEntropy against tokens            ℓ = log Σ exp(z) − z[target]         z̄ = ℓ̄ · (q − onehot)
 //     crossEntropy against distributions     ℓ = log Σ exp(z) − p · z             z̄ = ℓ̄ · (q − p)
@@ -41,7 +41,7 @@ public func crossEntropy(_ logits: Variable, distributions: Tensor) -> Variable 
     from: (logits, { crossEntropyPullback($0, value: value, distributions: distributions) }))
 }
 
-/// The Euclidean distance over the innermost 1 (L2) or 2 (Frobenius) axes; its gradient where x = y is 0.
+/// The Euclidean distance over the innermost 1 (L2) or 2 (Frobenius) axes; where x = y its gradient is 0.
 public func distance(_ x: Variable, _ y: Variable, over axes: Int) -> Variable {
   let (left, right) = (x.value, y.value)
   let value = distance(left, right, over: axes)

@@ -4,9 +4,9 @@
 //     y = layerNorm(x)     see `Tensors/Loops/Normalization.swift`
 //     y = rmsNorm(x)       see `Tensors/Loops/RootMeanSquareNorm.swift`
 //
-// Each discards something: softmax the common level of a row, layer norm its level and scale, RMS
-// norm its scale. What is discarded gets no gradient, which is why the plain sum of the outputs is a
-// bad test of softmax and layer norm: it measures just that.
+// Each discards something: softmax a shift of the whole row, layer norm the mean and the scale of the row, RMS norm
+// its scale. What is discarded gets no gradient. This is also why the plain sum of the outputs is a bad test of
+// softmax and layer norm: the sum is constant, for layer norm as long as its weights are equal.
 //
 // Kept: the value of the softmax; x̂ and 1/deviation or 1/scale of a norm. Masked positions are
 // exactly 0 in value and gradient.
@@ -25,7 +25,8 @@ extension Primitive {
   public static let rmsNorm = Primitive("rmsNorm")
 }
 
-/// The softmax of `scale` · x along the innermost axis; with `causal`, row t of [..., T, S] sees its first S − T + t + 1 places.
+/// The softmax of `scale` · x along the innermost axis; with `causal`, row t of [..., T, S] sees its first
+/// S − T + t + 1 places.
 public func softmax(_ x: Variable, scale: Scalar = 1, causal: Bool = false) -> Variable {
   let value = softmax(x.value, scale: scale, causal: causal)
   return Variable(

@@ -1,8 +1,8 @@
 // # Parameters
 //
-// A tensor with a name that training changes. It is a class, because the layer that uses it and the
-// optimiser that changes it must share one object. A frozen parameter enters the tape as a
-// constant: no gradient, no work for one.
+// A tensor with a name that training changes. It is a class, because the layer that uses it and the optimiser that
+// changes it must share one object. A frozen parameter enters the tape as a constant: it gets no gradient, and no
+// work is done for one.
 //
 // Read before: `Variable.swift`. Read next: `Training/AdamW.swift`.
 

@@ -1,9 +1,9 @@
 // # What is trained
 //
-// A stage trains some parameters and leaves others as they are, and sometimes only some rows of
-// one: stage 1 turns the rows of B, C and a in the in-projection, while its rows of x and z wait
-// for stage 2. A row whose gradient is zero is not safe with an optimiser: weight decay shrinks it
-// all the same. So what is trained is listed, row by row, and the optimiser touches nothing else.
+// A stage trains some parameters and leaves others as they are, and sometimes it trains only some rows of one:
+// stage 1 trains the rows of B, C and a in the in-projection, while the rows of x and z wait for stage 2. A zero
+// gradient does not protect a row from the optimiser: weight decay shrinks it all the same. So what is trained is
+// listed, row by row, and the optimiser touches nothing else.
 //
 // Read before: `Parameter.swift`. Read next: `Training/AdamW.swift`.
 
@@ -15,7 +15,8 @@ public struct ParameterRows {
   public let parameter: Parameter
   /// Ranges of the first axis.
   public let rows: [Range<Int>]
-  /// What it belongs to, such as the number of its layer: an optimiser may look at the gradients of each group apart.
+  /// What it belongs to, such as the number of its layer: an optimiser can treat the gradients of each group
+  /// separately.
   public private(set) var group = 0
 
   /// All of a parameter.
@@ -28,7 +29,7 @@ public struct ParameterRows {
   public init(_ parameter: Parameter, rows: [Range<Int>]) {
     precondition(
       rows.allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= parameter.value.shape[0] },
-      "\(parameter.name) has \(parameter.value.shape[0]) rows, so that \(rows) cannot be trained")
+      "\(parameter.name) has \(parameter.value.shape[0]) rows, so \(rows) cannot be trained")
     self.parameter = parameter
     self.rows = rows
   }

@@ -11,7 +11,7 @@
 import Tensors
 
 extension Primitive {
-  /// Rotation of pairs of features by the angle of their position; keeps the table of angles.
+  /// Rotation of pairs of features by an angle that depends on the position; keeps the table of angles.
   public static let rotary = Primitive("rotary")
   /// Causal depthwise convolution over time; keeps x and the taps.
   public static let causalConvolution = Primitive("causalConvolution")

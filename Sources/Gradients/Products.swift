@@ -32,7 +32,7 @@ public func matmul(_ a: Variable, _ b: Variable) -> Variable {
     (
       b,
       { cotangent in
-        // A factor that was shared by all outer axes collects from all of them.
+        // A factor that was shared by all outer axes collects cotangents from all of them.
         y.rank == 2
           ? matmul(x.asRows, cotangent.asRows, transposingA: true) : matmul(x, cotangent, transposingA: true)
       }

@@ -17,7 +17,7 @@ import Tensors
 extension Primitive {
   /// The sum of all elements.
   public static let sum = Primitive("sum")
-  /// The sum along an axis, which disappears.
+  /// The sum along an axis, which is removed.
   public static let sumAlong = Primitive("sumAlong")
   /// Repetition along the axes where the new shape is larger.
   public static let broadcast = Primitive("broadcast")
@@ -45,7 +45,7 @@ public func mean(_ x: Variable) -> Variable {
   return (1 / Scalar(x.value.count)) * sum(x)
 }
 
-/// The sum along an axis, which disappears.
+/// The sum along an axis, which is removed.
 public func sum(_ x: Variable, along axis: Int) -> Variable {
   let shape = x.shape
   var kept = shape
@@ -129,7 +129,7 @@ extension Activation {
   }
 }
 
-/// The sum along an axis, which disappears.
+/// The sum along an axis, which is removed.
 @inlinable public func sum<A: Activation>(_ x: A, along axis: Int) -> A {
   .either({ sum(x.tensor, along: axis) }, { sum(x.variable, along: axis) })
 }

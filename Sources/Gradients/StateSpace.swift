@@ -1,17 +1,15 @@
 // # State space models
 //
-// The same layer as a matrix and as a sequence. The formulas and their derivations stand beside the
-// kernels:
+// The same layer as a matrix and as a sequence. The formulas and their derivations are beside the kernels:
 //
 //     matrix        `Tensors/StateSpace/SSDMatrix.swift`      M = L ∘ (C Bᵀ) + d·I
 //     sequence      `Tensors/StateSpace/SSDSequence.swift`    chunks of Q steps, pullback derived by hand
 //
-// Both take log α and not α: a decay that underflows has a logarithm, and −∞ is a decay of exactly 0.
-// The third form, the recurrence, is composed of smaller primitives
-// (`Layers/Mixers/DiscreteMamba2+Forms.swift`), so that its gradient is an independent check of these
-// two.
+// Both take log α, not α: a decay that underflows still has a finite logarithm, and −∞ is a decay of exactly 0. The
+// third form, the recurrence, is composed of smaller primitives (`Layers/Mixers/DiscreteMamba2+Forms.swift`), so that
+// its gradient is an independent check of these two.
 //
-// Kept: the arguments; of the sequence also the state that enters each chunk.
+// Kept: the arguments; for the sequence also the state that enters each chunk.
 //
 // Read before: `Products.swift`. Read next: `Layers/Mixers/DiscreteMamba2.swift`.
 

@@ -1,9 +1,9 @@
 // # The reverse sweep
 //
-// The chain rule from the loss to the leaves. A node may pass its cotangent on only after all its
-// uses have added theirs, so the sweep first counts the uses of each node that can be reached, then
-// visits a node when its count has dropped to zero. Both walks keep a list of their own instead of
-// recursing: a chain of a hundred thousand operations is no deeper than one of ten.
+// The chain rule from the loss to the leaves. A node may pass its cotangent on only after all its uses have added
+// theirs, so the sweep first counts the uses of each node that can be reached, then visits a node when its count has
+// dropped to zero. Both passes keep a list of their own instead of recursing, so a chain of a hundred thousand
+// operations needs no deeper stack than one of ten.
 //
 // Read before: `Variable.swift`.
 
@@ -58,14 +58,14 @@ public func cotangents(of output: Variable, seed: Tensor, withRespectTo leaves: 
 
 /// What a pullback adds to the cotangent of an input.
 ///
-/// The cotangent of what is used often is a sum. Where a use contributes a product or only some rows,
-/// these go straight into the sum, without a tensor of the input's shape for each use.
+/// The cotangent of a variable that is used several times is a sum. Where a use contributes a product or only some
+/// rows, these go straight into the sum, without a tensor of the input's shape for each use.
 enum Contribution {
   /// A tensor of the input's shape.
   case whole(Tensor)
   /// The product of rows [..., k] and a matrix [k, n], for an input of shape [..., n].
   indirect case product(rows: Tensor, matrix: Tensor)
-  /// Zeros of the input's shape with this in the places from `start` on of an axis.
+  /// Zeros of the input's shape, with this tensor in the places of an axis from `start` on.
   indirect case part(Tensor, start: Int, axis: Int, shape: Shape)
 
   /// Adds it to a sum; nil stands for zeros.
@@ -90,7 +90,7 @@ enum Contribution {
   }
 }
 
-/// Calls `body` with each node below `root`, once, and leaves in each the number of its uses.
+/// Calls `body` once with each node below `root`, and leaves in each the number of its uses.
 private func visit(from root: Node, _ body: (Node) -> Void) {
   var stack = [root]
   while let node = stack.popLast() {

@@ -13,18 +13,18 @@
 
 import Tensors
 
-/// The name of an operation that has a pullback of its own. All else is composed of these.
+/// The name of an operation that has a pullback of its own. All other operations are composed of these.
 ///
-/// Each is a `static let` beside its rule, and a test reads them from the sources: one without a row in the table of
-/// operations does not pass.
+/// Each is a `static let` beside its rule. A test reads them from the sources, and fails if one has no row in the
+/// table of operations.
 public struct Primitive: Hashable, Sendable {
   /// The name, as tests and tapes print it.
   public let name: String
 
-  /// An operation of this name; operations with equal names are taken for one.
+  /// An operation of this name; operations with equal names count as one.
   public init(_ name: String) { self.name = name }
 
-  /// What nothing made.
+  /// The primitive of a variable that no operation made.
   public static let leaf = Primitive("leaf")
   /// An operation that was defined outside this module, unless it has a name of its own.
   public static let custom = Primitive("custom")
@@ -42,7 +42,7 @@ public struct Variable {
     self.node = nil
   }
 
-  /// A leaf: a variable that nothing made, with respect to which gradients can be asked for.
+  /// A leaf: a variable that no operation made, with respect to which gradients can be asked for.
   public init(leaf value: Tensor) { self.init(value, node: Node(.leaf)) }
 
   init(_ value: Tensor, node: Node?) {
@@ -72,9 +72,9 @@ public struct Variable {
 
 // ## Making a node
 //
-// Where each input's cotangent is a formula of its own, the pullback is given input by input, and
-// those of constants are dropped before they are ever called. Where one kernel gives all cotangents
-// together, it is given as one closure.
+// Where each input's cotangent is a formula of its own, the pullback is given input by input, and the pullbacks of
+// constants are dropped before they are ever called. Where one kernel computes all cotangents together, the pullback
+// is given as one closure.
 //
 // A pullback captures tensors, never variables: a captured variable would hold its node, and the
 // tape would be tied together by closures, where the iterative release below cannot follow.
@@ -82,7 +82,7 @@ public struct Variable {
 /// An input of a primitive with the pullback into it: from the result's cotangent to the input's.
 public typealias Input = (variable: Variable, pullback: (Tensor) -> Tensor)
 
-/// An input with a pullback that says what is to be added to the input's cotangent.
+/// An input with a pullback that says what to add to the input's cotangent.
 typealias AddingInput = (variable: Variable, contribution: (Tensor) -> Contribution)
 
 extension Variable {
@@ -108,7 +108,7 @@ extension Variable {
     }
   }
 
-  /// The result of a primitive whose pullback gives the cotangents of all inputs at once, in their order.
+  /// The result of a primitive whose pullback returns the cotangents of all inputs at once, in order.
   init(
     _ value: Tensor, by primitive: Primitive, from inputs: [Variable],
     jointly pullback: @escaping (Tensor) -> [Tensor]
@@ -137,9 +137,9 @@ extension Variable {
 extension Variable {
   /// The result of an operation that this library does not know, with a pullback into each input.
   ///
-  /// A pullback takes the cotangent of the result, of the value's shape, and returns that of its input,
-  /// of the input's shape; another shape stops the program. It must capture tensors, never variables.
-  /// Nothing checks that it is right: `checkGradient` does.
+  /// A pullback takes the cotangent of the result, of the value's shape, and returns that of its input, of the
+  /// input's shape; another shape stops the program. It must capture tensors, never variables. Nothing here checks
+  /// that it is right; `checkGradient` does.
   public init(custom value: Tensor, by primitive: Primitive = .custom, from inputs: Input...) {
     let checked = inputs.enumerated().map { index, input -> Input in
       let shape = input.variable.shape
@@ -166,11 +166,11 @@ extension Variable {
 // chain is long and overflow the stack. So a node that is released moves its parents to a list and
 // releases them one at a time.
 
-/// What a tape consists of.
+/// One operation on the tape.
 final class Node {
   let primitive: Primitive
   private(set) var parents: [Node]
-  /// From the cotangent of this node's value to what it adds to those of its parents, in their order.
+  /// From the cotangent of this node's value to what it adds to those of its parents, in order.
   let pullback: ((Tensor) -> [Contribution])?
 
   // The sweep's notes on this node.

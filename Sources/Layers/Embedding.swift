@@ -3,7 +3,7 @@
 // A row of D numbers for each token of the vocabulary. It is not a `Layer`: it reads token numbers,
 // into which no gradient flows.
 //
-// Read before: `Gradients/Positions.swift`, where its rule stands.
+// Read before: `Gradients/Positions.swift`, which has its rule.
 
 import Gradients
 import Tensors
@@ -20,7 +20,7 @@ public struct Embedding {
     weight = Parameter("\(name).weight", .normal([V, D], using: &random))
   }
 
-  /// B rows of T tokens → [B, T, D], as a tensor or as a variable, whichever is asked for.
+  /// B rows of T tokens → [B, T, D], as a tensor or as a variable, whichever the caller asks for.
   public func callAsFunction<A: Activation>(_ tokens: Tokens) -> A { embedding(tokens, table: A(weight)) }
 
   /// The table.

@@ -13,7 +13,7 @@ import Gradients
 
 /// A function of one activation, with parameters.
 public protocol Layer {
-  /// The output; shapes are those that the layer states.
+  /// The output; each layer states its shapes.
   func callAsFunction<A: Activation>(_ x: A) -> A
 
   /// The parameters in the order of the checkpoint.

@@ -2,7 +2,7 @@
 //
 //     y  =  W₂ gelu(W₁ x + b₁) + b₂
 //
-// Each token by itself: what a block does beside mixing. In Phi the width between the layers is 4 D.
+// It acts on each token by itself: what a block does besides mixing. In Phi the width between the layers is 4 D.
 //
 // Read before: `Linear.swift`.
 

@@ -3,7 +3,7 @@
 // The D numbers of a position, divided by their root mean square and scaled by learned numbers: a
 // layer norm without mean and without shift. The formula and its pullback are beside the kernel.
 //
-// Published models differ in what is added to the mean square, so that it belongs to the layer.
+// Published models differ in what is added to the mean square, so it belongs to the layer.
 //
 // Read before: `LayerNorm.swift`, `Tensors/Loops/RootMeanSquareNorm.swift`.
 

@@ -2,8 +2,8 @@
 //
 //     y  =  W_down ( silu(W_gate x) ⊙ W_up x )
 //
-// Each token by itself, as in an MLP. What the up-projection lets through is weighed, feature by
-// feature, by a gate that reads the same input. None of the three maps has a bias in Llama.
+// It acts on each token by itself, as an MLP does. The output of the up-projection is weighted, feature by feature,
+// by a gate that reads the same input. In Llama none of the three maps has a bias.
 //
 // Read before: `MLP.swift`. Source: Shazeer, arXiv 2002.05202; LlamaMLP in transformers.
 

@@ -1,12 +1,11 @@
 // # A model that leaves no tape
 //
-// Running a teacher, measuring a student and writing a text need no gradient, and none should get
-// through. So each of them takes a `FrozenModel`. It computes tensors, which have no tape: that a
-// teacher is never trained by accident follows from the type.
+// Running a teacher, evaluating a student and generating text need no gradient, and none should flow. So all three
+// take a `FrozenModel`. It computes tensors, which have no tape: the type guarantees that a teacher is never trained
+// by accident.
 //
-// It is a view of a model, not a copy: it uses the model's weights as they are at each call. A
-// student that is measured between two steps of its training is measured with the weights of that
-// moment.
+// It is a view of a model, not a copy: each call uses the model's weights as they are at that moment. A student that
+// is evaluated between two training steps is evaluated with its current weights.
 //
 // Read before: `LanguageModel.swift`. Read next: `Trace.swift`, `Writing/DecodingState.swift`.
 
@@ -19,7 +18,7 @@ public struct FrozenModel {
   /// The model whose weights are used.
   public let model: LanguageModel
 
-  /// A view of `model`, whose training may continue; nothing is copied.
+  /// A view of `model`, which can be trained further; nothing is copied.
   public init(_ model: LanguageModel) { self.model = model }
 
   /// The logits of the next token at each position: B rows of T tokens → [B, T, V].
@@ -32,6 +31,6 @@ public struct FrozenModel {
 }
 
 extension LanguageModel {
-  /// This model without a tape: for running, measuring and writing.
+  /// This model without a tape: for inference, evaluation and generation.
   public var frozen: FrozenModel { FrozenModel(self) }
 }

@@ -1,8 +1,9 @@
-// # A model of parts of two
+// # A model made from two
 //
-// Teacher and student have the same embedding, norms, MLPs and head, and blocks that can stand in for
-// one another. After stage 2, which trains each layer for itself, every choice of layers is a hybrid
-// that needs no further training: so 2³⁰ of them can be measured after one run.
+// After weight transfer, teacher and student have the same embedding, norms, MLPs and head, and a block of one can
+// replace the block of the other in the same layer. Stage 2 trains each layer on its own. So after it every choice of
+// layers is a hybrid that needs no further training: of two models with 30 layers, 2³⁰ hybrids can be evaluated after
+// one run.
 //
 // Read before: `LanguageModel.swift`. Chapter: 15-real-model.
 
@@ -10,17 +11,17 @@ import Layers
 import Tensors
 
 extension LanguageModel {
-  /// This model with some blocks of another one in place of its own. Nothing is copied: what trains or reads one of the
-  /// two, trains and reads this one as well.
+  /// This model with some of its blocks replaced by those of another. Nothing is copied: training either of the two,
+  /// or loading weights into it, changes this model as well.
   ///
-  /// For measuring. The names of its parameters are those of the two models; a hybrid that is to be trained and written
-  /// has a configuration of its own (`ModelConfiguration.student(_:keeping:)`).
+  /// For evaluation. Its parameters keep the names that they have in the two models; a hybrid that is to be trained
+  /// and saved has a configuration of its own (`ModelConfiguration.student(_:keeping:)`).
   ///
-  /// Stops the program if the two have different widths or depths, or there is no such layer.
+  /// Stops the program if the two models differ in width or depth, or if a layer does not exist.
   public func exchanging(_ layers: some Sequence<Int>, with other: LanguageModel) -> LanguageModel {
     precondition(
       configuration.D == other.configuration.D && blocks.count == other.blocks.count,
-      "blocks can be exchanged between models of one width and depth")
+      "blocks can only be exchanged between models of the same width and depth")
     var (configuration, blocks) = (configuration, blocks)
     for layer in layers {
       precondition(blocks.indices.contains(layer), "there is no layer \(layer) among \(blocks.count) to exchange")

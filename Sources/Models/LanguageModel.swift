@@ -4,12 +4,12 @@
 //
 //     u[0]    =  embedding(tokens)
 //     u[l+1]  =  block[l](u[l])
-//     logits  =  head( norm u[L] )              the head has a matrix of its own, or is the embedding
+//     logits  =  head( norm u[L] )              the head has a matrix of its own, or the embedding's
 //
-// One struct for teacher, student and hybrid; the names of its parameters are those of its layout.
+// One struct serves as teacher, student and hybrid; its layout gives the parameters their names.
 //
-// In training a model computes variables. A teacher, or a student that is measured, is taken as a
-// `FrozenModel`, which computes tensors.
+// In training a model computes variables. A teacher, or a student under evaluation, is used as a `FrozenModel`, which
+// computes tensors.
 //
 // Read before: `Blocks/Block.swift`, `ModelConfiguration.swift`. Read next: `FrozenModel.swift`,
 // `Trace.swift`, `Files/LanguageModel+Files.swift`.
@@ -26,14 +26,14 @@ public struct LanguageModel {
   public let embedding: Embedding
   /// From u[l] to u[l + 1], the first block first.
   public let blocks: [any Block]
-  /// What the head reads through; the last state u[L] is the one before it.
+  /// The norm before the head; its input is the last state, u[L].
   public let finalNorm: any Layer
-  /// From the normed state to logits, D → V; with a tied head it shares the embedding's weight.
+  /// From the normalised state to logits, D → V; a tied head shares the embedding's weight.
   public let head: Linear
 
-  /// A model with random weights; stops the program if its sizes have a `problem`.
+  /// A model with random weights; stops the program if the configuration has a `problem`.
   ///
-  /// Each part draws from a generator of its own, so that the weights of an MLP do not depend on what mixer stands beside it.
+  /// Each part draws from a generator of its own, so that the weights of an MLP do not depend on the mixer beside it.
   public init(_ configuration: ModelConfiguration, using random: inout some RandomNumberGenerator) {
     self.init(configuration, drawing: { _ in true }, using: &random)
   }
@@ -41,12 +41,12 @@ public struct LanguageModel {
   /// A part of a model that draws its weights from a generator of its own.
   enum Part { case embedding, head, mixer, block }
 
-  /// A model of which only some parts get random weights; those of the others are yet to be set.
+  /// A model in which only some parts get random weights; those of the others are still to be set.
   init(
     _ configuration: ModelConfiguration, drawing isDrawn: (Part) -> Bool,
     using random: inout some RandomNumberGenerator
   ) {
-    if let problem = configuration.problem { preconditionFailure("no model can be made: \(problem)") }
+    if let problem = configuration.problem { preconditionFailure("the model cannot be made: \(problem)") }
     let (c, names) = (configuration, configuration.layout.names)
     self.configuration = c
     func generator(_ part: Part) -> SeededGenerator {
@@ -68,7 +68,7 @@ public struct LanguageModel {
       : Linear("lm_head", inputs: c.D, outputs: c.V, hasBias: c.hasHeadBias, using: &ofHead)
   }
 
-  /// A model of these parts.
+  /// A model made of these parts.
   init(
     configuration: ModelConfiguration, embedding: Embedding, blocks: [any Block], finalNorm: any Layer, head: Linear
   ) {
@@ -79,7 +79,7 @@ public struct LanguageModel {
   /// The logits of the next token at each position: B rows of T tokens → [B, T, V].
   public func callAsFunction(_ tokens: Tokens) -> Variable { logits(tokens) }
 
-  /// The same as tensor or variable, whichever is asked for.
+  /// The same as a tensor or a variable, whichever is asked for.
   func logits<A: Activation>(_ tokens: Tokens) -> A {
     logits(fromLastState: lastState(tokens))
   }
@@ -98,23 +98,23 @@ public struct LanguageModel {
       + (configuration.hasTiedHead ? Array(head.parameters.dropFirst()) : head.parameters)
   }
 
-  /// How many numbers all parameters have together.
+  /// The number of scalars in all parameters together.
   public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
 }
 
 // ## Models whose weights come from elsewhere
 
 extension LanguageModel {
-  /// A model whose weights are yet to be set, all of them: for reading one from a file.
+  /// A model whose weights are all still to be set, for reading one from a file.
   init(unset configuration: ModelConfiguration) {
     var random = SeededGenerator.idle
     self.init(configuration, drawing: { _ in false }, using: &random)
   }
 
-  /// A model with random weights in its mixers alone; all others are yet to be set.
+  /// A model with random weights in its mixers only; all others are still to be set.
   ///
-  /// The mixers draw what they draw in a model that is random throughout. For students: what a teacher hands on need
-  /// not be drawn first.
+  /// The mixers get the weights that they would get in a model with random weights throughout. For students: weights
+  /// that the teacher will replace need not be drawn first.
   public init(mixersOf configuration: ModelConfiguration, using random: inout some RandomNumberGenerator) {
     self.init(configuration, drawing: { $0 == .mixer }, using: &random)
   }

@@ -1,7 +1,8 @@
 // # The kinds of parts
 //
-// A config.json names the kinds of mixers and blocks that a model is made of. This is the list of
-// all kinds in this library; add a kind of your own to the list that a model is read with:
+// A config.json names the kinds of mixers and blocks that a model is made of. `ModelParts` lists the kinds that can
+// be read, and `standard` is the list of all kinds in this library. To read a model that has a kind of your own, add
+// that kind to the list:
 //
 //     let parts = ModelParts.standard.adding(mixer: MyMixerSizes.self)
 //     let model = try LanguageModel(contentsOf: folder, parts: parts)
@@ -13,24 +14,24 @@ import Layers
 
 /// The kinds of mixers and blocks that a file may name.
 public struct ModelParts: Sendable {
-  /// The kinds of mixers; of two with one name the first is taken.
+  /// The kinds of mixers; if two have the same name, the first is used.
   public private(set) var mixers: [any MixerSizes.Type]
-  /// The kinds of blocks; of two with one name the first is taken.
+  /// The kinds of blocks; if two have the same name, the first is used.
   public private(set) var blocks: [any BlockSizes.Type]
 
-  /// What this library has.
+  /// All kinds in this library.
   public static let standard = ModelParts(
     mixers: [DiscreteMamba2Sizes.self, CausalAttentionSizes.self],
     blocks: [ParallelBlockSizes.self, SequentialBlockSizes.self])
 
-  /// These and another kind of mixer, which comes before one of the same name.
+  /// These kinds and another mixer, which takes precedence over one with the same name.
   public func adding(mixer: any MixerSizes.Type) -> ModelParts {
     var more = self
     more.mixers.insert(mixer, at: 0)
     return more
   }
 
-  /// These and another kind of block, which comes before one of the same name.
+  /// These kinds and another block, which takes precedence over one with the same name.
   public func adding(block: any BlockSizes.Type) -> ModelParts {
     var more = self
     more.blocks.insert(block, at: 0)

@@ -1,14 +1,14 @@
 // # A head for the tokens of a text
 //
-// A published model knows fifty thousand tokens, and a text uses a fifth of them: the King James Bible
-// 9,809 of SmolLM2's 49,152. In stage 3 the head takes a quarter of the time, most of it for tokens
-// that never come. A subset leaves those out: the logits of the others are computed, and the softmax
-// is taken over them.
+// A published model has a vocabulary of some fifty thousand tokens, and a text uses a fifth of them: the King James
+// Bible uses 9,809 of SmolLM2's 49,152. In stage 3 the head takes a quarter of the time, most of it for tokens that
+// never occur. A subset leaves those out: we compute only the logits of the tokens in the subset, and take the
+// softmax over these.
 //
-// It is an approximation, for the mass that both models give to the other tokens is left out. So what
-// is reported is measured with the whole head.
+// This is an approximation, because it ignores the probability that both models give to the other tokens. So the
+// results that we report are measured with the whole head.
 //
-// The embedding reads all tokens as before; a subset is about what is predicted.
+// The embedding still reads all tokens; a subset restricts only what is predicted.
 //
 // Read before: `LanguageModel.swift`. Used by: `Distillation/KnowledgeDistillation.swift`.
 
@@ -22,17 +22,17 @@ public struct TokenSubset: Sendable, Equatable {
   public let tokens: [Int]
   private let places: [Int: Int]
 
-  /// The tokens that occur among some; stops the program if there are none.
+  /// The tokens that occur in `text`; stops the program if there are none.
   public init(of text: some Sequence<Int>) {
     tokens = Set(text).sorted()
-    precondition(!tokens.isEmpty, "a subset of a vocabulary has at least one token")
+    precondition(!tokens.isEmpty, "a subset of a vocabulary must have at least one token")
     places = Dictionary(uniqueKeysWithValues: zip(tokens, 0...))
   }
 
-  /// How many there are.
+  /// The number of tokens in the subset.
   public var count: Int { tokens.count }
 
-  /// Tokens as their places in the subset, for targets; stops the program at one that is not in it.
+  /// The place of each token in the subset, for use as targets; stops the program at a token that is not in it.
   public func places(of some: Tokens) -> Tokens {
     let found = some.ids.map { token in
       guard let place = places[token] else { preconditionFailure("the token \(token) is not in the subset") }
@@ -45,7 +45,7 @@ public struct TokenSubset: Sendable, Equatable {
 extension LanguageModel {
   /// The logits of a subset of the tokens: B rows of T tokens → [B, T, tokens of the subset].
   ///
-  /// Gradients reach the rows of the head that belong to them, and no other.
+  /// Of the head, only the rows that belong to the subset get a gradient.
   public func logits<A: Activation>(_ tokens: Tokens, among subset: TokenSubset) -> A {
     let wanted = Tokens(subset.tokens)
     let weight: A = Gradients.embedding(wanted, table: A(head.weight)).reshaped(to: [subset.count, configuration.D])

@@ -1,11 +1,11 @@
-// # What a teacher shows
+// # The trace of a pass
 //
-// A pass through a model that keeps, for each block, what the first two stages compare: the state
-// that enters, what the mixer reads, the matrix it mixes with and what it gives. All of it comes
-// from the model run on its own states.
+// A trace is a forward pass that keeps, for each block, what the first two stages compare: the state that enters the
+// block, the input of its mixer, the mixer's matrix and the mixer's output. Each block reads the state that left the
+// block before it.
 //
-// The last state is u[L] BEFORE the final norm. Libraries often return it after the norm, and a
-// stage 2 that takes it from there aligns its last block with the wrong thing.
+// The last state is u[L] before the final norm. Libraries often return the state after that norm. A stage 2 that used
+// it would align the last block with the wrong target.
 //
 // Read before: `FrozenModel.swift`. Read next: `Distillation/MatrixOrientation.swift`.
 
@@ -13,14 +13,14 @@ import Gradients
 import Layers
 import Tensors
 
-/// What a block did with one batch: of a frozen model tensors, of another variables.
+/// What a block computed for one batch: tensors in a frozen model, variables otherwise.
 ///
-/// Each part is computed when it is first asked for, and kept: a caller who wants only
-/// the last block's matrix does not pay for its output. The parameters are those of that moment.
+/// The matrix and the outputs are computed, with the weights of that moment, when they are first asked for, and kept:
+/// a caller who wants only the last block's matrix does not pay for its output.
 public final class BlockTrace<A: Activation> {
   /// u[l], the state that entered the block, [B, T, D].
   public let input: A
-  /// What the mixer reads, LN u[l] in a block that begins with a norm, [B, T, D].
+  /// The input of the mixer, LN u[l] in a block that begins with a norm, [B, T, D].
   public let mixerInput: A
   private let block: any Block
   private let keepsMatrix: Bool
@@ -31,7 +31,7 @@ public final class BlockTrace<A: Activation> {
     (self.block, input, mixerInput, keepsMatrix) = (block, x, block.mixerInput(x), keepingMatrix)
   }
 
-  /// The matrix of each head, [B, H, T, T]; nil if it was not asked for.
+  /// The matrix of each head, [B, H, T, T]; nil if the trace does not keep it.
   public var matrix: A? {
     if !keepsMatrix { return nil }
     return mixed?.matrix ?? matrixAlone
@@ -51,32 +51,34 @@ public final class BlockTrace<A: Activation> {
 }
 
 extension Block {
-  /// A pass that keeps what happens on the way.
+  /// A forward pass that keeps its intermediate results.
   public func trace<A: Activation>(_ x: A, keepingMatrix: Bool = true) -> BlockTrace<A> {
     BlockTrace(self, x, keepingMatrix: keepingMatrix)
   }
 }
 
 extension LanguageModel {
-  /// A pass through all blocks that keeps what happens in each: B rows of T tokens → a trace for each block.
+  /// A forward pass that keeps a trace of each block: B rows of T tokens → a trace for each block.
   public func trace(_ tokens: Tokens, keepingMatrices: Bool = true) -> [BlockTrace<Variable>] {
     Array(BlockTraces(of: self, tokens, keepingMatrices: keepingMatrices))
   }
 }
 
 extension FrozenModel {
-  /// A pass through all blocks that keeps what happens in each: B rows of T tokens → a trace for each block.
+  /// A forward pass that keeps a trace of each block: B rows of T tokens → a trace for each block.
   public func trace(_ tokens: Tokens, keepingMatrices: Bool = true) -> [BlockTrace<Tensor>] {
     Array(traces(tokens, keepingMatrices: keepingMatrices))
   }
 
-  /// The same block by block, each when it is asked for: who does not keep a trace has one of them in memory at a time.
+  /// The same, one block at a time, as the caller asks for it: a caller who keeps no trace has only one in memory at
+  /// a time.
   public func traces(_ tokens: Tokens, keepingMatrices: Bool = true) -> BlockTraces<Tensor> {
     BlockTraces(of: model, tokens, keepingMatrices: keepingMatrices)
   }
 }
 
-/// The traces of a model's blocks, from the first to the last; a block is run when the one after it is asked for.
+/// The traces of a model's blocks, from the first to the last; a block computes its output when the next trace is
+/// asked for.
 public struct BlockTraces<A: Activation>: Sequence, IteratorProtocol {
   private let model: LanguageModel
   private let tokens: Tokens

@@ -42,6 +42,7 @@ public final class Chapter<Extra: ParsableArguments> {
   /// The folder of this chapter's results: out/NN-name.
   public let directory: URL
 
+  private let runsAnswers: Bool
   private let plots: PlotFormat
   private let command: String
   private let page: Page
@@ -69,6 +70,7 @@ public final class Chapter<Extra: ParsableArguments> {
     let line = try text.during { try ChapterCommand<Extra>.parse(withDashesAsValues(arguments)) }
     (name, question, options) = (text.name, text.question, line.extra)
     (isQuick, seed, plots) = (line.common.quick, line.common.seed, line.common.plots)
+    runsAnswers = line.common.answers
     (corpus, bytePairs) = (line.common.corpus.map { URL(filePath: $0) }, line.common.bytePairs)
     out = URL(filePath: line.common.out, directoryHint: .isDirectory)
     directory = out.appending(path: text.name, directoryHint: .isDirectory)
@@ -114,6 +116,23 @@ extension Chapter {
       at: SourcePlace(file, line))
   }
 
+  /// Gives the chapter's page in the book something to explore; the terminal and the report leave it out.
+  public func explore(_ exploration: Exploration, file: String = #fileID, line: Int = #line) {
+    page.add(.exploration(exploration), at: SourcePlace(file, line))
+  }
+
+  /// Runs the answers to the exercises, in their order and each under its own heading, if `--answers` asks for them.
+  /// An error ends the program.
+  public func answers(
+    _ answers: (@MainActor () throws -> Void)..., file: String = #fileID, line: Int = #line
+  ) {
+    guard runsAnswers else { return }
+    for (index, answer) in answers.enumerated() {
+      page.add(.heading("Answer \(index + 1)"), at: SourcePlace(file, line))
+      exitOnError { try answer() }
+    }
+  }
+
   /// A CSV file out/NN-name/`file`.csv, to which the chapter adds rows while it runs. `finish` completes it.
   public func metrics(_ file: String, columns: [String]) -> Metrics {
     let new = Metrics(url: directory.appending(path: "\(file).csv"), columns: columns)
@@ -156,7 +175,7 @@ extension Chapter {
       date: RunRecord.today, machine: .current, seconds: (ContinuousClock.now - start).seconds,
       lines: page.entries.map { RunRecord.Line(entry: $0.entry, place: $0.place) })
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(record), as: UTF8.self) + "\n"
   }
 }

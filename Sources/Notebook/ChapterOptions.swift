@@ -20,6 +20,9 @@ package struct CommonOptions: ParsableArguments {
   @Flag(help: "A small version that takes seconds, to see that everything works.")
   package var quick = false
 
+  @Flag(help: "Also run the answers to the exercises.")
+  package var answers = false
+
   @Option(parsing: .unconditional, help: ArgumentHelp("The seed of all randomness.", valueName: "n"))
   package var seed: UInt64 = 0
 
@@ -64,8 +67,8 @@ package struct CommonOptions: ParsableArguments {
 
 extension PlotFormat: ExpressibleByArgument {}
 
-/// The value of an option that is a path: the word itself. Throws for the empty word, which would be the current
-/// folder to the file system, and is most often a variable of a shell that was not set.
+/// The value of an option that is a path: the word itself. Throws for the empty word, which the file system would
+/// take for the current folder; most often it comes from a shell variable that was not set.
 public func path(_ word: String) throws -> String {
   if word.isEmpty { throw ValidationError("it is empty; give the name of a file or folder") }
   return word
@@ -106,7 +109,7 @@ package struct ChapterText: Sendable {
     (self.name, self.question, self.duration) = (name, question, duration)
   }
 
-  /// Calls `body` with this text as that of the command's type.
+  /// Calls `body` while the command's type has this text.
   package func during<Result>(_ body: () throws -> Result) rethrows -> Result {
     let configuration = CommandConfiguration(
       commandName: name, abstract: question, discussion: "Run time: \(duration).")

@@ -1,9 +1,9 @@
 // # The command line as text
 //
-// What a user types reaches a program as bytes. Swift repairs those that are no UTF-8, and a folder with
-// such a name would become another folder; so they are refused. And swift-argument-parser prints its help
-// itself, unchecked; so here it only gives the text. It also takes the word `--` for the end of all options,
-// even where a value belongs; no command here has anything after its options, so there it is the value.
+// What a user types reaches a program as bytes. Swift repairs bytes that are not UTF-8, which would turn the name of
+// one folder into that of another, so we refuse them. swift-argument-parser would print its help itself, unchecked,
+// so we only take the text from it. It also reads the word `--` as the end of all options, even where an option's
+// value belongs; no command here takes anything after its options, so there we read it as the value.
 //
 // Read before: `Streams.swift`. Read next: `ChapterOptions.swift`.
 
@@ -25,7 +25,7 @@ public func commandLineWords() throws -> [String] {
     guard let start = CommandLine.unsafeArgv[index] else { return "" }
     guard let word = String(validatingCString: start) else {
       throw CommandError(
-        "the word “\(String(cString: start))” of the command line is not UTF-8, so that no file of this name can be"
+        "the word “\(String(cString: start))” of the command line is not UTF-8, so no file of this name can be"
           + " found or made; rename the file or the folder")
     }
     return word
@@ -44,7 +44,7 @@ package func withDashesAsValues(_ words: [String]) -> [String] {
 }
 
 extension ParsableCommand {
-  /// The command of this process's command line; `--help` and mistakes end the program, after what there is to say.
+  /// The command of this process's command line; `--help` and mistakes print their message and end the program.
   @MainActor
   public static func ofCommandLine() -> Self {
     let words = exitOnError { try commandLineWords() }
@@ -68,7 +68,7 @@ extension ParsableCommand {
   }
 }
 
-/// A word in the form in which a shell reads it as this word: as it is, or in quotation marks.
+/// A word written so that a shell reads it back unchanged: as it is, or in quotation marks.
 package func shellQuoted(_ word: String) -> String {
   let plain = Set("-_=./+,:%@".utf8)
   let isPlain = word.utf8.allSatisfy { byte in

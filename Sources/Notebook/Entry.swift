@@ -4,9 +4,9 @@
 // on the terminal and the Markdown of report.md, made from the same data so that they cannot drift apart.
 //
 // Some output is never the same twice. Times and paths are `volatile` lines and begin with `~ `; text that a model
-// wrote is a `sample`, whose lines begin with `~| `. The comparison of transcripts ignores both. Volatile lines stay
-// out of report.md, so that two runs with equal settings write equal reports. A finding begins with `» `, and its
-// further lines with two spaces, so that a longer number may break its lines elsewhere.
+// wrote is a `sample`, whose lines begin with `~| `. The comparison of transcripts ignores the text of both. Volatile
+// lines stay out of report.md, so that two runs with equal settings write equal reports. A finding begins with `» `,
+// and its further lines with two spaces, so that a longer number may break its lines elsewhere.
 //
 // Read before: `Table.swift`, `Verdict.swift`. Read next: `Page.swift`.
 
@@ -53,6 +53,8 @@ public enum Entry: Codable, Equatable, Sendable {
   case sample(title: String, text: String)
   /// A figure: its files.
   case figure(title: String, files: FigureFiles)
+  /// Numbers for the page alone.
+  case exploration(Exploration)
 }
 
 /// Where a figure was written.
@@ -102,15 +104,19 @@ extension Entry {
           "~ figure \"\(title)\": \(files.path)"
             + (files.note.map { " (\($0.split(whereSeparator: \.isNewline).joined(separator: " ")))" } ?? "")
         ]
+    case .exploration: []
     }
   }
 
   /// Whether a blank line separates this entry from the one before it. Values, verdicts and volatile lines form
   /// blocks.
   package func isSeparated(from previous: Entry?) -> Bool {
-    guard let previous else { return false }
+    guard let previous, !isForPageAlone else { return false }
     return !(isOneLine && previous.isOneLine)
   }
+
+  /// Whether terminal and report leave it out.
+  package var isForPageAlone: Bool { if case .exploration = self { true } else { false } }
 
   private var isOneLine: Bool {
     switch self {
@@ -132,15 +138,16 @@ extension Entry {
 // ## To the report
 
 extension Entry {
-  /// The entry in Markdown; nil for what the report leaves out.
-  package func markdown(at place: SourcePlace) -> String? {
+  /// The entry in Markdown; nil for what the report leaves out. With its place, a check that holds names its line.
+  public func markdown(at place: SourcePlace? = nil) -> String? {
     switch self {
     case .title(let name, let question): return "# \(name)\n\n\(question)"
     case .heading(let title): return "## \(title)"
     case .prose(let text): return text.trimmingCharacters(in: .whitespacesAndNewlines)
     case .value(let label, let text): return "- \(label): \(text)"
     case .verdict(let verdict):
-      return "- \(verdict.text(at: place))" + (verdict.kind == .check && verdict.holds ? " (\(place.text))" : "")
+      let line = place.map { verdict.kind == .check && verdict.holds ? " (\($0.text))" : "" } ?? ""
+      return "- \(verdict.text(at: place))" + line
     case .table(let table): return table.markdown
     case .finding(let text, let isVolatile): return isVolatile ? nil : text
     case .volatile: return nil
@@ -148,6 +155,7 @@ extension Entry {
     case .figure(let title, let files):
       let image = files.picture.map { "![\(title)](\($0))\n\n" } ?? files.drawing.map { Entry.fenced($0) + "\n\n" }
       return (image ?? "") + "*\(title)*, drawn by [\(files.script)](\(files.script))"
+    case .exploration: return nil
     }
   }
 
@@ -165,7 +173,7 @@ extension Entry {
 
   /// Whether report.md separates this entry from the one before it by a blank line. Items of one list are not
   /// separated.
-  package func isSeparatedInMarkdown(from previous: Entry?) -> Bool {
+  public func isSeparatedInMarkdown(from previous: Entry?) -> Bool {
     !(isItem && previous?.isItem == true)
   }
 

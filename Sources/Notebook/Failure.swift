@@ -14,8 +14,8 @@ public func exitOnError<Result>(_ body: () throws -> Result) -> Result {
   do { return try body() } catch { stop(because: error) }
 }
 
-/// Prints `error: …` on standard error, unless it is that the reader of standard output went away, and ends the program
-/// with exit status 1. Folders that this run made and left empty are removed.
+/// Prints `error: …` on standard error, unless the reader of standard output went away, and ends the program with
+/// exit status 1. Folders that this run made and left empty are removed.
 @MainActor
 public func stop(because error: any Error) -> Never {
   Screen.shared.erase()
@@ -25,8 +25,9 @@ public func stop(because error: any Error) -> Never {
   leave(1)
 }
 
-/// Ends the program with this status, at once: all that is printed here goes straight to the system, and what `exit`
-/// would wait for is threads that OpenBLAS has begun, of which one that gets no memory never ends.
+/// Ends the program with this status, at once. All that is printed here goes straight to the system, so nothing waits
+/// to be flushed; and `exit` would wait for the threads that OpenBLAS has begun, where a thread that gets no memory
+/// never ends.
 package func leave(_ status: Int32) -> Never { _exit(status) }
 
 /// A problem that has no error type of its own: what was wrong, where, and what to do, in one sentence.
@@ -50,7 +51,8 @@ package func description(of error: any Error) -> String {
   return "\(error)"
 }
 
-/// The operating system's words for a Foundation error: "Permission denied"; nil if it did not come from there.
+/// The operating system's words for a Foundation error: "Permission denied"; nil if the error did not come from the
+/// system.
 package func systemReason(of error: any Error) -> String? {
   let error = error as NSError
   if error.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(error.code))) }
@@ -95,7 +97,7 @@ package enum OutputFolder {
     while lstat(above.path, &status) != 0, above.path != "/" { above.deleteLastPathComponent() }
     let isLink = status.st_mode & S_IFMT == S_IFLNK
     if isLink, stat(above.path, &status) != 0 { return "\(above.path) is a link that leads nowhere" }
-    return status.st_mode & S_IFMT == S_IFDIR ? nil : "\(above.path) is no folder"
+    return status.st_mode & S_IFMT == S_IFDIR ? nil : "\(above.path) is not a folder"
   }
 
   /// Writes a text into the folder, whole or not at all; throws `CommandError`.

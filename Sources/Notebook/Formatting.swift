@@ -57,7 +57,7 @@ public func duration(seconds: Double) -> String {
   return String(format: "%d h %02d min", minutes / 60, minutes % 60)
 }
 
-/// A length of time for a reader, as by `duration(seconds:)`.
+/// A length of time for a reader, formatted like `duration(seconds:)`.
 public func duration(_ time: Duration) -> String { duration(seconds: time.seconds) }
 
 extension Duration {

@@ -8,7 +8,7 @@
 
 import Foundation
 
-/// One CSV file of a chapter. Rows may be added from any thread.
+/// One CSV file of a chapter. Rows can be added from any thread.
 public final class Metrics: @unchecked Sendable {
   /// Where the file is written.
   public let url: URL

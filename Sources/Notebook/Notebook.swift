@@ -1,12 +1,13 @@
 // # The words of a chapter
 //
 // `show` a value, `check` a claim, `report` an observation, print a `table`, a `finding`, a `sample` or a `volatile`
-// line, and `exitOnError` where something may fail. These are functions rather than methods, because a chapter calls them dozens
-// of times. All record the place that called them, so that output can stand under that line of the source.
+// line, and use `exitOnError` where something can fail. These are functions rather than methods, because a chapter
+// calls them dozens of times. Each records the place that called it, so that its output can stand under that line of
+// the source.
 //
 //     show("loss before", loss, unit: "nats")             loss before:          1.234 nats
 //     check("recurrent = quadratic", gap, within: 1e-12)  ✓ recurrent = quadratic: ~3.1e-16 ≤ 1e-12
-//     report("stage 1 helps", with, lessThan: without)   · stage 1 helps: 1.213 < 1.198, does not hold
+//     report("stage 1 helps", with, lessThan: without)    · stage 1 helps: 1.213 < 1.198, does not hold
 //
 // Read before: `Verdict.swift`, `Page.swift`. Read next: `Chapter.swift`.
 
@@ -51,9 +52,9 @@ public func volatileTable(
   volatile(Table(columns, rows: rows).printed.joined(separator: "\n"), file: file, line: line)
 }
 
-/// Prints a sentence about what came out, whose numbers are those of this run: "The student is at 1.413, 0.02 above its
-/// teacher". No number in it is typed, and it says nothing that another run could contradict. With `volatile` it is about
-/// times, which differ from run to run.
+/// Prints a sentence about the result, with the numbers of this run: "The student is at 1.413, 0.02 above its
+/// teacher". None of its numbers is typed in the source, and it says nothing that another run could contradict. With
+/// `volatile` it is about times, which differ from run to run.
 @MainActor
 public func finding(_ text: String, volatile: Bool = false, file: String = #fileID, line: Int = #line) {
   let oneLine = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
@@ -68,10 +69,10 @@ public func sample(_ title: String, _ text: String, file: String = #fileID, line
 
 // ## Checks: what has to be true
 //
-// A value and its bound are of one type. With two types the bound 1 / 3 of a `Double` would be an integer,
-// and 0; so it is a third.
+// A value and its bound have the same type. With two types, the bound 1 / 3 for a `Double` would be computed with
+// integers and be 0; with one type it is a third.
 
-/// Checks |difference| ≤ bound. NaN fails, as in every check. Returns whether the check holds, as they all do.
+/// Checks |difference| ≤ bound. NaN fails, as in every check. Returns whether the check holds, as every check does.
 @MainActor @discardableResult
 public func check<Q: Quantity>(
   _ claim: String, _ difference: Q, within bound: Q, file: String = #fileID, line: Int = #line

@@ -29,7 +29,7 @@ public final class Page {
 
   /// Prints an entry and keeps it.
   public func add(_ entry: Entry, at place: SourcePlace) {
-    if entry.isSeparated(from: entries.last?.entry) { put("") }
+    if entry.isSeparated(from: entries.last { !$0.entry.isForPageAlone }?.entry) { put("") }
     entry.printed(at: place).forEach(put)
     entries.append((entry, place))
   }

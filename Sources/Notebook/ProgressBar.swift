@@ -4,13 +4,13 @@
 // is printed every few seconds, so that a log file stays readable. Both go to standard error: standard output is the
 // transcript of the chapter, which is compared.
 //
-// The bar may be updated from any thread. It is called `ProgressBar` because Foundation has a class `Progress`.
+// The bar can be updated from any thread. It is called `ProgressBar` because Foundation has a class `Progress`.
 //
 // Read before: `Formatting.swift`. Read next: `Chapter.swift`.
 
 import Foundation
 
-/// The progress of one loop, on standard error. May be updated from any thread.
+/// The progress of one loop, on standard error. Can be updated from any thread.
 public final class ProgressBar: @unchecked Sendable {
   private let lock = NSLock()
   private var state: ProgressState
@@ -20,7 +20,7 @@ public final class ProgressBar: @unchecked Sendable {
   /// A bar for `total` steps.
   ///
   /// - Parameters:
-  ///   - title: what is done: "teacher".
+  ///   - title: what is being done: "teacher".
   ///   - total: the step at which the loop ends.
   ///   - unit: the word for one step.
   ///   - from: the step at which it begins, for a run that is resumed; the speed is measured from there.
@@ -28,7 +28,7 @@ public final class ProgressBar: @unchecked Sendable {
     state = ProgressState(title: title, total: total, unit: unit, from: from)
   }
 
-  /// Reports that `step` steps are done, counted from 0 also in a resumed run. Redraws at most ten times a second.
+  /// Reports that `step` steps are done, counted from 0 even in a resumed run. Redraws at most ten times a second.
   ///
   /// - Parameters:
   ///   - note: what to add: "loss 1.432".

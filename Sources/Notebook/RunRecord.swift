@@ -1,14 +1,14 @@
 // # The record of a run
 //
-// Beside the report, which is read, a run leaves run.json, from which the book is woven: everything that it printed,
-// each with the line of the source that printed it, and where and when it ran. The report of two equal runs is
-// equal; the record has their times.
+// Beside the report, which is for readers, a run writes run.json, from which the book is woven: everything that it
+// printed, with the source line that printed it, and when and on what machine it ran. Two equal runs write equal
+// reports; their records differ in the times.
 //
 // Read before: `Entry.swift`, `Page.swift`. Read next: `Chapter.swift`.
 
 import Foundation
 
-/// What a run was, and all that it printed.
+/// A run and all that it printed.
 public struct RunRecord: Codable, Sendable {
   /// The chapter: "08-matrix-orientation".
   public var chapter: String
@@ -22,7 +22,7 @@ public struct RunRecord: Codable, Sendable {
   public var seed: UInt64
   /// The type of the numbers: "Float" or "Double".
   public var numbers: String
-  /// When it ended, as in ISO 8601, without the time of day: "2026-11-26".
+  /// The day on which it ended, in ISO 8601: "2026-11-26".
   public var date: String
   /// What it ran on.
   public var machine: Machine
@@ -39,7 +39,7 @@ public struct RunRecord: Codable, Sendable {
     public var place: SourcePlace
   }
 
-  /// A machine in a reader's words.
+  /// A machine, described for a reader.
   public struct Machine: Codable, Sendable {
     /// The processor's name, as the system gives it; "unknown" if it does not.
     public var processor: String
@@ -71,6 +71,6 @@ public struct RunRecord: Codable, Sendable {
   static let numbers = "Double"
   #endif
 
-  /// The day of today.
+  /// Today's date.
   static var today: String { Date.now.formatted(.iso8601.year().month().day()) }
 }

@@ -31,11 +31,11 @@ public struct Table: Codable, Equatable, Sendable {
     }
   }
 
-  // A number may be followed by its unit and preceded by the tilde of a volatile one: `~3.1e-16`, `43.2 %`, `1.2 ±
-  // 0.1`.
+  // A number may be followed by its unit and preceded by the tilde of an approximate one: `~3.1e-16`, `43.2 %`,
+  // `1.2 ± 0.1`.
   private func looksNumeric(_ cell: String) -> Bool {
     let bare = cell.drop { "~+-−<>≤≥ ".contains($0) }
-    // More words than a number and a unit: prose that begins with a digit.
+    // More than two words, a number and its unit, are prose that begins with a digit.
     guard bare.split(separator: " ").count <= 2 || bare.contains("±") else { return false }
     return bare.first?.isNumber == true || ["NaN", "inf"].contains(bare)
   }
@@ -73,7 +73,7 @@ extension String {
 
 extension Table {
   /// The table in Markdown.
-  package var markdown: String {
+  public var markdown: String {
     func line(_ cells: [String]) -> String {
       "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |"
     }

@@ -35,7 +35,7 @@ public enum TimingClock: Sendable {
   /// The time that all cores together have spent on this process: two cores for a second are two seconds.
   case processor
 
-  /// Seconds since some beginning.
+  /// Seconds since some fixed moment.
   fileprivate var now: Double {
     var time = timespec()
     clock_gettime(self == .wall ? CLOCK_MONOTONIC : CLOCK_PROCESS_CPUTIME_ID, &time)
@@ -55,7 +55,7 @@ public func time(
   time(repetitions: repetitions, atLeast: atLeast, on: clock, ways)
 }
 
-/// The same for ways whose number is not known when the program is written.
+/// The same for an array of ways.
 public func time(
   repetitions: Int = 5, atLeast: Double = 0, on clock: TimingClock = .wall, _ ways: [() -> Void]
 ) -> Timing {

@@ -9,8 +9,8 @@
 // - their other numbers differ by at most 3 %, or by one unit in the last digit that is printed;
 // - numbers after a tilde (`~3.1e-16`, a roundoff) are in the same place.
 //
-// A finding (`» `) and its further lines are one line. A line that begins with `~ ` (times, paths) only has to exist, and lines that begin with `~| ` (text that a model
-// wrote) are ignored. Used by the tool compare-transcripts.
+// A finding (`» `) and its further lines are one line. A line that begins with `~ ` (times, paths) only has to exist,
+// and lines that begin with `~| ` (text that a model wrote) are ignored. Used by the tool compare-transcripts.
 //
 // Read before: `Entry.swift`, which prints these lines.
 
@@ -23,7 +23,7 @@ public struct Transcript: Sendable {
   /// A transcript from the text that a chapter printed to standard output.
   public init(_ text: String) {
     var lines: [Line] = []
-    // Git may have written line ends of another system, and to Swift they are characters of their own.
+    // Git may have written the line ends of another system, which Swift reads as other characters.
     for (index, text) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
       if text == "~|" || text.hasPrefix("~| ") { continue }
       // The lines of a finding are one: a longer number may break them elsewhere.
@@ -83,8 +83,8 @@ extension Transcript {
       guard case .decimal(let a, let unitA, let exponentA) = self,
         case .decimal(let b, let unitB, let exponentB) = other
       else { return self == other }
-      // Each of the two was rounded by half a unit. Of two numbers with exponents the finer one decides, or else
-      // 1e-12 and 1e-11 would be equal; 0.000 and 3e-17 are.
+      // Each number was rounded by up to half a unit. If both have exponents, the finer unit decides, or else 1e-12
+      // and 1e-11 would be equal; 0.000 and 3e-17 count as equal.
       let unit = exponentA && exponentB ? min(unitA, unitB) : max(unitA, unitB)
       return abs(a - b) <= max(0.03 * max(abs(a), abs(b)), unit * 1.0001)
     }
@@ -129,7 +129,7 @@ extension Transcript.Piece {
 
   /// The number with which `text` begins, and the count of its characters.
   private static func number(at text: Substring) -> (Self, Int)? {
-    // Most characters begin no number, and to ask that of a pattern takes long.
+    // Most characters begin no number, and matching the pattern is slow.
     guard let first = text.first, first.isNumber || "~+-".contains(first),
       let match = text.prefixMatch(of: /(~?)([-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?)/)
     else { return nil }

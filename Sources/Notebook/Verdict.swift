@@ -33,12 +33,12 @@ public struct Verdict: Codable, Equatable, Sendable {
     (self.kind, self.claim, self.evidence, self.holds) = (kind, claim, evidence, holds)
   }
 
-  /// The verdict as a line of output, with its place in the source if a check has failed.
-  package func text(at place: SourcePlace) -> String {
+  /// The verdict as a line of output, with its place in the source, if it is known and a check has failed.
+  package func text(at place: SourcePlace?) -> String {
     let statement = evidence.isEmpty ? claim : "\(claim): \(evidence)"
     switch (kind, holds) {
     case (.check, true): return "✓ \(statement)"
-    case (.check, false): return "✗ \(statement), does not hold (\(place.text))"
+    case (.check, false): return "✗ \(statement), does not hold\(place.map { " (\($0.text))" } ?? "")"
     case (.observation, true): return "· \(statement), holds"
     case (.observation, false): return "· \(statement), does not hold"
     }
@@ -65,14 +65,14 @@ extension Int: Quantity {
 extension Double: Quantity {
   /// The number itself.
   public var measure: Double { self }
-  /// As by `number(_:digits:)`.
+  /// Formatted by `number(_:digits:)`.
   public func text(digits: Int) -> String { number(self, digits: digits) }
 }
 
 extension Float: Quantity {
   /// Exact: a `Double` holds every `Float`.
   public var measure: Double { Double(self) }
-  /// As by `number(_:digits:)`.
+  /// Formatted by `number(_:digits:)`.
   public func text(digits: Int) -> String { number(self, digits: digits) }
 }
 

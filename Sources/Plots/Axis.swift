@@ -14,7 +14,7 @@ public struct Axis: Sendable, Equatable {
   /// Whether equal distances are equal ratios. Values ≤ 0 then have no place: they are left out and noted.
   public let logarithmic: Bool
 
-  /// What to show, in the axis' unit; nil fits the data.
+  /// The range to show, in the axis' unit; nil fits the data.
   ///
   /// On a heat map: the coordinates of the centres of the first and the last cell; nil counts cells from 0.
   public let range: ClosedRange<Double>?
@@ -98,9 +98,10 @@ public struct Reference: Sendable, Equatable {
   }
 }
 
-/// Where the legend would like to stand.
+/// The preferred place of the legend.
 ///
-/// A corner is a wish: when the data pass there, the legend moves to the next free corner, and outside when none is.
+/// When the data pass through the preferred corner, the legend moves to the next free corner, and outside when none
+/// is free.
 public enum LegendPlace: Sendable, CaseIterable {
   /// A corner inside the plot.
   case topRight, topLeft, bottomRight, bottomLeft

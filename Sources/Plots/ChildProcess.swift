@@ -1,8 +1,8 @@
-// # A program that is waited for
+// # Running a program and waiting for it
 //
-// Foundation's Process starts a thread to wait for its children, and where the system has no thread to spare it waits
-// for that thread for ever. The system's own calls need none: the child is started, and asked from time to time
-// whether it has ended. One that takes too long is asked to end, and then made to.
+// Foundation's Process starts a thread to wait for its children, and if the system can start no thread, it waits for
+// that thread for ever. The system's own calls need no thread: we start the child and ask from time to time whether
+// it has ended. A child that takes too long is asked to end, and then killed.
 //
 // Used by: Gnuplot.swift.
 
@@ -26,7 +26,7 @@ struct ChildProcess {
     case notStarted(String)
   }
 
-  /// Runs it to its end, or for `seconds` and two more.
+  /// Runs it to its end; stops it after `seconds`, or two more if it does not end when asked.
   func run(atMost seconds: Double) -> Ending {
     var child: pid_t = 0
     let error = start(&child)
@@ -40,7 +40,7 @@ struct ChildProcess {
     return .timedOut
   }
 
-  /// Starts the child; returns 0, or the number of an error.
+  /// Starts the child; returns 0, or the system's number of the error.
   private func start(_ child: inout pid_t) -> Int32 {
     #if canImport(Darwin)
     var actions: posix_spawn_file_actions_t?
@@ -54,7 +54,7 @@ struct ChildProcess {
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
     posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
-    // A signal that this program ignores would be ignored by the child as well.
+    // A signal that this program ignores would be ignored by the child too.
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
     var signals = sigset_t()
@@ -71,7 +71,7 @@ struct ChildProcess {
     return posix_spawn(&child, shell[0], &actions, &attributes, words, variables)
   }
 
-  /// The ending of a child; nil if it still runs after so many seconds.
+  /// How a child ended; nil if it is still running after `seconds`.
   private func wait(for child: pid_t, atMost seconds: Double) -> Ending? {
     let start = ContinuousClock.now
     var pause: useconds_t = 500
@@ -79,7 +79,7 @@ struct ChildProcess {
       var status: Int32 = 0
       let found = waitpid(child, &status, WNOHANG)
       if found == child { return status & 0x7f == 0 ? .status(status >> 8 & 0xff) : .signal(status & 0x7f) }
-      // Somebody else has waited for it: how it ended is not known.
+      // Somebody else has waited for it, or SIGCHLD is ignored: how it ended is unknown, and what it made is checked.
       if found < 0 && errno != EINTR { return .status(0) }
       if start.duration(to: .now) / .seconds(1) >= seconds { return nil }
       usleep(pause)

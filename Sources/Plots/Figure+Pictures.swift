@@ -1,7 +1,8 @@
 // # From the script to a picture
 //
-// gnuplot draws into a file beside the final one, which takes its name when it is whole. A picture that cannot be drawn
-// is a note and no error. In characters each panel is a drawing of its own, one below the other.
+// gnuplot draws into a temporary file beside the final one; when the picture is whole, the file is renamed. A picture
+// that cannot be drawn is a note, not an error. In characters each panel is a drawing of its own, one below the
+// other.
 // Read before: Figure.swift, Gnuplot.swift.
 
 import Foundation
@@ -79,18 +80,18 @@ extension Figure {
   }
 }
 
-/// Why there is no picture: a note, no failure.
+/// Why there is no picture: a note, not a failure.
 private struct NoPicture: Error {
   let reason: String
 }
 
 extension PlotFormat {
-  /// Whether a file of gnuplot is whole. Its status does not say it: on a full disk gnuplot writes half a picture, and
-  /// ends with 0.
+  /// Whether a file that gnuplot wrote is whole. The exit status does not tell: on a full disk gnuplot writes half a
+  /// picture and ends with 0.
   func isWhole(_ picture: Data) -> Bool {
     switch self {
     case .svg:
-      // Without anything drawn, gnuplot closes an element that it has not opened.
+      // When nothing is drawn, gnuplot closes an element that it has not opened.
       picture.starts(with: Data("<?xml".utf8)) && picture.range(of: Data("<svg".utf8)) != nil
         && picture.suffix(16).range(of: Data("</svg>".utf8)) != nil
     case .png:

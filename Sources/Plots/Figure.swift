@@ -1,8 +1,8 @@
 // # A figure: panels side by side, a script, a picture
 //
-// This is what the book uses. A figure is a value; writing it leaves NAME.gp, a script with the data in it, and a
-// picture beside it when gnuplot is installed. A chapter must not fail because a picture cannot be drawn: what
-// gnuplot has to say comes back as a note. Read before: Panel.swift and the kinds in Charts. Read after:
+// The book draws everything as figures. A figure is a value; writing it leaves NAME.gp, a script that contains the
+// data, and a picture beside it when gnuplot is installed. A chapter must not fail because a picture cannot be drawn,
+// so gnuplot's problems come back as a note. Read before: Panel.swift and the kinds in Charts. Read after:
 // Layout/Layout.swift, Script/Script.swift and Figure+Pictures.swift, which do the work.
 
 import Foundation
@@ -32,7 +32,7 @@ public struct Figure: Sendable {
   }
 }
 
-/// What is made of a figure's script.
+/// What is made from a figure's script.
 public enum PlotFormat: String, CaseIterable, Sendable {
   /// A vector picture, NAME.svg.
   case svg
@@ -44,7 +44,7 @@ public enum PlotFormat: String, CaseIterable, Sendable {
   case none
 }
 
-/// What `Figure.write` has left behind.
+/// What `Figure.write` has written.
 public struct WrittenFigure: Sendable {
   /// NAME.gp.
   public let script: URL
@@ -55,7 +55,7 @@ public struct WrittenFigure: Sendable {
   /// The drawing in characters, several lines.
   public let ascii: String?
 
-  /// What the reader should know, a sentence a line: points left out, gnuplot absent or failing. nil when all is
+  /// What the reader should know, one sentence per line: points left out, gnuplot absent or failing. nil when all is
   /// well.
   public let note: String?
 }
@@ -68,7 +68,7 @@ extension Figure {
   /// The directory is made if need be. Equal figures give equal bytes.
   ///
   /// - Parameters:
-  ///   - name: the files' name without ending; not empty, without slash.
+  ///   - name: the files' name without extension; not empty, without a slash.
   ///   - gnuplot: the program to draw with; by default the one in PATH.
   /// - Throws: `PlotError` when the figure is inconsistent or a file cannot be written. When gnuplot is absent or
   ///   fails nothing is thrown: the script is there and the note says why there is no picture.
@@ -103,7 +103,7 @@ extension Figure {
     let place = Place(text: "figure '\(title)'")
     try place.require(
       !name.isEmpty && !name.contains("/") && plain(name) == name && !name.hasPrefix("."),
-      "'\(name)' is no name for its files", remedy: "give a name without slash, line end and leading dot")
+      "'\(name)' cannot be the name of its files", remedy: "give a name without slash, line end and leading dot")
     try place.require(!panels.isEmpty, "there are no panels", remedy: "give at least one Panel")
     try place.require((columns ?? 1) > 0, "columns is \(columns ?? 0)", remedy: "give a number above 0 or nil")
     try place.require(

@@ -1,8 +1,8 @@
 // # Running gnuplot
 //
-// gnuplot is looked for in the search path and run on the finished script, so what we see is what the reader gets who
-// runs the script by hand. It has no pipe from us that could break, its messages go to a file, it has a minute, and
-// it is always waited for. Read before: Script/ScriptWriter.swift. Read after: Figure.swift.
+// We look for gnuplot in the search path and run it on the finished script, so what we see is what a reader sees who
+// runs the script by hand. There is no pipe to it that could break: its messages go to a file. It has a minute, and
+// we always wait for it to end. Read before: Script/ScriptWriter.swift. Read after: Figure.swift.
 
 import Foundation
 
@@ -11,7 +11,7 @@ public struct Gnuplot: Sendable {
   /// The program's file; nil when there is none in the search path.
   public let executable: URL?
 
-  /// Seconds that a picture may take; then gnuplot is stopped.
+  /// How many seconds a picture may take before gnuplot is stopped.
   public let timeLimit: Double
 
   /// Looks for `gnuplot` in directories separated by colons; nil takes those of the environment's PATH.
@@ -29,16 +29,16 @@ public struct Gnuplot: Sendable {
       && FileManager.default.isExecutableFile(atPath: file.path)
   }
 
-  /// What to tell the reader when there is no gnuplot; `done` is what was done nevertheless.
+  /// What to tell the reader when there is no gnuplot; `done` is what was done without it.
   static func absence(_ done: String) -> String {
     "gnuplot is not installed: \(done); sudo apt-get install gnuplot-nox"
   }
 
-  /// Draws a script that lies in `directory`.
+  /// Draws a script in `directory`.
   ///
   /// - Parameters:
-  ///   - output: the name of the file to draw, in the same directory; without quotes in it.
-  /// - Returns: nil when gnuplot succeeded, else what it said.
+  ///   - output: the name of the file to draw, in the same directory; it must not contain quotes.
+  /// - Returns: nil when gnuplot succeeded, otherwise the problem and what gnuplot said.
   func draw(_ script: String, in directory: URL, format: PlotFormat, to output: String) -> String? {
     guard let executable else { return Self.absence("only the script was written") }
     let messages = FileManager.default.temporaryDirectory.appendingPathComponent("gnuplot-\(UUID().uuidString)")
@@ -54,7 +54,7 @@ public struct Gnuplot: Sendable {
       executable: executable,
       // -d: without the reader's ~/.gnuplot, so that the picture is the same everywhere.
       arguments: ["-d", "-e", "format='\(format.rawValue)'; file='\(output)'", "./" + script],
-      // Variables such as GNUTERM would choose another terminal, or another language for its numbers.
+      // GNUTERM and others like it would choose another terminal, and LC_ variables another format for numbers.
       environment: ProcessInfo.processInfo.environment.filter { name, _ in
         !["GNUTERM", "GNUPLOT_LIB", "GNUPLOT_PS_DIR", "GDFONTPATH", "GNUPLOT_DEFAULT_GDFONT"].contains(name)
           && !name.hasPrefix("LC_") && name != "LANGUAGE"

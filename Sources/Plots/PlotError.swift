@@ -31,11 +31,11 @@ public struct PlotError: Error, Sendable, Equatable, CustomStringConvertible, Lo
   public var errorDescription: String? { description }
 }
 
-/// Where we are in a figure, for the error that may come of it.
+/// A place in a figure, for the message of an error there.
 public struct Place: Sendable {
   let text: String
 
-  /// The place of a part, which is named as the error should name it: "series 'student'".
+  /// The place of a part; `part` is its name in the error: "series 'student'".
   public func inside(_ part: String) -> Place { Place(text: "\(text), \(part)") }
 
   /// Throws a `PlotError` unless `holds`: what is wrong, and what to do about it.

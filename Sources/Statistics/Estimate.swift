@@ -1,8 +1,8 @@
 // # A mean and its uncertainty
 //
-// What is measured on several windows of text, or with several seeds, is reported as the mean of
-// the samples with its standard error: the deviation that the mean itself would have if everything
-// were drawn again.
+// A quantity that is measured on several windows of text, or with several seeds, is reported as the mean of the
+// samples with its standard error: the standard deviation that the mean itself would have if everything were drawn
+// again.
 //
 // Read next: `PairedDifference.swift`.
 
@@ -10,10 +10,10 @@
 public struct Estimate: Sendable, Equatable {
   /// The arithmetic mean, in the unit of the samples.
   public let mean: Double
-  /// The standard error of the mean: the samples' deviation over √(their number); 0 for a single one.
+  /// The standard error of the mean: the samples' standard deviation over √(their number); 0 for a single sample.
   public let standardError: Double
 
-  /// The mean of `samples` with its standard error; at least one sample, or both are NaN.
+  /// The mean of `samples` with its standard error; without samples both are NaN.
   public init(_ samples: [Double]) {
     let count = Double(samples.count)
     let mean = samples.reduce(0, +) / count

@@ -1,12 +1,12 @@
 // # Is a difference real?
 //
-// Two arms are run with the same seeds. Their differences d₁ … dₙ have a mean and a standard error,
-// and if they are normally distributed, the true mean lies with probability 95 % in
+// Two arms are run with the same seeds. Their differences d₁ … dₙ have a mean and a standard error. If the
+// differences are normally distributed, this interval covers the true mean with probability 95 %:
 //
 //     mean ± t · s.e.          t the 97.5 % quantile of Student's distribution with n − 1 degrees of freedom
 //
-// For n = 3 that is t = 4.3, for many seeds 1.96. A claim "better" holds if the interval is above
-// 0, does not hold if it is below, and is undecided otherwise, always so with a single seed.
+// For n = 3 that is t = 4.3, for many seeds 1.96. The claim that one arm is better holds if the interval lies above
+// 0, does not hold if it lies below, and is undecided otherwise; with a single seed it is always undecided.
 //
 // Read before: `Estimate.swift`. Source: Student (1908), The probable error of a mean.
 
@@ -24,16 +24,16 @@ public struct PairedDifference: Sendable {
     case undecided = "undecided"
   }
 
-  /// How much better the one is than the other, for each seed.
+  /// How much better the first arm is than the second, for each seed.
   public let samples: [Double]
 
-  /// One difference a seed, positive where the claim is right; at least one.
+  /// One difference per seed, positive where the claim is right; at least one.
   public init(_ samples: [Double]) { self.samples = samples }
 
   /// The mean difference, in the unit of the samples.
   public var mean: Double { Estimate(samples).mean }
 
-  /// The interval that covers the true mean with 95 %; nil for a single seed.
+  /// The interval that covers the true mean with probability 95 %; nil for a single seed.
   public var interval: ClosedRange<Double>? {
     guard samples.count > 1 else { return nil }
     let half = studentQuantile(0.975, degrees: samples.count - 1) * Estimate(samples).standardError
@@ -47,13 +47,16 @@ public struct PairedDifference: Sendable {
   }
 }
 
-/// The value below which Student's t lies with a probability: by bisection on the integral of its density.
+/// The value below which Student's t lies with the given probability, by bisection on the integral of its density.
 ///
 /// - Parameters:
 ///   - probability: above 1/2 and below 1
 ///   - degrees: of freedom, at least 1
 public func studentQuantile(_ probability: Double, degrees: Int) -> Double {
-  precondition(degrees >= 1 && probability > 0.5 && probability < 1, "no quantile for \(probability), \(degrees)")
+  guard degrees >= 1 && probability > 0.5 && probability < 1 else {
+    // Not `precondition`, whose message is not printed in a release build.
+    fatalError("no quantile for probability \(probability) and \(degrees) degrees of freedom")
+  }
   let n = Double(degrees)
   let factor = exp(lgamma((n + 1) / 2) - lgamma(n / 2)) / (n * Double.pi).squareRoot()
   // P(0 < t < √n tan θ) = factor √n ∫₀^θ cosⁿ⁻¹, a smooth integrand on a bounded interval, by Simpson's rule.

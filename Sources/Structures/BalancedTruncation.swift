@@ -1,14 +1,14 @@
 // # Balanced truncation: a recurrence for any matrix
 //
-// Any causal matrix is a recurrence if its state may be large enough. We have to find a state:
-// numbers that the past leaves (R[k], "reached") and the future reads (O[k], "observed"), with
-// H[k] = O[k] R[k] at each cut. The singular value decomposition H = U Σ Vᵀ offers one:
+// Any causal matrix is the matrix of a recurrence whose state is large enough. We have to find that state: numbers
+// that the past leaves (R[k], "reached") and the future reads (O[k], "observed"), with H[k] = O[k] R[k] at each cut.
+// The singular value decomposition H = U Σ Vᵀ offers one:
 //
 //     R[k]  =  Vᵀ          O[k]  =  U Σ
 //
-// From one cut to the next, R[k + 1] = [ A[k] R[k] | B[k] ] has to hold (`TimeVaryingSystem.swift`).
-// The rows of R[k] = V[k]ᵀ are orthonormal, so that A[k] is found by multiplying with V[k]; and the
-// first row of O[k] is what the output at token k reads:
+// From one cut to the next, R[k + 1] = [ A[k] R[k] | B[k] ] has to hold (`TimeVaryingSystem.swift`). The rows of
+// R[k] = V[k]ᵀ are orthonormal, so we find A[k] by multiplying with V[k]; and the first row of O[k] is what the
+// output at token k reads:
 //
 //     A[k]  =  V[k + 1]ᵀ without its last column  ·  V[k]
 //     B[k]  =  V[k + 1]ᵀ, its last column
@@ -19,13 +19,13 @@
 // V[k + 1]ᵀ with σ > 0 sees of the past, V[k] already saw. Rows with σ = 0 are never read: their C
 // is 0, and so is what A passes from them to rows with σ > 0.
 //
-// Truncation keeps the first N numbers of each state, those with the largest singular values, and
-// deletes the rows and columns of A, B and C that belong to the others. Textbooks scale both halves
-// alike (R = √Σ Vᵀ, O = U √Σ), which gave the method its name: in this basis what is hard to reach
-// is equally hard to observe. Rescaling single numbers of the state changes A, B and C but neither M
-// nor which numbers are deleted, and our basis never divides by a singular value that might be zero.
+// Truncation keeps the first N numbers of each state, those with the largest singular values, and deletes the rows
+// and columns of A, B and C that belong to the others. Textbooks scale both halves alike (R = √Σ Vᵀ, O = U √Σ), which
+// gave the method its name: in their basis what is hard to reach is equally hard to observe. Rescaling individual
+// numbers of the state changes A, B and C but neither M nor which numbers are deleted, and our basis never divides by
+// a singular value that might be zero.
 //
-// A tiny example, T = 3, whose state needs one number. The matrix in `HankelBlocks.swift` has
+// A tiny example, with T = 3 and a state that needs one number. The matrix in `HankelBlocks.swift` has
 //
 //     H[1]  =  (½ ¼)ᵀ  =  (2 1)ᵀ/√5 · √5/4 · (1)          H[2]  =  (¼ ¼)  =  (1) · √2/4 · (1 1)/√2
 //
@@ -41,14 +41,14 @@ import Tensors
 
 /// The recurrence with at most N numbers in its state that keeps the largest singular values at every cut.
 ///
-/// The state that token k reads has min(k, T − k, N) numbers. With N ≥ T/2 the matrices come out exactly, up to
+/// The state that token k reads has min(k, T − k, N) numbers. With N ≥ T/2 the matrices are reproduced up to
 /// rounding.
 public func balancedTruncation(of blocks: HankelBlocks, N: Int) -> TimeVaryingSystem {
   precondition(N >= 1, "a state has at least one number, not \(N)")
   let (matrices, T) = (blocks.matrices, blocks.T)
   let B = matrices.shape[0]
   var (a, b, c) = ([Tensor](), [Tensor](), [Tensor]())
-  /// V[k]ᵀ, the kept rows alone.
+  /// The rows of V[k]ᵀ that are kept.
   func reached(_ k: Int) -> Tensor {
     k == 0 || k == T ? Tensor.zeros([B, 0, k]) : blocks[k].vTransposed.sliced(0..<min(k, T - k, N), along: 1)
   }

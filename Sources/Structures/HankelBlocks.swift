@@ -1,15 +1,14 @@
 // # Hankel blocks: what the past can tell the future
 //
-// Cut time before token k. How the tokens before k affect the outputs from k on is one block of the
-// causal matrix, its Hankel block:
+// Cut time before token k. One block of the causal matrix, its Hankel block, says how the tokens before k affect the
+// outputs from k on:
 //
 //     H[k]  =  M[k…, …k−1]          T − k rows, k columns
 //
-// Only the state crosses the cut, so a recurrence with a state of N numbers has a matrix whose Hankel
-// blocks have rank at most N. Such a matrix is called semiseparable of order N. (Here the diagonal is
-// free, which elsewhere is called quasiseparable; the Mamba-2 paper includes the diagonal, and then
-// N + 1 may be needed.) The singular values of H[k] say how much a state of N numbers must lose at
-// this cut.
+// Only the state crosses the cut, so a recurrence with a state of N numbers has a matrix whose Hankel blocks have
+// rank at most N. Such a matrix is called semiseparable of order N. (Here the diagonal is free; elsewhere such
+// matrices are called quasiseparable. The Mamba-2 paper includes the diagonal, and then N + 1 can be needed.) The
+// singular values of H[k] say how much a state of N numbers must lose at this cut.
 //
 // An example with T = 3, cut before token 1 and before token 2:
 //
@@ -48,7 +47,7 @@ public struct HankelBlocks {
     return decompositions[k - 1]
   }
 
-  /// For each of the B matrices √(Σ σ²) over the singular values that a state of N numbers loses at the worst cut.
+  /// For each of the B matrices, √(Σ σ²) over the singular values that a state of N numbers loses at the worst cut.
   ///
   /// No semiseparable matrix of order N is nearer in the Frobenius norm (Eckart and Young, applied to that block).
   public func loss(at N: Int) -> [Double] {
@@ -60,7 +59,7 @@ public struct HankelBlocks {
   }
 }
 
-/// Σ σ² over all but the first N of the singular values [B, n], for each of the B.
+/// Σ σ² over all but the first N of the singular values [B, n], for each of the B matrices.
 func tails(_ values: Tensor, beyond N: Int) -> [Double] {
   let (all, n) = (values.elements, values.shape[1])
   return (0..<values.shape[0]).map { index in

@@ -1,17 +1,15 @@
 // # How near can any recurrence come?
 //
-// A fit alone does not say whether a better one exists. Here is a distance that no semiseparable
-// matrix of order N can go below. Take a rectangle that lies entirely below the diagonal. It is part
-// of a Hankel block, so in a semiseparable matrix it has rank at most N and differs from M by at
-// least the singular values beyond the N-th (Eckart and Young). For disjoint rectangles the squares
-// of these errors add up:
+// A fit alone does not say whether a better one exists. Here is a lower bound on the distance between M and any
+// semiseparable matrix of order N. Take a rectangle that lies entirely below the diagonal. It is part of a Hankel
+// block, so in a semiseparable matrix it has rank at most N and differs from M by at least the singular values beyond
+// the N-th (Eckart and Young). For disjoint rectangles the squares of these errors add up:
 //
 //     ‖M − X‖²  ≥  Σ over disjoint rectangles  Σ over n > N  σ[n]²
 //
-// Which rectangles? Cut the tokens from i to j (without j) at k: the rectangle of rows k … j − 1
-// and columns i … k − 1 lies below the diagonal, and so do those of the two halves, which overlap
-// neither with it nor with each other. The best cut of each interval follows from the best cuts of
-// shorter ones:
+// Which rectangles? Cut the tokens from i to j (without j) at k: the rectangle of rows k … j − 1 and columns i …
+// k − 1 lies below the diagonal, and so do the rectangles of the two halves, which overlap neither with it nor with
+// each other. The best cut of each interval follows from the best cuts of shorter ones:
 //
 //     bound(i, j)  =  max over k of  tail(M[k…j − 1, i…k − 1])  +  bound(i, k)  +  bound(k, j)
 //
@@ -21,12 +19,12 @@
 
 import Tensors
 
-/// The Frobenius distance that every semiseparable matrix of an order keeps at least from causal matrices [B, T, T].
+/// A lower bound on the Frobenius distance of all semiseparable matrices of an order from causal matrices [B, T, T].
 ///
 /// - Parameters:
-///   - orders: one or several N
+///   - orders: one or more values of N
 ///   - grid: the distance between the cuts that are tried; the time grows with the cube of T / grid
-/// - Returns: for each order a bound for each of the B matrices
+/// - Returns: for each order, a bound for each of the B matrices
 public func semiseparableBounds(_ matrices: Tensor, orders: [Int], grid: Int) -> [[Double]] {
   let (B, T) = (matrices.shape[0], matrices.shape[1])
   precondition(grid > 0, "the grid of cuts has a distance of at least 1, not \(grid)")

@@ -7,13 +7,13 @@
 // scales the step of each number separately, none affects the others. (Clipping by the common norm
 // would couple them, and is off.)
 //
-// There are two methods. `descend` changes everything by the gradient. `alternate` changes the decays
-// by the gradient, and at each step solves for c exactly, then for b (`Tensors/StateSpace/CausalLeastSquares.swift`). So
-// b is optimal for this c, and the gradient with respect to the decays is that of the distance with
-// the best b; c is optimal for the previous b and lags one step behind.
+// There are two methods. `descend` changes everything by the gradient. `alternate` changes only the decays by the
+// gradient, and at each step solves exactly for c, then for b (`Tensors/StateSpace/CausalLeastSquares.swift`). So b
+// is optimal for this c, and the gradient with respect to the decays is that of the distance at the best b; c is
+// optimal for the previous b and lags one step behind.
 //
-// Both start from the matrix of rank N nearest to the target without the mask (Eckart and Young),
-// split into two factors of equal size, and SSD from one decay for all tokens.
+// Both start from the matrix of rank N that is nearest to the target if the mask is ignored (Eckart and Young), split
+// into two factors of equal size; SSD starts with the same decay for all tokens.
 //
 // Read before: `Gradients/StateSpace.swift`, `Training/TrainingRun.swift`.
 
@@ -34,7 +34,7 @@ public enum StateSpaceFamily: Sendable {
 public struct StateSpaceFit {
   /// log α, [B, T].
   public private(set) var logDecay: Tensor
-  /// The rows of B and C: where each token is written, and what each asks for, [B, T, N].
+  /// The rows of B and C: where each token is written, and what it asks for, [B, T, N].
   public private(set) var b, c: Tensor
   /// The sum of the distances before each step.
   public private(set) var losses: [Double] = []
@@ -69,9 +69,9 @@ public struct StateSpaceFit {
 
 // ## SSD without decays
 //
-// L[t, s] = α[s + 1] ⋯ α[t] is the quotient p[t] / p[s] with p[t] = α[1] ⋯ α[t]. So c[t]·p[t] and
-// b[s] / p[s] make the same matrix without any decay. The price is their range: so log p is returned
-// beside the difference, and the sums are in Double.
+// L[t, s] = α[s + 1] ⋯ α[t] is the quotient p[t] / p[s] with p[t] = α[1] ⋯ α[t]. So c[t]·p[t] and b[s] / p[s] make
+// the same matrix without any decay. The price is their range. So the range of p is returned beside the difference,
+// and the sums are in Double.
 
 extension StateSpaceFit {
   /// The range and the error of a matrix whose decays are moved into b and c.
@@ -106,9 +106,9 @@ extension StateSpaceFit {
 
 // ## The common part
 //
-// The kernels expect heads, which we do not have: matrices lie on the batch axis and H is 1. The loss
-// is the distance itself, as in stage 1, not its square. For Adam the two differ only in that the
-// factor between their gradients, twice the distance, changes during the fit.
+// The kernels expect heads, which we do not have: the matrices lie on the batch axis, and H is 1. The loss is the
+// distance itself, as in stage 1, not its square. For Adam the two differ only in that the factor between their
+// gradients, twice the distance, changes during the fit.
 
 extension StateSpaceFit {
   private var decays: Bool { if case .ssd = family { true } else { false } }

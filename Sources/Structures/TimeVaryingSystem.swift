@@ -6,9 +6,9 @@
 //     y[k]      =  C[k] h[k]  +  D[k] x[k]
 //     h[k + 1]  =  A[k] h[k]  +  B[k] x[k]          h[0] has no numbers
 //
-// Unrolled, its matrix is M[t, s] = C[t] A[t − 1] ⋯ A[s + 1] B[s] below the diagonal and D[t] on it.
-// The state h[k] is the matrix R[k] (what is reached) times x[…k−1]; R gains a column at each token,
-// and row k of M is C[k] R[k]:
+// Unrolled, its matrix is M[t, s] = C[t] A[t − 1] ⋯ A[s + 1] B[s] below the diagonal and D[t] on it. The state h[k]
+// is the matrix R[k] (what is reached) times x[…k−1]. R gains a column at each token, and row k of M left of the
+// diagonal is C[k] R[k]:
 //
 //     R[k + 1]  =  [ A[k] R[k] | B[k] ]
 //

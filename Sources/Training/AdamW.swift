@@ -1,19 +1,19 @@
 // # AdamW
 //
-// Each number has a running mean of its gradient and of the gradient's square; a step is the mean
-// over the root of the mean square, so its length does not depend on the gradient's. Weight decay
-// acts on the value itself, beside the gradient ("decoupled"):
+// Each number has a running mean of its gradient and of the gradient's square; a step is the mean over the root of
+// the mean square, so its size does not depend on that of the gradient. Weight decay acts on the value itself, beside
+// the gradient ("decoupled"):
 //
 //     m  ←  β₁ m + (1 − β₁) g                          v  ←  β₂ v + (1 − β₂) g²
 //     w  ←  w − rate · ( m̂ / (√v̂ + ε) + decay · w )    m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ)
 //
-// Decay acts on what has two axes or more: the weights of layers, the embedding, the taps of a
-// convolution. For a bias, a norm's scale, D or the gate's bias smaller does not mean simpler.
+// Decay acts on tensors with two axes or more: the weights of layers, the embedding, the taps of a convolution. For a
+// bias, a norm's scale, the skip weight d or the gate's bias, a smaller value is not a simpler one.
 //
-// Before the step all gradients together are scaled down if their norm is above a limit (clipping).
-// In stages 1 and 2 the layers are problems of their own, and in a real model their gradients differ a
-// hundredfold: clipped together, the layer with the largest would decide how far all others go. So
-// each group of parameters, a layer there, can have a limit of its own.
+// Before the step all gradients together are scaled down if their norm is above a limit (clipping). In stages 1 and 2
+// each layer is a problem of its own, and in a real model the gradients of the layers differ a hundredfold: clipped
+// together, the layer with the largest gradient would decide how far all others go. So each group of parameters,
+// which in these stages is a layer, can be clipped by itself.
 //
 // Read before: `Gradients/ParameterRows.swift`. Read next: `Schedule.swift`, `TrainingRun.swift`. Source:
 // arXiv 1711.05101.
@@ -29,11 +29,11 @@ public struct AdamWSettings: Codable, Equatable, Sendable {
   public var beta2 = 0.95
   /// ε, added to the root of the mean square; outside the root.
   public var epsilon = 1e-8
-  /// The decay of tensors with two axes or more, times the learning rate.
+  /// The decay of tensors with two axes or more; it is multiplied by the learning rate.
   public var weightDecay = 0.1
   /// The largest norm of all gradients together; nil for no limit.
   public var clip: Double? = 1.0
-  /// Whether `clip` limits the gradients of each group of `ParameterRows` by themselves.
+  /// Whether `clip` limits the gradients of each group of `ParameterRows` separately.
   public var clipsGroups = false
 
   /// β 0.9 and 0.95, ε 1e-8, decay 0.1, clipping at a norm of 1.
@@ -48,7 +48,7 @@ public struct AdamW {
   public let trained: [ParameterRows]
   /// m and v of each entry of `trained`, with the parameter's shape.
   public internal(set) var firstMoments, secondMoments: [Tensor]
-  /// The number of steps that were made.
+  /// The number of steps made so far.
   public internal(set) var steps = 0
 
   /// An optimiser with moments of zero; stops the program if a parameter is listed twice.
@@ -68,12 +68,12 @@ public struct AdamW {
   ///
   /// - Parameters:
   ///   - gradients: one for each entry of `trained`, with the parameter's shape
-  ///   - learningRate: of this step
-  ///   - norm: the norm of all gradients together, as `gradientNorm` gives it
+  ///   - learningRate: the rate of this step
+  ///   - norm: the norm of all gradients together, as `gradientNorm` returns it
   public mutating func step(_ gradients: [Tensor], learningRate: Double, norm: Double) {
     precondition(
       gradients.count == trained.count,
-      "\(trained.count) parameters are trained, but \(gradients.count) gradients came")
+      "\(trained.count) parameters are trained, but \(gradients.count) gradients were given")
     steps += 1
     let scales = gradientScales(gradients, norm: norm)
     let step = AdamWStep(
@@ -103,7 +103,8 @@ public struct AdamW {
 }
 
 extension AdamW {
-  /// What the gradients of each group are multiplied by, at most 1; one number for all unless groups are clipped apart.
+  /// What the gradients of each group are multiplied by, at most 1; the same for all unless groups are clipped
+  /// separately.
   private func gradientScales(_ gradients: [Tensor], norm: Double) -> [Int: Double] {
     func scale(_ norm: Double) -> Double { settings.clip.map { norm > $0 ? $0 / norm : 1 } ?? 1 }
     let members = Dictionary(grouping: trained.indices) { trained[$0].group }

@@ -1,7 +1,7 @@
 // # What happened, step by step
 //
-// Each step of a run leaves a record, and the records are kept with the checkpoint, so that the
-// curve of a run that was interrupted has no gap.
+// Each step of a run leaves a record, and the records are kept with the checkpoint, so that the curve of an
+// interrupted run has no gap.
 //
 // Read next: `TrainingRun.swift`.
 
@@ -17,7 +17,7 @@ public struct StepRecord: Codable, Sendable, Equatable {
   public let learningRate: Double
   /// The norm of all gradients together, before clipping.
   public let gradientNorm: Double
-  /// What the caller added, in the order of `History.detailNames`.
+  /// The numbers that the caller added, in the order of `History.detailNames`.
   public let details: [Double]
 }
 
@@ -59,11 +59,12 @@ public struct History: Codable, Sendable, Equatable {
   /// The record of a model that was trained elsewhere: no steps.
   public static let none = History(tokensPerUpdate: 0, detailNames: [], records: [])
 
-  /// The record of problems that were trained apart, step by step on the same batches: their sum, and each as a detail.
+  /// The record of problems that were trained separately on the same batches: for each step the sum of their losses,
+  /// and each loss as a detail.
   ///
   /// - Parameters:
   ///   - parts: at least one, with equally many steps
-  ///   - names: of the parts, in their order
+  ///   - names: the names of the parts, in order
   public init(of parts: [History], named names: [String]) {
     precondition(
       !parts.isEmpty && Set(parts.map(\.records.count)).count == 1, "parts of one record have equally many steps")

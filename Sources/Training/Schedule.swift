@@ -1,6 +1,6 @@
 // # Warm-up, stable, decay
 //
-// The learning rate rises in a line, stays, and falls in a line to zero:
+// The learning rate rises linearly, stays constant, and falls linearly to zero:
 //
 //     rate
 //      1      ┌──────────────────┐
@@ -8,8 +8,8 @@
 //      0   ─┘                      └─    step
 //           10 %                20 %
 //
-// Unlike a cosine, the stable part does not depend on the length of the run, so a run can be
-// extended from there.
+// Unlike a cosine schedule, the stable part does not depend on the length of the run, so a run can be extended from
+// there.
 //
 // Read next: `TrainingRun.swift`. Source: Hu et al., "MiniCPM", arXiv 2404.06395.
 
@@ -19,10 +19,10 @@ public struct WarmUpStableDecay: Codable, Equatable, Sendable {
   public var peak: Double
   /// The number of steps of the run.
   public var steps: Int
-  /// The parts of the run in which the rate rises and in which it falls.
+  /// The fractions of the run in which the rate rises and in which it falls.
   public var warmUp, decay: Double
 
-  /// A schedule over `steps` steps; `warmUp` and `decay` are parts of the run, 0 … 1.
+  /// A schedule over `steps` steps; `warmUp` and `decay` are fractions of the run, 0 … 1.
   public init(peak: Double, steps: Int, warmUp: Double = 0.1, decay: Double = 0.2) {
     (self.peak, self.steps, self.warmUp, self.decay) = (peak, steps, warmUp, decay)
   }

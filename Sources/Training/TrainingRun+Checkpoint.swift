@@ -1,13 +1,14 @@
 // # The state of a run in a file
 //
-// Everything that the next step depends on: parameters, both moments, the random state, the number
-// of steps, and the records so far. It is one safetensors file, written beside and renamed, so that
-// a run that is killed while writing leaves the older file whole.
+// Everything that the next step depends on: parameters, both moments, the random state, the number of steps, and the
+// records so far. It is one safetensors file, written under another name and then renamed, so that a run that is
+// killed while writing leaves the older file whole.
 //
-// What the run depends on and does not choose itself, the text above all, is in the file as well: a
-// checkpoint of the same settings on another text fits in every shape, and would go on from its weights.
+// The file also says what the run depends on but does not choose itself, above all the text. Otherwise a checkpoint
+// with the same settings on another text, which has the same shapes, would be accepted, and the run would go on from
+// its weights.
 //
-// Parameters that the run does not train are not in it: whoever made them saves them.
+// Parameters that the run does not train are not in the file; saving them is up to whoever made them.
 //
 // Read before: `TrainingRun.swift`, `Checkpoints/Checkpoint.swift`.
 
@@ -55,10 +56,10 @@ extension TrainingRun {
       records: records.map { [$0.loss, $0.learningRate, $0.gradientNorm] + $0.details })
   }
 
-  /// Goes on from a checkpoint of this run.
+  /// Continues from a checkpoint of this run.
   ///
-  /// Throws, with nothing changed, if the file is damaged or belongs to a run of another name, number type or settings, or one
-  /// that was made from something else.
+  /// Throws, with nothing changed, if the file is damaged, or belongs to a run with another name, number type or
+  /// settings, or to one that was made from something else.
   func resume(from file: URL) throws {
     let again = "choose another --out, or move it away, and the run begins again"
     let checkpoint = try withRemedy(again) { try Checkpoint(contentsOf: file) }

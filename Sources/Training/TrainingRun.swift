@@ -8,10 +8,10 @@
 //       try run.descend(mean(crossEntropy(model(batch.inputs), targets: batch.targets)))
 //     }
 //
-// The run adds the learning rate, the clipping, the step of the optimiser, the record of every
-// step, the stop at a loss that is not finite, and the checkpoint. It begins where its checkpoint
-// ends, and what it computes from there is bit for bit what it would have computed without the
-// interruption: parameters, moments, step and random state are all there is, and all are kept.
+// The run adds the learning rate, the clipping, the step of the optimiser, the record of every step, the stop if a
+// loss or a gradient is not finite, and the checkpoint. It begins where its checkpoint ends, and what it computes
+// from there is bit for bit what it would have computed without the interruption: parameters, moments, step and
+// random state are all there is, and all are kept.
 //
 // Read before: `AdamW.swift`, `Schedule.swift`. Read next: `TrainingRun+Checkpoint.swift`.
 
@@ -22,7 +22,7 @@ import Tensors
 
 /// How a run trains.
 public struct TrainingSettings: Codable, Equatable, Sendable {
-  /// The learning rate of each step, and with it their number.
+  /// The learning rate of each step, and with it the number of steps.
   public var schedule: WarmUpStableDecay
   /// The settings of AdamW.
   public var optimiser: AdamWSettings
@@ -50,20 +50,20 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible, LocalizedE
   case nothingTrained(run: String)
   /// A parameter that the run should change is frozen: it would only decay.
   case frozen(run: String, parameter: String)
-  /// The checkpoint is of another run.
+  /// The checkpoint belongs to another run.
   case otherRun(file: String, difference: String)
 
   /// Which run stopped, why, and what to do.
   public var description: String {
     switch self {
     case .notFinite(let run, let step, let what):
-      "\(run): \(what) at step \(step), so that the run was stopped before its weights were harmed;"
+      "\(run): \(what) at step \(step), so the run was stopped before its weights were harmed;"
         + " try a smaller learning rate"
     case .nothingTrained(let run):
-      "\(run): the list of what is trained is empty, so that the stage would change nothing;"
+      "\(run): the list of what is trained is empty, so the stage would change nothing;"
         + " list at least one parameter"
     case .frozen(let run, let parameter):
-      "\(run): \(parameter) is listed as trained but frozen, so that it would only decay;"
+      "\(run): \(parameter) is listed as trained but frozen, so it would only decay;"
         + " call begin() of the stage, or freeze(_:allBut:), before the run"
     case .otherRun(let file, let difference):
       oneLine(
@@ -82,7 +82,7 @@ public final class TrainingRun: Sequence, IteratorProtocol {
   public let settings: TrainingSettings
   /// What the run depends on besides its settings, as a JSON object; a checkpoint made from something else is refused.
   public let origin: String
-  /// The random numbers of the run; batches are drawn from it.
+  /// The random generator of the run, with which batches are drawn.
   public var random: SeededGenerator
   /// The records so far, those from the checkpoint included.
   public private(set) var records: [StepRecord] = []
@@ -102,9 +102,9 @@ public final class TrainingRun: Sequence, IteratorProtocol {
   /// - Parameters:
   ///   - name: for messages and checkpoints
   ///   - trained: what the steps may change; throws if the list is empty
-  ///   - checkpoint: where the run keeps its state, or nil; throws if there is a file that is no checkpoint of this run
+  ///   - checkpoint: where the run keeps its state, or nil; throws if the file there is not a checkpoint of this run
   ///   - interval: after how many steps it is written
-  ///   - gap: the time after which it is written whatever the steps; when it is does not change what is computed
+  ///   - gap: the time after which it is written in any case; when it is written does not change what is computed
   ///   - origin: a JSON object of all that the run depends on besides its settings: text, teacher, recipe
   public init(
     _ name: String, of trained: [ParameterRows], settings: TrainingSettings, checkpoint: URL? = nil,
@@ -129,12 +129,14 @@ public final class TrainingRun: Sequence, IteratorProtocol {
   ///
   /// - Parameters:
   ///   - loss: a variable with one element that depends on what is trained
-  ///   - details: numbers to be recorded beside it, such as the loss of each layer; the same names in each step
+  ///   - details: numbers to be recorded with the step, such as the loss of each layer; the same names in each step
   ///
-  /// Throws, before any parameter is changed, if the loss or a gradient is not finite.
+  /// Throws, before any parameter is changed, if the loss or a gradient is not finite, or if the details are named
+  /// differently than in the first step.
   public func descend(_ loss: Variable, details: [(String, Double)] = []) throws {
     let step = records.count
     let value = Double(loss.value.scalar)
+    try expect(detailNames: details.map(\.0))
     if let parameter = optimiser.trained.first(where: { $0.parameter.isFrozen })?.parameter {
       throw TrainingError.frozen(run: name, parameter: parameter.name)
     }
@@ -148,7 +150,7 @@ public final class TrainingRun: Sequence, IteratorProtocol {
     optimiser.step(slopes, learningRate: rate, norm: norm)
     let record = StepRecord(
       step: step, loss: value, learningRate: rate, gradientNorm: norm, details: details.map(\.1))
-    try add(record, detailNames: details.map(\.0))
+    records.append(record)
     onStep?(record)
     let isDue = records.count.isMultiple(of: checkpointInterval) || records.count == settings.schedule.steps
     if checkpointFile != nil, isDue || ContinuousClock.now - lastSave > longestGap {
@@ -157,14 +159,14 @@ public final class TrainingRun: Sequence, IteratorProtocol {
     }
   }
 
-  private func add(_ record: StepRecord, detailNames names: [String]) throws {
+  /// The first step names its details; all others have the same.
+  private func expect(detailNames names: [String]) throws {
     if records.isEmpty { detailNames = names }
     guard names == detailNames else {
       throw TrainingError.otherRun(
         file: checkpointFile?.path ?? name,
         difference: "its steps have the details \(listed(detailNames)), and this run's \(listed(names))")
     }
-    records.append(record)
   }
 
   /// Takes over what a checkpoint kept.

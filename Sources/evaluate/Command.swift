@@ -33,11 +33,13 @@ struct Command: ParsableCommand {
 
   func validate() throws {
     if !(1...1_000_000).contains(windows) {
-      throw ValidationError("--windows \(windows): from 1 to 1000000 are read")
+      throw ValidationError("--windows \(windows): give a number from 1 to 1000000")
     }
     if let length, !(1...1_000_000).contains(length) {
-      throw ValidationError("--length \(length): a window has from 1 to 1000000 tokens")
+      throw ValidationError("--length \(length): give a number from 1 to 1000000")
     }
-    if !(heldOut > 0 && heldOut < 1) { throw ValidationError("--held-out \(heldOut): a part above 0 and below 1") }
+    if !(heldOut > 0 && heldOut < 1) {
+      throw ValidationError("--held-out \(heldOut): give a part above 0 and below 1")
+    }
   }
 }

@@ -1,7 +1,6 @@
 // # The texts on their way to the terminal
 //
-// For each text what it has so far, incomplete characters held back, and whether the words that end
-// it have appeared.
+// For each text we keep what it has so far, hold back incomplete characters, and watch for the words that end it.
 //
 // Read before: `Corpora/Tokenizers/TextStream.swift`. Used by: `Writing.swift`.
 
@@ -16,7 +15,7 @@ struct Texts {
     var stream: TextStream
     /// With several texts: this text so far, including its prompt.
     var shown = ""
-    /// The end of what the model has written, a byte shorter than the words that end it.
+    /// The last bytes of what the model has written, one byte fewer than the words that end a text.
     var tail: [UInt8] = []
     var count = 0
   }
@@ -44,7 +43,7 @@ struct Texts {
     try show(new, in: row)
     texts[row].count += 1
     if stop.isEmpty { return false }
-    // A token may have several characters, so the words need not be at the very end of the text.
+    // A token can have several characters, so the words need not be at the very end of the text.
     let seen = texts[row].tail + new.utf8
     texts[row].tail = Array(seen.suffix(stop.count - 1))
     return seen.indices.contains { seen[$0...].starts(with: stop) }

@@ -3,8 +3,8 @@
 // A model is loaded, it reads the prompts, and then there is one loop: draw a token for each text,
 // show it, and drop the texts that are complete.
 //
-// A text that ends before the others leaves the batch together with its state, so that `--save` can
-// join all of them again.
+// A text that ends before the others leaves the batch, and its state is kept, so that `--save` can join all of them
+// again.
 //
 // Read before: `Command.swift`, `Texts.swift`.
 
@@ -19,7 +19,7 @@ import Tensors
 /// Prompts are read in pieces of this many tokens, which bounds the memory needed (`FrozenModel.read`).
 private let pieceLength = 1024
 
-/// The key for incomplete characters, kept beside the state: the bytes of each text, in hexadecimal.
+/// The metadata key for incomplete characters, kept beside the state: the bytes of each text, in hexadecimal.
 private let unfinishedKey = "unfinished characters"
 
 /// Does what the command asks for; throws an error whose description is one sentence.
@@ -100,7 +100,7 @@ private func begin(_ command: Command, _ saved: SavedModel) throws -> (Generatio
   return (generation, texts)
 }
 
-/// Throws if what is remembered of the texts, and what is held while a piece of each is read, cannot fit into memory.
+/// Throws if the states of the texts, and the activations while a piece of each is read, do not fit into memory.
 private func requireMemory(for prompts: [[Int]], of model: FrozenModel) throws {
   guard prompts.count > 1, let available = MemoryStatistics.available else { return }
   let c = model.configuration
@@ -108,17 +108,17 @@ private func requireMemory(for prompts: [[Int]], of model: FrozenModel) throws {
   let remembered = model.blocks.reduce(0) { sum, block in
     sum + block.mixer.memoryShapes(lengths: lengths).values.reduce(0) { $0 + $1.count }
   }
-  // Two sets of logits, and of one block its hidden row and what goes in and comes out.
+  // Two sets of logits, and the hidden activations, inputs and outputs of one block.
   let perToken = 2 * c.block.feedForward + 8 * c.D
   let held = prompts.count * (2 * c.V + min(pieceLength, lengths.max()!) * perToken)
   let needed = (2 * remembered + held) * MemoryLayout<Scalar>.size
   guard needed > available else { return }
   throw CommandError(
-    "\(prompts.count) texts side by side need some \(bytes(needed)) of memory, and \(bytes(available)) are left;"
+    "\(prompts.count) texts side by side need some \(bytes(needed)) of memory, but only \(bytes(available)) is left;"
       + " write fewer at a time")
 }
 
-/// The tokens of a prompt; an error names the prompt and lists what a prompt may contain.
+/// The tokens of a prompt; an error names the prompt and lists what a prompt can contain.
 private func encode(_ prompt: String, _ tokenizer: AnyTokenizer) throws -> [Int] {
   do {
     return try tokenizer.encode(prompt)
@@ -144,13 +144,13 @@ private func unfinishedCharacters(in file: URL, count: Int) throws -> [[UInt8]] 
   let whole = bytes.compactMap(\.self)
   guard whole.count == bytes.count, whole.count == count else {
     throw CheckpointError(
-      file: file.path, problem: "the metadata \"\(unfinishedKey)\" are damaged",
+      file: file.path, problem: "the metadata \"\(unfinishedKey)\" is damaged",
       remedy: "give a file that is whole; this one may have been changed by hand")
   }
   return whole
 }
 
-/// Throws if no file can be written there, before the work and not after it.
+/// Throws if no file can be written there: before the work, not after it.
 private func requirePlace(for file: URL) throws {
   let folder = file.deletingLastPathComponent()
   var isFolder: ObjCBool = false
@@ -161,7 +161,7 @@ private func requirePlace(for file: URL) throws {
     FileManager.default.isWritableFile(atPath: folder.path)
   else {
     throw CommandError(
-      "--save \(file.path): nothing can be written in \(folder.path); give a file in a folder that is there")
+      "--save \(file.path): nothing can be written in \(folder.path); give a file in a folder that exists")
   }
 }
 

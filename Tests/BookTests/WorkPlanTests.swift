@@ -1,7 +1,6 @@
 // # The time that is left for a chapter
 //
-// The estimate of what is to come, corrected by the pace of what was measured; pieces that took no time say
-// nothing about the pace.
+// The estimate of the time left, corrected by the measured pace; pieces that took no time do not change the pace.
 
 import Book
 import Foundation

@@ -130,7 +130,7 @@ import Testing
     }
   }
 
-  // The tests may run as root, whom permissions do not stop: so the obstacles are of other kinds.
+  // The tests may run as root, whom permissions do not stop: so we use obstacles of other kinds.
   @Test func obstaclesAreNamed() throws {
     try withTemporaryFolder { directory in
       let file = directory.appendingPathComponent("file")

@@ -1,6 +1,6 @@
 // # Damaged files
 //
-// Whatever stands in a file, reading it ends in a checkpoint or in an error that says where and what: never in a
+// Whatever a file contains, reading it ends in a checkpoint or in an error that says where and what: never in a
 // crash, never in an attempt to take all memory.
 
 import Checkpoints
@@ -77,7 +77,7 @@ struct Damage: CustomTestStringConvertible {
     row("negative offset", "[1]", "[-4,0]", "negative"),
     row("offset beyond the end", "[2]", "[0,8]", "range", "4 bytes"),
     row("huge offset", "[1]", "[0,9223372036854775807]", "range"),
-    row("too many bytes", "[]", "[0,3]", "span 3 bytes", "has 4"),
+    row("too many bytes", "[]", "[0,3]", "span 3 bytes", "needs 4"),
     row("large shape", "[1000000000]", "[0,4]", "span 4 bytes", "4000000000"),
     Damage("bytes left over", header: #"{"__metadata__":{}}"#, bytes: 4, "4 bytes after the last tensor"),
     pair("overlap", 0..<8, 4..<12, bytes: 12, "\"w\"", "overlap"),
@@ -89,7 +89,7 @@ struct Damage: CustomTestStringConvertible {
     Damage("key twice", header: #"{"w":{"dtype":"F32","dtype":"F32"}}"#, "\"dtype\"", "twice"),
     Damage("metadata twice", header: #"{"__metadata__":{},"__metadata__":{}}"#, "\"__metadata__\"", "twice"),
     Damage("deep", header: String(repeating: "[", count: 100_000), "“{”"),
-    Damage("deep objects", header: String(repeating: "{\"a\":", count: 100_000), "none of dtype"),
+    Damage("deep objects", header: String(repeating: "{\"a\":", count: 100_000), "not dtype"),
     Damage(
       "long name", header: "{\"\(String(repeating: "long", count: 100_000))\":1}", "longlong", "…"),
   ]
@@ -197,7 +197,7 @@ struct Damage: CustomTestStringConvertible {
         }
         if data.count < 60 { break }
       }
-      // The changes are to reach the parser: the length in front fits again.
+      // So that the changes reach the parser, we make the length in front fit again.
       data.replaceSubrange(0..<8, with: littleEndian(UInt64(data.count - 8 - 42)))
       _ = survives(data)
     }

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 @Suite struct DecodingTests {
-  /// Random bytes for so many blocks. The scales are not NaN, whose payload two ways may treat differently.
+  /// Random bytes for some blocks. No scale is NaN, since two implementations may treat its payload differently.
   private static func bytes(_ format: NumberFormat, blocks: Int, _ random: inout SeededGenerator) -> [UInt8] {
     var bytes = (0..<(blocks * format.bytes)).map { _ in UInt8.random(in: .min ... .max, using: &random) }
     for block in 0..<blocks where format.block > 1 {
@@ -28,7 +28,7 @@ import Testing
     for blocks in [0, 1, 2, 3, 7, 8, 9, 255, 257, 8191, 8192, 40_001] {
       let bytes = DecodingTests.bytes(format, blocks: blocks, &random)
       let twin = Naive.decoded(bytes, as: format)
-      // A file gives no promise about where a tensor begins.
+      // A file does not promise that a tensor begins at an aligned address.
       for shift in [0, 1] {
         let moved = Array(repeating: 0, count: shift) + bytes
         let tensor = moved.withUnsafeBytes {
@@ -51,7 +51,7 @@ import Testing
         Issue.record("\(bits) gave \(number) instead of \(twin)")
       }
     }
-    // The ends of the rows of the definition, as numbers.
+    // The first and last value of each case of the definition.
     let table: [(UInt16, Float)] = [
       (0x0001, 0x1p-24), (0x03FF, 0x1.FF8p-15), (0x0400, 0x1p-14), (0x3C00, 1), (0x7BFF, 65504), (0x7C00, .infinity),
       (0x8001, -0x1p-24), (0xBC00, -1), (0xFC00, -.infinity),
@@ -60,7 +60,7 @@ import Testing
     #expect(float(halfBits: 0x8000).sign == .minus)
   }
 
-  // What the layouts say, by hand: low halves of the bytes first, eight subtracted in one of them.
+  // The layouts, decoded by hand: low halves of the bytes first, eight subtracted in one of them.
   @Test func layoutsByHand() {
     let one: [UInt8] = [0x00, 0x3C]
     let half: [UInt8] = [0x00, 0x38]
@@ -98,7 +98,7 @@ import Testing
     // zlib.crc32(numpy.array([…], "<f4").tobytes())
     #expect(Tensor([1, -2.5, 0.1]).crc32() == 2_706_677_804)
     #expect(Tensor([]).crc32() == 0)
-    // "1234" and "5678" as numbers: the first eight of the bytes whose checksum everyone prints.
+    // "1234" and "5678" as numbers: the first eight of the nine bytes that everyone tests a checksum with.
     let digits = [0x3433_3231, 0x3837_3635].map { Scalar(Float(bitPattern: $0)) }
     #expect(Tensor(digits).crc32() == 0x9AE0_DAAF)
   }

@@ -1,6 +1,6 @@
 // # Help for tests with files
 //
-// A directory for one test, and safetensors files put together by hand.
+// Safetensors files put together by hand, the bits of a tensor, and the names in a directory.
 
 import Checkpoints
 import Foundation

@@ -1,7 +1,7 @@
 // # Damaged GGUF files
 //
-// As for safetensors: whatever stands in the file, reading it gives a result or an error that says where and what, and
-// takes no longer than the file is large.
+// As for safetensors: whatever the file contains, reading it gives a result or an error that says where and what, and
+// takes time in proportion to the file's size.
 
 import Checkpoints
 import Foundation
@@ -30,7 +30,7 @@ import Testing
   }
 
   static let damages: [Damage] = [
-    Damage("four bytes", Data("GGUF".utf8), "ends in the version"),
+    Damage("four bytes", Data("GGUF".utf8), "ends inside the version"),
     damage("version 1", { $0.version = 1 }, "version 1", "2 and 3"),
     damage("version 4", { $0.version = 4 }, "version 4"),
     damage("big-endian", { $0.version = UInt32(3).byteSwapped }, "big-endian", "convert"),
@@ -62,7 +62,7 @@ import Testing
     tensors("large shape", [Made.tensor("t", [1_000_000_000])], "\"t\"", "4000000000 bytes", "64 bytes follow"),
     tensors("gone type", [Made.tensor("t", [32], type: 4)], "\"t\"", "number 4"),
     tensors("unknown type", [Made.tensor("t", [32], type: .max)], "\"t\"", "number 4294967295"),
-    tensors("half a block", [Made.tensor("t", [16, 2], type: 8)], "\"t\"", "multiple of the 32", "Q8_0"),
+    tensors("half a block", [Made.tensor("t", [16, 2], type: 8)], "\"t\"", "multiples of the 32", "Q8_0"),
     tensors("offset between", [Made.tensor("t", [1], offset: 4)], "\"t\"", "alignment 32"),
     tensors("offset beyond the end", [Made.tensor("t", [1], offset: 64)], "\"t\"", "64 bytes follow"),
     tensors("offset beyond Int", [Made.tensor("t", [1], offset: 1 << 63)], "\"t\"", "offset"),
@@ -139,7 +139,7 @@ import Testing
         if survives(data) { accepted += 1 }
       }
     }
-    // Any byte is right among the numbers and in most values and names; none but one in counts and lengths.
+    // Any byte is right among the numbers and in most values and names; in counts and lengths only one is.
     #expect(accepted > 100 * 256 && accepted < sound.count * 256 * 3 / 4, "\(accepted) of \(sound.count * 256)")
   }
 

@@ -74,17 +74,17 @@ import Testing
   @Test func aWrongQuestionNamesTheKey() throws {
     let file = try gguf("formats")
     let cases: [(String, [String], (String) throws -> Void)] = [
-      ("llama.head_count", ["should be there", "\"llama.block_count\""], { _ = try file.integer($0) }),
-      ("other.key", ["should be there", "\"general.architecture\""], { _ = try file.text($0) }),
+      ("llama.head_count", ["should have the key", "\"llama.block_count\""], { _ = try file.integer($0) }),
+      ("other.key", ["should have the key", "\"general.architecture\""], { _ = try file.text($0) }),
       ("kind.text", ["a whole number", "a text"], { _ = try file.integer($0) }),
       ("kind.f32", ["a whole number", "fraction"], { _ = try file.integer($0) }),
       ("kind.u64", ["2⁶³ − 1"], { _ = try file.integer($0) }),
-      ("kind.bool", ["a number", "truth"], { _ = try file.number($0) }),
-      ("kind.u8", ["a truth value", "whole"], { _ = try file.flag($0) }),
+      ("kind.bool", ["a number", "Boolean"], { _ = try file.number($0) }),
+      ("kind.u8", ["a Boolean", "whole"], { _ = try file.flag($0) }),
       ("kind.texts", ["a text", "list of texts"], { _ = try file.text($0) }),
       ("kind.text", ["a list of texts", "a text"], { _ = try file.texts($0) }),
       ("kind.numbers", ["a list of whole numbers", "fractions"], { _ = try file.integers($0) }),
-      ("kind.flags", ["a list of numbers", "truth values"], { _ = try file.numbers($0) }),
+      ("kind.flags", ["a list of numbers", "Booleans"], { _ = try file.numbers($0) }),
     ]
     for (key, mentions, ask) in cases {
       let error = try #require(throws: CheckpointError.self) { try ask(key) }

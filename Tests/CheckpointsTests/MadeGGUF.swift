@@ -4,7 +4,7 @@
 
 import Foundation
 
-/// The parts of a small .gguf file, each of which may be wrong.
+/// The parts of a small .gguf file, each of which can be made wrong.
 struct MadeGGUF {
   var magic = "GGUF"
   var version: UInt32 = 3

@@ -1,7 +1,7 @@
-// # Models of others
+// # Models that others have made
 //
-// What is left in its file gives the same as what is read whole; which file is meant; buffers that nobody asks for; other
-// names and orders; and numbers that are none.
+// A mapped file gives the same as one that is read whole; which file of a folder is meant; buffers that nobody asks
+// for; changed names and orders; and numbers that are not finite.
 
 import Checkpoints
 import Foundation
@@ -46,7 +46,7 @@ import Testing
       #expect(throws: CheckpointError.self) { try mapped.tensor("c", shape: [3]) }
       #expect(throws: CheckpointError.self) { try mapped.expectNames(["a"]) }
 
-      // Written again it is the same file, also to its own place, which it is still reading.
+      // Written again it is the same file, even in its own place, from which it is still being read.
       try mapped.write(to: url)
       #expect(try Checkpoint(contentsOf: url).tensors == whole.tensors)
       #expect(bits(try mapped.tensor("a")) == bits(whole.tensors["a"]!))
@@ -63,7 +63,7 @@ import Testing
     }
   }
 
-  // The suffix says nothing, so that each file has a wrong one.
+  // The suffix must not matter, so each file has a wrong one.
   @Test func theContentDecides() throws {
     try withTemporaryFolder { folder in
       let tensors = try written(some, "x.gguf", in: folder)
@@ -76,8 +76,8 @@ import Testing
   }
 
   static let otherFiles: [(String, [UInt8], [String])] = [
-    ("pytorch_model.bin", Array("PK\u{3}\u{4}and more".utf8), ["pickle of PyTorch"]),
-    ("old.pt", [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9], ["pickle of PyTorch"]),
+    ("pytorch_model.bin", Array("PK\u{3}\u{4}and more".utf8), ["PyTorch pickle"]),
+    ("old.pt", [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9], ["PyTorch pickle"]),
     ("x.safetensors", Array("version https://git-lfs.github.com/spec/v1\noid".utf8), ["Git LFS", "downloaded"]),
     ("notes.txt", Array("hello, this is a text".utf8), ["neither safetensors nor GGUF"]),
     ("x.gguf", Array("hello, this is a text".utf8), ["“GGUF”"]),
@@ -102,7 +102,7 @@ import Testing
     #expect(throws: CheckpointError.self) { try Checkpoint(mapping: elsewhere) }
   }
 
-  /// The files of a folder, and what the message says; none where the folder is read.
+  /// The files of a folder, and what the message says; nothing where the folder can be read.
   static let folders: [([String], [String])] = [
     (["model.safetensors", "config.json", "model.safetensors.index.json", "other.gguf"], []),
     (["other.gguf", "tokenizer.json"], []),
@@ -177,7 +177,7 @@ import Testing
         let turned = try checkpoint.transforming("a", to: [3, 2]) { $0.transposed() }
         #expect(turned.shape(of: "a") == [3, 2])
         #expect(try turned.tensor("a", shape: [3, 2]) == a.transposed())
-        // One after the other, and after a new name.
+        // Two in a row, the second under a new name.
         let back = try turned.renamed { "the \($0)" }.transforming("the a", to: [2, 3]) { $0.transposed() }
         #expect(try back.tensor("the a") == a)
         #expect(try checkpoint.tensor("a") == a)

@@ -8,7 +8,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// What stands in the folder of a model in shards, before something is done to it.
+/// The folder of a model in shards, before a test changes it.
 private struct Model {
   var shards: [String: [String: Tensor]] = [
     "model-1.safetensors": ["a": Tensor([1, 2, 3]), "b": Tensor(rows: [[4, 5], [6, 7], [8, 9]])],

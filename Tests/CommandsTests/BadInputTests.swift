@@ -1,7 +1,7 @@
 // # Bad input
 //
-// Whatever a chapter is given, it either does its work or says in a sentence what was wrong, where, and what to do,
-// ends with a status that is not 0, and leaves no half of a file.
+// Whatever a chapter is given, it either does its work, or says in a sentence what was wrong, where, and what to do,
+// ends with a status other than 0, and leaves no half-written file.
 
 import Foundation
 import Testing
@@ -28,7 +28,7 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: bench.out.path), "nothing was left behind")
   }
 
-  /// A text that is no text, and what the message has to say of it.
+  /// A text that cannot be used, and a word that the message must contain.
   struct BadText: Sendable, CustomTestStringConvertible {
     let name: String
     let bytes: [UInt8]?
@@ -67,7 +67,7 @@ import Testing
     #expect(try Data(contentsOf: inTheWay) == Data("something".utf8), "what was there is still there")
   }
 
-  /// What may have happened to a checkpoint.
+  /// What can have happened to a checkpoint.
   enum Damage: String, CaseIterable, Sendable { case truncated, garbage, empty, wrongShape, noTensors }
 
   @Test(arguments: Damage.allCases)

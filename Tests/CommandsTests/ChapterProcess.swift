@@ -1,7 +1,7 @@
 // # Chapters as processes
 //
 // What a reader meets is a program: its exit status, what it prints, the files it leaves. These tests start the built
-// chapters as such, in a folder of their own.
+// chapters as processes, in a folder of their own.
 
 import Foundation
 import Tensors
@@ -29,7 +29,7 @@ final class Bench {
 
   var out: URL { folder.appending(path: "out") }
 
-  /// Sixty thousand characters that a small model can learn something about.
+  /// Sixty thousand characters that a small model can learn something from.
   static let text: String = {
     let (who, what, place) = (["anna", "ben", "clara"], ["took", "lost", "found"], ["barn", "house", "well"])
     var (lines, state) = ([String](), UInt32(1))
@@ -41,7 +41,7 @@ final class Bench {
     return lines.joined(separator: "\n")
   }()
 
-  /// The files below `out` whose names end so, by their paths from there.
+  /// The files below `out` whose names end in `end`, as paths from `out`.
   func files(endingIn end: String) -> [String] {
     let paths = FileManager.default.enumerator(atPath: out.path)?.allObjects as? [String] ?? []
     return paths.filter { $0.hasSuffix(end) }.sorted()
@@ -105,6 +105,6 @@ final class Bench {
     try run(chapter, ["--quick", "--plots", "none", "--corpus", corpus.path, "--out", out.path] + more)
   }
 
-  /// The folder of the built programs: the one that the test program lies in.
+  /// The folder of the built programs: that of the test program.
   private static let products = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
 }

@@ -1,7 +1,7 @@
 // # The command `generate`
 //
-// As its user meets it: text on standard output, one line on standard error, two processes that
-// write what one would have written, and a sentence for whatever cannot be done.
+// As its user sees it: text on standard output, one line on standard error, two processes that write what one would
+// have written, and a sentence for whatever cannot be done.
 
 import Foundation
 import Testing
@@ -52,7 +52,7 @@ private enum Models {
     let third = try generate(name, ["--resume", next, "--tokens", "17"]).output.dropLast()
     #expect(first.count == "ben lost".count + 20)
     #expect(first + second + third == whole)
-    // More to read stands in the output where it is read.
+    // A further prompt appears in the output where it is read.
     let read = try generate(name, ["--resume", file, "--prompt", "\nclara", "--tokens", "9", "--temperature", "0"])
     #expect(read.output.hasPrefix("\nclara") && read.output.count == "\nclara".count + 9 + 1)
   }
@@ -64,7 +64,7 @@ private enum Models {
     let several = try generate("student", batch + ["--tokens", "30"])
     #expect(several.output.hasPrefix("── 1 of 3\n" + one + "\n── 2 of 3\nclara found the"))
     #expect(several.output.contains("── 3 of 3\nb"))
-    // They end at different times, and are kept all the same, in their order.
+    // They end at different times, and are still kept, in their order.
     let stopped = try generate("student", batch + ["--tokens", "30", "--stop", " ", "--save", file])
     #expect(stopped.output.split(separator: "── ").count == 3)
     #expect(stopped.output.contains("── 2 of 3\nclara found the "))
@@ -145,11 +145,11 @@ private enum Models {
     }
     #expect(try complaint().contains("no such folder"))
     try Data("x".utf8).write(to: copy)
-    #expect(try complaint().contains("no .gguf file"))
+    #expect(try complaint().contains("not a .gguf file"))
     for file in ["config.json", "model.safetensors", "tokenizer.json"] {
       #expect(try changing(file, "", "").contains(file))
     }
-    // A tokenizer in the form of earlier versions, of two characters; of a kind that there is not; and no JSON.
+    // A tokenizer of two characters in the form of earlier versions; two of unknown kinds; and one that is not JSON.
     for (text, word) in [
       (#"{"kind":"characters","characters":"ab"}"#, "2 tokens"), (#"{"kind":"signs"}"#, "signs"), ("{", "JSON"),
       (#"{"decoder":{"type":"WordPiece"},"model":{"type":"WordPiece"}}"#, "WordPiece"),

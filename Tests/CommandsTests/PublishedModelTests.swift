@@ -40,7 +40,7 @@ import Testing
     let folder = bench.folder.appending(path: "llama")
     try Self.llama(in: folder)
     let outcome = try bench.run(chapter, adding: ["--model", folder.path])
-    // Claims about a trained teacher may fail for a random one; the chapter comes to its end.
+    // Claims about a trained teacher may fail for a random one; the chapter still comes to its end.
     #expect([0, 1].contains(outcome.status) && outcome.output.contains("What came out"), "\(outcome.errors)")
     #expect(!outcome.errors.contains("Fatal") && !outcome.errors.contains("error:"), "\(outcome.errors)")
     #expect(
@@ -55,7 +55,7 @@ import Testing
     #expect(outcome.status == 1 && outcome.errors.contains("--byte-pairs"), "\(outcome.errors)")
     let missing = try bench.run("07-student", adding: ["--model", "nowhere"])
     #expect(missing.status == 64 && missing.errors.contains("nowhere"), "\(missing.errors)")
-    // One that is made for shorter texts than a chapter reads.
+    // A model that is made for shorter texts than the chapter reads.
     let config = folder.appending(path: "config.json")
     let words = try String(contentsOf: config, encoding: .utf8)
     let length = "\"max_position_embeddings\" : 64"
@@ -120,7 +120,7 @@ import Testing
     let cases: [(String, Data, [String])] = [
       ("half a file", gguf.prefix(gguf.count / 2), ["cut off"]), ("a few bytes", gguf.prefix(9), ["it"]),
       ("version 9", version, ["version 9"]), ("more tensors than bytes", many, ["tensors"]),
-      ("another architecture", other, ["gptj_"]), ("a text", Data("In the beginning".utf8), ["no .gguf file"]),
+      ("another architecture", other, ["gptj_"]), ("a text", Data("In the beginning".utf8), ["not a .gguf file"]),
       ("nothing", Data(), ["it"]),
     ]
     for (what, data, words) in cases {

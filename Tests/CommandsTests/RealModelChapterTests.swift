@@ -1,8 +1,8 @@
 // # Chapter 15 as a process
 //
-// With the tiny model of `--quick`, which goes through the same doors as a published one: it can be killed
-// at any moment, a second run trains nothing, what it leaves is a model that other commands read, and
-// what it cannot do it says before any work.
+// With the tiny model of `--quick`, which takes the same path as a published one: the chapter can be killed at any
+// moment, a second run trains nothing, other commands can read the model that it leaves, and what it cannot do it
+// refuses before any work.
 
 import Foundation
 import Tensors
@@ -12,7 +12,7 @@ import Testing
   private let chapter = "15-real-model"
   private let student = "15-real-model/student-quick-seed0/model.safetensors"
 
-  /// The tables of a run, but for the one that times.
+  /// The tables of a run, except the one with times.
   private func tables(_ bench: Bench) throws -> [String: Data] {
     let files = bench.files(endingIn: ".csv").filter { !$0.hasSuffix("generation.csv") }
     return try Dictionary(

@@ -1,6 +1,7 @@
 // # The same numbers again
 //
-// Same seed, same machine, same numbers to the last bit; and a run that was killed ends with the weights of one that was not.
+// Same seed, same machine, same numbers to the last bit; and a run that was killed ends with the weights of a run
+// that was not.
 
 import Foundation
 import Testing

@@ -12,7 +12,7 @@ import Testing
     "--quick", "--seeds", "1", "--budget", "0.2", "--plots", "none", "--corpus", "text.txt", "--out", "out",
   ]
 
-  /// A bench in whose folder the language lies where the chapter looks for it.
+  /// A bench that has the language's file where the chapter looks for it.
   private func bench() throws -> Bench {
     let bench = try Bench()
     let project = URL(filePath: #filePath).appending(path: "../../..").standardized

@@ -66,7 +66,7 @@ struct GoldenTokenizer {
         #expect(ids == row.ids, "\(String(reflecting: row.text))")
         #expect(areIdentical(tokenizer.decode(ids), row.decoded))
       } catch let error as CorpusError {
-        // What that library leaves out.
+        // Characters that that library leaves out.
         missing += 1
         #expect(error.description.contains("U+0004") || error.description.contains("U+0006"), "\(error)")
         #expect(row.decoded != row.text)
@@ -99,7 +99,7 @@ struct GoldenTokenizer {
   }
 
   @Test(arguments: [
-    // A merge may enable one of lower rank, and then that one comes first: one pair at a time.
+    // A merge can make one of lower rank possible, which then comes first: one pair at a time.
     (["a a", "aa a", "aaa aa"], "aaaaa", ["aa", "aaa"]), (["aa a", "a a"], "aaaaa", ["aaa", "aa"]),
     (["ab c", "b c", "a b"], "abc", ["a", "bc"]), (["b a", "a b"], "aba", ["a", "ba"]),
     (["a b"], "", []), (["a b"], "ababc", ["ab", "ab", "c"]),

@@ -87,7 +87,7 @@ private func merges(of tokenizer: BytePairTokenizer) throws -> [[Int]] {
     ("\r\n\tx", "\r\n\t|x"), ("", ""),
   ])
   func wordsAreCutWhereWeSay(text: String, cut: String) throws {
-    // Every pair that may be learned is learned, so that each word is one token.
+    // Every pair that can be learned is learned, so that each word is one token.
     let words = cut.isEmpty ? [] : cut.components(separatedBy: "|")
     let tokenizer = try BytePairTokenizer(trainedOn: text + "\u{1}" + text, vocabularySize: 999)
     #expect(tokenizer.encode(text).map { tokenizer.decode([$0]) } == words)
@@ -127,7 +127,7 @@ private func merges(of tokenizer: BytePairTokenizer) throws -> [[Int]] {
     #expect(tokenizer.decode([97, 256, -1]) == "a\u{FFFD}\u{FFFD}")
   }
 
-  // Without a longest word the work would grow with the square of these lengths.
+  // Without a limit on the length of a word the work would grow with the square of these lengths.
   @Test func endlessWordsTakeNoTime() throws {
     let letters = String(repeating: "a", count: 300_000)
     let signs = String(repeating: "創世記", count: 30_000)

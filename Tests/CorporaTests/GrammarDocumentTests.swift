@@ -1,7 +1,7 @@
 // # Documents of a grammar
 //
-// A check of the rules that reads the words again and trusts nothing of the generator: what is
-// placed, what is asked, what was answered, and how far back.
+// A check of the rules that reads the words again and does not trust the generator: what is placed, what is asked,
+// what was answered, and how far back.
 
 import Corpora
 import Tensors
@@ -17,7 +17,7 @@ private func answers(_ words: [String]) throws -> (recalls: [Recall], statements
     let sentence = Array(words[t..<min(words.count, t + length)])
     defer { t += length }
     if isQuestion { questions += 1 } else { statements += 1 }
-    // A sentence that the end cut off has no more to check than its first words.
+    // In a sentence that the end cuts off there is nothing more to check.
     guard sentence.count >= length - 1 else { continue }
     let (object, place, position) = (sentence[length - 3], sentence[length - 2], t + length - 2)
     if isQuestion {
@@ -50,7 +50,7 @@ private func answers(_ words: [String]) throws -> (recalls: [Recall], statements
       let (recalls, statements, questions) = try answers(words)
       #expect(document.recalls == recalls)
       #expect(recalls.allSatisfy { 1...$0.sinceFact ~= $0.sinceMention })
-      // Fewer statements than objects, so that the kinds were drawn with the file's probability.
+      // Fewer statements than objects, so the kinds were drawn with the file's probability.
       #expect(statements < grammar.objects.count)
       asked += questions
       told += statements - 1

@@ -1,8 +1,8 @@
 // # The floor under the loss
 //
-// Three ways to the same number: the weighed entropies of the library, a list of all documents of
-// small grammars with their probabilities (which knows nothing of sentences, only of strings of
-// tokens), and a reader of many documents.
+// Three ways to the same number: the weighted entropies of the library, a list of all documents of small grammars
+// with their probabilities (which knows nothing of sentences, only of strings of tokens), and a reader of many
+// documents.
 
 import Corpora
 import Foundation
@@ -71,7 +71,7 @@ private func expectEqual(
     let documents = allDocuments(grammar)
     expectEqual(documents.values.reduce(0, +), 1, "grammar \(index): all probabilities")
     #expect(documents.count > 3)
-    // H(X[t] | X[0] … X[t−1]) is what the entropy of a beginning grows by with its last token.
+    // H(X[t] | X[0] … X[t−1]) is how much the entropy of a beginning grows with its last token.
     var before = 0.0
     for t in 0...grammar.T {
       var beginnings: [ArraySlice<Int>: Double] = [:]

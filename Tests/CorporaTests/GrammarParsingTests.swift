@@ -1,7 +1,7 @@
 // # Reading a grammar
 //
-// What the project's file says, and for every mistake that a reader can make the line, the column
-// and the word.
+// The project's file is read as it is written, and every mistake that a reader can make is reported with line, column
+// and word.
 
 import Corpora
 import Foundation
@@ -9,11 +9,11 @@ import Tensors
 import TestSupport
 import Testing
 
-/// A mistake, where it is to be found, and what the message has to mention.
+/// A mistake, where it is, and what the message must mention.
 struct Mistake: CustomTestStringConvertible {
   let name: String
   let text: String
-  /// Line and column; nil if the error is about what is not there.
+  /// Line and column; nil if the error is about something missing.
   let place: String?
   let mentions: [String]
   var testDescription: String { name }
@@ -38,7 +38,7 @@ struct Mistake: CustomTestStringConvertible {
     Mistake("not a number", grammarText(question: "nan"), at: "line 7, column 10", "“nan”"),
     Mistake("often", grammarText(question: "often"), at: "line 7, column 10", "“often”", "question"),
     Mistake("no probability", grammarText(question: ""), at: "line 7, column 11", "“=”", "question"),
-    Mistake("sum", grammarText(question: "0.6"), at: "line 7, column 10", "0.3", "0.6", "not 1"),
+    Mistake("sum", grammarText(question: "0.6"), at: "line 7, column 10", "0.3", "0.6", "add up to 1"),
     Mistake("no equals sign", grammarText().replacing("NAME =", with: "NAME"), at: "line 3, column 6", "NAME", "="),
     Mistake("no space", grammarText().replacing("NAME =", with: "NAME="), at: "line 3, column 1", "“NAME=”"),
     Mistake("no words", grammarText(objects: ""), at: "line 4, column 1", "OBJECT has no words"),
@@ -73,7 +73,7 @@ struct Mistake: CustomTestStringConvertible {
     Mistake("without places", without("PLACE"), at: nil, "no line for PLACE"),
   ]
 
-  /// The grammar for tests but for the line that begins so.
+  /// The grammar for tests without the line that begins with `key`.
   static func without(_ key: String) -> String {
     grammarText().split(separator: "\n").filter { !$0.hasPrefix(key) }.joined(separator: "\n")
   }

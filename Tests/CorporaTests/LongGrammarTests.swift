@@ -1,6 +1,6 @@
 // # A grammar with long lines
 //
-// A line of a hundred thousand words is read in the time that its length takes, and not the square of it.
+// A line of a hundred thousand words is read in time proportional to its length, not to its square.
 
 import Corpora
 import Testing
@@ -17,7 +17,7 @@ import Testing
       OBJECT = again
       """
     let error = #expect(throws: CorpusError.self) { try Grammar(text) }
-    #expect(error?.description.contains("was given before, in line 2") == true, "\(String(describing: error))")
+    #expect(error?.description.contains("was given before, on line 2") == true, "\(String(describing: error))")
     let second = #expect(throws: CorpusError.self) {
       try Grammar(text.replacing("\nOBJECT = again", with: "").replacing("w99999", with: "w1"))
     }

@@ -83,7 +83,7 @@ private func logits(_ batch: RecallBatch, V: Int, first: (_ b: Int, _ t: Int, _ 
   }
 }
 
-/// What stops the program, since it would be lost or misread in silence.
+/// What stops the program, since otherwise it would be lost or misread in silence.
 @Suite struct RecallLimitTests {
   static let limits: [(complaint: String, violate: @Sendable () throws -> Void)] = [
     (
@@ -94,9 +94,9 @@ private func logits(_ batch: RecallBatch, V: Int, first: (_ b: Int, _ t: Int, _ 
         tally.add(.zeros([1, 1, 2]), RecallBatch([document]))
       }
     ),
-    ("ascend, not [8, 8]", { _ = RecallTally(upTo: [8, 8]) }),
-    ("ascend, not [0, 8]", { _ = RecallTally(upTo: [0, 8]) }),
-    ("ascend, not []", { _ = RecallTally(upTo: []) }),
+    ("ascending order, not [8, 8]", { _ = RecallTally(upTo: [8, 8]) }),
+    ("ascending order, not [0, 8]", { _ = RecallTally(upTo: [0, 8]) }),
+    ("ascending order, not []", { _ = RecallTally(upTo: []) }),
     (
       "the logits",
       {
@@ -105,14 +105,14 @@ private func logits(_ batch: RecallBatch, V: Int, first: (_ b: Int, _ t: Int, _ 
       }
     ),
     (
-      "all have one length",
+      "the same length",
       {
         _ = RecallBatch([Document(tokens: [0, 1], recalls: []), Document(tokens: [0, 1, 2], recalls: [])])
       }
     ),
     ("at least one document", { _ = RecallBatch([]) }),
     (
-      "“took” cannot come here",
+      "“took” cannot occur here",
       {
         let grammar = try worldGrammar()
         _ = IdealReader.losses(of: [0, 0].map { $0 + grammar.tokenizer.id(of: "took")! }, in: grammar)

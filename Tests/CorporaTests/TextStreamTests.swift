@@ -1,6 +1,6 @@
 // # Text that comes token by token
 //
-// However tokens cut characters, the pieces are whole and together are what `decode` gives.
+// However tokens cut characters, the pieces are whole, and together they are what `decode` gives.
 
 import Corpora
 import Tensors

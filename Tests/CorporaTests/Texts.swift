@@ -6,7 +6,8 @@ import Corpora
 import Foundation
 import Testing
 
-/// A text of up to `count` random scalars from every plane, with a liking for white space, marks and combining signs.
+/// A text of up to `count` random scalars from every plane, with a preference for white space, marks and combining
+/// signs.
 func randomText(count: Int, using random: inout some RandomNumberGenerator) -> String {
   let ranges: [ClosedRange<UInt32>] = [
     0...0x7F, 0x20...0x2F, 0x61...0x65, 0x09...0x0D, 0x80...0x7FF, 0x300...0x36F, 0x800...0xD7FF, 0xE000...0xFFFF,

@@ -1,14 +1,14 @@
 // # Tokenizers in files
 //
-// What is not computed is refused, by its key and value, in one sentence; what is damaged, by its place. And our own
-// kinds come back from the form in which others read them.
+// What we do not compute is refused in one sentence that names its key and value; damage is refused with its place.
+// And our own kinds come back from the form in which others read them.
 
 import Corpora
 import Foundation
 import TestSupport
 import Testing
 
-/// A value to put somewhere in a tokenizer.json, and what the error has to mention.
+/// A value to put somewhere in a tokenizer.json, and what the error must mention.
 struct Refusal: CustomTestStringConvertible, Sendable {
   let path: String
   let value: String
@@ -40,7 +40,7 @@ struct Refusal: CustomTestStringConvertible, Sendable {
 }
 
 @Suite("tokenizers in files") struct TokenizerFileTests {
-  /// What reading some files complains about.
+  /// The error of reading some files.
   private func complaint(_ file: Data, settings: Data? = nil) throws -> CorpusError {
     var found: CorpusError?
     try withTemporaryFolder { folder in
@@ -55,7 +55,7 @@ struct Refusal: CustomTestStringConvertible, Sendable {
     return try #require(found)
   }
 
-  /// What reading a golden tokenizer complains about, after some value was changed.
+  /// The error of reading a golden tokenizer after a value was changed.
   private func complaint(_ refusal: Refusal, in name: String) throws -> CorpusError {
     let tree = try GoldenTokenizer(name).object
     let changed = try refusal.change(tree, at: refusal.path.split(separator: ".")[...])
@@ -150,15 +150,15 @@ struct Refusal: CustomTestStringConvertible, Sendable {
 
   @Test(arguments: [
     ("{", "line 1, column 2: it ends too early"), ("{\n \"a\": 1\n \"b\"", "line 3, column 2: a comma"),
-    ("{\"a\":1,\"a\":2}", "\"a\" is there twice"), ("{\"a\" 1}", "a colon"), ("{a:1}", "a key"), ("[1 2]", "a comma"),
+    ("{\"a\":1,\"a\":2}", "\"a\" occurs twice"), ("{\"a\" 1}", "a colon"), ("{a:1}", "a key"), ("[1 2]", "a comma"),
     ("[1,]", "a value is missing"), ("[+1]", "a value"), ("[1e999]", "a value"), ("[nul]", "a value"),
-    ("[\"a\nb\"]", "no end on its line"), (#"["\x"]"#, "an escape"), (#"["\u12"]"#, "an escape"),
+    ("[\"a\nb\"]", "not end on its line"), (#"["\x"]"#, "an escape"), (#"["\u12"]"#, "an escape"),
     (#"["\ud800"]"#, "half a character"), (#"["\ud800\u0041"]"#, "half a character"), ("[] []", "something follows"),
-    (String(repeating: "[", count: 100_000), "inside one another"), ("\"", "too early"), ("{\"kind\":\"a\\", "early"),
+    (String(repeating: "[", count: 100_000), "nested"), ("\"", "too early"), ("{\"kind\":\"a\\", "early"),
   ])
   func damagedFilesAreNoJSON(text: String, mention: String) throws {
     let error = try complaint(Data(text.utf8))
-    #expect(error.description.contains("is no JSON") && error.description.contains(mention), "\(error)")
+    #expect(error.description.contains("is not JSON") && error.description.contains(mention), "\(error)")
   }
 
   @Test func everyDamageIsASentence() throws {
@@ -247,10 +247,10 @@ struct Refusal: CustomTestStringConvertible, Sendable {
 
   @Test(
     arguments: [
-      (["a", "b", "a"], [], [], nil, "\"a\" is there twice"), (["a"], ["a b"], [], nil, "\"b\", which is not"),
+      (["a", "b", "a"], [], [], nil, "\"a\" occurs twice"), (["a"], ["a b"], [], nil, "\"b\", which is not"),
       (["a", "b"], ["a b"], [], nil, "\"ab\", which is not"), (["a"], ["a"], [], nil, "merge 0, \"a\", is not two"),
       (["a", "b", "ab"], ["a b", "a b"], [], nil, "merge 1"), (["a"], [], [1], nil, "special token 1"),
-      (["a"], [], [-1], nil, "special token -1"), (["a"], [], [0, 0], nil, "token 0 is twice"),
+      (["a"], [], [-1], nil, "special token -1"), (["a"], [], [0, 0], nil, "token 0 occurs twice"),
       (["a", ""], [], [1], nil, "special token 1 is empty"), (["a"], [], [], 1, "token 1, the end of a text"),
       (["a"], [], [], -1, "token -1, the end of a text"),
     ] as [([String], [String], [Int], Int?, String)])

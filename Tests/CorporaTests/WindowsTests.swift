@@ -11,7 +11,7 @@ private func corpus(_ count: Int, heldOut fraction: Double) throws -> Corpus {
   try Corpus(text: String(repeating: "x", count: count), tokenizer: PlaceTokenizer(), heldOutFraction: fraction)
 }
 
-/// Checks that each row is a run of places, with targets one place on; gives the first places.
+/// Checks that each row is a run of places, with targets one place on; returns the first places.
 private func starts(_ batch: Batch, B: Int, T: Int) -> [Int] {
   #expect(batch.inputs.B == B && batch.inputs.T == T && batch.targets.B == B && batch.targets.T == T)
   return (0..<B).map { b in

@@ -1,8 +1,8 @@
 // # Changed, did not change
 //
-// Three steps of AdamW in each stage, with weight decay, and then every row of every parameter:
-// what the stage trains has changed, and all else has kept every bit. Weight decay is why this is
-// worth a test: it shrinks a row whose gradient is zero.
+// We take three steps of AdamW in each stage, with weight decay, and then look at every row of every parameter: what
+// the stage trains has changed, and everything else has kept every bit. Weight decay is why this is worth a test: it
+// shrinks a row whose gradient is zero.
 
 import Corpora
 import Distillation
@@ -45,8 +45,7 @@ import Training
     }
   }
 
-  // What the list is there for: trained as a whole, the in-projection loses some of x and z to
-  // weight decay alone.
+  // Why we need the list: trained as a whole, the in-projection loses some of x and z to weight decay alone.
   @Test func withoutTheListOfRowsWeightDecayWouldShrinkThem() throws {
     let pair = Pair(.mamba)
     let stage = MatrixOrientation(from: pair.teacher.frozen, to: pair.student)
@@ -63,7 +62,7 @@ import Training
     }
   }
 
-  // A stage does what it is there for.
+  // Each stage lowers its own loss.
   @Test(arguments: Student.allCases, StageForm.allCases) func theLossFalls(student: Student, stage: StageForm) throws
   {
     let pair = Pair(student)

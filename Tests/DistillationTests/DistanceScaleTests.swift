@@ -1,8 +1,8 @@
 // # What a distance is divided by, and what counts more
 //
-// The three scales, weighted and not, as their definitions read: with plain loops over numbers in
-// Double. Then what the two stages make of them: a first token that counts for more, a first column
-// that does not count at all. Their derivatives are in the table of stages.
+// The three scales, with and without weights, against their definitions: plain loops over numbers in Double. Then the
+// two stages that use them: a first token that counts for more, a first column that does not count at all. Their
+// derivatives are in the table of stages.
 //
 // Read before: `LossTests.swift`, `StageTable.swift`.
 
@@ -45,7 +45,7 @@ private func expectClose(_ found: Variable, _ expected: Double, _ name: String) 
 }
 
 @Suite("scales of distances", .tallied) struct DistanceScaleTests {
-  /// Targets whose rows differ in size, thirtyfold from the first to the last, and what comes near them.
+  /// Targets whose rows grow thirtyfold from the first to the last, and other numbers of the same sizes.
   private static func pair(_ shape: Shape, over axes: Int) -> (mine: Tensor, target: Tensor) {
     var random = SeededGenerator(for: "scales \(shape)")
     let size = shape.suffix(axes).count
@@ -67,12 +67,12 @@ private func expectClose(_ found: Variable, _ expected: Double, _ name: String) 
     expectClose(
       loss(weights), naiveLoss(scale, mine, target, inner: form.axes, weights: weights.elements.map { Double($0) }),
       "\(what), weighted")
-    // Weights count by what they are to one another; equal ones are none.
+    // Only the ratios of weights count; equal weights are as good as none.
     expectClose(loss(7 * weights), Double(loss(weights).value.scalar), "\(what), seven times the weights")
     expectClose(loss(Tensor(repeating: 3, shape: rows)), Double(loss(nil).value.scalar), "\(what), equal weights")
   }
 
-  // The three differ, and weights make a difference to each, so that none of the tests above passes for another.
+  // The three scales differ, and weights change each of them, so the tests above tell them apart.
   @Test func noScaleIsAnother() {
     let (mine, target) = Self.pair([2, 3, 5], over: 1)
     let losses = DistanceScale.allCases.flatMap { scale in
@@ -85,7 +85,7 @@ private func expectClose(_ found: Variable, _ expected: Double, _ name: String) 
     }
   }
 
-  // What gives nothing has a loss of 1 on both relative scales, whatever the targets and their weights are.
+  // An output of zeros has a loss of 1 on both relative scales, whatever the targets and their weights are.
   @Test func nothingHasALossOfOne() {
     let (_, target) = Self.pair([2, 3, 5], over: 1)
     let weights = Tensor.random([2, 3], .positive, for: "weights of nothing")
@@ -98,7 +98,7 @@ private func expectClose(_ found: Variable, _ expected: Double, _ name: String) 
     }
   }
 
-  // A token whose target grows a thousandfold takes the others' part of the gradient, unless each has its own scale.
+  // Targets of one window that grow a thousandfold shrink the others' gradient only on the common relative scale.
   @Test func onTheScaleOfEachNoTokenDecides() {
     let (mine, target) = Self.pair([2, 3, 5], over: 1)
     func slopes(_ scale: DistanceScale, _ factor: Scalar) -> Tensor {
@@ -113,7 +113,7 @@ private func expectClose(_ found: Variable, _ expected: Double, _ name: String) 
     #expect(largestMagnitude(slopes(.relative, 1000)) < 0.01 * largestMagnitude(slopes(.relative, 1)))
   }
 
-  // Of targets of zeros the distance itself is taken: of one token among others, and of all.
+  // For targets of zeros the distance itself is taken: for those of one window, and for all.
   @Test(arguments: DistanceScale.allCases) func aTargetOfZerosHasNoScale(scale: DistanceScale) {
     var (mine, target) = Self.pair([2, 3, 5], over: 1)
     target.assign(.zeros([1, 3, 5]), at: 1)
@@ -125,7 +125,7 @@ private func expectClose(_ found: Variable, _ expected: Double, _ name: String) 
       let slope = gradients(of: loss, withRespectTo: [leaf])[0]
       #expect(isFinite(slope) && largestMagnitude(slope) > 0.01, "\(scale), zeros in \(what)")
     }
-    // And what is zero as well has reached them.
+    // An output that is zero too has reached such targets.
     mine = .zeros([2, 3, 5])
     let leaf = Variable(leaf: mine)
     let loss = scale.loss(of: leaf, from: target, over: 1)
@@ -171,7 +171,7 @@ private func expectClose(_ found: Variable, _ expected: Double, _ name: String) 
           return naiveLoss(scale, mine, theirs, inner: 1, weights: weights)
         }
       }
-      // Its own loss is not that of the others.
+      // The first token's loss differs from that of the others, so its weight changes the loss.
       let parts = [0, 1, 5].map { stage($0).loss(tokens).parts.map(\.value) }
       for place in kind.replaced.indices {
         let (none, one, five) = (parts[0][place], parts[1][place], parts[2][place])
@@ -216,14 +216,14 @@ private func expectClose(_ found: Variable, _ expected: Double, _ name: String) 
         let (mine, theirs) = (
           pair.student.frozen.blocks[layer].mixer.matrix(traces[layer].mixerInput), traces[layer].matrix!
         )
-        // Matrices of seven rows and seven columns, of which the first is not there.
+        // Matrices of seven rows and seven columns, of which the first column is left out.
         func cut(_ matrix: Tensor) -> Tensor { isIgnored ? matrix.sliced(1..<7, along: 3) : matrix }
         return naiveLoss(scale, cut(mine), cut(theirs), inner: 2)
       }
     }
   }
 
-  // A single token has nothing but the first column: a target of zeros, and a student that has reached it.
+  // A single token has nothing but the first column: without it the target is zero, and the student has reached it.
   @Test(arguments: Student.allCases, DistanceScale.allCases)
   func withoutItsOnlyColumnAMatrixIsReached(kind: Student, scale: DistanceScale) throws {
     let pair = Pair(kind)

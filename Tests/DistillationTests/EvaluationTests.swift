@@ -1,7 +1,7 @@
 // # Measuring a student
 //
-// Against plain loops; exact where student and teacher are one; and the same windows, whoever is
-// measured and however they are cut into batches.
+// Against plain loops; exactly, where student and teacher are the same; and on the same windows, whichever model is
+// measured and however the windows are cut into batches.
 
 import Corpora
 import Distillation
@@ -82,8 +82,8 @@ private struct LetterTokenizer: Tokenizer {
 
   /// A model whose distribution depends on the last token alone: `even` after 0, 2, 4 …, `odd` after 1, 3, 5 …
   ///
-  /// Its blocks add nothing, the embedding of even tokens is ±1 by turns, and that of odd ones the opposite, so that
-  /// the norm gives them back.
+  /// Its blocks add nothing, the embedding of an even token alternates between 1 and −1, and that of an odd one is
+  /// the opposite, so that the norm leaves them as they are.
   private static func model(after even: [Double], _ odd: [Double]) -> LanguageModel {
     let model = Pair.model(Pair.configuration, seed: 1)
     for block in model.blocks {
@@ -104,8 +104,8 @@ private struct LetterTokenizer: Tokenizer {
     return model
   }
 
-  // One half for one token, a twentieth for each of the ten others; after even tokens teacher and student mean the same
-  // token, after odd ones another.
+  // One half for one token, a twentieth for each of the ten others; after even tokens teacher and student prefer the
+  // same token, after odd ones different tokens.
   @Test func aCaseThatIsWorkedOutByHand() {
     func half(for token: Int) -> [Double] { (0..<11).map { $0 == token ? 0.5 : 0.05 } }
     let teacher = Self.model(after: half(for: 3), half(for: 8)).frozen
@@ -135,7 +135,7 @@ private struct LetterTokenizer: Tokenizer {
     }
   }
 
-  // The means are of the windows' numbers, which a file keeps.
+  // The means are those of the windows' numbers, which a file keeps.
   @Test(arguments: Student.allCases) func theEstimatesAreThoseOfTheWindows(student: Student) throws {
     let pair = Pair(student)
     var done: [Int] = []

@@ -1,12 +1,12 @@
 // # Values from an independent program
 //
-// All other tests here compare this package with itself: a kernel with its slow twin, a gradient
-// with differences. An error of understanding would be on both sides. So a program in PyTorch, which
-// shares no line with this one, computed a tiny teacher and a tiny student: logits, matrices,
-// losses, gradients by its own autograd, ten steps of AdamW. Its results lie in `Golden`, beside the
-// script that wrote them and says how. Weights and tokens come from there as well.
+// All other tests here compare this package with itself: a kernel with its slow twin, a gradient with differences. A
+// misunderstanding would be on both sides. So a program in PyTorch, which shares no line with this one, computed a
+// tiny teacher and a tiny student: logits, matrices, losses, gradients by its own autograd, ten steps of AdamW. Its
+// results are in `Golden`, beside the script that wrote them and explains how. Weights and tokens come from there as
+// well.
 //
-// Every tensor of the file is used; the first test sees to that.
+// Every tensor of the file is used; the first test makes sure of that.
 
 import Checkpoints
 import Corpora
@@ -123,8 +123,8 @@ struct Golden {
     }
   }
 
-  // By the recurrence in the other program; here in all three forms, with chunks that fill the
-  // seven steps and that do not.
+  // The other program uses the recurrence; we use all three forms, with chunks that divide the seven steps and that
+  // do not.
   @Test func matricesAndOutputsOfTheStateSpaceMixer() throws {
     for (layer, trace) in teacher.trace(golden.tokens).enumerated() {
       let (u, mixer) = (trace.mixerInput, try #require(student.blocks[layer].mixer as? DiscreteMamba2))

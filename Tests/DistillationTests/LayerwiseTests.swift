@@ -1,8 +1,8 @@
 // # Layers apart
 //
-// Stages 1 and 2 are as many problems as there are layers. On one tape, one after another, side by
-// side, each in a process of its own, killed at any step of any layer: the weights are the same to
-// the last bit, and so is the record.
+// Stages 1 and 2 are one problem for each layer. Whether the problems share a tape, run one after another, side by
+// side, or each in a process of its own, or are killed at any step of any layer: the weights are the same to the last
+// bit, and so is the record.
 //
 // Read before: `Support.swift`, `Tests/TrainingTests/ResumeTests.swift`.
 
@@ -21,7 +21,7 @@ import Training
 
 /// The stage of a pair as it is at the start.
 ///
-/// - Parameter layers: whose mixers are trained; nil for all that the student replaces
+/// - Parameter layers: the layers whose mixers are trained; nil for all that the student replaces
 private func stage(_ kind: Student, _ form: StageForm, replacing layers: [Int]? = nil) -> any LayerwiseStage {
   let pair = Pair(kind)
   let (teacher, student, replaced) = (pair.teacher.frozen, pair.student, layers ?? pair.replaced)
@@ -45,7 +45,7 @@ private func draw(_ random: inout SeededGenerator) -> Batch {
   return Batch(inputs: tokens, targets: tokens)
 }
 
-/// Everything that must be the same after two ways to the same place.
+/// Everything that must be the same after two ways to run a stage.
 private struct Outcome: Equatable {
   let weights: [String: [UInt64]]
   let history: History
@@ -59,10 +59,10 @@ private struct Outcome: Equatable {
   func weights(of layer: Int) -> [String: [UInt64]] { weights.filter { $0.key.contains(".layers.\(layer).") } }
 }
 
-/// A stage that counts how often the loss of each layer is asked for, and has none for one of a layer's steps.
+/// A stage that counts how often the loss of each layer is asked for, and gives NaN at one step of one layer.
 private struct Watched: LayerwiseStage {
   let stage: any LayerwiseStage
-  /// The layer, and which of its losses, counted from 0, is no number.
+  /// The layer, and which of its losses, counted from 0, is NaN.
   var failure: (layer: Int, call: Int)?
   let log = Log()
 
@@ -162,7 +162,8 @@ private func contents(of folder: URL) throws -> [String: Data] {
     }
   }
 
-  // That the comparison is one: another limit, or one limit for all layers, gives other weights in each layer.
+  // To see that the comparison can fail: another limit, or one limit for all layers, gives other weights in each
+  // layer.
   @Test(arguments: StageForm.layerwise) func theLimitIsThatOfEachLayer(form: StageForm) throws {
     func outcome(_ settings: TrainingSettings) throws -> Outcome {
       let one = stage(.mamba, form)
@@ -175,7 +176,7 @@ private func contents(of folder: URL) throws -> [String: Data] {
     for other in [try outcome(limited(nil)), try outcome(together)] {
       for layer in 0..<3 { #expect(limits.weights(of: layer) != other.weights(of: layer), "\(form), layer \(layer)") }
     }
-    // Without a limit there is nothing to be apart, and layers of one run need not be groups of it.
+    // Without a limit layers do not affect one another, and it does not matter whether they are groups of a run.
     var free = limited(nil)
     free.optimiser.clipsGroups = false
     let unlimited = stage(.mamba, form)
@@ -203,14 +204,14 @@ private func contents(of folder: URL) throws -> [String: Data] {
       #expect(
         History(of: each.map(\.history), named: kind.replaced.map { "layer \($0)" }) == all.history,
         "\(kind), \(form)")
-      // The limit is one: there are steps above it, and of the student without attention steps below it.
+      // The limit matters: some steps are above it, and for the student without attention some are below it.
       let norms = each.flatMap { $0.history.records.map(\.gradientNorm) }
       #expect(norms.contains { $0 > 5 }, "\(kind), \(form): \(norms)")
       if kind == .mamba { #expect(norms.contains { $0 < 5 }, "\(form): \(norms)") }
     }
   }
 
-  // The order in which layers are named is that of the record, and of nothing else.
+  // The order in which layers are named is the order of the record, and changes nothing else.
   @Test func theOrderOfTheLayersDoesNotMatter() throws {
     let (one, another) = (stage(.mamba, .matrices), stage(.mamba, .matrices, replacing: [2, 0, 1]))
     let expected = Outcome(one, try trainLayers(one, as: "run", limited(), on: draw, sideBySide: 2))
@@ -266,7 +267,7 @@ private func contents(of folder: URL) throws -> [String: Data] {
       #expect(throws: TrainingError.self) {
         try trainLayers(stopped, as: "run", limited(), on: draw, checkpoints: cut, every: 2, sideBySide: group)
       }
-      // Layer 0 made its fourth step and kept it, layer 1 did not, and layer 2 was at its side or waited.
+      // Layer 0 made its fourth step and kept it, layer 1 did not, and layer 2 ran beside it or waited.
       #expect(try steps(in: cut) == [4, 2, group == 7 ? 4 : 2])
       let resumed = Watched(stage(.mamba, form))
       var begun: [Int] = []
@@ -315,12 +316,12 @@ private func contents(of folder: URL) throws -> [String: Data] {
         onStep: { reported.append(($0, $1)) })
       #expect(Outcome(resumed, found) == expected)
       #expect(try contents(of: cut) == contents(of: whole))
-      // Each layer does what it lacks and no more; a batch is drawn for all that lack the step.
+      // Each layer makes the steps that it lacks and no more; one batch is drawn for all layers that lack a step.
       let done = moments.map { $0 ?? 0 }
       #expect(resumed.calls == done.map { 7 - $0 })
       let slowest = done.min()!
       #expect(begun == [slowest] && draws == 7 - slowest)
-      // A step is reported when all have made it, with the losses of those that made it long ago.
+      // A step is reported when all layers have made it, with the losses of those that made it in an earlier run.
       #expect(reported.map(\.step) == Array((slowest + 1)..<8))
       #expect(reported.map(\.loss) == Array(expected.history.losses[slowest...]))
     }
@@ -446,16 +447,16 @@ private func contents(of folder: URL) throws -> [String: Data] {
       _ = try trainLayers(stage(.mamba, .matrices), as: "run", limited(), on: draw, sideBySide: 0)
     }
     let message = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
-    #expect(message.contains("at least one layer is trained at a time, not 0"), "\(message)")
+    #expect(message.contains("at least one layer must be trained at a time, not 0"), "\(message)")
   }
 
-  // Two runs over the same weights would train them twice, into one file; on one tape the optimiser says so.
+  // Two runs over the same weights would train them twice, into one file; on one tape the optimiser notices.
   @Test func aLayerThatIsNamedTwiceIsRefused() async throws {
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       _ = try trainLayers(
         stage(.mamba, .matrices, replacing: [0, 2, 0]), as: "run", limited(), on: draw, sideBySide: 1)
     }
     let message = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
-    #expect(message.contains("layers [0, 2, 0]") && message.contains("twice"), "\(message)")
+    #expect(message.contains("twice in [0, 2, 0]"), "\(message)")
   }
 }

@@ -1,8 +1,8 @@
 // # The losses of the stages
 //
-// Each once more with plain loops over numbers: the norm not squared, not divided by T, the mean
-// over batch and heads or batch and time, the sum over layers. The matrices and outputs that the
-// loops compare are those of the layers, which have twins of their own in LayersTests.
+// Each loss computed again with plain loops over numbers: the norm not squared, not divided by T, the mean over batch
+// and heads or batch and time, the sum over layers. The matrices and outputs that the loops compare are those of the
+// layers, which have twins of their own in LayersTests.
 
 import Distillation
 import Foundation
@@ -66,7 +66,7 @@ import Testing
     let expected = -zip(p.elements, q.elements).reduce(0.0) { $0 + Double($1.0) * Foundation.log(Double($1.1)) } / 14
     let loss = KnowledgeDistillation(from: pair.teacher.frozen, to: pair.student).loss(tokens)
     expectClose(loss.total.value, Tensor(Scalar(expected)), within: Tolerance.loss, "\(student)")
-    // Its parts: the teacher's entropy −Σ p log p, and what is left, the divergence.
+    // Its parts: the teacher's entropy −Σ p log p, and the rest, the divergence.
     let entropy = -p.elements.reduce(0.0) { $0 + Double($1) * Foundation.log(Double($1)) } / 14
     #expect(loss.parts.map(\.0) == ["entropy of the teacher", "KL"])
     expectClose(
@@ -123,7 +123,8 @@ import Testing
     }
   }
 
-  // The first token can only look at itself: its attention is 1, and so is D without B.
+  // The first token can only look at itself: its attention is 1, and so is the mixer's matrix with D = 1 and without
+  // B.
   @Test func aStateSpaceMixerCanBePerfectToo() throws {
     let pair = Pair(.mamba)
     for block in pair.student.blocks {
@@ -147,7 +148,7 @@ import Testing
       let mixer = try #require(block.mixer as? DiscreteMamba2)
       let slope = gradients(of: stage.loss(tokens).total, withRespectTo: [mixer.skip])[0]
       #expect(slope.elements.allSatisfy { abs($0) > 1e-3 }, "layer \(layer): \(slope)")
-      // Without C, D is all there is of the matrix: ‖A − d·I‖, the norm by loops.
+      // Without C, the matrix is D alone: ‖A − d·I‖, the norm by loops.
       let rows = MambaPart.c.rows(mixer.sizes)
       mixer.inProjection.update { $0.assign(.zeros([rows.count, 10]), at: rows.lowerBound) }
       mixer.convolutionBias.update { $0.assign(.zeros([rows.count]), at: rows.lowerBound) }
@@ -159,8 +160,7 @@ import Testing
     }
   }
 
-  // A parallel block adds x and the MLP to its mixer; where both sides have the same of these, they
-  // cancel.
+  // A parallel block adds x and the MLP to its mixer; where both sides have the same x and MLP, these cancel.
   @Test(arguments: Student.allCases) func afterTheTransferBothFormsOfStageTwoGiveOneNumber(student: Student) {
     let pair = Pair(student)
     func numbers(_ stage: StageForm) -> Tensor { Tensor(stage.between(pair).loss(tokens).parts.map { Scalar($0.1) }) }

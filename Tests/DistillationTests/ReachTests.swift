@@ -1,8 +1,7 @@
 // # Which gradient reaches what
 //
-// The lists of mohawk's facts, row by row. Three witnesses: the gradient itself, with nothing
-// frozen that the stage does not freeze by its formula; the tape; and what the stage says that it
-// trains.
+// The lists of what the paper's stages train, row by row. Three witnesses: the gradient itself, once even with
+// nothing frozen, so that the formula alone decides; the tape; and what the stage says that it trains.
 
 import Distillation
 import Gradients
@@ -37,7 +36,7 @@ import Training
     let expected = trainedRows(student, stage)
     #expect(Set(expected.keys).isSubset(of: pair.student.parameters.map(\.name)), "a name of the list is wrong")
     let what = "\(student), \(stage)"
-    // Block outputs depend on the norms as well; there it is the list that keeps them.
+    // Block outputs depend on the norms as well; there only the list excludes them.
     if stage != .blockOutputs {
       expectGradient(stage.between(pair).loss(tokens).total, pair.student, in: expected, "\(what), nothing frozen")
     }
@@ -79,7 +78,7 @@ import Training
     }
   }
 
-  // Each stage sets the student's parameters anew, whatever the one before it left.
+  // Each stage freezes the student's parameters anew, whatever the stage before it left.
   @Test func theStagesFollowEachOther() throws {
     let pair = Pair(.mamba)
     for stage in [StageForm.matrices, .mixerOutputs, .distributions, .matrices, .blockOutputs, .mixerOutputs] {
@@ -119,7 +118,7 @@ import Training
 
   @Test("trap: a stage that starts from nothing", arguments: StageForm.layerwise)
   func aStageWithNothingToTrainIsRefused(stage: StageForm) throws {
-    // A control of which nobody has said that its mixers are new has the teacher's kind of mixer in every block.
+    // A control has the teacher's kind of mixer in every block; unless we say so, none counts as replaced.
     let pair = Pair(teacher: Pair(.control).teacher, student: Pair(.control).student)
     let error = try #require(throws: StageError.self) { try stage.between(pair).begin() }
     #expect(error == .nothingReplaced && error.description.contains("replacing:"), "\(error)")

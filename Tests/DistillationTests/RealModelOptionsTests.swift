@@ -1,7 +1,7 @@
-// # What real models need of the stages
+// # What real models need from the stages
 //
-// Losses relative to what a layer should become, gradients that are clipped layer by layer, weights that
-// teacher and student share in memory, and a head for some of the tokens; and Llama's parts in all of it.
+// Losses relative to what a layer should become, gradients that are clipped layer by layer, weights that teacher and
+// student share in memory, and a head for some of the tokens; all of it with Llama's parts as well.
 
 import Corpora
 import Distillation
@@ -48,7 +48,7 @@ import Training
     }
   }
 
-  // A layer whose target is larger has no larger part of a relative loss.
+  // A layer with a larger target has no larger share of a relative loss.
   @Test func aLayerThatIsLargerWeighsNoMore() {
     let pair = Pair(.mamba)
     let output = (pair.teacher.blocks[1].mixer as! CausalAttention).output
@@ -113,7 +113,7 @@ import Training
       zip(student.blocks[0].mixer.parameters, drawn.blocks[0].mixer.parameters).contains { $0.value != $1.value })
   }
 
-  // Large enough that one copy of what is shared would show; a model of nothing but its embedding and its mixers.
+  // Large enough that a copy of the shared weights would show; the mixers are a small part of the model.
   @Test func sharedWeightsAreInMemoryOnce() {
     let attention = CausalAttentionSizes(D: 64, H: 2, convention: .llama)
     let configuration = ModelConfiguration(
@@ -158,7 +158,7 @@ import Training
     let whole = KnowledgeDistillation(from: pair.teacher.frozen, to: pair.student).loss(tokens)
     let all = KnowledgeDistillation(from: pair.teacher.frozen, to: pair.student, among: TokenSubset(of: 0..<11))
     expectClose(all.loss(tokens).total.value, whole.total.value, "the loss")
-    // A part of the tokens is another loss.
+    // Among some of the tokens the loss is another.
     let some = KnowledgeDistillation(from: pair.teacher.frozen, to: pair.student, among: TokenSubset(of: 0..<5))
     #expect(abs(some.loss(tokens).total.value.scalar - whole.total.value.scalar) > 0.01)
   }

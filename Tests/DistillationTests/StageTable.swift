@@ -1,14 +1,12 @@
 // # The table of stages
 //
-// A row for the loss of each stage, stage 2 in both its forms, and for each kind of student. What a
-// row lists as parameters is what the stage trains: the promise of the leaves then says that its
-// loss reaches all of that, and nothing of the teacher or of what is frozen. In stage 1 a part of
-// the rows of a parameter is trained; every row is nudged, and those of x and z have slope 0 both
-// ways.
+// A row for the loss of each stage, with stage 2 in both its forms, and for each kind of student. A row lists as
+// parameters what the stage trains; the promise of the leaves then says that its loss reaches all of them, and
+// nothing of the teacher or of what is frozen. Stage 1 trains only some rows of a parameter; every row is nudged, and
+// those of x and z have slope 0 both ways.
 //
-// Smaller than the pairs of the other tests, for here every number is nudged. The loss is taken
-// tenfold, a sum over the ten tokens where it is a mean, so that the smallest slopes are well above
-// Float's tolerance.
+// The pairs are smaller than those of the other tests, because every number is nudged here. We take ten times the
+// loss, which makes a mean over the ten tokens a sum, so that the smallest slopes are well above Float's tolerance.
 //
 // Read before: `Tests/TestSupport/LayerCase.swift`, `Support.swift`. Read next: `StageTableTests.swift`.
 
@@ -115,7 +113,7 @@ extension LayerCase {
     }
   }
 
-  /// The stage without a teacher; the tokens that came are not those that were read.
+  /// The stage without a teacher; the targets are not the tokens that were read.
   private static let labels = LayerCase(TokenPrediction.self, "a hybrid") { _ in
     let begun = TokenPrediction(of: tiny(.hybrid).student)
     try begun.begin()
@@ -131,7 +129,7 @@ extension LayerCase {
       V: 7, D: 6, T: 5, block: ParallelBlockSizes(feedForward: 8),
       mixers: Array(repeating: CausalAttentionSizes(D: 6, H: 2, rotaryFraction: 0.7), count: 2), layout: .phi)
     let pair = Pair(student, configuration, mixer: DiscreteMamba2Sizes(D: 6, H: 2, N: 4, K: 3, Q: 2))
-    // Where a row is nearly level, a norm bends too sharply for any difference.
+    // Where the numbers of a row are nearly equal, a norm curves too sharply for differences.
     var random = SeededGenerator(for: "\(student)")
     for model in [pair.teacher, pair.student] {
       randomise(model.embedding.parameters, deviation: 4, using: &random)

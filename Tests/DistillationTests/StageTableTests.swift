@@ -1,7 +1,7 @@
 // # Every stage's loss keeps every promise
 //
-// The derivative of each stage's loss by every number that it trains; what it reaches; what
-// freezing does. And stages with mistakes, which break the promises that they name and no other.
+// The derivative of each stage's loss by every number that it trains; what it reaches; what freezing does. And stages
+// with mistakes, which break the promises that they name and no others.
 //
 // Read before: `StageTable.swift`. `ReachTests.swift` compares what is reached with the paper's
 // list, row by row.
@@ -24,7 +24,7 @@ import Training
       HiddenStateAlignment.Target.self, KnowledgeDistillation.Training.self, StageLoss.self, StageError.self,
       Evaluation.self, DistanceScale.self, LayerDistance.self, TransferredParameter.self,
     ]
-    // What is trained a stage may say for each layer, but each has a title of its own.
+    // A stage may say layer by layer what it trains, but each has a title of its own.
     let found = try gaps(in: LayerCase.stages, ofModule: "Distillation", except: others, list: " title")
     #expect(found.isEmpty)
   }

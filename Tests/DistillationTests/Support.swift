@@ -14,7 +14,7 @@ import TestSupport
 import Training
 
 extension Tolerance {
-  /// A loss against the same loss computed otherwise.
+  /// A loss against the same loss computed in another way.
   static let loss: Scalar = isDouble ? 1e-12 : 1e-4
 }
 
@@ -142,7 +142,7 @@ func trainedRows(_ student: Student, _ stage: StageForm) -> [String: Set<Int>] {
   if student == .hybrid && stage == .distributions {
     addAttention("backbone.layers.1.mixer.self_attn", ["q_proj", "k_proj", "v_proj", "dense"])
   }
-  // The MLPs beside replaced mixers, in the second form of stage 2; in stage 3 all there is.
+  // The MLPs beside replaced mixers, in the second form of stage 2; in stage 3 all of them, and the norms.
   for layer in stage == .distributions ? [0, 1, 2] : stage == .blockOutputs ? student.replaced : [] {
     let name = "\(prefix).layers.\(layer)"
     add("\(name).mlp.fc1.weight", 0..<F)
@@ -164,6 +164,6 @@ func trainedRows(_ student: Student, _ stage: StageForm) -> [String: Set<Int>] {
   return rows
 }
 
-/// Whether a row has a gradient only by rounding: a key's bias adds the same to all scores of a
-/// row, and softmax forgets it, but for the two features of a head of five that positions turn.
+/// Whether a row has a gradient only by rounding: a key's bias adds the same to all scores of a row, and softmax
+/// cancels it, except in the two features of a head of five that are rotated by position.
 func isIdle(_ name: String, row: Int) -> Bool { name.hasSuffix("k_proj.bias") && row % 5 >= 2 }

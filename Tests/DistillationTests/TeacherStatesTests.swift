@@ -51,7 +51,7 @@ import Training
     }
   }
 
-  // What lies around the mixers in the student is of no account: its embedding, norms, MLPs and head.
+  // What surrounds the mixers in the student does not matter: its embedding, norms, MLPs and head.
   @Test(arguments: Student.allCases, [StageForm.matrices, .mixerOutputs])
   func theMixersReadTheTeachersStates(student: Student, stage: StageForm) {
     let pair = Pair(student)
@@ -59,7 +59,7 @@ import Training
     let mixers = Set(pair.student.blocks.flatMap { $0.mixer.parameters.map(\.name) })
     change(pair.student.parameters.filter { !mixers.contains($0.name) })
     #expect(stage.between(pair).loss(tokens).parts.map(\.1) == before)
-    // They would give another loss on the student's own states.
+    // On the student's own states the mixers would give another loss.
     let traces = pair.teacher.trace(tokens)
     for (place, layer) in student.replaced.enumerated() {
       let own = pair.student.trace(tokens)[layer]

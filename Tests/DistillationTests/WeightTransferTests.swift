@@ -71,7 +71,7 @@ import Testing
     expectIdentical(pair.teacher.head.weight.value, teachers["lm_head.weight"]!, "teacher's head")
   }
 
-  // After the transfer only the mixers stand between student and teacher.
+  // After the transfer only the mixers distinguish student and teacher.
   @Test func aControlWithTheTeachersMixersTooIsTheTeacher() {
     let pair = Pair(.control)
     transferWeights(from: pair.teacher.frozen, to: pair.student, replacing: pair.replaced)
@@ -95,9 +95,8 @@ import Testing
 
 // ## Attention into a mixer
 //
-// What is copied can be compared where attention has neither softmax, rotation nor bias: the scores
-// before them. With N = P the mixer's C · B are the same numbers; with a smaller N they are the best
-// that is possible, by Eckart and Young.
+// The copy can be compared with attention before softmax, rotation and bias: in the scores. With N = P the mixer's C
+// · B are the same numbers; with a smaller N they are the best that is possible, by Eckart and Young.
 
 @Suite("attention copied into a mixer", .tallied) struct CopiedAttentionTests {
   private func scores(_ random: inout SeededGenerator, N: Int) -> (attention: Tensor, mixer: Tensor, parts: [Tensor])
@@ -129,7 +128,7 @@ import Testing
     )
   }
 
-  // Two heads that share keys and values get a copy of them each.
+  // Two heads that share keys and values each get a copy of them.
   @Test func whatHeadsShareIsCopiedForEach() {
     var random = SeededGenerator(for: "shared heads")
     let (D, H, G, P, N, T) = (20, 4, 2, 5, 5, 7)
@@ -157,7 +156,7 @@ import Testing
       headScores(heads(written.sliced(c), N), heads(written.sliced(b), N)), scores, within: Tolerance.loss, "scores")
   }
 
-  // What has no place for the projections says so and keeps every bit.
+  // A mixer that cannot take the projections says so and keeps every bit.
   @Test func otherSizesTakeNothing() {
     var random = SeededGenerator(for: "misfits")
     let attention = CausalAttention("a", sizes: CausalAttentionSizes(D: 12, H: 3), using: &random).projections!

@@ -1,8 +1,7 @@
 // # A path that a comment names exists
 //
-// "Read before: `Products.swift`" is of use only while the file is there. So the comments of all
-// sources and the pages of this repository are read, and what looks like a path has to lead
-// somewhere:
+// "Read before: `Products.swift`" is useful only while the file is there. So the comments of all sources and the
+// pages of this repository are read, and what looks like a path must lead somewhere:
 //
 //     a word that ends in .swift                    in comments, and on pages if it has a slash
 //     `Sources/…`, `Tests/…`, `chapters/…`, …       in comments and on pages
@@ -23,7 +22,7 @@ import Testing
   static func existing() throws -> Set<String> {
     let manager = FileManager.default
     var all = Set(try manager.contentsOfDirectory(atPath: Repository.root.path))
-    for folder in ["Sources", "Tests", "chapters", "Benchmarks", "Tools", "data"] {
+    for folder in ["Sources", "Tests", "chapters", "Benchmarks", "Tools", "data", "docs"] {
       let inside = try manager.subpathsOfDirectory(atPath: Repository.root.appending(path: folder).path)
       all.formUnion(inside.map { "\(folder)/\($0)" })
     }

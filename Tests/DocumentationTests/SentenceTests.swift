@@ -1,8 +1,8 @@
 // # A program that stops says why
 //
-// Swift's own `precondition` drops its sentence in an optimised build. `Tensors` has one that speaks in
-// each, and it covers the standard one in files that import `Tensors`, and in no others. So a file
-// whose module stands on `Tensors` and that has something to say when it stops must import it.
+// Swift's own `precondition` drops its sentence in an optimised build. `Tensors` has one that prints its sentence in
+// every build; it shadows the standard one in files that import `Tensors`, and in no others. So a file that stops the
+// program, in a module that builds on `Tensors`, must import it.
 //
 // Read before: `Sources/Tensors/Core/Preconditions.swift`.
 
@@ -28,7 +28,7 @@ import Testing
     var count = 0
     for module in try Repository.modules() where module != "Tensors" {
       let sources = try Repository.swiftFiles(in: "Sources/\(module)").map { ($0, try Repository.text(of: $0)) }
-      // What draws and what prints does not know of tensors.
+      // Modules that only draw or print do not know tensors.
       guard sources.contains(where: { Self.importsTensors($1) }) else { continue }
       for (file, source) in sources where Self.stops(source) {
         count += 1

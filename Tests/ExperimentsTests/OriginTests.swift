@@ -49,7 +49,7 @@ import Testing
     }
   }
 
-  // A file that was edited by hand fits the note still, and would end in a trap, or be used.
+  // A file that was edited by hand still fits the note, and would end in a trap, or be used.
   @Test(arguments: [
     ("history.json", #""detailNames" : ["#, #""detailNames" : ["x""#, "0 details"),
     ("history.json", "\"step\" : 1\n", "\"step\" : 9223372036854775807\n", "of step 9223372036854775807"),

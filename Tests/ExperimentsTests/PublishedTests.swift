@@ -1,8 +1,7 @@
-// # Experiments with a model that is given
+// # Experiments with a given model
 //
-// A tiny Llama in the teacher's place: its students share what they take over, go through stages whose
-// layers are trained apart, are kept under all that they depend on, and what is estimated of them grows
-// with what it is an estimate of.
+// A tiny Llama in the teacher's place: its students share what they take over, go through stages that train layers
+// apart, and are kept under everything that they depend on; and estimates of their cost grow with the work.
 
 import Corpora
 import Distillation
@@ -86,7 +85,7 @@ private func withStore(
       let hybrid = try store.student(of: arm(store, [0, 0, 1], kept: [1]), in: "15", as: "hybrid", from: probe)
       #expect(begun == aligned.blocks[2].mixer.parameters.map(\.value))
       #expect(hybrid.model.blocks[1].mixer is CausalAttention && hybrid.model.blocks[0].mixer is DiscreteMamba2)
-      // Training the hybrid left the student from which it began alone.
+      // Training the hybrid did not change the student that it began from.
       #expect(begun == aligned.blocks[2].mixer.parameters.map(\.value))
     }
   }
@@ -116,7 +115,7 @@ private func withStore(
       let arm = arm(store, [2, 3, 2])
       let whole = try Study(in: store, seeds: 1).results("whole", of: [arm])[0][0]
       try FileManager.default.removeItem(at: store.studyFolder)
-      // Something that throws in the middle of stage 3 stands for a power cut.
+      // A stage 3 that throws before its first step stands for a power cut.
       let stage = StageKind("distillation among \(store.tokensOfTexts.count) tokens", isEndToEnd: true) {
         _, student, _ in
         Interrupted(of: student)
@@ -184,7 +183,7 @@ private func withStore(
 
 private struct Interruption: Error {}
 
-/// A stage that does not get through its first step.
+/// A stage that throws before its first step.
 private struct Interrupted: Stage {
   let title = "interrupted"
   let model: LanguageModel

@@ -12,7 +12,7 @@ func withStore(_ body: (ModelStore) throws -> Void) throws {
   try withTemporaryFolder { try body(smallStore(in: $0)) }
 }
 
-/// A store with the quick recipe in a folder, on a text whose order of words is drawn by a name.
+/// A store with the quick recipe in a folder, on a text whose words are drawn from the seed of a name.
 func smallStore(in folder: URL, drawnBy name: String = "words") throws -> ModelStore {
   let text = folder.appending(path: "text.txt")
   let words = ["in", "the", "beginning", "was", "a", "word", "and", "it", "grew"]

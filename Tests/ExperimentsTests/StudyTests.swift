@@ -1,8 +1,8 @@
 // # Studies
 //
-// On a text of a few thousand characters and with few steps: what is run once is read the second
-// time, other descriptions are other results, the order of jobs and the number of threads change
-// nothing, and arms that can not be compared are refused.
+// On a text of a few thousand characters and with few steps: what is run once is read the second time, other
+// descriptions give other results, the order of jobs and the number of threads change nothing, and arms that cannot
+// be compared are refused.
 
 import Experiments
 import Foundation
@@ -21,6 +21,7 @@ import Testing
   @Test func whatWasRunIsReadTheNextTime() throws {
     try withStore { store in
       let first = try Study(in: store, seeds: 2)
+      #expect(try first.keptCount == 0)
       let results = try first.results("first", of: [Self.arm])
       #expect(results.count == 1 && results[0].count == 2 && results[0][0] != results[0][1])
       #expect(results[0].allSatisfy { $0.loss.isFinite && $0.hiddenDistance == nil })
@@ -63,7 +64,7 @@ import Testing
       func swept(_ rates: [Double], by score: @escaping (StudyResult) -> Double) throws -> SweptRates {
         try study.sweep("sweep", [RateSweep("it", rates: rates, arm: arm, score: score)])[0]
       }
-      // More seconds, less seconds: whatever is best lies at an end, three times.
+      // Each score is lower than the one before it, so the highest rate is the best, three times.
       var calls = 0.0
       let rising = try swept([1e-3, 2e-3]) { _ in
         calls -= 1

@@ -1,11 +1,11 @@
 // # A block from outside
 //
-// The branches after one another, each with a norm of its own:
+// The branches one after the other, each with a norm of its own:
 //
 //     h  =  x + mixer(LN₁ x)          y  =  h + MLP(LN₂ h)
 //
-// In one type and one registration: gradients, a trace, the stages, writing, weight transfer and a
-// folder on disk, none of which knows of it.
+// One type and one registration are enough for gradients, a trace, the stages, writing, weight transfer and a folder
+// on disk, none of which knows of this block.
 
 import Checkpoints
 import Distillation
@@ -39,7 +39,7 @@ struct SequentialBlock: Block {
   }
 }
 
-/// Its sizes, and how one is made of them.
+/// Its sizes, and how a block is made from them.
 struct SequentialBlockSizes: BlockSizes {
   static let kind = "sequential block"
   var feedForward: Int

@@ -1,11 +1,11 @@
 // # A mixer of one's own
 //
-// A head that forgets at a pace of its own that nothing changes, as in RetNet: the matrix is
+// A head that forgets at a fixed pace of its own, as in RetNet: the matrix is
 //
 //     M[t, s]  =  (c[t] · b[s]) γ^(t − s)          γ = 1 − 2^(−5 − h) for head h
 //
-// It is here as the example of CONTRIBUTING.md: all that the house asks of a mixer, in one file
-// outside Sources. `MixerOfOnesOwnTests.swift` takes it through gradients, stages, writing and files.
+// It is here as the example of CONTRIBUTING.md: all that the library asks of a mixer, in one file outside Sources.
+// `MixerOfOnesOwnTests.swift` takes it through gradients, stages, writing and files.
 //
 // Source: Sun et al., "Retentive Network", arXiv 2307.08621.
 

@@ -1,7 +1,7 @@
-// # A mixer from outside, through the whole house
+// # A mixer from outside, through the whole library
 //
-// Gradients, matrix against recurrence, the three stages, writing with a memory, and a checkpoint:
-// with nothing of the library changed, and one registration where files are read.
+// Gradients, matrix against recurrence, the three stages, writing with a memory, and a checkpoint: without a change
+// to the library, and with one registration where files are read.
 
 import Checkpoints
 import Corpora
@@ -42,7 +42,7 @@ import Training
     let x = mixer.x(u).reshaped(to: [2, 7, 2, 5])
     let mixed = mixer.output(headMix(mixer.matrix(u), x).reshaped(to: [2, 7, 10]))
     expectClose(mixer(u), mixed, within: 10 * Tolerance.value, "output")
-    // Of tokens that are all alike a row has the powers of γ.
+    // For tokens that are all alike a row has the powers of γ.
     let alike = mixer.matrix(Tensor.normal([1, 1, 10], using: &random).broadcast(to: [1, 7, 10]))
     let expected = Naive.tabulate([1, 2, 7, 7]) { place in
       let (h, t, s) = (place[1], place[2], place[3])
@@ -63,7 +63,7 @@ import Training
       let before = Dictionary(uniqueKeysWithValues: student.parameters.map { ($0.name, $0.value) })
       let settings = TrainingSettings(steps: 40, learningRate: 0.01, tokensPerUpdate: 14, seed: 3)
       let history = try train(stage, as: stage.title, settings) { _ in batch }
-      // Of the last stage's loss no student can change the teacher's entropy.
+      // No student can change the teacher's entropy, a part of the last stage's loss.
       let losses = number == 2 ? history.detail("KL") : history.losses
       #expect(losses[39] < 0.9 * losses[0], "\(stage.title): \(losses[0]) to \(losses[39])")
       let changed = Set(student.parameters.filter { $0.value != before[$0.name] }.map(\.name))

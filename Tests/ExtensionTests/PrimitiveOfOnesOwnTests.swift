@@ -1,7 +1,7 @@
 // # A primitive from outside
 //
-// y = x³, x̄ = 3 x² ȳ: a kernel, its rule and its name, given to the tape from here; held against
-// differences as every primitive is, and against a rule that is wrong.
+// y = x³, x̄ = 3 x² ȳ: a kernel, its rule and its name, given to the tape from here. The rule is compared with
+// differences like every primitive's, and so is a wrong one.
 
 import GradientChecking
 import Gradients

@@ -1,9 +1,8 @@
 // # A stage from outside
 //
-// Distillation at temperature 2: both distributions are flattened before they are compared, and the
-// loss is taken four times, so that its gradient keeps its size (arXiv 1503.02531). Chapter 10 asks
-// for it in an exercise; it is written here and nowhere else, and goes through the loop, an arm and
-// a study like the stages of the book.
+// Distillation at temperature 2: both distributions are flattened before they are compared, and the loss is
+// multiplied by four, so that its gradient keeps its size (arXiv 1503.02531). An answer of chapter 10 has it too;
+// here it goes through the loop, an arm and a study like the stages of the book.
 
 import Corpora
 import Distillation

@@ -124,7 +124,7 @@ import Testing
     expectIdentical(
       jacobian(at: [x], of: square)[0], Tensor(rows: [[2, 0, 0], [0, 4, 0], [0, 0, 8]]), "diag(2x)")
     expectPass(checkJacobian(at: [x], settings: Tolerance.differences, of: square), "squares")
-    // A neighbour gets what is due to another: each row of J still has its sum.
+    // Each slope goes to a neighbouring entry: each row of J still has its sum.
     let shifted = { (x: [Variable]) in
       Variable(
         custom: x[0].value * x[0].value,

@@ -1,9 +1,8 @@
 // # Every derivative is checked
 //
-// For each row of the table, each entry of each cotangent against central differences, for two
-// random cotangents; two random projections; and, where the shapes are small, the whole Jacobian.
-// The suite closes with a table: how well, primitive by primitive. And a test
-// that no primitive is without rows, so that a new one cannot come unchecked.
+// For each row of the table, each entry of each cotangent against central differences, for two random cotangents; two
+// random projections; and, where the shapes are small, the whole Jacobian. The suite ends with a table of the errors,
+// primitive by primitive. Another test demands rows for every primitive, so that a new one cannot come unchecked.
 //
 // Read before: `OperationCase.swift`, and `Sources/GradientChecking/GradientCheck.swift`.
 

@@ -1,7 +1,7 @@
 // # Where a derivative is hard
 //
-// Kinks, saturation, masks and decays at their ends. Differences cannot be taken there, or not of
-// what is infinite; so each expectation is derived by hand and stated as numbers.
+// Kinks, saturation, masks and decays at their limits. Differences cannot be taken at a kink or at infinity, so each
+// expectation is derived by hand and stated as numbers.
 
 import Gradients
 import Tensors
@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 @Suite("edges", .tallied) struct EdgeTests {
-  /// The cotangents of some inputs for a random cotangent of what a function gives.
+  /// The cotangents of some inputs for a random cotangent of a function's output.
   private func pull(_ name: String, _ inputs: [Tensor], _ function: ([Variable]) -> Variable) -> (Tensor, [Tensor]) {
     let leaves = inputs.map { Variable(leaf: $0) }
     let output = function(leaves)
@@ -24,7 +24,7 @@ import Testing
       expectZero(found[0], "x over \(axes)")
       expectZero(found[1], "y over \(axes)")
     }
-    // One matrix of two agrees: the other has its gradient all the same.
+    // One matrix of two agrees: the other still has its gradient.
     var y = x
     y[1, 0, 0] += 3
     let (g, found) = pull("half", [x, y]) { distance($0[0], $0[1], over: 2) }
@@ -135,7 +135,7 @@ import Testing
   }
 
   @Test func manyRowsAreSummedInPieces() {
-    // Sums of small whole numbers are exact in any order. One piece, two, as many as there are at most; more pieces
+    // Sums of small whole numbers are exact in any order. One piece, two, the most that there can be; and more pieces
     // than numbers in a row.
     let entry = { (row: Int, column: Int) -> Scalar in Scalar((row * 7 + column) % 11 - 5) }
     for (rows, width) in [(20_011, 5), (26_227, 5), (80_021, 5), (150_011, 2)] {

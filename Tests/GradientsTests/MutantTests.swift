@@ -5,8 +5,8 @@
 //
 //     mutant(x)  =  g(x) + (f(x) − g(x))        the bracket as a constant: value f, gradient of g
 //
-// They are the mistakes that one makes: a factor, a sign, a transpose, a forgotten sum, a mask or a
-// scale left out, an index off by one. `withKnownIssue` fails if the check finds nothing.
+// They are the mistakes that people make: a factor, a sign, a transpose, a forgotten sum, a mask or a scale left out,
+// an index off by one. `withKnownIssue` fails if the check finds nothing.
 
 import GradientChecking
 import Gradients
@@ -143,7 +143,7 @@ struct Mutant: Sendable, CustomTestStringConvertible {
     let inputs = mutant.arguments.map { Tensor.random($0.shape, $0.domain, using: &random) }
     let leaves = inputs.map { Variable(leaf: $0) }
     expectClose(mutant(leaves).value, mutant.function(leaves).value, "the value of " + mutant.name)
-    // The right pullback passes at this very place, and then the wrong one does not.
+    // The right pullback passes at the same inputs at which the wrong one does not.
     expectPass(
       checkGradient(at: inputs, settings: Tolerance.differences, using: &random, of: mutant.function), mutant.name)
     withKnownIssue {

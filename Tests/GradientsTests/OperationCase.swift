@@ -1,9 +1,8 @@
 // # The table of operations
 //
-// A row is an operation at certain shapes, in a certain domain, with certain options. It knows how
-// to compute its value from variables and, where the library has a slow twin, from tensors. What is
-// done with a row stands in `OperationTests.swift`: everything there is done with every row, so
-// that to add an operation is to add a row.
+// A row is an operation at certain shapes, in a certain domain, with certain options. It knows how to compute its
+// value from variables and, where the library has a slow twin, from tensors. What is tested is in
+// `OperationTests.swift`: everything there is done with every row, so to add an operation is to add a row.
 //
 // Read next: `Rows+Elementwise.swift`, then the other rows.
 

@@ -1,8 +1,8 @@
 // # Every operation keeps every promise
 //
-// For each row of the table: its value is that of the twin; its pullback keeps what every pullback
-// keeps (`GradientChecking/Invariants.swift`); an input that is a constant gets nothing and changes
-// nothing for the others; an input that is used several times collects from each use.
+// For each row of the table: its value is that of the twin; its pullback has the properties of every pullback
+// (`GradientChecking/Invariants.swift`); an input that is a constant gets nothing and changes nothing for the others;
+// an input that is used several times collects from each use.
 //
 // Read before: `OperationCase.swift`. Read next: `DerivativeTests.swift`.
 

@@ -21,7 +21,7 @@ extension Operation {
     _ function: @escaping @Sendable (Variable, Variable) -> Variable
   ) -> Operation {
     let pairs = shapes.flatMap { a in shapes.map { (a, $0) } }.filter { a, b in
-      // An axis of size 0 stretches no more than another; nor may 7 and 2 meet.
+      // Shapes that do not broadcast together make no pair: 7 with 2, or 0 with 3.
       guard let all = a.broadcast(with: b) else { return false }
       return all.count <= 100
     }
@@ -59,7 +59,7 @@ extension Operation {
       }
     })
 
-  // Operations of one's own: a cube, and a product of which each factor has a pullback.
+  // Custom operations: a cube, and a product with a pullback for each factor.
   private static let customs = Operation(
     .custom,
     ([[], [7], [2, 3], [2, 0]] as [Shape]).flatMap { shape in

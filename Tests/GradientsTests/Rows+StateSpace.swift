@@ -1,9 +1,8 @@
 // # Rows: state space models
 //
-// The two pullbacks that were derived by hand in this library and stand in no other: lengths and
-// chunks of every relation, a last chunk of one step, chunks longer than the sequence; decays of 1,
-// of 0, and so strong that their products underflow. A nudge moves no log α of −∞, and its
-// derivative is 0.
+// The two pullbacks that were derived by hand for this library and are in no other: lengths and chunks in every
+// relation, a last chunk of one step, chunks longer than the sequence; decays of 1, of 0, and so strong that their
+// products underflow. A nudge moves no log α of −∞, and its derivative is 0.
 //
 // Read before: `OperationCase.swift`.
 

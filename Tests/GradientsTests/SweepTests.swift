@@ -1,9 +1,8 @@
 // # The sweep through the tape
 //
-// What the table of operations cannot show, since it has to do with how operations hang together:
-// values that are used several times, intermediate results, constants and frozen parameters, leaves
-// that are reached and leaves that are not, and chains so long that anything recursive would
-// overflow the stack.
+// What the table of operations cannot show, because it concerns how operations are connected: values that are used
+// several times, intermediate results, constants and frozen parameters, leaves that are reached and leaves that are
+// not, and chains so long that anything recursive would overflow the stack.
 
 import GradientChecking
 import Gradients
@@ -15,7 +14,7 @@ import Testing
   let x = Tensor.random([2, 3], for: "x")
   let g = Tensor.random([2, 3], for: "g")
 
-  /// The cotangent of x in what a function of it gives.
+  /// The cotangent of x for a function of x.
   private func pull(_ function: (Variable) -> Variable) -> Tensor {
     let leaf = Variable(leaf: x)
     return cotangents(of: function(leaf), seed: g, withRespectTo: [leaf])[0]
@@ -34,7 +33,7 @@ import Testing
       }, (exp(x) + 2 * exp(x + x) + .ones([2, 3])) * g)
   }
 
-  /// Products, parts and whole tensors add up in whatever order they come, and change nobody else's cotangent.
+  /// Contributions from products, parts and whole tensors add up in any order, and change no other cotangent.
   @Test func contributionsOfEveryKindAddUp() {
     let (w, v) = (Tensor.random([5, 3], for: "w"), Tensor.random([7, 3], for: "v"))
     let uses: [(name: String, use: (Variable) -> Variable)] = [
@@ -59,7 +58,7 @@ import Testing
     }
   }
 
-  /// The gradient of the sum of what a function of x gives.
+  /// The gradient of the sum of a function's output at x.
   private func pullOnes(_ function: (Variable) -> Variable) -> Tensor {
     let leaf = Variable(leaf: x)
     return gradients(of: sum(function(leaf)), withRespectTo: [leaf])[0]

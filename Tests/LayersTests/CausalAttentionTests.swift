@@ -1,7 +1,7 @@
 // # Attention
 //
-// Against its slow twin, for heads that are turned by their positions not at all, in part and in
-// whole; and the matrix as the method needs it: after the softmax, rows that sum to 1.
+// Against its slow twin, for heads that positions rotate not at all, in part and as a whole; and the matrix as the
+// method needs it: after the softmax, rows that sum to 1.
 
 import Gradients
 import Layers
@@ -13,7 +13,7 @@ extension CausalAttentionSizes.Convention {
   static let both: [CausalAttentionSizes.Convention] = [.phi, .llama]
 }
 
-/// Heads, features of a head, the part of them that carries the position, and how many that must be.
+/// Heads, features of a head, the fraction of them that is rotated, and how many that must be.
 struct RotaryCase: Sendable, CustomTestStringConvertible {
   let H, P: Int
   let fraction: Double
@@ -59,7 +59,7 @@ struct RotaryCase: Sendable, CustomTestStringConvertible {
       }
       expectClose(
         Tensor.concatenated(outputs, along: 1), twin.output, within: Tolerance.layer, "\(heads), pieces \(pieces)")
-      // The cache holds the heads that are there, not those that read them.
+      // The cache holds the G heads of keys and values, not one for each head that reads them.
       #expect(memory.bytes == 2 * 2 * 7 * heads.G * 6 * MemoryLayout<Scalar>.size)
     }
   }

@@ -1,10 +1,10 @@
 // # The table of layers
 //
-// A row for each layer and each of its options, with random numbers in every parameter and sizes
-// that are all different. What is demanded of a row stands in `Tests/TestSupport/LayerPromises.swift`.
+// A row for each layer and each of its options, with random numbers in every parameter and sizes that are all
+// different. What is demanded of a row is in `Tests/TestSupport/LayerPromises.swift`.
 //
-// Some rows take a layer's other answer, its matrix: there the parameters are those that the matrix
-// depends on, and the promise of the leaves says that it depends on no other. Stage 1 rests on it.
+// Some rows take a layer's other answer, its matrix: there the parameters are those that the matrix depends on, and
+// the promise of the leaves says that it depends on no other. Stage 1 relies on that.
 //
 // Read before: `Tests/TestSupport/LayerCase.swift`. Read next: `LayerTableTests.swift`.
 
@@ -63,8 +63,7 @@ extension LayerCase {
     return Subject(layer.parameters, at: [.normal(shape, using: &random)]) { layer($0[0]) }
   }
 
-  // Rows that differ widely within: where a row is nearly level, a norm bends too sharply for any
-  // difference.
+  // Rows of widely different numbers: where they are nearly equal, a norm curves too sharply for differences.
   private static func norm(D: Int, using random: inout SeededGenerator) -> Subject {
     let layer = LayerNorm("n", D: D)
     randomise(layer.parameters, deviation: 1, using: &random)
@@ -79,8 +78,7 @@ extension LayerCase {
 
   // ## Attention
 
-  // A key's bias adds the same to all scores of a row, and softmax forgets it, unless positions
-  // turn it.
+  // A key's bias adds the same to all scores of a row, and softmax cancels it, unless positions rotate it.
   private static let attentionRows = [
     attention("rotary 0", rotaryFraction: 0, idle: ["m.k_proj.bias"]) { $0($1) },
     attention("rotary 0.5") { $0($1) },
@@ -105,7 +103,7 @@ extension LayerCase {
     LayerCase(CausalAttention.self, option) { random in
       let layer = randomAttention(
         H: H, G: G, rotaryFraction: rotaryFraction, convention: convention, using: &random)
-      // Small, so that no softmax bends sharply.
+      // Small, so that no softmax curves sharply.
       let u = Tensor.normal([2, 7, 5 * H], deviation: 0.6, using: &random)
       return Subject(parameters(layer), at: [u], idle: idle) { answer(layer, $0[0]) }
     }

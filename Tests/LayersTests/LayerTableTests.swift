@@ -1,12 +1,10 @@
 // # Every layer keeps every promise
 //
-// The derivative of every layer by every number of its inputs and of its parameters, the biases
-// too; the list of parameters; what freezing does. The primitives have been through this one by
-// one; here it is their composition: a part of the in-projection that is read twice, a bias that is
-// forgotten, heads that are cut at the wrong place.
+// The derivative of every layer by every number of its inputs and of its parameters, the biases too; the list of
+// parameters; what freezing does. The primitives are tested one by one elsewhere; here we test their composition: a
+// part of the in-projection could be read twice, a bias forgotten, heads cut at the wrong place.
 //
-// The mutants below are layers with such mistakes. Each breaks the promises that it names, and no
-// other.
+// The mutants below are layers with such mistakes. Each breaks the promises that it names, and no others.
 //
 // Read before: `LayerTable.swift`.
 
@@ -139,7 +137,7 @@ extension LayerMutant {
     try mutant.expectCaught()
   }
 
-  // Without a mistake, what the mutants of the mixer are made of is the mixer.
+  // Without a mistake, the composed mixer of the mutants is the mixer itself.
   @Test func theComposedMixerIsTheMixer() {
     var random = SeededGenerator(seed: 40)
     let layer = randomMamba(H: 3, P: 2, N: 5, using: &random)

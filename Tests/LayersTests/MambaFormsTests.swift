@@ -1,10 +1,9 @@
 // # Three forms of one layer
 //
-// Recurrent, materialised and chunked are one function. Every length from one token to several
-// chunks and every chunk length from one step to more than the whole text are compared, in values
-// and in the gradients by the input and by every parameter. The recurrent form is made of
-// elementary primitives, one step after another, and itself measured against the slow twin, so that
-// nothing here is compared with itself.
+// Recurrent, materialised and chunked are one function. Every length from one token to several chunks and every chunk
+// length from one step to more than the whole text are compared, in values and in the gradients by the input and by
+// every parameter. The recurrent form is made of elementary primitives, one step after another, and is itself
+// compared with the slow twin, so that nothing here is compared with itself.
 
 import Gradients
 import Layers

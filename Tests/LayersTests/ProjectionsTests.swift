@@ -1,8 +1,8 @@
 // # Values and output projection copied alone
 //
-// A mixer that begins with them differs from the attention in its matrix and in nothing else: with the
-// attention's matrix in the place of its own it gives what the attention gives. Queries and keys, which
-// become B and C, are tested in `Tests/DistillationTests/WeightTransferTests.swift`.
+// A mixer that begins with them differs from the attention in its matrix and in nothing else: with the attention's
+// matrix in place of its own it gives what the attention gives. Queries and keys, which become B and C, are tested in
+// `Tests/DistillationTests/WeightTransferTests.swift`.
 //
 // Read before: `Sources/Layers/Mixers/DiscreteMamba2+Projections.swift`, `Twins.swift`.
 
@@ -61,14 +61,14 @@ struct CopyCase: Sendable, CustomTestStringConvertible {
     for index in [1, 2, 4] {
       expectIdentical(mixer.parameters[index].value, before[index], "\(row), \(mixer.parameters[index].name)")
     }
-    // And what was copied is the attention's still.
+    // And the attention still has what was copied.
     for (parameter, value) in zip(attention.parameters, theirs) {
       expectIdentical(parameter.value, value, "\(row), \(parameter.name)")
     }
   }
 
-  // What the two do with a matrix is the same but for the last bias, which the mixer has no place for: with its own
-  // matrix the mixer's output comes out, with the attention's the attention's.
+  // Mixer and attention do the same with a matrix, except for the last bias, for which the mixer has no place: its
+  // own matrix gives the mixer's output, the attention's matrix gives the attention's.
   @Test(arguments: cases) func withTheSameMatrixTheOutputIsTheSame(row: CopyCase) {
     let (attention, mixer) = pair(row)
     #expect(mixer.begin(with: attention.projections!, taking: .valuesAndOutput))
@@ -86,7 +86,7 @@ struct CopyCase: Sendable, CustomTestStringConvertible {
     let bias = attention.output.bias?.value ?? .zeros([5 * row.H])
     let expected = Naive.elementwise(output(twin.matrix), bias) { $0 + $1 }
     expectClose(attention(u), expected, within: Tolerance.layer, "\(row), the attention's")
-    // The matrices are not the same, so that one of the two comparisons would fail with that of the other.
+    // The matrices differ, so that each comparison would fail with the other's matrix.
     #expect(largestMagnitude(output(mixer.matrix(u)) - output(twin.matrix)) > 0.1)
   }
 
@@ -115,7 +115,7 @@ struct CopyCase: Sendable, CustomTestStringConvertible {
       for (mine, theirs) in zip(all.parameters, few.parameters) {
         expectIdentical(mine.value, theirs.value, "\(row), \(mine.name)")
       }
-      // Who does not say which takes all.
+      // Without a part, all are taken.
       let (_, usual) = pair(row)
       #expect(usual.begin(with: attention.projections!))
       #expect(usual.inProjection.value.sliced(rows) != few.inProjection.value.sliced(rows), "\(row)")
@@ -136,7 +136,7 @@ struct CopyCase: Sendable, CustomTestStringConvertible {
         expectIdentical(parameter.value, value, "\(sizes), \(parameter.name)")
       }
     }
-    // An attention is no mixer that begins with another one's.
+    // An attention does not begin with another's projections.
     let other = randomAttention(H: 6, G: 2, P: 5, using: &random)
     let before = other.parameters.map(\.value)
     #expect(!other.begin(with: attention.projections!, taking: part))

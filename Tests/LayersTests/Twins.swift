@@ -1,8 +1,7 @@
 // # The two mixers, slowly
 //
-// Attention and the Discrete-Mamba-2 mixer once more, from the formulas in mohawk's paper and from
-// `Naive` alone: three loops for each product, one step after another, no Variable. What the layers
-// compute is measured against these.
+// Attention and the Discrete-Mamba-2 mixer once more, from the formulas of the paper and from `Naive` alone: three
+// loops for each product, one step after another, no Variable. What the layers compute is measured against these.
 
 import Foundation
 import Layers

@@ -104,16 +104,19 @@ private func flattened(_ file: URL) throws -> [String: String] {
     (
       #"{"LanguageModel":{"input":{"vocab_size":7,"pad_vocab_size_multiple":1}}}"#, ["MixerModel"]
     ),
-    (mambaFile(type: "modules.mixers.hyena", core: #"{"d_state":3}"#), ["no kind", "CoreType", "discrete_mamba2"]),
+    (
+      mambaFile(type: "modules.mixers.hyena", core: #"{"d_state":3}"#),
+      ["unknown kind", "CoreType", "discrete_mamba2"]
+    ),
     (mambaFile(type: "modules.mixers.phi_attention", core: #"{"rope_theta":2}"#), ["num_attention_heads"]),
     (
       mambaFile(type: "modules.mixers.discrete_mamba2", core: coreJSON, block: "modules.llama_block"),
-      ["no kind", "BlockType"]
+      ["unknown kind", "BlockType"]
     ),
     (mambaFile(type: "modules.mixers.discrete_mamba2", core: coreJSON, groups: 0), ["layers"]),
     (
       mambaFile(type: "modules.mixers.discrete_mamba2", core: coreJSON, groups: .max),
-      ["n_layers", "no 9223372036854775807"]
+      ["n_layers", "cannot have 9223372036854775807 layers"]
     ),
     (mambaFile(type: "modules.mixers.discrete_mamba2", core: coreJSON, groups: -1), ["n_layers"]),
     (mambaFile(type: "modules.mixers.discrete_mamba2", core: #"{"d_state":"many"}"#), ["d_state", "Int"]),
@@ -192,13 +195,33 @@ private func flattened(_ file: URL) throws -> [String: String] {
     #expect(problem { $0.mixers = [] }.contains("layers"))
     #expect(problem { $0.V = 1_000_000_000_000 }.contains("vocabulary has a size of 1000000000000, where at most"))
     #expect(problem { $0.block = ParallelBlockSizes(feedForward: .max) }.contains("hidden width"))
-    #expect(problem { ($0.V, $0.D) = (1 << 20, 1 << 18) }.contains("are the most"))
-    #expect(problem { $0.D = 12 }.contains("made for a width of 10"))
+    #expect(problem { ($0.V, $0.D) = (1 << 20, 1 << 18) }.contains("numbers, where at most"))
+    #expect(problem { $0.D = 12 }.contains("made for width 10"))
     #expect(problem { $0.mixers[1] = DiscreteMamba2Sizes(D: 10, H: 3, N: 3) }.contains("cut into 3 heads"))
     #expect(problem { $0.mixers[1] = DiscreteMamba2Sizes(D: 10, H: 2, N: 0) }.contains("state size"))
     #expect(problem { $0.mixers[1] = DiscreteMamba2Sizes(D: 10, H: 2, N: .max) }.contains("at most"))
     #expect(problem { $0.mixers[1] = DiscreteMamba2Sizes(D: 10, H: 5, N: 3, G: 2) }.contains("shared evenly"))
     #expect(problem { $0.mixers[1] = CausalAttentionSizes(D: 10, H: 2, rotaryFraction: 2) }.contains("rotary part"))
     #expect(problem { $0.mixers[1] = CausalAttentionSizes(D: 10, H: 2, rotaryBase: 0) }.contains("rotary angles"))
+  }
+
+  @Test func whatALayoutHasNoKeyForIsNamed() {
+    func problem(_ kind: Kind, _ change: (inout ModelConfiguration) -> Void) -> String {
+      var configuration = kind.configuration
+      change(&configuration)
+      return configuration.problem ?? "none"
+    }
+    #expect(problem(.student) { $0.hasHeadBias = false }.contains("a head with a bias"))
+    #expect(problem(.student) { $0.block = SequentialBlockSizes(feedForward: 7) } == "none")
+    #expect(
+      problem(.student) { $0.block = SequentialBlockSizes(feedForward: 7, epsilon: 1e-6) }.contains(
+        "none of its other"))
+    func llama(_ configuration: inout ModelConfiguration, isTied: Bool, hasBias: Bool) {
+      (configuration.layout, configuration.block) = (.llamaMamba, SequentialBlockSizes(feedForward: 7))
+      (configuration.hasTiedHead, configuration.hasHeadBias) = (isTied, hasBias)
+    }
+    #expect(problem(.student) { llama(&$0, isTied: true, hasBias: false) } == "none")
+    #expect(problem(.student) { llama(&$0, isTied: false, hasBias: true) } == "none")
+    #expect(problem(.student) { llama(&$0, isTied: true, hasBias: true) }.contains("has no bias"))
   }
 }

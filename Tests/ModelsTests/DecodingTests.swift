@@ -21,12 +21,11 @@ private func expectClose(_ a: DecodingState, _ b: DecodingState, _ name: String)
 }
 
 extension Tolerance {
-  /// The state after a text that was read in pieces against the state after the whole: what the issue of one class for
-  /// training and decoding promises.
+  /// The state after a text that was read in pieces against the state after the whole.
   static let decoding: Scalar = isDouble ? 1e-10 : 1e-4
 }
 
-/// The last place's logits of a whole pass with each row for itself, [B, V].
+/// The last place's logits of a whole pass with each text by itself, [B, V].
 private func logitsOfWholePass(_ model: FrozenModel, _ texts: [[Int]]) -> Tensor {
   .concatenated(
     texts.map { text in
@@ -73,7 +72,7 @@ private func logitsOfWholePass(_ model: FrozenModel, _ texts: [[Int]]) -> Tensor
     let texts = [[5], Array(Self.text.prefix(7)), [2, 2], Array(Self.text.suffix(12))]
     var state = model.read(texts: texts)
     expectClose(state.logits!, logitsOfWholePass(model, texts), within: Tolerance.decoding, "\(kind), prompts")
-    // And read on together, a token and a piece; each row stands at a place of its own.
+    // And read on together, a token and a piece; each row is at a position of its own.
     let more = [[1], [2], [3], [4]]
     model.read(Tokens(more.flatMap { $0 }, B: 4, T: 1), &state)
     model.read(Tokens([6, 7, 8, 6, 6, 6, 0, 1, 0, 9, 8, 7], B: 4, T: 3), &state)

@@ -1,7 +1,7 @@
-// # Models of parts of two, and blocks that run when they are asked for
+// # Models made of two, and blocks that run on demand
 //
-// Teacher and student with blocks exchanged, for every choice of layers; and traces, which show
-// what has been run by what a change of the weights in between still reaches.
+// Teacher and student with blocks exchanged, for every choice of layers; and traces: a change of the weights between
+// two of them shows what has already run.
 //
 // Read before: `ModelTests.swift`, `Support.swift`.
 
@@ -37,7 +37,7 @@ import Testing
       #expect(hybrid.blocks[layer].mixer.sizes.isEqual(to: sizes), "\(what): layer \(layer)")
     }
     #expect(hybrid.configuration.L == 3 && hybrid.configuration.hasTiedHead == model.configuration.hasTiedHead)
-    // Both are as they were.
+    // Both models are as they were.
     expectIdentical(model(tokens).value, before.0, "\(what), the first")
     expectIdentical(other(tokens).value, before.1, "\(what), the other")
   }
@@ -62,7 +62,7 @@ import Testing
     }
   }
 
-  // As good as a hybrid that is made as one and gets the weights of both.
+  // It equals a hybrid that is made as one and gets the weights of both.
   @Test(arguments: [(Kind.teacher, Kind.student, Kind.hybrid), (.llama, .llamaStudent, .llamaHybrid)])
   func itIsTheHybridOfItsConfiguration(kinds: (teacher: Kind, student: Kind, hybrid: Kind)) {
     let (teacher, student) = (kinds.teacher.model(seed: 1), kinds.student.model(seed: 2))
@@ -83,11 +83,11 @@ import Testing
 
   static let misfits: [(message: String, make: @Sendable () -> Void)] = [
     (
-      "one width and depth",
+      "the same width and depth",
       { _ = Kind.teacher.model().exchanging([0], with: model { $0.mixers.removeLast() }) }
     ),
     (
-      "one width and depth",
+      "the same width and depth",
       {
         _ = Kind.teacher.model().exchanging(
           [0],
@@ -142,8 +142,8 @@ import Testing
     #expect(traces.next() == nil && traces.next() == nil)
   }
 
-  // A block whose weights are changed after the trace before it was given shows the new ones: nothing of it has run.
-  // That trace itself is run no further than it was asked for.
+  // If a block's weights are changed after the trace before it was given, its own trace shows the new weights:
+  // nothing of the block has run. That earlier trace runs no further than it was asked for.
   @Test(arguments: Kind.allCases) func aBlockRunsWhenItIsAskedFor(kind: Kind) {
     var random = SeededGenerator(seed: 24)
     let (model, tokens) = (kind.model(), randomTokens(using: &random))
@@ -163,12 +163,12 @@ import Testing
     #expect(traces.next() == nil)
   }
 
-  /// A trace that is not kept by being looked at.
+  /// A trace that we look at without keeping it.
   private struct Weak {
     weak var trace: BlockTrace<Tensor>?
   }
 
-  // Who keeps no trace has one of them in memory at a time.
+  // If no trace is kept, only one is in memory at a time.
   @Test func aTraceThatNobodyKeepsIsGone() {
     var random = SeededGenerator(seed: 25)
     var traces = Kind.hybrid.model().frozen.traces(randomTokens(using: &random))
@@ -180,7 +180,7 @@ import Testing
     #expect(second.trace == nil)
   }
 
-  // A pass is begun anew from each copy.
+  // Each copy begins a pass of its own.
   @Test func twoPassesDoNotDisturbEachOther() {
     var random = SeededGenerator(seed: 26)
     let traces = Kind.llamaHybrid.model().frozen.traces(randomTokens(using: &random))

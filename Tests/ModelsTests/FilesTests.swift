@@ -136,7 +136,7 @@ import Testing
         ("\"vocab_size\": 37", "\"vocab_size\": 1000000", "vocabulary 1000000"),
         ("\"vocab_size\": 37", "\"vocab_size\": 1000000000000", "at most"),
         ("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 1000000", "layers 1000000"),
-        ("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 1000000000", "no 1000000000 layers"),
+        ("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 1000000000", "cannot have 1000000000 layers"),
         ("\"intermediate_size\": 28", "\"intermediate_size\": 1000000", "hidden width 1000000"),
         ("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 1000", "layers 1000"),
         ("\"vocab_size\": 37", "\"vocab_size\": 37.5", "“vocab_size”"),
@@ -144,7 +144,7 @@ import Testing
       ] {
         #expect(text.contains(old))
         try text.replacing(old, with: new).write(to: file, atomically: true, encoding: .utf8)
-        // What other tests take meanwhile counts as well; not each time.
+        // What other tests take meanwhile counts too, but not in each try.
         let tries = (0..<3).map { _ in
           MemoryStatistics.peak {
             #expect(throws: CheckpointError.self) { try LanguageModel(contentsOf: folder) }
@@ -261,7 +261,7 @@ import Testing
         $0["MixerModel"] = ["input": ["d_model": 64, "n_layer": 3, "lm_head_prenorm": "rms"]]
       }
       try refused("Block3") { $0["Block3"] = $0["Block1"] }
-      // Every group is read, not the first alone.
+      // Every group is read, not only the first.
       var group = [:] as [String: Any]
       let two = try read {
         group = $0["Block1"] as! [String: Any]

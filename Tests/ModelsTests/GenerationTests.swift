@@ -1,7 +1,7 @@
 // # Writing
 //
-// The fast way writes what the slow one writes; a text does not depend on its neighbours; a file
-// goes on with the same tokens; and the sampler draws from what it says.
+// The fast way writes what the slow one writes; a text does not depend on its neighbours; a text goes on from a file
+// with the same tokens; and the sampler draws from the distribution that it states.
 
 import Checkpoints
 import Foundation
@@ -91,7 +91,7 @@ import Testing
       #expect(message(Kind.hybrid.model(seed: 2).frozen).contains("another model"))
       #expect(message(Kind.student.model().frozen).contains("another model"))
       try model.model.checkpoint.write(to: file)
-      #expect(message(model).contains("no state of a text"))
+      #expect(message(model).contains("not the state of a text"))
       for (word, value) in [
         ("positions", "x"), ("positions", "2 2"), ("positions", ""), ("dice", "1 2 3"), ("sampler", "hot"),
       ] {

@@ -1,12 +1,12 @@
 // # The table of blocks and models
 //
-// The blocks of a hybrid, one with attention and one with a state space mixer, and the three kinds
-// of models under the two losses that they are trained with: the cross-entropy of the tokens that
-// came, and of another model's distributions. A row's output is the loss of each token, which the
-// check weighs at random: a plain mean could hide an exchange of two. It is taken fourfold, so that
-// the smallest slopes, those of the queries' biases, are well above Float's tolerance.
+// The blocks of hybrids, one with attention and one with a state space mixer, and every kind of model under the two
+// losses that they are trained with: the cross-entropy of the actual tokens, and of another model's distributions. A
+// row's output is the loss of each token, which the check weights at random: a plain mean could hide an exchange of
+// two. We take it fourfold, so that the smallest slopes, those of the queries' biases, are well above Float's
+// tolerance.
 //
-// Smaller than the models of the other tests, for here every number is nudged.
+// The models are smaller than those of the other tests, because every number is nudged here.
 //
 // Read before: `Tests/TestSupport/LayerCase.swift`. Read next: `ModelTableTests.swift`.
 
@@ -102,13 +102,14 @@ extension LayerCase {
       }
     let model = LanguageModel(configuration, using: &random)
     randomise(model.parameters, deviation: 0.3, using: &random)
-    // Where a row is nearly level, a norm bends too sharply for any difference. An embedding that is the head as well is
-    // less wide, for the loss would bend sharply for large logits; its norms have a large ε instead.
+    // Where the numbers of a row are nearly equal, a norm curves too sharply for differences. An embedding that is
+    // also the head gets smaller numbers, since the loss curves sharply for large logits; its norms have a large ε
+    // instead.
     randomise(model.embedding.parameters, deviation: configuration.hasTiedHead ? 0.6 : 4, using: &random)
     return model
   }
 
-  /// A state that enters a block, with rows that differ widely within, for the sake of the norm.
+  /// A state that enters a block, with widely different numbers in each row, for the sake of the norm.
   static func state(using random: inout SeededGenerator) -> Tensor { .random([2, 5, 6], .wide, using: &random) }
 
   static func tokens(using random: inout SeededGenerator) -> Tokens {

@@ -1,8 +1,7 @@
 // # Every block and every model keeps every promise
 //
-// The derivative by every number of every parameter and of a block's input; the list of parameters;
-// what freezing does. And models with mistakes, which break the promises that they name and no
-// other.
+// The derivative by every number of every parameter and of a block's input; the list of parameters; what freezing
+// does. And models with mistakes, which break the promises that they name and no others.
 //
 // Read before: `ModelTable.swift`.
 
@@ -85,7 +84,7 @@ extension LayerMutant {
       }, caughtBy: [.derivatives]),
   ]
 
-  /// A sequential block with attention, computed as a mistake has it.
+  /// A sequential block with attention, computed with a mistake.
   private static func sequential(
     _ mistake: String, caughtBy broken: Set<LayerPromise> = [.derivatives, .leaves],
     _ wrong: @escaping @Sendable (Variable, SequentialBlock) -> Variable
@@ -97,7 +96,7 @@ extension LayerMutant {
       }, caughtBy: broken)
   }
 
-  /// The block with the state space mixer, computed as a mistake has it.
+  /// The block with the state space mixer, computed with a mistake.
   private static func block(
     _ mistake: String, caughtBy broken: Set<LayerPromise> = [.derivatives, .leaves],
     _ wrong: @escaping @Sendable (Variable, ParallelBlock) -> Variable

@@ -11,7 +11,7 @@ import TestSupport
 import Testing
 
 @Suite("whole models", .tallied) struct ModelTests {
-  /// What a norm of either kind gives, slowly.
+  /// A norm of either kind, computed slowly.
   private func naiveNorm(_ layer: any Layer, _ x: Tensor) throws -> Tensor {
     if let norm = layer as? RMSNorm { return Naive.rmsNorm(x, weight: norm.weight.value, epsilon: norm.epsilon) }
     let norm = try #require(layer as? LayerNorm)
@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  // A library may return its last state after the final norm; stage 2 needs it before.
+  // A library may return its last state after the final norm; stage 2 needs the state before that norm.
   @Test("trap: the last state is that before the final norm", arguments: Kind.allCases)
   func theLastStateOfATraceIsBeforeTheFinalNorm(kind: Kind) {
     var random = SeededGenerator(seed: 9)

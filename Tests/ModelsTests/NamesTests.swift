@@ -1,8 +1,7 @@
 // # The names in a checkpoint
 //
-// Other programs find a weight by its name and its shape: a teacher has those of Phi in Hugging
-// Face's transformers, a student those of the authors' Phi-Mamba. Both lists stand here once more,
-// written out.
+// Other programs find a weight by its name and its shape: a teacher has those of Phi in Hugging Face's transformers,
+// a student those of the authors' Phi-Mamba. Both lists are written out here again.
 
 import Gradients
 import Models

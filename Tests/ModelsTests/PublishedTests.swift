@@ -37,7 +37,7 @@ import Testing
     Tokens(tensor.elements.map { Int($0) }, B: tensor.shape[0], T: tensor.shape[1])
   }
 
-  /// The largest difference of two tensors in parts of the largest magnitude.
+  /// The largest difference of two tensors relative to the largest magnitude.
   static func difference(_ a: Tensor, _ b: Tensor) -> Double { Double(largestMagnitude(a - b) / largestMagnitude(b)) }
 
   @Test func everyVariantIsInTheList() throws {

@@ -11,7 +11,7 @@ import Tensors
 import TestSupport
 
 extension Tolerance {
-  /// A whole model against the same model computed otherwise.
+  /// A whole model against the same model computed in another way.
   static let model: Scalar = isDouble ? 1e-12 : 1e-4
 }
 

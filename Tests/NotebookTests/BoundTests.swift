@@ -1,9 +1,9 @@
-// # A bound is of the type of its value
+// # A bound has the type of its value
 //
-// `check("…", x, atMost: 1 / 3)` once compared a Double with the integer 1 / 3, which is 0. The words of a
-// chapter take value and bound of one type, so that the compiler reads the literal as a Double, and refuses
-// an integer. That it does is tested with overloads of our own for a Double and an Int: they are disfavoured,
-// so that they are chosen only where the library has nothing to offer.
+// `check("…", x, atMost: 1 / 3)` once compared a Double with the integer 1 / 3, which is 0. The functions of a
+// chapter take value and bound of one type, so that the compiler reads the literal as a Double, and refuses an
+// integer. We test this with overloads of our own for a Double and an Int: they are disfavoured, so that they are
+// chosen only where the library has no match.
 //
 // Read before: `Sources/Notebook/Notebook.swift`.
 

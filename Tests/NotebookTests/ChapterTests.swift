@@ -195,7 +195,8 @@ private let text = ChapterText(name: "00-test", question: "Does it work?", durat
         try Chapter<NoOptions>(text, arguments: ["--out", file.path], page: Page { _ in })
       }
       #expect(
-        "\(error!)".contains("\(file.path)/00-test: \(file.path) is no folder;") && "\(error!)".contains("--out DIR"))
+        "\(error!)".contains("\(file.path)/00-test: \(file.path) is not a folder;")
+          && "\(error!)".contains("--out DIR"))
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["file"])
     }
   }

@@ -22,7 +22,7 @@ import Testing
     #expect(slow.seconds[0].reduce(0, +) >= 0.005 && slow.minima[0] >= 0.005)
   }
 
-  // A sleeper takes none of the processor's time. In a process of its own: the time of other tests would count.
+  // Sleeping takes no processor time. The test runs in a process of its own: the time of other tests would count.
   @Test func processorTimeIsWorkAndNotWaiting() async {
     await #expect(processExitsWith: .success) {
       var x = 1.0

@@ -45,9 +45,9 @@ import Testing
     (Figure("F", panels: [dots([], value: Axis("v", labels: ["a"]))]), ["axis 'v'", "no cells to name"]),
     (Figure("F", panels: [map([[1]], scale: .logarithmic(floor: 0))]), ["floor", "0.0"]),
     (Figure("F", panels: [map([[0]], scale: .categories(["alone"]))]), ["1 categories", "2 to 8"]),
-    (Figure("F", panels: [map([[0, 2]], scale: .categories(["a", "b"]))]), ["no category", "from 0 to 1"]),
-    (Figure("F", panels: [map([[0, 0.5]], scale: .categories(["a", "b"]))]), ["no category", "from 0 to 1"]),
-    (Figure("F", panels: [map([[0, .infinity]], scale: .categories(["a", "b"]))]), ["no category"]),
+    (Figure("F", panels: [map([[0, 2]], scale: .categories(["a", "b"]))]), ["not a category", "from 0 to 1"]),
+    (Figure("F", panels: [map([[0, 0.5]], scale: .categories(["a", "b"]))]), ["not a category", "from 0 to 1"]),
+    (Figure("F", panels: [map([[0, .infinity]], scale: .categories(["a", "b"]))]), ["not a category"]),
     (Figure("F", panels: [map([[1]], range: 2...2)]), ["colour range", "empty"]),
     (Figure("F", panels: [dots([])]), ["panel 1 'Arms'", "no rows"]),
     (

@@ -114,7 +114,7 @@ import Testing
     }
     let small = try drawing([[0, 1], [.nan, 2]])
     #expect(small.contains("  |1122|\n  |//33|\n") && small.contains("1 low, 2 middle, 3 high\n"))
-    // A mean of the outer two would be the one between them.
+    // A mean of the outer two categories would be the one between them.
     let large = try drawing((0..<64).map { i in (0..<64).map { j in (i + j) % 2 == 0 ? 0 : 2 } })
     #expect(large.contains("|" + String(repeating: "1", count: 64) + "|") && !large.contains("|2"))
     #expect(large.contains("the first of 2 × 2 cells"))

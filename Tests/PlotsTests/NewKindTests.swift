@@ -1,7 +1,7 @@
 // # A kind of plot from outside the library
 //
-// A histogram that this file alone knows goes the whole way: its check, its place beside other panels, its script, its
-// picture, its drawing in characters. Read before: Support.swift. Read after: CONTRIBUTING.md, "Add a figure".
+// A histogram that only this file knows goes the whole way: its check, its place beside other panels, its script, its
+// picture, its drawing in characters. Read before: Support.swift. Read after: CONTRIBUTING.md, "A figure".
 
 import Foundation
 import Plots
@@ -92,7 +92,7 @@ private struct StepHistogram: Panel {
     #expect(try written([empty]).figure.note == "Lengths: all bins are empty")
   }
 
-  /// It is as large as a chart unless it says otherwise, and does not repeat what its neighbour says.
+  /// It is as large as a chart unless it says otherwise, and does not repeat what its neighbour has written.
   @Test func itStandsBesideOtherKinds() throws {
     func size(_ panels: [any Panel]) throws -> Substring? {
       try written(panels).text.split(separator: "\n").first { $0.contains("terminal svg size") }

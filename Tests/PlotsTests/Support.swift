@@ -5,7 +5,7 @@
 import Foundation
 import Plots
 
-/// A directory of its own, removed in the end.
+/// A directory of its own, removed at the end.
 final class Folder: Sendable {
   let url: URL
 

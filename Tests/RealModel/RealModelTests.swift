@@ -1,11 +1,11 @@
 // # A real model
 //
-// SmolLM2-135M, whose weights nobody here has made, against what other programs say of the same file:
-// PyPI's gguf about its numbers, Hugging Face's tokenizers about a million and more tokens, transformers
-// and PyTorch about its logits and its losses.
+// SmolLM2-135M, whose weights were made elsewhere, against what other programs say about the same file: PyPI's gguf
+// about its numbers, Hugging Face's tokenizers about a million and more tokens, transformers and PyTorch about its
+// logits and its losses.
 //
 // `make test-real` fetches the model, runs those programs (`tensors.py`, whose list is beside it, `tokens.py`,
-// `reference.py`), leaves their results in a folder and names it to these tests. Without it they are passed over.
+// `reference.py`), leaves their results in a folder and tells these tests where it is. Without it they are skipped.
 //
 // Read before: `../ModelsTests/PublishedTests.swift`.
 
@@ -108,8 +108,8 @@ private func say(_ text: String) { print("real model: \(text)") }
 
 // ## There and back
 //
-// What is written here, transformers reads, continues with the same tokens, and saves again in its own way; that is
-// read here.
+// What we write, transformers reads, continues with the same tokens, and saves again in its own way; we read that
+// again.
 
 @Suite("through transformers and back", .enabled(if: folder != nil && python != nil), .serialized)
 struct RoundTripTests {

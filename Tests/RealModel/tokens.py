@@ -49,7 +49,7 @@ def tokenizer_of(path):
         if kind in (CONTROL, USER_DEFINED):
             tokenizer.add_tokens([AddedToken(token, normalized=False, special=kind == CONTROL)])
     if tokenizer.get_vocab_size() != len(tokens):
-        sys.exit(f"{path}: a token is there twice")
+        sys.exit(f"{path}: a token occurs twice")
     return tokenizer
 
 

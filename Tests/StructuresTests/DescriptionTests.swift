@@ -1,6 +1,6 @@
 // # What describes a matrix or a fit
 //
-// Small cases by hand, and the two clothes of one SSD matrix.
+// Small cases by hand, and one SSD matrix with its decays and without.
 
 import Foundation
 import Structures

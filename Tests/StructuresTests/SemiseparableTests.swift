@@ -1,8 +1,7 @@
 // # Semiseparable matrices
 //
-// The recurrence of a balanced truncation is held against what defines it: exact when its state is
-// large enough, of the promised rank at every cut, one and the same as matrix and as recurrence, and
-// never nearer than the bound.
+// The recurrence of a balanced truncation is checked against what defines it: exact when its state is large enough,
+// of the promised rank at every cut, the same as a matrix and as a recurrence, and never nearer than the bound.
 
 import Structures
 import Tensors
@@ -44,7 +43,7 @@ import Testing
     expectClose(system(x), product, within: Self.tolerance, "\(sizes)")
   }
 
-  /// The entries from their definition, a product of small matrices each.
+  /// The entries from their definition, each a product of small matrices.
   @Test func theMatrixIsWhatUnrollingGives() {
     let (B, T) = (2, 7)
     let system = balancedTruncation(of: HankelBlocks(of: Self.causal([B, T], "unrolled")), N: 2)
@@ -91,7 +90,7 @@ import Testing
     }
   }
 
-  /// One cut of three tokens: the only rectangle with two rows or columns has one singular value.
+  /// Four tokens: only the middle cut has a rectangle with two rows and two columns, and so with two singular values.
   @Test func theBoundOfATinyMatrixByHand() {
     // Cut before token 2 of four, the rectangle is diag(3, 4): order 1 has to lose the 3.
     let m = Tensor(rows: [[1, 0, 0, 0], [0, 1, 0, 0], [3, 0, 1, 0], [0, 4, 0, 1]]).reshaped(to: [1, 4, 4] as Shape)

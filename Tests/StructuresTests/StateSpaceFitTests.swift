@@ -1,7 +1,6 @@
 // # Fits of low rank and SSD
 //
-// A fit has to find a matrix of its own family, lower its distance, and treat each matrix as if it
-// were alone.
+// A fit must find a matrix of its own family, lower its distance, and treat each matrix as if it were alone.
 
 import Structures
 import Tensors
@@ -33,7 +32,7 @@ import Testing
     }
   }
 
-  /// Each matrix alone comes out as among the others: nothing couples them.
+  /// Each matrix comes out alone as it does among the others: nothing couples them.
   @Test func matricesDoNotNoticeOneAnother() throws {
     for family in Self.families {
       for exactly in [false, true] {

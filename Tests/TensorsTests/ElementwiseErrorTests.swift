@@ -4,9 +4,9 @@
 // in units in the last place (ulp), over all exponents and both signs, with more numbers where the
 // functions bend. For each the suite prints the worst error and where it is.
 //
-// Most promise digits of the result. Where a formula cancels, or where an exponential magnifies
-// the rounding of its argument, the row names the number in whose ulp the error is measured.
-// Below the normal numbers a result may be 0, but only far left, where an exponential is lost.
+// Most functions promise digits of the result. Where a formula cancels, or where an exponential magnifies the
+// rounding of its argument, the row names the number in whose ulp the error is measured. Below the normal numbers a
+// result may be 0, but only far left, where an exponential underflows.
 //
 // Read before: `ExponentialTests.swift`, the same for `exp`.
 
@@ -38,7 +38,7 @@ private func condition(_ x: Wide) -> Wide { 1 + min(abs(u(x)), 1000) }
 
 // ## The table
 
-/// In whose ulp an error is measured, and how many are allowed.
+/// The number whose ulp is the unit of an error, and how many are allowed.
 struct Measure: Sendable {
   let bound: Double
   var name = ""
@@ -56,7 +56,7 @@ struct Precise: Sendable, CustomTestStringConvertible {
   let measures: [Measure]
   /// Far left a result may be 0 if the true one is below this multiple of the least normal number.
   var flushes: (@Sendable (Wide) -> Wide)? = nil
-  /// From where on, in Float and in Double, what stands there exactly.
+  /// The arguments, in Float and in Double, beyond which the value is exact, and that value.
   var left: (Scalar, Scalar, @Sendable (Scalar) -> Scalar)? = nil
   var right: (Scalar, Scalar, @Sendable (Scalar) -> Scalar)? = nil
   var special: [(Scalar, Scalar)] = []
@@ -148,7 +148,7 @@ struct Precise: Sendable, CustomTestStringConvertible {
           }),
       ], flushes: { abs($0) * uSlope($0) },
       left: (-10.1, -21.2, { _ in 0 }), right: (5.6, 8.2, { _ in 1 }),
-      // Its cube overflows.
+      // The cube of the largest number overflows.
       special: [
         (0, 0.5), (-0.0, 0.5), (.infinity, 1), (-.infinity, 0), (.greatestFiniteMagnitude, 1),
         (-.greatestFiniteMagnitude, 0),
@@ -167,7 +167,7 @@ private enum Arguments {
     var random = SeededGenerator(for: "arguments")
     let far = -1.05 * Double(ExponentialTests.lowest)
     for width in [1, 12, 40, far] { x += Tensor.uniform([60_000], in: -width..<width, using: &random).elements }
-    // Beside 1, where what is left of 1 is small.
+    // Close to 1, where 1 − x is small.
     x += Tensor.uniform([20_000], in: -18..<0, using: &random).elements.map { 1 - Scalar(pow(10, Double($0))) }
     // Where exp falls below the normal numbers and where it overflows; the zeros of the slopes.
     for middle in [ExponentialTests.lowest, ExponentialTests.highest, 1, 0.752_461, 1.278_465] {
@@ -211,7 +211,7 @@ private enum Arguments {
   @Test(arguments: Precise.all)
   func specialValuesAreExact(_ function: Precise) {
     let cases = function.special + [(.nan, .nan), (-.nan, .nan), (Scalar(nan: 1, signaling: false), .nan)]
-    // In every place of a vector, since the loop's end is other code than its middle.
+    // In every place of a vector, since the end of the loop is other code than its middle.
     for (x, expected) in cases {
       let wrong = function.tensor(Tensor(repeating: x, shape: [37])).elements.first {
         expected.isNaN ? !$0.isNaN : !($0 == expected && $0.sign == expected.sign)
@@ -233,7 +233,7 @@ private enum Arguments {
     }
   }
 
-  // What grows may fall by a unit between neighbours, from the roundings of its parts; √ may not at all.
+  // A growing function may fall by a unit between neighbours, from rounding in its parts; √ must not fall at all.
   @Test(arguments: Precise.all.prefix(5))
   func fromANumberToTheNextItHardlyFalls(_ function: Precise) {
     let x = Arguments.all.filter(function.domain)

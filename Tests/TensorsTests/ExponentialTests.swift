@@ -1,8 +1,8 @@
 // # The exponential function, number by number
 //
-// The polynomial against the C library in the next larger precision, in units in the last place
-// (ulp), over the whole range in which the result is a normal number; and what happens outside:
-// exact zeros, infinities, NaN. Masks and decays rest on these.
+// The polynomial against the C library in the next larger precision, in units in the last place (ulp), over the whole
+// range in which the result is a normal number; and what happens outside: exact zeros, infinities, NaN. Masks and
+// decays rely on these.
 //
 // The error of a correctly rounded function would be 0.5. The library's header promises about one.
 
@@ -26,7 +26,7 @@ import Testing
     x += Tensor.uniform([300_000], in: -5..<5, using: &random).elements
     // Small arguments, down to where exp x is 1 to the last bit.
     x += Tensor.uniform([100_000], in: -18..<0, using: &random).elements.map { Scalar(pow(10, Double($0))) }
-    // Where the rounding of x / ln 2 goes over to the next power of two.
+    // Where the rounding of x / ln 2 moves to the next power of two.
     for n in stride(from: -120, through: 120, by: 7) {
       x += neighbours(of: Scalar((Wide(n) + 0.5) * log(Wide(2))), 200)
     }
@@ -49,7 +49,7 @@ import Testing
       (-1000, 0), (1000, .infinity), (.nan, .nan), (-.nan, .nan), (Scalar(nan: 1, signaling: false), .nan),
       (Scalar(nan: 0xABC, signaling: false), .nan),
     ]
-    // In every place of a vector, since the loop's end is other code than its middle.
+    // In every place of a vector, since the end of the loop is other code than its middle.
     for (x, expected) in cases {
       let wrong = exp(Tensor(repeating: x, shape: [37])).elements.first {
         expected.isNaN ? !$0.isNaN : !($0 == expected && $0.sign == .plus)

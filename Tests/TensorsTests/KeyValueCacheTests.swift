@@ -1,8 +1,8 @@
 // # A text that is read in pieces
 //
-// A cache that is asked piece by piece answers what attention over the whole text answers, for each
-// way to cut it, for rows of different lengths, after rows were joined, dropped or written down. And
-// a convolution with the past of the piece before goes on as if there were no cut.
+// A cache that is asked piece by piece answers what attention over the whole text answers, for each way to cut it,
+// for rows of different lengths, after rows were joined, dropped or written down. And a convolution that gets the
+// past of the previous piece goes on as if there were no cut.
 
 import Tensors
 import TestSupport
@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  // Room is doubled several times, and two cores share the walk.
+  // The cache doubles its room several times, and two cores share the work.
   @Test func aLongText() {
     let text = Text(700, "long")
     var cache = KeyValueCache(B: 1, G: Self.H, P: Self.P)

@@ -1,7 +1,7 @@
 // # Cross-entropy and distance
 //
-// Against the twins, then at the ends: a certain and right model pays exactly 0, a certain and
-// wrong one exactly the difference of its logits, one that knows nothing log V.
+// Against the twins, then at the extremes: a model that is certain and right pays exactly 0, one that is certain and
+// wrong exactly the difference of its logits, and one that knows nothing log V.
 
 import Foundation
 import Tensors

@@ -8,7 +8,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// A rotary embedding: head size, turned features, first position, base.
+/// A rotary embedding: head size, rotated features, first position, base.
 struct RotaryCase: Sendable, CustomTestStringConvertible {
   let P, width, offset: Int
   var base = 10_000.0

@@ -8,7 +8,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The seeded generator, as one that no function is made for.
+/// The seeded generator, as a type for which no function is specialised.
 private struct Wrapped: RandomNumberGenerator {
   var inner: SeededGenerator
   mutating func next() -> UInt64 { inner.next() }
@@ -66,7 +66,7 @@ private struct Wrapped: RandomNumberGenerator {
       let error = abs(moment(power) - expected)
       #expect(error < 5 * (variance / Double(count)).squareRoot(), "moment \(power) is off by \(error)")
     }
-    // The two numbers of a pair, and neighbours of two pairs, know nothing of each other.
+    // The two numbers of a pair, and neighbours of two pairs, are uncorrelated.
     for lag in [1, 2] {
       let product = zip(x, x.dropFirst(lag)).reduce(0) { $0 + $1.0 * $1.1 } / Double(count)
       #expect(abs(product) < 5 / Double(count).squareRoot(), "lag \(lag): \(product)")
@@ -91,8 +91,8 @@ private struct Wrapped: RandomNumberGenerator {
     }
   }
 
-  // Tensors are drawn by code that is made for the seeded generator; it gives the numbers that any other would, and
-  // leaves the generator where it would be.
+  // Tensors are drawn by code that is specialised for the seeded generator; it gives the numbers that generic code
+  // gives, and leaves the generator in the same state.
   @Test(arguments: [[7, 11, 13], [1009], [3], [1], [0, 5], []] as [Shape])
   func whoDrawsDoesNotMatter(shape: Shape) {
     for range in [-1..<1, 0..<1e-3, -2..<5] as [Range<Double>] {
@@ -108,7 +108,7 @@ private struct Wrapped: RandomNumberGenerator {
       #expect(random == single)
       expectIdentical(.normal(shape, using: &random), .normal(shape, using: &wrapped), "\(shape), normal")
     }
-    // Without a range it is that from −1 to 1.
+    // Without a range the numbers are from −1 to 1.
     var (random, wrapped) = (SeededGenerator(seed: 3), Wrapped(inner: SeededGenerator(seed: 3)))
     expectIdentical(.uniform(shape, using: &random), .uniform(shape, in: -1..<1, using: &wrapped), "\(shape)")
   }

@@ -12,7 +12,7 @@ import Testing
     [7], [5, 7], [1, 7], [3, 5, 1], [2, 3, 5, 7], [1, 2, 1, 3], [2, 0, 3], [2, 3, 1, 5, 7, 1],
   ]
 
-  /// All orders of so many axes.
+  /// All orders of `rank` axes.
   private static func orders(_ rank: Int) -> [[Int]] {
     if rank == 0 { return [[]] }
     return orders(rank - 1).flatMap { order in

@@ -92,7 +92,7 @@ import Testing
     }
     Tally.count(T * (T + 1) / 2, "ratio \(T)")
     #expect(right == T * (T + 1) / 2)
-    // As soon as both products have underflown, which is from step 36 on in Double and 5 in Float.
+    // As soon as both products have underflowed, which is from step 36 on in Double and 5 in Float.
     let first = (0..<T).first { products[$0] == 0 }!
     #expect(undefined == (T - first) * (T - first + 1) / 2 && undefined > 300)
     #expect(ratio[T - 1, T - 1].isNaN && ours[T - 1, T - 1] == 1)

@@ -1,8 +1,8 @@
 // # Shapes that do not go together
 //
-// A mistake in a shape stops the program, with a sentence that names what came and what was
-// expected. Each case runs in a process of its own, whose last words are read. That there are any
-// in an optimised build is what `Sources/Tensors/Core/Preconditions.swift` is for.
+// A mistake in a shape stops the program, with a sentence that names what came and what was expected. Each case runs
+// in a process of its own, and we read its last words. It is `Sources/Tensors/Core/Preconditions.swift` that lets it
+// have any in an optimised build.
 
 import Tensors
 import TestSupport

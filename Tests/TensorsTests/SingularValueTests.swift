@@ -1,7 +1,7 @@
 // # Singular values
 //
-// Against Jacobi's turns, which share nothing with LAPACK, and against what defines them: the
-// product of the three factors is the matrix, and the columns are orthonormal.
+// Against Jacobi's rotations, which share nothing with LAPACK, and against what defines them: the product of the
+// three factors is the matrix, and the columns are orthonormal.
 
 import Tensors
 import TestSupport

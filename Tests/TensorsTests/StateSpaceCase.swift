@@ -57,7 +57,7 @@ struct StateSpaceArguments {
     initialState = .random([B, H, N, P], using: &random)
   }
 
-  /// The output by the chunked algorithm, for some of the time.
+  /// The output by the chunked algorithm, for some of the steps.
   func sequence(Q: Int, from initialState: Tensor? = nil, times: Range<Int>? = nil) -> SSDSequenceValue {
     let times = times ?? 0..<x.shape[1]
     return ssdSequence(

@@ -8,7 +8,8 @@ import TestSupport
 import Testing
 
 @Suite("the SSD matrix", .tallied) struct StateSpaceMatrixTests {
-  /// Products of many decays round a little more in each; what is below 1e−30 counts as that.
+  /// Each factor of a product of decays adds a little rounding; entries below 1e−30 are compared as if they were that
+  /// large.
   private static let floor: Scalar = 1e-30
 
   @Test(arguments: Fading.allCases, [0, 1, 2, 5, 7, 17])
@@ -34,7 +35,7 @@ import Testing
     expectClose(model.matrix, expected, model.name)
   }
 
-  // Entries far from the diagonal are tiny, and must be right in their own digits all the same.
+  // Entries far from the diagonal are tiny, and must still be right in their own digits.
   @Test(arguments: [Fading.ordinary, .strong, .hardly])
   func smallEntriesAreRightToo(_ fading: Fading) {
     var random = SeededGenerator(for: "small \(fading)")
@@ -42,7 +43,7 @@ import Testing
     let ones = Tensor.ones([1, 23, 1, 1])
     let matrix = ssdMatrix(logDecay: logDecay, b: ones, c: ones, d: Tensor.zeros([1]))
     let expected = Naive.ssdMatrix(logDecay: logDecay, b: ones, c: ones, d: Tensor.zeros([1]))
-    // The argument of exp is a rounded sum of up to some hundreds: its error is relative here.
+    // The argument of exp is a rounded sum of up to some hundreds, whose error becomes the relative error here.
     let tolerance = fading == .strong ? 100 * Tolerance.value : Tolerance.value
     expectClose(matrix, expected, within: tolerance, floor: Self.floor, "\(fading)")
   }
@@ -66,7 +67,7 @@ import Testing
     expectClose(model.sequence(Q: 5).output, headMix(model.matrix, model.x), within: 5 * Tolerance.value, model.name)
   }
 
-  // Chapter 02: nothing crosses a cut of time but N numbers for each head.
+  // Chapter 02: only N numbers for each head cross a cut in time.
   @Test(arguments: Fading.allCases, [1, 2, 5])
   func noBlockBelowTheDiagonalHasARankAboveN(_ fading: Fading, N: Int) {
     let model = StateSpaceArguments(T: 17, N: N, fading)

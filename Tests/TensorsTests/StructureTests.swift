@@ -49,7 +49,7 @@ import Testing
     let (atB, atC) = (b.reshaped(to: headed), c.reshaped(to: headed))
     let residual = ssdMatrix(logDecay: logs, b: atB, c: atC, d: d) - m.reshaped(to: [B, 1, T, T] as Shape)
     let slopes = ssdMatrixPullback(residual, logDecay: logs, b: atB, c: atC, d: d)
-    // What is left is the ridge times the solution: 1e-10 of a trace of some hundred, times some ten.
+    // What is left is the ridge, 1e-10 of a trace of about a hundred, times the solution, about ten.
     let tolerance: Scalar = Tolerance.isDouble ? 1e-6 : 1e-3
     expectClose(backwards ? slopes.b : slopes.c, Tensor.zeros(headed), within: tolerance, name)
     let aside = found + Tensor.random([B, T, N], for: name + " aside")

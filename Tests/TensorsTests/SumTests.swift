@@ -1,8 +1,8 @@
 // # Sums
 //
-// Thirty-two sums side by side and a rest: so every length from 0 to 100, where rest and blocks
-// come in all combinations, then long ones. Small whole numbers add up without rounding in any
-// order; with them the results must agree exactly.
+// A kernel keeps thirty-two sums side by side, and adds a rest. So we take every length from 0 to 100, where rest and
+// blocks come in all combinations, then long ones. Small whole numbers add up without rounding in any order; with
+// them the results must agree exactly.
 
 import Foundation
 import Tensors

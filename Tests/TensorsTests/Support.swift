@@ -27,7 +27,7 @@ extension Tensor {
   }
 }
 
-/// The sizes of so many axes of size 1.
+/// The sizes of `rank` axes of size 1.
 func ones(_ rank: Int) -> [Int] { [Int](repeating: 1, count: rank) }
 
 // ## Errors in ulp
@@ -52,7 +52,7 @@ func error(of actual: Scalar, truth: Wide, inUlpOf scale: Wide? = nil) -> Double
   return Double(abs(Wide(actual) - truth) / Wide(unit))
 }
 
-/// `count` neighbouring numbers with `middle` amid.
+/// `count` neighbouring numbers around `middle`.
 func neighbours(of middle: Scalar, _ count: Int) -> [Scalar] {
   var x = middle
   for _ in 0..<(count / 2) { x = x.nextDown }

@@ -12,7 +12,7 @@ import Tensors
 import Testing
 
 @Suite("pool")
-struct CrewTests {
+struct WorkerPoolTests {
   /// How often each of `count` items was done.
   private func uses(_ pool: WorkerPool, _ count: Int, before: @escaping @Sendable (Int) -> Void = { _ in }) -> [Int] {
     let uses = Lock(Array(repeating: 0, count: count))
@@ -27,7 +27,7 @@ struct CrewTests {
 
   @Test(arguments: [0, 1, 2, 3, 4, 17, 1000])
   func everyItemIsDoneOnce(count: Int) {
-    for pool in CrewTests.pools {
+    for pool in WorkerPoolTests.pools {
       for _ in 0..<50 { #expect(uses(pool, count) == Array(repeating: 1, count: count), "\(pool.threads) threads") }
     }
   }
@@ -110,7 +110,7 @@ struct CrewTests {
     #expect(total.load(ordering: .relaxed) == 6 * 100 * (3 * 4 * 2 + 5))
   }
 
-  // The threads of a pool live as long as the program, also while it ends.
+  // The threads of a pool live as long as the program, even while it ends.
   @Test func aProgramMayEndInTheMiddleOfALoop() async {
     for _ in 0..<5 {
       await #expect(processExitsWith: .success) {

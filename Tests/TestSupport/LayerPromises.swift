@@ -150,7 +150,7 @@ public struct LayerMutant: Sendable, CustomTestStringConvertible {
   /// A wrong row, and all promises that it breaks: no others may fail.
   public init(_ row: LayerCase, caughtBy broken: Set<LayerPromise>) { (self.row, self.broken) = (row, broken) }
 
-  /// Records an issue unless each promise is broken that should be, and no other.
+  /// Records an issue unless every promise that should be broken is broken, and no other.
   public func expectCaught() throws {
     for promise in LayerPromise.allCases {
       let report = try row.report(on: promise)

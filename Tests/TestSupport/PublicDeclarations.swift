@@ -1,7 +1,7 @@
 // # Public declarations, read from the sources
 //
-// Whoever calls a function of a module reads its documentation comment and not its body. So every
-// public declaration has one, and what has none is found by reading the lines of the sources:
+// Whoever calls a function of a module reads its documentation comment and not its body. So every public declaration
+// has one, and we find those without one by reading the lines of the sources:
 //
 //     a line that begins with `public` or `open`, after attributes,
 //     a case of a public enumeration, a requirement of a public protocol.

@@ -1,9 +1,9 @@
 // # The types of a module, read from its sources
 //
-// A table of rows cannot know that a layer is missing from it. So the sources are read, for two
-// checks. Every public type of a module must have a row or be named as one that is no layer; and
-// there must be as many types with rows as there are lists of parameters in the sources, so that no
-// layer passes for something else, and none is hidden by its access level.
+// A table of rows cannot know that a layer is missing from it. So we read the sources, for two checks. Every public
+// type of a module must have a row or be named as a type that is no layer; and there must be as many types with rows
+// as there are lists of parameters in the sources, so that no layer passes for something else, and none is hidden by
+// its access level.
 //
 // Read before: `Repository.swift`.
 

@@ -2,7 +2,7 @@
 
 import Foundation
 
-/// Calls `body` with an empty folder of its own, which is removed afterwards, also if `body` throws.
+/// Calls `body` with an empty folder of its own, which is removed afterwards, even if `body` throws.
 public func withTemporaryFolder(_ body: (URL) throws -> Void) throws {
   let folder = FileManager.default.temporaryDirectory.appending(path: "mohawk-tests-\(UUID().uuidString)")
   try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -29,7 +29,7 @@ public enum Tolerance {
 
   /// The other elementwise functions, as the library states them, in ulp of what `ElementwiseErrorTests` names.
   public enum Ulp {
-    /// The C library's, about which other systems may promise something else.
+    /// The C library's functions, for which other systems may promise something else.
     public static let (log, tanh) = (0.82, 2.3)
     /// Correctly rounded.
     public static let sqrt = 0.5

@@ -44,7 +44,7 @@ private struct Twin {
 }
 
 @Suite("AdamW", .tallied) struct AdamWTests {
-  /// One parameter of each rank that models have, and one of which only some rows are trained.
+  /// One parameter of each rank that models have, and two of which only some rows are trained.
   static func trainables(using random: inout SeededGenerator) -> [ParameterRows] {
     [
       ParameterRows(Parameter("number", Tensor(0.7))),

@@ -1,7 +1,7 @@
 // # Records of problems that were trained apart
 //
-// Put together they are the record of one problem: losses add up, norms as the sides of a box do, and
-// each part's loss stands beside the sum.
+// Put together, they are the record of one problem: losses add up, norms add like the sides of a box, and each part's
+// loss stands beside the sum.
 //
 // Read before: `Sources/Training/History.swift`, `TrainingRunTests.swift`.
 
@@ -12,7 +12,7 @@ import TestSupport
 import Testing
 import Training
 
-/// A record of steps, read as from a file: steps are made by runs alone.
+/// A record of steps, read as from a file: only runs can make steps.
 private func history(_ steps: [StepNumbers], details names: [String] = []) throws -> History {
   let records = steps.enumerated().map { step, numbers in
     """
@@ -49,7 +49,7 @@ private struct StepNumbers {
     #expect(whole.rows[1] == ["1", "48", "22.0", "0.125", "13.0", "8.0", "16.0", "-2.0"])
   }
 
-  // What the parts recorded beside their losses is not taken over; a part alone is itself, under a name.
+  // What the parts recorded beside their losses is not taken over; a single part is itself, under a name.
   @Test func aPartsDetailsAreItsOwn() throws {
     let part = try history([StepNumbers(3, 0.5, 2, [1.5])], details: ["half"])
     #expect(

@@ -1,8 +1,8 @@
 // # A small problem to train on
 //
-// A linear map is to become another one, from random points: a matrix of which only some rows are
-// trained, a bias, and a number without axes. Small enough that a run is over in a millisecond,
-// with everything in it that a run can get wrong.
+// A linear map learns from random points to become another one: a matrix of which only some rows are trained, a bias,
+// and a number without axes. Small enough that a run is over in a millisecond, with everything in it that a run can
+// get wrong.
 
 import Foundation
 import Gradients
@@ -66,7 +66,7 @@ final class Problem {
   }
 }
 
-/// Everything that must be the same after two ways to the same place.
+/// Everything that must be the same after two ways to run the same steps.
 struct Outcome: Equatable {
   let weights: [[UInt64]]
   let records: [StepRecord]

@@ -75,7 +75,7 @@ private func steps(in file: URL) throws -> Int {
     }
   }
 
-  // A run whose steps take minutes is kept by the clock.
+  // A run whose steps take minutes keeps its state by the clock.
   @Test func theCheckpointIsWrittenWhenItsTimeIsOver() throws {
     try withTemporaryFolder { directory in
       let file = directory.appendingPathComponent("run.safetensors")
@@ -83,7 +83,7 @@ private func steps(in file: URL) throws -> Int {
       let problem = Problem()
       let run = try TrainingRun(
         "toy", of: problem.trained, settings: Problem.settings(), checkpoint: file, every: 7, orAfter: gap)
-      // The steps that the file must hold, and until when it may not have been written again.
+      // The steps that the file must hold, and the time before which it cannot have been written again.
       var (kept, isNew) = (nil as Int?, ContinuousClock.now + gap)
       for step in run {
         // The third step takes long, and so do the eighth and the ninth.
@@ -102,7 +102,8 @@ private func steps(in file: URL) throws -> Int {
     }
   }
 
-  // Written after each step or at the end alone: the same run, and the same file; and where it was killed it goes on.
+  // Written after each step or only at the end, it is the same run and the same file; and a killed run goes on where
+  // it was.
   @Test(arguments: [0, 1, 4, 10]) func theClockDoesNotChangeWhatIsComputed(k: Int) throws {
     try withTemporaryFolder { directory in
       let (whole, cut) = (directory.appendingPathComponent("whole"), directory.appendingPathComponent("cut"))
@@ -124,7 +125,7 @@ private func steps(in file: URL) throws -> Int {
     }
   }
 
-  // The hour is not over, so that nothing was kept of a run that was killed; and without a file the clock writes none.
+  // Before the hour is over nothing of a killed run is kept; and without a file the clock writes none.
   @Test func beforeItsTimeNothingIsWritten() throws {
     try withTemporaryFolder { directory in
       let file = directory.appendingPathComponent("run")

@@ -1,7 +1,6 @@
 // # The learning rate
 //
-// It rises, stays, and falls to nothing; also for runs of one, two or three steps, where there is
-// hardly room for that.
+// It rises, stays, and falls to zero. Runs of one, two or three steps hardly have room for that.
 
 import Testing
 import Training

@@ -1,7 +1,7 @@
 // # The training loop
 //
-// What a run records, that it is the same twice, and that it stops before a number that is none can
-// harm the weights.
+// What a run records, that it is the same twice, and that it stops before a number that is not finite can harm the
+// weights.
 
 import Checkpoints
 import Foundation
@@ -81,7 +81,7 @@ import Training
     #expect(run.records[599].loss < 1e-5 * run.records[0].loss)
   }
 
-  /// A loss that is no number, and one whose slope is none: what to write and how to reach it.
+  /// Losses that are not finite, and one whose slope is not: the words of the error, by which `loss` makes them.
   static let failures = ["the loss is nan", "the loss is inf", "the loss is -inf", "the norm of the gradient is inf"]
 
   static func loss(_ failure: String, _ w: Variable) -> Variable {
@@ -111,6 +111,17 @@ import Training
     while run.next() != nil { try problem.step(run) }
     let untouched = Problem()
     #expect(Outcome(problem, run) == Outcome(untouched, try untouched.train()))
+  }
+
+  @Test func detailsOfOtherNamesStopTheRunBeforeItHarmsTheWeights() throws {
+    let problem = Problem()
+    let run = try problem.train(stop: 4)
+    let before = Outcome(problem, run)
+    let error = try #require(throws: TrainingError.self) {
+      try run.descend(sum(problem.weight.variable), details: [("half", 0), ("fourth", 0)])
+    }
+    for names in [#""half", "third""#, #""half", "fourth""#] { #expect(error.description.contains(names), "\(error)") }
+    #expect(Outcome(problem, run) == before)
   }
 
   @Test func aNormThatOverflowsStopsTheRunToo() throws {

@@ -14,10 +14,16 @@ import Notebook
 
 /// A piece of a woven chapter.
 enum Block {
+  /// Whether code is folded away, and what it is.
+  enum Fold { case open, imports, sentences }
+
+
   case heading(String, level: Int)
   case story(SourceFile.Part)
-  case code(ClosedRange<Int>, isFolded: Bool)
+  case code(ClosedRange<Int>, Fold)
   case output([Entry])
+  /// What the answers to the exercises printed, by their numbers from 1.
+  case answers([Int: [Entry]])
 }
 
 /// Puts what a run printed under the statements of the main file.
@@ -64,14 +70,30 @@ struct Weave {
     var blocks: [Block] = []
     var first = part.lines.lowerBound
     var waiting: [Entry] = []
+    let imports = (first...part.lines.upperBound).prefix { line in
+      let text = main.lines[line - 1]
+      return text.hasPrefix("import ") || text.allSatisfy(\.isWhitespace)
+    }
+    if let last = imports.last {
+      blocks.append(.code(trimmed(first...last), .imports))
+      first = last + 1
+    }
     let inside = main.statements.indices.filter { part.lines.contains(main.statements[$0].lines.lowerBound) }
     for (place, index) in inside.enumerated() {
       let statement = main.statements[index]
       var entries = outputs[index] ?? []
+      if statement.call == "chapter.answers" {
+        if first < statement.lines.lowerBound {
+          blocks.append(.code(trimmed(first...statement.lines.lowerBound - 1), .open))
+        }
+        first = statement.lines.upperBound + 1
+        blocks.append(.answers(answers(in: entries)))
+        continue
+      }
       // The heading of a section stands before its statement, and a call that does nothing else is not shown.
       if case .heading(let title)? = entries.first {
         if first < statement.lines.lowerBound {
-          blocks.append(.code(trimmed(first...statement.lines.lowerBound - 1), isFolded: false))
+          blocks.append(.code(trimmed(first...statement.lines.lowerBound - 1), .open))
         }
         first = statement.lines.lowerBound
         blocks.append(.heading(title, level: 2))
@@ -89,16 +111,31 @@ struct Weave {
         && (outputs[inside[place + 1]] ?? []).allSatisfy(\.isShort)
       if waiting.isEmpty || goesOn && !(outputs[inside[place + 1]] ?? []).isEmpty { continue }
       let isFolded = waiting.allSatisfy(\.isFinding) && statement.call == "finding"
-      let code = Block.code(trimmed(first...statement.lines.upperBound), isFolded: isFolded)
+      let code = Block.code(trimmed(first...statement.lines.upperBound), isFolded ? .sentences : .open)
       // Sentences are read before the code that makes them.
       blocks += isFolded ? [.output(waiting), code] : [code, .output(waiting)]
       waiting = []
       first = statement.lines.upperBound + 1
     }
     if first <= part.lines.upperBound, !isBlank(first...part.lines.upperBound) {
-      blocks.append(.code(trimmed(first...part.lines.upperBound), isFolded: false))
+      blocks.append(.code(trimmed(first...part.lines.upperBound), .open))
     }
     return blocks.filter { if case .code(let lines, _) = $0 { !isBlank(lines) } else { true } }
+  }
+
+  /// What each answer printed, which began with its heading.
+  private func answers(in entries: [Entry]) -> [Int: [Entry]] {
+    var answers: [Int: [Entry]] = [:]
+    var number = 0
+    for entry in entries {
+      if case .heading(let title) = entry, title.hasPrefix("Answer ") {
+        number += 1
+        answers[number] = []
+      } else {
+        answers[number, default: []].append(entry)
+      }
+    }
+    return answers
   }
 
   private func isBlank(_ lines: ClosedRange<Int>) -> Bool {

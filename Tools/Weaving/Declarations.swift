@@ -28,6 +28,8 @@ public struct Declarations {
   private var declared: [String: Place] = [:]
   private var used: [Spot: String] = [:]
   private var named: [String: Set<Place>] = [:]
+  /// Functions by their names without labels.
+  private var functions: [String: Set<Place>] = [:]
   /// Functions and types, which are worth a link on their own page too.
   private var large: Set<String> = []
 
@@ -76,6 +78,7 @@ public struct Declarations {
     if name.contains("(") || name.first?.isUppercase == true { large.insert(usr) }
     if let base = name.split(separator: "(").first.map(String.init), base != name {
       named[base, default: []].insert(place)
+      functions[base, default: []].insert(place)
     }
   }
 
@@ -99,6 +102,18 @@ public struct Declarations {
       if !inside.isEmpty { places = inside }
     }
     return Set(places.map(\.path)).count == 1 ? places.min { $0.line < $1.line } : nil
+  }
+
+  /// The slow twins of the kernels that a file declares, or the kernels whose slow twins it declares: functions of the
+  /// same name in Sources/Tensors, one of them in Naive.
+  func twins(ofKernelsIn path: String) -> [(name: String, place: Place)] {
+    let (kernels, naive) = ("Sources/Tensors/", "Sources/Tensors/Naive/")
+    guard path.hasPrefix(kernels) else { return [] }
+    return functions.sorted { $0.key < $1.key }.compactMap { name, places in
+      guard places.contains(where: { $0.path == path }) else { return nil }
+      let twin = places.filter { $0.path.hasPrefix(kernels) && $0.path.hasPrefix(naive) != path.hasPrefix(naive) }
+      return twin.min { ($0.path, $0.line) < ($1.path, $1.line) }.map { (name, $0) }
+    }
   }
 
   /// The names that each file declares, without the labels of functions.

@@ -60,9 +60,11 @@ struct Linker {
   let files: [String: String]
   /// The pages of the chapters by their numbers: "08".
   let chapters: [String: String]
+  /// The pages of documents by their paths.
+  let documents: [String: String]
 
-  init(declarations: Declarations, paths: [String], pages: Set<String>) {
-    (self.declarations, self.pages) = (declarations, pages)
+  init(declarations: Declarations, paths: [String], pages: Set<String>, documents: [String: String]) {
+    (self.declarations, self.pages, self.documents) = (declarations, pages, documents)
     var ends: [String: [String]] = [:]
     for path in paths {
       let parts = path.split(separator: "/")
@@ -78,8 +80,18 @@ struct Linker {
   ///
   /// - Parameter path: the source in which it stands; a file of its own folder is meant first
   func linked(_ html: String, on page: String, in path: String) -> String {
-    let coded = html.replacing(#/<code>([^<]+)</code>/#) { match in
+    let turned = html.replacing(#/<a\s+href="([^"]+)">(.*?)<\/a>/#) { match in
+      let link = String(match.1)
+      if link.contains("://") || link.hasPrefix("#") || link.hasPrefix("mailto:") { return String(match.0) }
+      // A file that has no page is named and not linked.
+      guard let target = pageOfFile(link, from: path) else { return String(match.2) }
+      return #"<a href="\#(Address.link(from: page, to: target))">\#(match.2)</a>"#
+    }
+    let coded = turned.replacing(#/<code>([^<]+)</code>/#) { match in
       let text = String(match.1)
+      if let target = documents[text], target != page {
+        return #"<a href="\#(Address.link(from: page, to: target))">\#(match.0)</a>"#
+      }
       guard let target = target(of: text, in: path), target.page != page || target.anchor != nil else {
         return String(match.0)
       }
@@ -90,6 +102,18 @@ struct Linker {
       guard let target = chapters[String(match.2)], target != page else { return String(match.0) }
       return #"<a href="\#(Address.link(from: page, to: target))">\#(match.0)</a>"#
     }
+  }
+
+  /// The page of the file to which a document links.
+  private func pageOfFile(_ link: String, from path: String) -> String? {
+    var parts = path.split(separator: "/").dropLast().map(String.init)
+    for part in link.split(separator: "#")[0].split(separator: "/") {
+      if part == ".." { _ = parts.popLast() } else { parts.append(String(part)) }
+    }
+    let file = parts.joined(separator: "/")
+    if let page = documents[file] { return page }
+    let page = Address.page(of: file)
+    return file.hasSuffix(".swift") && pages.contains(page) ? page : nil
   }
 
   private func target(of text: String, in path: String) -> (page: String, anchor: String?)? {

@@ -69,8 +69,18 @@ struct RunOutput {
       return
         #"<figure class="sample"><figcaption>\#(title.escaped)</figcaption><blockquote>\#(text.escaped.replacing("\n", with: "<br>"))</blockquote></figure>"#
     case .figure(let title, let files): return figure(title, files)
+    case .exploration(let exploration): return html(exploration)
     case .title, .value, .verdict, .volatile: return ""
     }
+  }
+
+  /// The numbers for the script of the page, which shows nothing without it.
+  private func html(_ exploration: Exploration) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    let json = (try? encoder.encode(exploration)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    return
+      #"<div class="explore"><script type="application/json">\#(json.replacing("<", with: "\\u003c"))</script></div>"#
   }
 
   private func html(_ table: Table) -> String {

@@ -34,6 +34,7 @@ public struct Site {
   private let pages: Set<String>
   private let code: ColouredCode
   private let linker: Linker
+  private let notation: Notation
   private let prose = Prose()
 
   /// A chapter's files, and its run.
@@ -74,8 +75,11 @@ public struct Site {
     }
     library = files.filter { $0.path.hasPrefix("Sources/") }
     pages = Set(chapters.map(\.page) + library.map { Address.page(of: $0.path) } + source.documents.map(\.page))
-    code = ColouredCode(declarations: source.declarations, pages: pages)
-    linker = Linker(declarations: source.declarations, paths: files.map(\.path), pages: pages)
+    notation = try Notation(String(contentsOf: source.root.appending(path: "NOTATION.md"), encoding: .utf8))
+    code = ColouredCode(declarations: source.declarations, pages: pages, notation: notation)
+    linker = Linker(
+      declarations: source.declarations, paths: files.map(\.path), pages: pages,
+      documents: Dictionary(uniqueKeysWithValues: source.documents.map { ($0.file, $0.page) }))
   }
 
   private static func swiftFiles(in root: URL, _ folders: [String]) throws -> [String] {
@@ -104,7 +108,7 @@ extension Site {
         at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
       try Data(html(layout).utf8).write(to: file)
     }
-    for name in ["book.css", "book.js"] {
+    for name in ["book.css", "book.js", "explore.js"] {
       try FileManager.default.copyItem(at: assets.appending(path: name), to: folder.appending(path: name))
     }
     try Data(search(layouts).utf8).write(to: folder.appending(path: "search.js"))
@@ -114,9 +118,9 @@ extension Site {
 
   /// The pictures of documents, at the same places below the book as below the project.
   private func copyPictures(of layouts: [Layout], to folder: URL) throws {
-    for layout in layouts where layout.kind == "document" {
+    for layout in layouts where ["document", "contents"].contains(layout.kind) {
       for case .prose(let number) in layout.parts {
-        for match in prose[number].matches(of: #/<img src="([^":]+)"/#) {
+        for match in prose[number].matches(of: #/<img\s+src="([^":]+)"/#) {
           let target = folder.appending(path: String(match.1))
           try FileManager.default.createDirectory(
             at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -189,21 +193,55 @@ extension Site {
           ? chapter.main.story(part, withoutHeading: "# ", "## ") : chapter.main.story(part, withoutHeading: "# ")
         layout.parts.append(.prose(prose.add(text)))
         followsHeading = false
-      case .code(let lines, let isFolded):
+      case .code(let lines, let fold):
         let html = code.html(chapter.main, lines, on: chapter.page)
-        layout.add(isFolded ? "<details class=\"source\"><summary>the code of this</summary>\(html)</details>" : html)
+        let summary: String? =
+          switch fold {
+          case .open: nil
+          case .imports: "what it imports"
+          case .sentences: "the code of this"
+          }
+        layout.add(summary.map { "<details class=\"source\"><summary>\($0)</summary>\(html)</details>" } ?? html)
         followsHeading = false
       case .output(let entries):
         layout.add(output.html(entries))
+      case .answers(let printed):
+        add(answersOf: chapter, printed, output, to: &layout)
       }
     }
-    for file in chapter.beside {
+    for file in chapter.beside where file.path.fileName != Site.answers {
       layout.add("<section class=\"beside\"><h2 id=\"\(file.path.fileName.anchor)\">\(file.title.escaped)</h2>")
       layout.add("<p class=\"file\">\(file.path.escaped)</p>")
       add(file, to: &layout)
       layout.add("</section>")
     }
     return layout
+  }
+
+  /// The file with the answers to a chapter's exercises.
+  private static let answers = "Answers.swift"
+
+  /// The answers to the exercises, which fold out: of each its story, its code, and what it printed.
+  private func add(
+    answersOf chapter: Chapter, _ printed: [Int: [Entry]], _ output: RunOutput, to layout: inout Layout
+  ) {
+    guard let file = chapter.beside.first(where: { $0.path.fileName == Site.answers }) else { return }
+    layout.add("<div class=\"answers\" id=\"\(Site.answers.anchor)\">")
+    var number = 0
+    for (story, code) in zip(file.parts, file.parts.dropFirst()) where story.isStory && !code.isStory {
+      let heading = file.story(story).prefix { $0 != "\n" }
+      guard heading.hasPrefix("## ") else { continue }
+      number += 1
+      layout.add(
+        "<details class=\"answer\"><summary>Answer \(heading.dropFirst(3).description.escaped)</summary>")
+      layout.parts.append(.prose(prose.add(file.story(story, withoutHeading: "## "))))
+      layout.add(self.code.html(file, code.lines, on: layout.page))
+      layout.add(
+        printed[number].map(output.html)
+          ?? "<p class=\"pale\">Run the chapter with --answers to see what it prints.</p>")
+      layout.add("</details>")
+    }
+    layout.add("</div>")
   }
 
   /// The run that the page shows.
@@ -226,6 +264,18 @@ extension Site {
   private func layout(_ file: SourceFile) -> Layout {
     var layout = Layout(page: Address.page(of: file.path), title: file.title, path: file.path, kind: "library")
     layout.add("<h1>\(file.title.escaped)</h1><p class=\"file\">\(file.path.escaped)</p>")
+    let twins = source.declarations.twins(ofKernelsIn: file.path)
+    if !twins.isEmpty {
+      let links = twins.map { name, place in
+        let page = Address.link(from: layout.page, to: Address.page(of: place.path))
+        return
+          "<a href=\"\(page)#\(Address.anchor(of: place.line, in: place.path))\"><code>\(name.escaped)</code></a>"
+      }
+      let isNaive = file.path.hasPrefix("Sources/Tensors/Naive/")
+      layout.add(
+        "<p class=\"twins\">\(isNaive ? "The fast versions" : "The slow twins, in plain loops"): \(links.joined(separator: ", "))</p>"
+      )
+    }
     add(file, to: &layout)
     return layout
   }
@@ -260,9 +310,12 @@ extension Site {
     return layout
   }
 
-  private func contents() -> Layout {
+  /// The first page: what README.md says before its first section, and what there is to read.
+  private func contents() throws -> Layout {
     var layout = Layout(page: "index.html", title: "MOHAWK in Swift", path: "README.md", kind: "contents")
-    layout.add("<h1>MOHAWK in Swift</h1><ol class=\"contents\">")
+    let readme = try String(contentsOf: source.root.appending(path: "README.md"), encoding: .utf8)
+    layout.parts.append(.prose(prose.add(readme.components(separatedBy: "\n## ")[0])))
+    layout.add("<h2 id=\"chapters\">The chapters</h2><ol class=\"contents\">")
     for chapter in chapters {
       layout.add(
         "<li><a href=\"\(chapter.page)\"><b>\(chapter.number)</b> \(chapter.title.escaped)</a>"
@@ -279,6 +332,13 @@ extension Site {
   private func shelf() -> Layout {
     var layout = Layout(page: "library/index.html", title: "The library", path: "Sources", kind: "contents")
     layout.add("<h1>The library</h1>")
+    layout.add(
+      """
+      <p>Each file is a page, its story beside its code. The reference of all public declarations, with their shapes, units \
+      and errors, is made by <code>make api</code> in <code>out/api</code>; a browser reads it through a server: \
+      <code>python3 -m http.server --directory out/api</code>, then \
+      <a href="http://localhost:8000/documentation/">localhost:8000/documentation</a>.</p>
+      """)
     let modules = Dictionary(grouping: library) { String($0.path.split(separator: "/")[1]) }
     for (module, files) in modules.sorted(by: { $0.key < $1.key }) {
       layout.add("<h2 id=\"\(module.anchor)\">\(module)</h2><ul class=\"shelf\">")
@@ -300,7 +360,10 @@ extension Site {
     let body = layout.parts.map { part in
       switch part {
       case .html(let html): html
-      case .prose(let number): linker.linked(prose[number], on: layout.page, in: layout.path)
+      case .prose(let number):
+        linker.linked(
+          layout.kind == "document" ? prose[number] : notation.explained(prose[number], in: layout.path),
+          on: layout.page, in: layout.path)
       }
     }.joined(separator: "\n")
     let turning = [
@@ -329,6 +392,7 @@ extension Site {
       <footer><nav aria-label="chapters">\(turning)</nav></footer>
       <script src="\(way("search.js"))"></script>
       <script src="\(way("book.js"))"></script>
+      <script src="\(way("explore.js"))"></script>
       </body>
       </html>
 

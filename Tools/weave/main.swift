@@ -1,6 +1,7 @@
 // # weave ROOT RUNS INDEX BOOK
 //
-// Weaves the book of the project in ROOT from the runs in RUNS, with links by the compiler's index, into BOOK.
+// Weaves the book of the project in ROOT from the runs in RUNS, with links from the compiler's index in INDEX, into
+// BOOK.
 
 import Foundation
 import Weaving
@@ -15,8 +16,18 @@ do {
     filePath: ProcessInfo.processInfo.environment["INDEX_STORE"] ?? "/opt/swift/usr/lib/libIndexStore.so")
   let declarations = try Declarations(in: words[2], by: library, root: words[0])
   let documents = [
+    (file: "RESULTS.md", page: "results.html", title: "Results of full runs"),
+    (file: "docs/using.md", page: "using.html", title: "Using models and texts of your own"),
+    (file: "chapters/15-real-model/YOUR-MODEL.md", page: "your-model.html", title: "Distil your own model"),
+    (file: "docs/correctness.md", page: "correctness.html", title: "Correctness"),
+    (file: "Tools/Mutants/equivalents.md", page: "equivalents.html", title: "Mutants that change nothing"),
+    (file: "docs/speed.md", page: "speed.html", title: "Speed"),
+    (file: "docs/source.md", page: "source.html", title: "How to read the source"),
     (file: "NOTATION.md", page: "notation.html", title: "Notation"),
-    (file: "RESULTS.md", page: "results.html", title: "Results"),
+    (file: "data/README.md", page: "data.html", title: "The data"),
+    (file: "CONTRIBUTING.md", page: "contributing.html", title: "Contributing"),
+    (file: "SECURITY.md", page: "security.html", title: "What comes from outside"),
+    (file: "CHANGELOG.md", page: "changelog.html", title: "What has changed"),
   ]
   let source = BookSource(root: words[0], runs: words[1], declarations: declarations, documents: documents)
   try Site(source).write(to: words[3], assets: words[0].appending(path: "Tools/assets"))

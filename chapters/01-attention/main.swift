@@ -1,14 +1,15 @@
 // # 01  Attention
 //
-// A text is a row of tokens (letters, say), and a model holds a vector for each. Most layers handle
-// one vector at a time. One kind lets tokens look at each other: attention gives every token a
-// weighted mean of itself and what came before it. The weights for a whole text form a square
-// matrix, as wide as the text is long. This book replaces that matrix with a cheaper one; so we
-// begin by making it, looking at it, and asking what it costs.
+// A text is a sequence of tokens (letters, say), and a Transformer holds one vector for each token.
+// Most of its layers work on one vector at a time. Attention is the layer that passes information
+// between tokens: it gives each token a weighted mean over itself and the tokens before it. The
+// weights of a whole text form a square matrix with a row and a column for each token. This book
+// replaces that matrix with a cheaper one, so we begin by building it, looking at it, and asking
+// what it costs.
 //
 // You will see a matrix that can be checked by hand, what positions do to it, two heads that learn
-// from a text while reading it, and time and memory against length. A run takes a quarter of a
-// minute.
+// from a text while reading it, and time and memory against length. A run takes about fifteen
+// seconds.
 
 import Book
 import Foundation
@@ -27,11 +28,12 @@ func largest(_ x: Tensor) -> Double { Double(largestMagnitude(x)) }
 // ## Three tokens by hand
 //
 // Each token t has three vectors of P numbers: a query q[t], what it looks for; a key k[t], what it
-// is found by; a value v[t], what it passes on. The inner product q[t]·k[s] is the score of token s
-// for token t. It is divided by √P, since a sum of P random products is about that large. The
-// exponential turns scores into weights, and the weights of a row are divided by their sum: this is
-// softmax. A token sees itself and its past but not its future, which is called the causal mask.
-// The weight of s for t is M[t][s], and the output is y = M v.
+// is found by; and a value v[t], what it passes on. The inner product q[t]·k[s] is the score of
+// token s for token t. We divide it by √P, because a sum of P random products of size 1 is about
+// that large. The exponential turns the scores of a row into positive weights, and we divide them
+// by their sum. Both steps together are the softmax. A token sees itself and the tokens before it
+// but none after it; hiding those is called the causal mask. The weight of s for t is the entry
+// M[t][s] of a matrix, and the output is y = M v.
 
 chapter.section("1. Three tokens by hand")
 func attentionMatrix(_ q: [[Double]], _ k: [[Double]]) -> [[Double]] {
@@ -48,8 +50,9 @@ func mixture(_ m: [[Double]], _ v: [[Double]]) -> [[Double]] {
   m.map { row in v[0].indices.map { p in zip(row, v).reduce(0) { $0 + $1.0 * $1.1[p] } } }
 }
 
-// Let P be 1, every query 1, and the keys log 1, log 2, log 3. Then the weights are as 1 : 2 : 3.
-// With the values 6, 0 and 12 the last row must be ⅙, ⅓, ½, and the last output 1 + 0 + 6 = 7.
+// Let P be 1, let every query be 1, and let the keys be log 1, log 2 and log 3. The weights of the
+// last row are then in the ratio 1 : 2 : 3, that is ⅙, ⅓ and ½. With the values 6, 0 and 12 the
+// last output is 1 + 0 + 6 = 7.
 
 let (q, k, v) = ([[1.0], [1], [1]], [1.0, 2, 3].map { [log($0)] }, [[6.0], [0], [12]])
 let byHand = attentionMatrix(q, k)
@@ -61,11 +64,16 @@ check("the last output is 7", outputs[2][0] - 7, within: 1e-12)
 
 // ## Heads, and two matrix products
 //
-// A layer has H heads, each with queries, keys and values of its own, so H matrices. All come from
-// the token's vector u[t] through learned matrices, q = W_q u, k = W_k u, v = W_v u, whose results
-// are cut into H pieces of P numbers. The library keeps them in tensors [B, T, H, P], for B texts of
-// T tokens. There attention is three lines: all scores as one matrix product, computed by BLAS, a
-// library of fast products; a softmax of each row, with the mask; a second product.
+// A layer has H heads. Each head has its own queries, keys and values, and so its own matrix M.
+// Queries, keys and values are made from the token's vector u[t] by three learned matrices:
+//
+//     q  =  W_q u          k  =  W_k u          v  =  W_v u
+//
+// Each product is cut into H pieces of P numbers, one for each head. The library keeps the pieces
+// of B texts of T tokens in tensors of shape [B, T, H, P], and there attention is three lines. One
+// matrix product gives all the scores of a head, a masked softmax turns each row into weights, and
+// a second product applies the weights to the values. BLAS, a library made for matrix products,
+// computes both.
 
 chapter.section("2. Heads, and two matrix products")
 let (T, H, P) = (13, 3, 5)
@@ -83,12 +91,13 @@ func gap(_ a: [[Double]], _ b: [[Double]]) -> Double { zip(a.joined(), b.joined(
 for h in 0..<H {
   let loops = attentionMatrix(ofHead(h, queries), ofHead(h, keys))
   let gaps = [gap(loops, ofHead(h, m.transposed(1, 2))), gap(mixture(loops, ofHead(h, values)), ofHead(h, y))]
-  check("head \(h): loops = products, matrix and output", gaps.max()!, within: roundoff)
+  check("head \(h): loops = matrix products, for M and for y", gaps.max()!, within: roundoff)
 }
 
-// A fourth learned matrix joins the heads. For each token their outputs, H pieces of P numbers, stand
-// side by side as one vector, and W_o turns it into what the layer gives. It reads all heads at once,
-// and each head has columns of its own in it: so the heads' contributions are summed.
+// Where do the outputs of the heads go? For each token they are placed side by side as one vector
+// of H·P numbers, and a fourth learned matrix, W_o, multiplies it. The product is the layer's
+// output for this token, which the model then adds to the token's vector. P columns of W_o belong
+// to each head, so the output is a sum of H contributions, one from each head.
 
 var other = SeededGenerator(seed: chapter.seed &+ 1)
 let wo = Tensor.normal([H * P, H * P], deviation: 0.25, using: &other)
@@ -98,25 +107,30 @@ let contributions = (0..<H).map { h in
   return linear(ofHead, weight: wo.sliced((h * P)..<((h + 1) * P), along: 1), bias: nil)
 }
 let summed = contributions.dropFirst().reduce(contributions[0]) { $0 + $1 }
-check("W_o of all heads together = the sum of what each adds", largest(layerOutput - summed), within: 10 * roundoff)
+check("W_o times all heads = the sum of what each head adds", largest(layerOutput - summed), within: 10 * roundoff)
 
-// Each row sums to 1 because of the division, which has two uses. The output is a mean of what is
-// seen, no larger for a long past than for a short one. And only differences within a row of scores
-// matter, so the largest can be subtracted first and exp cannot overflow.
+// Because softmax divides by the sum, each row of M sums to 1. That is useful twice. The output is
+// a mean of values, so it does not grow with the number of tokens seen. And adding a constant to
+// all scores of a row changes nothing, so that we may first subtract the largest score, and exp
+// cannot overflow.
 
 let one = Tensor.ones(values.shape)
-check("the rows sum to 1: a mixture of ones is one", largest(headMix(m, one) - one), within: roundoff)
+check("the rows sum to 1: M times ones is ones", largest(headMix(m, one) - one), within: roundoff)
 let raised = softmax(scores + Tensor(50), scale: scale, causal: true)
 check("50 added to every score changes nothing", largest(raised - m), within: 10 * roundoff)
 
 // ## Where am I?
 //
-// Nothing so far depends on the order of the past. Exchange two pieces of it, and the last token
-// gets the same mean. So positions must be added. Absolute ones: a vector of sines and cosines of t
-// is added to u[t], before W_q and W_k. Rotary ones: the numbers of q[t] and k[t] are taken in
-// pairs, points in a plane, and each is turned by t times an angle of its own. The inner product of
-// two vectors does not change when both are turned by the same angle; so scores depend on t − s
-// alone.
+// Nothing so far depends on the order of the past: exchange two pieces of it, and the last token
+// gets the same mean. So the layer has to be told where each token stands. There are two common
+// ways.
+//
+// *Absolute positions*: a vector of sines and cosines of t is added to u[t], before W_q and W_k.
+//
+// *Rotary positions*: the numbers of q[t] and of k[t] are taken in pairs, each pair as a point in a
+// plane, and turned by t times an angle that belongs to the pair. An inner product does not change
+// when both of its vectors are turned by the same angle. So a score depends on the distance t − s
+// alone, and not on where in the text the two tokens are.
 
 chapter.section("3. Where am I?")
 func lastToken(_ x: Tensor) -> Tensor { x.sliced((T - 1)..<T, along: 1) }
@@ -124,10 +138,12 @@ func exchanged(_ x: Tensor) -> Tensor {
   Tensor.concatenated([6..<(T - 1), 0..<6, (T - 1)..<T].map { x.sliced($0, along: 1) }, along: 1)
 }
 let again = headMix(softmax(headScores(queries, exchanged(keys)), scale: scale, causal: true), exchanged(values))
-check("the past in another order: the last output stays", largest(lastToken(again) - lastToken(y)), within: roundoff)
+let moved = largest(lastToken(again) - lastToken(y))
+check("without positions: the past in another order, the same last output", moved, within: roundoff)
 
-// To see positions alone, we take a text of one repeated token, and place it once at the beginning
-// of a page and once 40 places further on. W_q and W_k are random, and the same for both.
+// To see the effect of positions alone, we take a text of one repeated token and place it once at
+// the beginning of a page and once 40 places further on. W_q and W_k are random, and the same both
+// times.
 
 let (length, width, shift) = (24, 16, 40)
 let u = Tensor.normal([1, 1, 1, width], using: &random).broadcast(to: [1, length, 1, width])
@@ -151,10 +167,13 @@ func turned(from start: Int) -> Tensor {
 }
 func change(_ scores: (Int) -> Tensor) -> Double { largest(scores(shift) - scores(0)) / largest(scores(0)) }
 check("rotary: moving the text changes no score", change(turned), within: 10 * roundoff)
-check("absolute: moving it changes them, in parts of the largest", change(absolute), greaterThan: 0.1, digits: 2)
+check(
+  "absolute: moving the text changes a score by, in units of the largest", change(absolute), greaterThan: 0.1,
+  digits: 2)
 
-// Look along the diagonals of the picture. Rotary scores are constant there: "three back" is the
-// same on every page. With absolute positions the two pages differ.
+// Look along the diagonals of the figure, where t − s is constant. Rotary scores are constant
+// there: "three places back" means the same everywhere. With absolute positions they vary along a
+// diagonal, and the two placements differ.
 
 func map(_ title: String, _ matrix: Tensor, _ label: String, _ range: ClosedRange<Double>) -> HeatMap {
   HeatMap(
@@ -168,10 +187,11 @@ chapter.plot(Figure("Scores in a text of one repeated token", panels: pages, col
 
 // ## Two heads that learn while they read
 //
-// What is such a matrix good for? We build two heads by hand. Their values are letters: a 1 at the
-// letter's own number, 0 elsewhere. The first head looks one place back, whatever is there. All its
-// queries and keys are the same vector, so only the angles distinguish places; and its queries are
-// turned as if each were one place earlier, so the score is largest at s = t − 1.
+// What is such a matrix good for? We build two heads by hand. Their values say which letter a token
+// is: a vector with a 1 at the letter's place in the alphabet and 0 elsewhere. The first head looks
+// one place back, whatever is there. All its queries and keys are the same vector, so that only the
+// rotary angles tell places apart. The queries are turned as if each token stood one place earlier,
+// so the score is largest at s = t − 1.
 
 chapter.section("4. Two heads that learn while they read")
 let text = Array("^the_cat_sat_on_the_mat")
@@ -185,11 +205,11 @@ func placed(_ offset: Int) -> Tensor {
 let oneBack = softmax(headScores(placed(-1), placed(0)), scale: sharpness, causal: true)
 let previous = headMix(oneBack, letters)
 
-// The second head, a layer above, uses the output of the first as its key: "I come after an a". Its
-// query is the letter itself: "I am an a". So an a looks at all letters that have followed an a so
-// far, and their mean is a guess at what comes next. Nothing was trained: all the head knows comes
-// from the text that it reads. Trained models contain such pairs (Olsson et al., arXiv 2209.11895),
-// and the second is called an induction head.
+// The second head, one layer up, takes the output of the first as its key, which says "I come after
+// an a". Its query is the letter itself, which says "I am an a". So an a looks at all letters that
+// have followed an a so far, and their mean is a guess at what comes next. Nothing was trained:
+// everything the head knows comes from the text that it is reading. Trained models contain such
+// pairs of heads (Olsson et al., arXiv 2209.11895); the second is called an induction head.
 
 let afterSame = softmax(headScores(letters, previous), scale: sharpness, causal: true)
 let guess = headMix(afterSame, letters)
@@ -204,22 +224,28 @@ for t in 0..<(text.count - 1) {
   lines.append([String(text[...t]), likely.joined(separator: ", "), "\(text[t + 1])"])
 }
 table(["the text so far", "the head's guess", "what came"], rows: lines.suffix(6))
-check("the guess = counting by a loop, at \(lines.count) letters", worst, within: 0.01)
+check("the guess = the followers counted by a loop, at \(lines.count) letters", worst, within: 0.01)
 
-// The first matrix depends on places alone, and a recurrence could do the same. The second puts its
-// weight where the text decides; at t = 20, the m, all weights of the row are equal, because no m
-// came before. Finding any place in the past by its content is what attention's cost buys.
+// The first matrix depends on positions alone, and a recurrence could do the same: it need only
+// remember the last token. The second matrix puts its weights where the text says. (At t = 20, the
+// m, all weights of the row are equal, because no m came before.) To find any place in the past by
+// its content: this is what attention's cost buys.
 
 let heads = [("one place back", oneBack), ("after the same letter", afterSame)].map { map($0, $1, "weight", 0...1) }
 chapter.plot(Figure("Two heads on the text \(String(text))", panels: heads), "heads")
 
 // ## The surprise: the matrix need not be there
 //
-// A mean can be computed as its terms arrive. We keep the largest score so far, the sum of the
-// weights, and the weighted sum of the values, both as if the largest score were 0. When a larger
-// one comes, both sums are multiplied by exp(old − new). The last row by hand, two keys and then
-// one: weights ½ and 1 give the sums 1.5 and 3. Then log 3 is the largest, the factor is ⅔, and we
-// have 1.5 · ⅔ + 1 = 2 and 3 · ⅔ + 12 = 14. The quotient is 7.
+// A weighted mean can be computed as its terms arrive. For each row we keep three things: the
+// largest score so far, the sum of the weights, and the weighted sum of the values. In both sums
+// the largest score has been subtracted from every score. When a larger score arrives, both sums
+// are multiplied by exp(old largest − new largest). At the end their quotient is the output.
+//
+// We compute the last row of section 1 in this way, from the first two keys and then the third. The
+// first two scores are log 1 and log 2; less log 2 they give the weights ½ and 1, and with the
+// values 6 and 0 the sums 1.5 and 3. Then log 3 becomes the largest, both sums are multiplied by ⅔,
+// and the third key adds its weight 1: 1.5 · ⅔ + 1 = 2 and 3 · ⅔ + 12 = 14. The quotient is 7
+// again.
 
 chapter.section("5. The surprise: the matrix need not be there")
 var (top, total, sum) = (-Double.infinity, 0.0, 0.0)
@@ -230,22 +256,24 @@ for block in [0..<2, 2..<3] {
   for (s, x) in zip(block, scores) { (total, sum) = (total + exp(x - newTop), sum + exp(x - newTop) * v[s][0]) }
   top = newTop
   let numbers = [total, sum, sum / total].map { number($0) }.joined(separator: ", ")
-  show("after \(block.upperBound) keys, sums and quotient", numbers)
+  show("both sums and quotient after \(block.upperBound) keys", numbers)
 }
-check("in two blocks the output is 7 too", sum / total - 7, within: 1e-12)
+check("computed in two blocks the output is 7 too", sum / total - 7, within: 1e-12)
 
-// `Sources/Tensors/Attention/BlockedAttention.swift` does this for blocks of queries and of keys. It
-// is the same function of q, k and v, and only one block of scores exists at a time.
+// `Sources/Tensors/Attention/BlockedAttention.swift` does this for blocks of queries and blocks of
+// keys. It computes the same function of q, k and v, but never the whole matrix: for a block of
+// queries only one block of scores exists at a time.
 
 let blocked = blockedAttention(queries, keys, values, scale: scale, Q: 4)
 check("blocks of 4 = the whole matrix, for T = \(T)", largest(blocked - y), within: roundoff)
 
 // ## What it costs
 //
-// Three forms of one head, on random vectors: plain loops, two products by BLAS, blocks. We measure
-// processor time, and the largest amount of memory needed at once, besides inputs and outputs. On
-// logarithmic axes a cost of c · Tᵖ is a straight line of slope p. We fit p from 512 on, where the
-// fixed costs of a call no longer matter; after ± is its standard error.
+// We compute one head in three ways, on random vectors: with plain loops, with the two matrix
+// products by BLAS, and with blocks. We measure processor time on one core, and the most memory in
+// use at any moment besides inputs and output. On logarithmic axes a cost of c · Tᵖ is a straight
+// line of slope p. We fit p to the lengths from 512 on, where the fixed costs of a call no longer
+// matter; the number after ± is its standard error.
 
 chapter.section("6. What it costs")
 let headWidth = 128
@@ -282,17 +310,17 @@ let laws = [seconds, memory].map { costs in
 func rows(_ values: [[Double]], _ laws: [PowerLaw], _ text: (Double) -> String) -> [[String]] {
   lengths.indices.map { i in ["\(lengths[i])"] + values.map { text($0[i]) } } + [["exponent"] + laws.map(\.text)]
 }
-volatileTable(["time in ms, T"] + forms.map(\.name), rows: rows(seconds, laws[0]) { number($0 * 1000, digits: 3) })
-table(["memory, T"] + forms.map(\.name), rows: rows(memory, laws[1]) { bytes(Int(1e6 * $0)) })
+volatileTable(["T, time in ms"] + forms.map(\.name), rows: rows(seconds, laws[0]) { number($0 * 1000, digits: 3) })
+table(["T, memory"] + forms.map(\.name), rows: rows(memory, laws[1]) { bytes(Int(1e6 * $0)) })
 for (form, expected) in [2.0, 2, 0].enumerated() {
   if !chapter.isQuick { check("\(forms[form].name), time: exponent 2", laws[0][form].exponent - 2, within: 0.15) }
   check("\(forms[form].name), memory: exponent \(Int(expected))", laws[1][form].exponent - expected, within: 0.01)
 }
-show("two matrices for 131072 tokens", bytes(Int(1e6 * laws[1][1](131_072))))
+show("memory of BLAS at T = 131072, by the fit", bytes(Int(1e6 * laws[1][1](131_072))))
 
-// No form avoids T² in time; only the heights of the lines differ. BLAS computes the future too,
-// twice the work of the loops, and is several times faster. Keeping less is faster still: the
-// blocks skip the future, and never send a matrix to memory and back.
+// In time, no way avoids T²; only the heights of the lines differ. BLAS also computes the scores
+// that the mask hides, twice the work of the loops, and yet it is several times faster. Blocks are
+// faster still: they skip what is hidden, and never send a matrix to memory and back.
 
 func chart(_ y: Axis, _ values: [[Double]], _ laws: [PowerLaw]) -> LineChart {
   let series = zip(forms, zip(values, laws)).map { form, fit in
@@ -305,15 +333,16 @@ let panels = [
   chart(Axis("time", unit: "s", logarithmic: true, range: 1e-5...10), seconds, laws[0]),
   chart(Axis("memory", unit: "MB", logarithmic: true, range: 0.01...1e4), memory, laws[1]),
 ]
-chapter.plot(Figure("One head: time of all cores, memory beside input and output", panels: panels), "cost")
+chapter.plot(Figure("One head: processor time, and memory besides input and output", panels: panels), "cost")
 if !chapter.isQuick { check("blocks are faster than BLAS", seconds[2].last!, lessThan: seconds[1].last!) }
 
 // ## Breaking it on purpose: the mask after the softmax
 //
-// It seems to be the same: let softmax see all T scores, then set the weights of the future to 0.
-// The future's values are gone. But its scores are part of the sum by which each row was divided,
-// so the output of a token depends on what comes after it, and rows no longer sum to 1. The test
-// changes the last token's key and checks whether any earlier output changes.
+// One could also let softmax see all T scores and afterwards set the weights of the future to 0. It
+// looks equivalent, because no value from the future gets through. But the scores of the future are
+// part of the sum by which each row was divided. So the output of a token depends on what comes
+// after it, and rows no longer sum to 1. The test changes the key of the last token and looks
+// whether any earlier output changes.
 
 chapter.section("7. Breaking it on purpose: the mask after the softmax")
 let past = Naive.tabulate([T, T]) { $0[1] <= $0[0] ? 1 : 0 }
@@ -323,33 +352,44 @@ let otherKeys = Tensor.concatenated([keys.sliced(0..<(T - 1), along: 1), -lastTo
 func leak(_ matrix: (Tensor) -> Tensor) -> Double {
   largest((headMix(matrix(keys), values) - headMix(matrix(otherKeys), values)).sliced(0..<(T - 1), along: 1))
 }
-check("mask first: earlier outputs do not see the last key", leak(maskedFirst), within: 0.0)
-check("mask late: the test catches the leak", leak(maskedLate), greaterThan: 0.01, digits: 2)
-check("mask late: a row misses 1 by", largest(headMix(maskedLate(keys), one) - one), greaterThan: 0.1)
+check("mask before softmax: earlier outputs do not depend on the last key", leak(maskedFirst), within: 0.0)
+check("mask after softmax: an earlier output changes by", leak(maskedLate), greaterThan: 0.01, digits: 2)
+check("mask after softmax: a row's sum misses 1 by", largest(headMix(maskedLate(keys), one) - one), greaterThan: 0.1)
 
 // ## What we saw
 //
-// Attention is a lower triangular matrix, computed anew for each text, whose rows are weights that
-// sum to 1. Rotary positions tell it distances, and it can find any place by its content. For that
-// it compares each token with all before it. Memory need not grow; time does.
+// Each head of attention multiplies by a lower triangular matrix. The matrix is computed anew for
+// each text, its rows are weights that sum to 1, and W_o adds up what the heads give. Rotary
+// positions tell a head distances, and it can find any place by its content. For that it compares
+// each token with all those before it. The memory that this takes need not grow with the text; the
+// time grows with the square of its length.
 
 finding(
   """
-  With \(lengths.last!) tokens two matrices take \(bytes(Int(1e6 * memory[1].last!))) beside what goes in and comes out,
-  and blocks \(bytes(Int(1e6 * memory[2].last!))).
+  With \(lengths.last!) tokens the two matrix products need \(bytes(Int(1e6 * memory[1].last!))) besides input and
+  output, and blocks need \(bytes(Int(1e6 * memory[2].last!))).
   """)
 finding(
   """
   From T = \(lengths[large.first!]) to \(lengths.last!) time grows with exponents of
-  \(list(laws[0].map { number($0.exponent, decimals: 2) })) for \(list(forms.map(\.name))), to
+  \(list(laws[0].map { number($0.exponent, decimals: 2) })) for \(list(forms.map(\.name))). At the end they take
   \(list(seconds.map { duration(seconds: $0.last!) })).
   """, volatile: true)
 
-// Exercises. 1: Take W_q and W_k out of `absolute`. Which of the four products in (u + p)·(u + p′)
-// still spoil the diagonals (p and p′ are the positions' vectors)? 2: Let the first head look two
-// places back. What does the second guess now? 3: Give the blocks Q = 16 and Q = 512: what happens
-// to time and memory at T = 4096?
+// ## Exercises
 //
-// Next: 02-state-space, whose matrix need not be computed, at a cost that grows like T.
+// 1. Take W_q and W_k out of `absolute`. A score is then (u + p)·(u + p′), where p and p′ are the
+//    vectors of the positions t and s. Which of its four products vary along the diagonals? And
+//    what happens to the remaining ones when W_q and W_k are put back?
+// 2. Let the first head of section 4 look two places back instead of one. What does the second head
+//    guess now? With which values would it guess the next letter again?
+// 3. Compute attention with blocks of 16, 64 and 512. What happens to memory, to the number of
+//    scores that are computed, and to time?
+//
+// The answers are in `Answers.swift`; the option `--answers` runs them.
+
+chapter.answers(answer1, answer2, answer3)
+
+// Next: 02-state-space, a matrix that need not be computed, at a cost that grows like T.
 
 chapter.finish()

@@ -1,13 +1,13 @@
 // # 02  The matrix of a recurrence
 //
 // Chapter 01 wrote attention as a matrix that mixes tokens. A recurrence walks through the tokens
-// once, keeps a few numbers, and never looks back. Yet it is a matrix too, of a special kind: no
-// block below its diagonal has a rank above the number of numbers that the recurrence keeps.
+// once, keeps a few numbers (its state), and never looks back. Yet it is a matrix too, and one of a
+// special kind: a block below its diagonal has a rank of at most N, if the state has N numbers.
 //
 // You will see a memory that fades, its matrix as the product of two others, the singular values of
 // its blocks beside those of attention, and a fault that one check sees and another does not. A run
-// takes seconds. The code of this chapter computes in Double, the library in Scalar, the number
-// type of the build (Float under make).
+// takes seconds. The code of this chapter computes in Double. The library computes in Scalar, the
+// number type of the build, which is Float under `make`.
 
 import Book
 import Foundation
@@ -35,14 +35,14 @@ let (roundoff, negligible) = (100 * Double(Scalar.ulpOfOne), 5 * Double(Scalar.u
 
 // ## A memory that fades
 //
-// The smallest recurrence keeps one number h. At each step a fraction α of it survives, and the new
-// input x is added:
+// The smallest recurrence keeps one number, h. At each step t a fraction α[t] of it survives, the
+// decay, and the new input x[t] is added:
 //
 //     h[t]  =  α[t] h[t − 1] + x[t]              h[−1] = 0
 //
-// With α = 0.9 a spike of 1 is 0.9 one step later, 0.81 after two, and half after about seven. α
-// may differ from step to step: 0 wipes the memory. In the picture, follow each curve after an
-// input.
+// With α = 0.9 an input of 1 has become 0.9 one step later, 0.81 after two steps, and about a half
+// after seven. The decay may differ from step to step, and a decay of 0 wipes the memory. In the
+// figure, follow each curve after an input.
 
 chapter.section("1. A memory that fades")
 func memory(_ x: [Double], alpha: (Int) -> Double) -> [Double] {
@@ -66,22 +66,26 @@ let memories = LineChart(
     curve("input", pulses, pulses.map { _ in 1 }, .points),
   ])
 chapter.plot(Figure("One input, three memories", panels: [memories]), "memory")
-check("α = 0.9: eight steps after the spike of 1, 0.9⁸ is left", steady[11] - pow(0.9, 8), within: 1e-12)
-check("wiped: at step \(wipe) nothing is left", wiped[wipe], within: 0.0)
+check("α = 0.9: eight steps after an input of 1, 0.9⁸ is left", steady[11] - pow(0.9, 8), within: 1e-12)
+check("with a decay of 0 at step \(wipe) nothing is left there", wiped[wipe], within: 0.0)
 
 // ## Unrolled by hand
 //
-// Take four steps with x = (8, 4, 2, 1) and α = (·, ½, ¼, ½), and substitute each line in the next:
+// Take four steps with x = (8, 4, 2, 1) and α = (·, ½, ¼, ½), and substitute each line into the
+// next:
 //
 //     h[0]  =  x[0]                                       =  8
 //     h[1]  =  ½ x[0] + x[1]                              =  4 + 4
 //     h[2]  =  ¼·½ x[0] + ¼ x[1] + x[2]                   =  1 + 1 + 2
 //     h[3]  =  ½·¼·½ x[0] + ½·¼ x[1] + ½ x[2] + x[3]      =  ½ + ½ + 1 + 1
 //
-// The factors do not depend on x. They form a matrix, L: the entry in row t and column s is the
-// fraction of x[s] that is left at step t, the product of all decays after s up to t,
-// α[s + 1] ⋯ α[t]. On the diagonal the product is empty, 1. The decay of step 0 does not occur:
-// there is nothing yet to fade.
+// The factors do not depend on x. They form a matrix L, whose entry in row t and column s is the
+// fraction of x[s] that is left at step t. It is the product of all decays after step s up to step
+// t:
+//
+//     L[t, s]  =  α[s + 1] ⋯ α[t]          1 for s = t, where the product is empty;  0 for s > t
+//
+// The decay of step 0 does not occur, since there is nothing yet to fade.
 
 chapter.section("2. Unrolled by hand")
 func decays(_ alpha: [Double]) -> [[Double]] {
@@ -99,11 +103,12 @@ check("L x = h, to the last bit", gap(times(unrolled, four.x), walked), within: 
 
 // ## Segment sums
 //
-// The logarithm of a product of decays is a sum of logarithms, and that is how the library computes
-// it. The segment sums of (x₀, x₁, x₂) are a matrix: row t and column s hold the sum of the xᵢ with
-// s < i ≤ t, and −∞ above the diagonal, which exp turns into an exact 0. With (1, 20, 300) each
-// entry shows what it has summed: 320 is x₁ + x₂, and x₀ is in none. L is exp of the segment sums of
-// log α. Chapter 03 tells why a quotient of two running products, which looks cheaper, will not do.
+// The library computes a product of decays as exp of a sum of their logarithms. It needs such a sum
+// for each segment between two steps. The segment sums of (x₀, x₁, x₂) are a matrix: the entry in
+// row t and column s is the sum of the xᵢ with s < i ≤ t. Above the diagonal it is −∞, which exp
+// turns into an exact 0. With (1, 20, 300) each entry shows what was summed: 320 is x₁ + x₂, and x₀
+// is in no segment. L is exp of the segment sums of log α. Chapter 03 shows why a quotient of two
+// running products, which looks cheaper, will not do.
 
 chapter.section("3. Segment sums")
 table(
@@ -114,26 +119,31 @@ check("exp of the segment sums = L of section 2", gap(numbers(summed), unrolled.
 
 // ## A state of N numbers
 //
-// One number remembers one running total. A head of a state space model keeps N of them. At each
-// step it is told where to write, B[t], and what to read, C[t], both N numbers; a single decay
-// applies to all of them:
+// A state of one number remembers one running total. A head of a state space model has a state of N
+// numbers. At each step one vector of N numbers, B[t], says where in the state the input is
+// written, and another, C[t], says what is read from it. A single decay applies to all N numbers:
 //
-//     h[t]  =  α[t] h[t − 1] + B[t] x[t]           N numbers
-//     y[t]  =  C[t] · h[t]                         one
+//     h[t]  =  α[t] h[t − 1] + B[t] x[t]           the state, N numbers
+//     y[t]  =  C[t] · h[t]                         the output, one number
 //
-// Two steps by hand, N = 2: write 8 with B[0] = (1, 0), then 4 with B[1] = (0, 1), α[1] = ½. The
-// state is (4, 4), and C[1] = (3, −1) reads 12 − 4 = 8. The contribution of x[0] to that is
-// (C[1] · B[0]) ½ x[0] = 3 · ½ · 8. It is the same for every pair of steps:
+// Two steps by hand, with N = 2: write 8 with B[0] = (1, 0), then 4 with B[1] = (0, 1), and let
+// α[1] = ½. The state is now (4, 4), and C[1] = (3, −1) reads 12 − 4 = 8. Of this, x[0] contributed
+// (C[1] · B[0]) ½ x[0] = 3 · ½ · 8 = 12. Every pair of steps contributes in the same way:
 //
 //     M[t, s]  =  (C[t] · B[s]) α[s + 1] ⋯ α[t]    or    M = L ∘ (C Bᵀ)
 //
-// where ∘ multiplies entry by entry. A head has P features, as in attention, and all share α, B and
-// C: x[t] and y[t] are then rows of P numbers, the state has N rows and P columns, and one M mixes
-// each feature. C Bᵀ says what one step would read from another, L how much of it is left. In
-// Discrete-Mamba-2, the mixer of this book's student (the layer that mixes its tokens), the decay
-// comes from a number a[t] computed from the input: α = sigmoid(−a) = 1 / (1 + exp a), which is
-// between 0 and 1 for every a: 0.95 for a = −3, 0.02 for a = 4. We draw a, B, C at random, a about
-// −3, and let step 28 forget.
+// where ∘ multiplies entry by entry. C Bᵀ holds what one step would read from another if nothing
+// faded, and L how much of it is left. A head has P features, as in attention, and all of them
+// share α, B and C. So x[t] and y[t] are rows of P numbers, the state has N rows and P columns, and
+// the same M mixes each feature.
+//
+// The layer that mixes the tokens of a model is called its mixer. That of this book's student is
+// Discrete-Mamba-2, where the decay comes from a number a[t] that is computed from the input:
+//
+//     α[t]  =  sigmoid(−a[t])  =  1 / (1 + exp a[t])
+//
+// This is between 0 and 1 for every a[t]: 0.95 for −3, and 0.02 for 4. We draw B, C and a at
+// random, a around −3, and set a[28] = 4, so that step 28 forgets.
 
 chapter.section("4. A state of N numbers")
 struct Head {
@@ -159,10 +169,11 @@ func newHead(T: Int, N: Int) -> Head {
 let (head, x) = (newHead(T: T, N: N), normal(1, T)[0])
 let (L, M, y) = (decays(head.alpha), head.matrix, head.scan(x))
 let mismatch = gap(times(M, x), y)
-check("the matrix times x = the scan", mismatch, within: 1e-12)
+check("M x = the recurrence, step by step", mismatch, within: 1e-12)
 
-// L is dark where the past is still remembered, and nearly white below and left of step 28, where
-// it was forgotten. C Bᵀ has no notion of time. M keeps of it what L lets through.
+// L is dark where the past is still remembered. It is nearly white in the rows from step 28 on and
+// the columns before it, because step 28 wipes out what came before. C Bᵀ knows nothing of time. M
+// keeps of it what L lets through.
 
 let maps = [
   ("L: what is left of s at t", L, 1.0), ("C Bᵀ: what t asks of s", head.scores, 4), ("M = L ∘ (C Bᵀ)", M, 4),
@@ -173,40 +184,45 @@ let maps = [
 }
 chapter.plot(Figure("What is left, what is asked, and their product", panels: maps), "matrices")
 
-// ## D, the gate, and the whole layer
+// ## The skip, the gate, and the whole layer
 //
-// Two things surround the recurrence. D lets the input bypass the state, y[t] + D x[t]: it adds to
-// the diagonal of M. The gate multiplies that sum by silu(z[t]), where silu(z) = z·sigmoid(z), with
-// a z for each step and feature: a factor for row t, but a different one for each feature of a
-// head, so that no single matrix contains it. By the matrix of a head this book means M with D on
-// its diagonal, and without the gate.
+// The layer has two more parts around the recurrence. The skip lets the input bypass the state:
+// with one weight d for each head, d x[t] is added to y[t]. This adds d to the diagonal of M. The
+// gate then multiplies the sum by silu(z[t]), where silu(z) = z · sigmoid(z), and z[t] has a number
+// for each feature. So each feature of row t has a factor of its own, and the gate cannot be part
+// of a matrix that all features of a head share. By the matrix of a head this book means M with d
+// on its diagonal and without the gate. (The papers write D for d. Here D is the width of the
+// model, and the code calls d `skip`.)
 //
-// The library's layer has all of this, and a short convolution before x, B and C, which chapter 07
-// explains. (In the code D is the width of the model, and `skip` is this D.) It can run step by
-// step, or build its matrices and multiply. We draw all its weights at random, also D and the gate.
+// The layer in the library has all of this. In addition, x, B and C first pass through a short
+// convolution over time, which mixes each of their numbers with its own last few values; chapter 07
+// says what it is good for. The layer can run step by step, or build its matrices and multiply. We
+// draw all its weights at random, those of the skip and the gate too.
 
-chapter.section("5. D, the gate, and the whole layer")
+chapter.section("5. The skip, the gate, and the whole layer")
 let layer = DiscreteMamba2("mixer", sizes: DiscreteMamba2Sizes(D: 12, H: 2, N: N), using: &random)
 for parameter in [layer.inProjection, layer.skip] {
   parameter.value = .normal(parameter.value.shape, deviation: 0.3, using: &random)
 }
 let u = Variable(constant: .normal([1, T, layer.sizes.D], using: &random))
 let (walking, mixing) = (layer.output(u, form: .recurrent).value, layer.output(u, form: .materialised).value)
-check("the layer as a matrix = the layer as a scan", gap(numbers(mixing), numbers(walking)), within: roundoff)
+check("the layer by its matrices = the layer step by step", gap(numbers(mixing), numbers(walking)), within: roundoff)
 
 // ## Every block below the diagonal
 //
-// Cut time at t0. The block of rows from t0 on and columns before t0 is how the future depends on
-// the past. In a recurrence nothing crosses the cut except the state, N numbers. So the block is a
-// product of two thin matrices, what the future reads and what the past has written:
+// Cut time at t0. The block of M with the rows from t0 on and the columns before t0 says how the
+// outputs after the cut depend on the inputs before it. In a recurrence only the state crosses the
+// cut, N numbers. So the block is a product of two thin matrices, what the future reads from the
+// state and what the past has written into it:
 //
 //     M[t, s]  =  ( α[t0] ⋯ α[t] C[t] ) · ( α[s + 1] ⋯ α[t0 − 1] B[s] )          s < t0 ≤ t
 //
-// Its rank is at most N. A matrix whose blocks below the diagonal all have rank at most N is called
-// semiseparable. To find a rank we compute the singular values σ of a block, the factors by which
-// it stretches orthogonal directions, with LAPACK, and count those above rounding error. Beside it
-// we put the matrix of chapter 01, in which each token can look anywhere: random queries and keys
-// of P features.
+// Both factors are vectors of N numbers, so the rank of the block is at most N. A matrix whose
+// blocks below the diagonal all have rank at most N is called semiseparable. To find a rank we
+// compute the singular values σ of a block with LAPACK. They are the factors by which the block
+// stretches orthogonal directions, and the rank is the number of those that are above rounding
+// error. For comparison we take a matrix as in chapter 01, where each token can look anywhere: the
+// attention of random queries and keys of P features.
 
 chapter.section("6. Every block below the diagonal")
 let future = (cut..<T).map { t in head.c[t].map { L[t][cut - 1] * $0 } }
@@ -227,18 +243,19 @@ let (cuts, attending) = (1..<T, attention(T: T, P: P))
 let (spectra, ofAttention) = (cuts.map { spectrum(M, from: $0) }, cuts.map { spectrum(attending, from: $0) })
 let (kept, beyond) = (spectra.flatMap { $0.prefix(N) }.min()!, spectra.flatMap { $0.dropFirst(N) }.max()!)
 check("state space, \(cuts.count) blocks: the largest σ / σ₁ after the N-th", beyond, within: negligible)
-check("and the smallest up to the N-th", kept, greaterThan: negligible, digits: 2)
-check("attention: the smallest of all", ofAttention.flatMap { $0 }.min()!, greaterThan: negligible, digits: 2)
+check("state space: the smallest σ / σ₁ up to the N-th", kept, greaterThan: negligible, digits: 2)
+check("attention: the smallest σ / σ₁ of all", ofAttention.flatMap { $0 }.min()!, greaterThan: negligible, digits: 2)
 
-// Left, the rank against the place of the cut: a plateau and a mountain. Right, the σ of one block:
-// after the N-th a cliff, down to rounding error. Attention's have no cliff: none counts as zero.
+// On the left, the rank against the place of the cut: a plateau at N for the state space, while
+// attention's rank is as large as the block allows. On the right, the σ of one block: those of the
+// state space drop to rounding error after the N-th. Attention's never do, so none counts as zero.
 
 let examined = [
   ("softmax attention", attending), ("state space, N = \(N)", M),
   ("state space, N = 2", newHead(T: T, N: 2).matrix), ("state space, N = 11", newHead(T: T, N: 11).matrix),
 ]
 let plateau = LineChart(
-  "rank of the block at t0", x: Axis("t0", unit: "token"), y: Axis("rank", range: 0...28),
+  "rank of the block at t0", x: Axis("t0, where time is cut", unit: "token"), y: Axis("rank", range: 0...28),
   series: [
     curve(examined[0].0, cuts, ofAttention.map { Double(rank($0)) }, .line),
     curve(examined[1].0, cuts, spectra.map { Double(rank($0)) }),
@@ -252,18 +269,23 @@ chapter.plot(Figure("Blocks below the diagonal", panels: [plateau, cliffs]), "bl
 
 // ## The surprise: full rank, and yet nearly thin
 //
-// Let the text grow, and cut it at a third. The rank of that block stays N for the recurrence. For
-// attention it is T/3: every token adds a direction of its own, and no state of fixed size could
-// keep up. But a rank counts every direction, however faint. The best matrix of rank n keeps the n
-// largest σ and misses √(σ²ₙ₊₁ + σ²ₙ₊₂ + …) (Eckart and Young). So we also ask how many of the
-// largest σ must be kept to miss at most a tenth of the block's norm, and what fraction of the norm
-// is missed when 16 are kept, the N of this book's student, with P = 4 and with P = 16; means of
-// five draws.
+// Let the text grow, and cut it at a third of its length. For the recurrence the rank of that block
+// stays N. For attention it is T/3: every token adds a direction of its own, and no state of fixed
+// size could keep up. But a rank counts every direction, however faint. How much do the faint ones
+// matter? Of all matrices of rank n the one nearest to the block keeps its n largest σ, and the
+// norm of what it misses is (Eckart and Young)
 //
-// There is a reason to expect few. Apart from a factor for each row, a softmax is exp(q · k) = 1 +
-// q · k + (q · k)² / 2 + …. Each product of features of q, times the same product of features of k,
-// is a matrix of rank 1, and few features have few products: up to degree 2 there are 1 + 4 + 10 =
-// 15 for P = 4, and 1 + 16 + 136 = 153 for P = 16.
+//     √( σₙ₊₁²  +  σₙ₊₂²  +  … )
+//
+// So we ask two more questions. How many of the largest σ must be kept to miss at most a tenth of
+// the block's norm? And what fraction of the norm is missed when 16 are kept, the N of this book's
+// student? We ask them for heads of P = 4 and of P = 16 features, and take means over five draws.
+//
+// There is a reason to expect few. Apart from a factor for each row, the weights of a softmax are
+// exp(q · k) = 1 + q · k + (q · k)² / 2 + …. The power of degree i is a sum over products of i
+// features of q times the same features of k, and each such product is a matrix of rank 1. Few
+// features have few products: up to degree 2 there are 15 for P = 4, namely 1 + 4 + 10, and 153 for
+// P = 16, namely 1 + 16 + 136.
 
 chapter.section("7. The surprise: full rank, and yet nearly thin")
 let lengths = chapter.isQuick ? [48, 96, 192] : [48, 96, 192, 384, 768]
@@ -282,7 +304,7 @@ let (ranks, held, lost) = (
 )
 table(
   ["T", "rank, N = \(N)", "rank, attention"]
-    + ["kept to miss a tenth", "missed by \(budget)"].flatMap { ["\($0), P = \(few)", "\($0), P = \(P)"] },
+    + ["σ kept to miss 1/10", "missed with \(budget) kept"].flatMap { ["\($0), P = \(few)", "\($0), P = \(P)"] },
   rows: lengths.indices.map { i in
     ["\(lengths[i])"] + [0, 2].map { number(ranks[$0][i], decimals: 0) }
       + [1, 2].map { number(held[$0][i], decimals: 1) } + [1, 2].map { number(lost[$0][i], decimals: 3) }
@@ -291,22 +313,23 @@ check("the rank of the recurrence stays N", ranks[0].allSatisfy { $0 == Double(N
 check("the rank of attention is T/3", zip(lengths, ranks[2]).allSatisfy { $1 == Double($0 / 3) })
 let growth = held.map { $0.last! / $0[0] }
 check(
-  "P = \(P): what comes within a tenth grows less than the rank", growth[2],
+  "P = \(P), longest text over shortest: the σ kept to miss 1/10 grow less than the rank", growth[2],
   lessThan: Double(lengths.last! / lengths[0]))
-check("P = \(few): and still less", growth[1], lessThan: growth[2])
+check("P = \(few): and they grow less than with P = \(P)", growth[1], lessThan: growth[2])
 let growing = LineChart(
-  "", x: Axis("T", unit: "token", logarithmic: true), y: Axis("directions", logarithmic: true),
+  "", x: Axis("T", unit: "token", logarithmic: true), y: Axis("singular values", logarithmic: true),
   series: [
-    curve("attention: all", lengths, ranks[2], .dashed), curve("state space, N = \(N): all", lengths, ranks[0]),
-    curve("P = \(P): within a tenth", lengths, held[2]), curve("P = \(few): within a tenth", lengths, held[1]),
+    curve("attention: rank", lengths, ranks[2], .dashed), curve("state space, N = \(N): rank", lengths, ranks[0]),
+    curve("P = \(P): to miss 1/10", lengths, held[2]), curve("P = \(few): to miss 1/10", lengths, held[1]),
   ], legend: .topLeft)
-chapter.plot(Figure("Directions of a block, as the text grows", panels: [growing]), "growth")
+chapter.plot(Figure("Singular values that count, as the text grows", panels: [growing]), "growth")
 
 // ## Breaking it on purpose: two faults, two checks
 //
 // The most common fault with segment sums is to begin them at s instead of s + 1: what is written
-// at step s then fades immediately, by α[s]. Another looks harmless: to apply a softmax to C Bᵀ, as
-// attention does, and keep the decay. Which check sees which?
+// at step s then fades at once, by α[s]. A second fault looks harmless: to apply a softmax to C Bᵀ,
+// as attention does, and keep the decay. We have two checks, M x against the recurrence and the
+// rank of a block. Which of them sees which fault?
 
 chapter.section("8. Breaking it on purpose: two faults, two checks")
 let late = M.map { zip($0, head.alpha).map { $0 * $1 } }
@@ -315,44 +338,45 @@ let softened = zip(L, head.scores).map { decay, scores in
   return zip(decay, weights).map { $0 * $1 / weights.reduce(0, +) }
 }
 let (lateRank, softRank) = (rank(spectrum(late, from: cut)), rank(spectrum(softened, from: cut)))
-check("decay of step s included: M x is not the scan", gap(times(late, x), y), greaterThan: 0.01, digits: 2)
-check("but its block is as thin as before", lateRank == N, "rank \(lateRank)")
-check("softmax of C Bᵀ: its block is thin no more", softRank, greaterThan: N)
-check("and M x is not the scan either", gap(times(softened, x), y), greaterThan: 0.01, digits: 2)
+check("sums from s: M x differs from the recurrence by", gap(times(late, x), y), greaterThan: 0.01, digits: 2)
+check("sums from s: the rank of the block stays N", lateRank == N, "rank \(lateRank)")
+check("softmax of C Bᵀ: the rank of the block", softRank, greaterThan: N)
+check("softmax of C Bᵀ: M x differs from the recurrence by", gap(times(softened, x), y), greaterThan: 0.01, digits: 2)
 
-// Sums with a wrong start amount to a different B, so only the scan reveals them. The softmax shows
-// in both checks.
+// Sums that begin at s amount to another B, with α[s] B[s] in place of B[s]. That is still a
+// recurrence, so the rank says nothing, and only the comparison reveals it. The softmax fails both
+// checks.
 
 // ## What we saw
 //
-// A recurrence is a matrix, M = L ∘ (C Bᵀ), and running it is multiplying by M. No block below the
+// A recurrence is a matrix, M = L ∘ (C Bᵀ), and to run it is to multiply by M. No block below the
 // diagonal has a rank above N, because only the state crosses a cut.
 
 finding(
   """
-  M x and the scan differ by ~\(number(mismatch, digits: 2)) of the scan's norm, in Double. Among the
+  M x and the recurrence differ by ~\(number(mismatch, digits: 2)) of the norm of the output, in Double. Among the
   \(cuts.count) blocks of M the largest rank is \(spectra.map { rank($0) }.max()!), with N = \(N).
   """)
 
-// The block of random attention has full rank. But a state has to hold only as many directions as
-// it takes to miss no more than we allow.
+// A block of random attention has full rank. But if a small error is allowed, a state need only
+// hold the directions with the largest σ.
 
 finding(
   """
   At T = \(lengths.last!) the block of random attention has a rank of \(number(ranks[2].last!, decimals: 1)) on
-  average, of at most \(lengths.last! / 3). To miss no more than a tenth of it,
+  average, of at most \(lengths.last! / 3). To miss no more than a tenth of its norm,
   \(number(held[1].last!, decimals: 1)) directions are enough for a head of \(few) features, and
   \(number(held[2].last!, decimals: 1)) for one of \(P).
   """)
 finding(
   """
   From T = \(lengths[0]) to \(lengths.last!) the rank grows by a factor of
-  \(number(ranks[2].last! / ranks[2][0], decimals: 1)); what comes within a tenth grows by
-  \(number(growth[1], decimals: 1)) for \(few) features, and by \(number(growth[2], decimals: 1)) for \(P).
+  \(number(ranks[2].last! / ranks[2][0], decimals: 1)). The number of directions that miss no more than a tenth
+  grows by \(number(growth[1], decimals: 1)) for \(few) features, and by \(number(growth[2], decimals: 1)) for \(P).
   """)
 
-// No matrix of rank n comes nearer than the n largest σ. So what these miss is a bound for every
-// state space model with N = n.
+// No matrix of rank n comes nearer to a block than the one that keeps its n largest σ. So what that
+// one misses, every state space model with N = n must miss as well.
 
 finding(
   """
@@ -361,10 +385,20 @@ finding(
   \(number(lost[2].last!, decimals: 3)) for one of \(P), on average and however it is trained.
   """)
 
-// Exercises. 1: Multiply the queries by 4. Does a sharper softmax need more directions? 2: Replace
-// L by 1 / (1 + t − s), a decay that is no product. What ranks do the blocks have? 3: Give each of
-// the N numbers a decay of its own. What remains of L ∘ (C Bᵀ), and what of the rank?
+// ## Exercises
 //
-// Next: 03-duality, how to compute it cheaply. Chapter 06 asks how many directions real heads need.
+// 1. Multiply the queries of random attention by ¼, 4 and 16. Does a sharper softmax need more
+//    directions? Begin with the limit in which each row puts all its weight on one key.
+// 2. Replace L by 1 / (1 + t − s), a decay that is not a product. What are the ranks of its blocks,
+//    exactly and in practice? How do they grow with the text?
+// 3. Give each of the N numbers of the state its own decay. What becomes of M = L ∘ (C Bᵀ), and
+//    what of the ranks?
+//
+// The answers are in `Answers.swift`; the option `--answers` runs them.
+
+chapter.answers(answer1, answer2, answer3)
+
+// Next: 03-duality, three ways to multiply by such a matrix, and what each costs. Chapter 06 asks
+// how many directions the heads of a trained model need.
 
 chapter.finish()

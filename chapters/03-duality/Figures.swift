@@ -11,10 +11,12 @@ func whoComputes(T: Int, Q: Int) -> Figure {
     let back = t / Q - s / Q
     return back < 0 ? .nan : back > 0 ? Double(back + 1) : s > t ? 0 : 1
   }
-  let names = ["computed and masked", "inside a chunk", "by the state, one border", "by the state, two borders"]
+  let names = [
+    "computed and masked", "inside a chunk", "through the state, one border", "through the state, two borders",
+  ]
   let map = HeatMap(
     "T = \(T), Q = \(Q)", values: (0..<T).map { t in (0..<T).map { s in role(t, s) } }, x: Axis("source s"),
-    y: Axis("target t"), colourLabel: "who computes it; grey: nobody", scale: .categories(names))
+    y: Axis("target t"), colourLabel: "how it is computed; grey: not at all", scale: .categories(names))
   return Figure("Who computes which entry of M", panels: [map])
 }
 
@@ -53,8 +55,8 @@ func bestChunk(T: Int, Q: [Int], counts: [Double], times: [Double], optimum: Dou
     return Series(name, x: Q.map(Double.init), y: values.map { $0 / least }, style: .linePoints)
   }
   return logarithmic(
-    "The best chunk, counted and measured", "T = \(T); each curve divided by its least", x: "Q", unit: "steps",
-    y: "times the least",
+    "The best chunk, counted and measured", "T = \(T); each curve divided by its minimum", x: "Q", unit: "steps",
+    y: "relative to the minimum",
     [
       relative("multiplications", counts), relative("processor time", times),
       Series("Q* by the count", x: [optimum, optimum], y: [1, 10], style: .dashed),
@@ -65,7 +67,7 @@ func bestChunk(T: Int, Q: [Int], counts: [Double], times: [Double], optimum: Dou
 func crossing(T: [Int], names: [String], times: [[Double]], counts: [[Double]]) -> Figure {
   let x = T.map(Double.init)
   return logarithmic(
-    "What attention costs, in units of the chunked form", "above 1 chunks win", x: "T", unit: "tokens",
+    "What attention costs, in units of the chunked form", "above 1 chunks are cheaper", x: "T", unit: "tokens",
     y: "attention / chunked",
     names.indices.flatMap { index in
       [
@@ -75,7 +77,7 @@ func crossing(T: [Int], names: [String], times: [[Double]], counts: [[Double]]) 
     }, references: [Reference("equal", y: 1)])
 }
 
-/// Relative errors of the neighbours' weights, the largest of each 16 steps, drawn no lower than the roundoff of Double.
+/// Relative errors of the neighbours' weights, the largest of 16 steps, drawn no lower than the roundoff of Double.
 func underflow(_ single: Neighbours<Float>, _ double: Neighbours<Double>, segments: [Double]) -> Figure {
   let curves = [
     ("ratio of products, Float", Array(single.byRatio.prefix(single.zero))),
@@ -91,7 +93,7 @@ func underflow(_ single: Neighbours<Float>, _ double: Neighbours<Double>, segmen
     "The neighbour's weight L[t, t − 1] = α[t], by four ways to compute it",
     panels: [
       LineChart(
-        "largest relative error of 16 steps; the ratios end where P[t] is 0", x: Axis("t", unit: "steps"),
+        "largest relative error of 16 steps; the ratios end where ρ[t] is 0", x: Axis("t", unit: "steps"),
         y: Axis("relative error", logarithmic: true), series: series, legend: .outside)
     ])
 }

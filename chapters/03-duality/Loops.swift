@@ -1,7 +1,7 @@
 // # Loops that count
 //
-// The recurrence and the matrix as plain loops over one head, always in `Double`, and a
-// multiplication that counts itself. The third form is the subject of main.swift and is there.
+// The recurrent and the quadratic form as plain loops over one head, always in `Double`, and a
+// multiplication that counts itself. The chunked form is in main.swift, beside its story.
 
 import Foundation
 import Tensors
@@ -56,7 +56,8 @@ struct Head {
 
 // ## The factors of the chunked form
 //
-// For T a multiple of Q. `border` is the last step before the chunk:
+// For T a multiple of Q. A row or column of a state is (chunk, n), and `border` is the last step
+// before the chunk:
 //
 //     C̃[t, (chunk, n)]            =  decay(border, t) · c[t, n]             t in the chunk
 //     B̃[(chunk, n), s]            =  decay(s, last) · b[s, n]               s in the chunk, last its last step

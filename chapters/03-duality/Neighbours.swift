@@ -1,6 +1,8 @@
 // # The neighbour's weight, in two ways that lose it
 //
-// L[t, t − 1] = α[t] by running products and by running sums, in any number type.
+// L[t, t − 1] = α[t], as the ratio of two running products ρ and as exp of the difference of two
+// running sums, in any number type. Both lose what they should give: the products become 0, and the
+// digits of a small difference are lost in large sums.
 
 import Foundation
 
@@ -8,11 +10,11 @@ import Foundation
 struct Neighbours<F: BinaryFloatingPoint> {
   /// log α[0] + … + log α[t].
   let sums: [F]
-  /// Relative errors of P[t] / P[t − 1].
+  /// Relative errors of ρ[t] / ρ[t − 1].
   let byRatio: [Double]
   /// Relative errors of exp(sum[t] − sum[t − 1]).
   let byDifference: [Double]
-  /// The first t at which P[t] = α[0] ⋯ α[t] is 0, or the number of steps if there is none.
+  /// The first t at which ρ[t] = α[0] ⋯ α[t] is 0, or the number of steps if there is none.
   let zero: Int
 
   init(_ logs: [Double], in type: F.Type) {

@@ -1,12 +1,32 @@
 // # 03  Duality: three algorithms for one layer
 //
-// A state space layer is a recurrence, and it is a matrix (chapter 02). That gives two algorithms
-// for one function: the recurrence takes T steps, each waiting for the one before; the matrix is
-// one large product that costs T². Why is there a third, which everybody uses?
+// A head of a state space layer turns its inputs x[0], x[1], … into outputs y[0], y[1], …, rows of
+// P numbers each. Chapter 02 found two descriptions of what it does, a matrix product and a
+// recurrence:
 //
-// You will see the three give the same numbers, the matrix cut into blocks by how they are
-// computed, multiplications counted and times measured, and the best length of a chunk, once by the
-// count and once by the clock. A run takes a minute.
+//     y  =  M x            M[t, s]  =  (C[t] · B[s]) α[s + 1] ⋯ α[t]  for s ≤ t,  and 0 for s > t
+//
+//     h[t]  =  α[t] h[t − 1] + B[t] x[t]ᵀ            y[t]  =  C[t]ᵀ h[t]
+//
+// Here α[t] is a decay, B[t] and C[t] are vectors of N numbers, and the state h has N rows and P
+// columns. The product in the first line is what we want, and there are three algorithms for it.
+//
+// *Quadratic*: build M and multiply. M has T² entries for T tokens, so time and memory grow with
+// the square of the length. But for short sequences this is fast, and it shows M itself, which
+// stage 1 of the distillation compares with the teacher's attention.
+//
+// *Recurrent*: carry the state from step to step and never build M. Time grows like T, and the
+// memory is one state, however long the sequence. But each step has to wait for the one before.
+// This is the algorithm for generating text, where tokens come one at a time anyway.
+//
+// *Chunked*: cut the sequence into chunks of Q steps; use the matrix inside each chunk, and carry
+// the state from one chunk to the next. Time grows like T, and nearly all of the work is matrix
+// products, at which processors are best. This is the algorithm for training on long sequences.
+//
+// That a recurrence and a matrix are two forms of one function is called state space duality, or
+// SSD (Dao and Gu, arXiv 2405.21060). You will see that the three algorithms agree, what each of
+// them costs in multiplications and in time, which length of a chunk is best, and how a product of
+// decays must not be computed. A run takes a minute.
 
 import Book
 import Experiments
@@ -21,8 +41,9 @@ var random = SeededGenerator(seed: chapter.seed)
 
 // ## Two ways to the same three numbers
 //
-// One head with a state of one number. Inputs are written unchanged (b = 1) and read unchanged
-// (c = 1), and the state halves with each step (α = ½). For the input 1, 2, 3, by hand:
+// We begin with a head that can be computed by hand: P = 1 and N = 1. Inputs are written unchanged
+// (B = 1) and read unchanged (C = 1), and the state halves with each step (α = ½). The input is x =
+// (1, 2, 3):
 //
 //     step by step      1,   ½·1 + 2 = 2.5,   ½·2.5 + 3 = 4.25
 //
@@ -30,9 +51,9 @@ var random = SeededGenerator(seed: chapter.seed)
 //                       [ ½   1     ] [ 2 ]  =  [ ½ + 2      ]  =  [ 2.5  ]
 //                       [ ¼   ½   1 ] [ 3 ]     [ ¼ + 1 + 3  ]     [ 4.25 ]
 //
-// `Loops.swift` has both as plain loops, for a state of N rows and P columns. Its operator `×`
-// counts the multiplications; `decay(s, t)` is α[s + 1] ⋯ α[t]. D adds the same d·x[t] in every
-// form, and is left out.
+// `Loops.swift` has both algorithms as plain loops, for any N and P. There `decay(s, t)` is the
+// product α[s + 1] ⋯ α[t], and the operator `×` multiplies and counts that it did. The skip of
+// chapter 02 would add the same d x[t] in every form, so we leave it out.
 
 chapter.section("1. Two ways to the same three numbers")
 let ones: Rows = [[1], [1], [1]]
@@ -42,9 +63,14 @@ show("as a matrix", printed(quadratic(halving)))
 
 // ## The third way
 //
-// Cut time into chunks of Q steps. Inside a chunk use the matrix; everything from before it is in
-// the state that enters it. With Q = 2 the example has the chunks (1, 2) and (3): the first gives 1
-// and 2.5 and leaves the state 2.5, of which the second keeps ½·2.5 and adds 3.
+// The chunked algorithm goes through the chunks in order. Within a chunk, an output has two parts.
+// One comes from the inputs of the same chunk, by a matrix of Q × Q. The other comes from all
+// earlier inputs, and these are summed up in the state that enters the chunk. At the end of the
+// chunk the state is brought up to date, once for all its steps.
+//
+// With Q = 2 the example has the chunks (1, 2) and (3). The first chunk gives the outputs 1 and 2.5
+// and leaves the state 2.5. In the second, the state has faded to ½·2.5 = 1.25, and the matrix,
+// which is 1, adds 3.
 
 func chunked(_ head: Head, Q: Int) -> Rows {
   var (h, y) = (zeros(head.N, head.P), zeros(head.T, head.P))
@@ -70,17 +96,36 @@ func chunked(_ head: Head, Q: Int) -> Rows {
   return y
 }
 
-// The number of multiplications of each form, for one head, follows from its loops; decays are exp
-// of sums and are not counted:
+// What does each algorithm cost? We count the multiplications for one head, which can be read off
+// the loops. The decays themselves, exp of sums of logarithms, are taken as given; multiplying by
+// them counts.
 //
-//     recurrent     T · 3NP                                  fade, write and read each number of the state
-//     quadratic     T² · (N + P + 1)                         c·b, times decay, times x; masked places too
-//     chunked       Σ over chunks of q steps:
-//                   q² · (N + P + 1) + q · (2NP + 2N) + NP   its matrix; reading and writing the state; its decay
-//     attention     T² · 2P + T · (T + 1)                    q·k, times v; scale and normalise what is not masked
+// *Recurrent*: each of the N·P numbers of the state is faded, written to and read once in each
+// step.
 //
-// In `Forms.swift` these are functions. We compare the first three with the counts of the loops,
-// for T = 12 and every Q, including those that do not divide 12: their last chunk is shorter.
+//     T · 3NP
+//
+// *Quadratic*: an entry of M takes N multiplications for C[t]·B[s] and 1 for the decay, and then it
+// multiplies the P numbers of x[s]. The loops do this for the masked entries too, as matrix
+// products do.
+//
+//     T² · (N + P + 1)
+//
+// *Chunked*, for each chunk of q steps (q = Q, except in a last chunk that is shorter): the matrix
+// inside; for each step the reading of the state, in which C[t] is faded (N) and multiplied by the
+// state (NP); for each step the writing, in which B[s] is faded (N) and multiplied by x[s] (NP);
+// and once the fading of the state (NP).
+//
+//     q² · (N + P + 1)  +  q · (2NP + 2N)  +  NP
+//
+// *Attention*, for comparison: for every pair of tokens P multiplications for q·k and P for the
+// weight times v; and for each pair that is not masked one for the scale and one for the division
+// by the sum.
+//
+//     T² · 2P  +  T · (T + 1)
+//
+// In `Forms.swift` these are functions. We compare the first three with what the loops count, with
+// 12 tokens and every Q. If Q does not divide 12, the last chunk is shorter.
 
 chapter.section("2. The third way, and what each costs")
 show("in chunks of 2", printed(chunked(halving, Q: 2)))
@@ -99,24 +144,65 @@ run("quadratic", quadraticCount(T, N, P), quadratic)
 for Q in 1...T { run("chunked, Q = \(Q)", chunkedCount(T, N, P, Q: Q)) { chunked($0, Q: Q) } }
 table(["form, T = \(T), N = \(N), P = \(P)", "formula", "counted"], rows: rows)
 check("the loops agree for every Q, in Double", worst, within: 1e-12)
-check("the formulas miss no multiplication", miscounts == 0, "\(rows.count) forms")
+check("formula = count for every form", miscounts == 0, "\(rows.count) forms")
+
+// Which Q needs the fewest multiplications? Divide the formula for a whole chunk by its Q steps,
+// and set the derivative to 0:
+//
+//     f(Q)   =  Q (N + P + 1)  +  2NP + 2N  +  NP / Q               multiplications a token
+//     f′(Q)  =  N + P + 1  −  NP / Q²  =  0     at     Q*  =  √( NP / (N + P + 1) )
+//
+// Larger chunks cost more inside, smaller ones fade the state more often. The Q with the fewest
+// multiplications, Q*, depends on the size of the head and not on T. Section 6 asks whether it is
+// also the fastest. On the page of this chapter the formulas have sliders: find the T from which on
+// the recurrence beats the matrix, and the Q from which on a chunk is too long.
+
+let features = 64
+let choices = [
+  Exploration.Parameter("T, tokens", (4...16).map { 1 << $0 }, start: 1024),
+  Exploration.Parameter("N, state size", (0...8).map { 1 << $0 }, start: 16),
+  Exploration.Parameter("Q, length of a chunk", (0...10).map { 1 << $0 }, start: 8),
+]
+func inTotal(_ name: String, _ count: @escaping (_ T: Int, _ N: Int, _ Q: Int) -> Int) -> Exploration.Result {
+  Exploration.Result(name, unit: "", over: choices) { Double(count($0[0], $0[1], $0[2])) }
+}
+chapter.explore(
+  .sizes(
+    title: "Multiplications of one head of \(features) features", parameters: choices,
+    results: [
+      inTotal("quadratic") { T, N, _ in quadraticCount(T, N, features) },
+      inTotal("recurrent") { T, N, _ in recurrentCount(T, N, features) },
+      inTotal("chunked") { T, N, Q in chunkedCount(T, N, features, Q: min(Q, T)) },
+    ]))
 
 // ## Who computes which entry
 //
-// The chunked algorithm never builds M, but each entry of M is implicit in it. Entries inside a
-// chunk are computed directly. Those further down have their source s in one chunk and their target
-// t in a later one. The state that enters a chunk is that of the last step before it, and the state
-// that leaves it is that of its own last step; call these steps borders:
+// The chunked algorithm never builds M. Yet it computes M x, so each entry of M must be somewhere
+// in it. If s and t are in the same chunk, the entry is in the matrix of that chunk. These matrices
+// are the diagonal blocks of M.
 //
-//     M[t, s]  =  (c[t], faded from the border before t)  ·  (decay from border to border)
-//                 ·  (b[s], faded to the border after s)
-//     M        =  diagonal blocks + C̃ A B̃          left factor C̃, centre A, right factor B̃
+// If s is in an earlier chunk than t, x[s] reaches y[t] through the state, in three parts. Call the
+// last step of each chunk a border. First x[s] is written into the state and fades until the border
+// at the end of its own chunk. Then the state is handed on from border to border, up to the last
+// one before the chunk of t. From there it fades until t, where C[t] reads it. So the entry is a
+// product of three factors:
 //
-// A block of Q² numbers off the diagonal has rank at most N and becomes 2·Q·N numbers, which are
-// fewer if Q > 2N (here both are 16): the low ranks that chapter 02 found save work. `factors` in
-// `Loops.swift` builds the factors; their inner index runs over the N numbers of the state of each
-// chunk. In the second figure, see how empty the factors are, and look at the centre, where the
-// decay is the same for all N numbers of a state.
+//     M[t, s]  =  (C[t], faded from the border before t's chunk to t)
+//                 ·  (the decay from border to border)
+//                 ·  (B[s], faded from s to the border of its own chunk)
+//
+// For all entries at once, the three factors are three matrices. The right factor B̃ collects the
+// inputs of each chunk into a state: it has N rows for each chunk and a column for each token. The
+// centre A hands the states on to later chunks: it has N rows and N columns for each chunk. The
+// left factor C̃ reads them: it has a row for each token and N columns for each chunk. Together
+// with the diagonal blocks this is all of M:
+//
+//     M  =  diagonal blocks  +  C̃ A B̃
+//
+// `factors` in `Loops.swift` builds these matrices. They show where the low rank that chapter 02
+// found saves work. A block of M outside the diagonal has Q² entries; the factors hold 2·Q·N
+// numbers for it, which is less if Q > 2N. (In this example both are 16.) In the second figure, see
+// how empty the factors are, and that in the centre all N numbers of a state have the same decay.
 
 chapter.section("3. Who computes which entry")
 let factors = small.factors(Q: Q)
@@ -129,9 +215,10 @@ chapter.plot(factorisation(of: m, factors), "factors")
 
 // ## Every length, every chunk
 //
-// The library has the three forms as kernels for all heads of a batch, in the precision that the
-// book is built with: `ssdRecurrence`, `ssdMatrix` and `ssdSequence`. We try every T up to 33 with
-// every Q up to T + 1.
+// Loops over one head are for understanding. For work, the library has the three algorithms as
+// kernels for all heads of a batch, in the number type of the build: `ssdRecurrence`, `ssdMatrix`
+// (whose matrix is then multiplied by x) and `ssdSequence`. They must agree for every length and
+// every chunk, so we try each T up to 33 with each Q up to T + 1.
 
 chapter.section("4. Every length, every chunk")
 let (B, H) = (2, 4)
@@ -150,9 +237,10 @@ check("chunked = recurrent, largest relative difference", gaps.chunked, within: 
 
 // ## How the time grows
 //
-// Now the clock. Sizes are those of a layer of the book's student; attention as matrix products
-// (chapter 01) joins the three forms. A form stops where its matrices would take more than half a
-// gigabyte. Time is processor time, summed over cores; forms take turns, and we keep the minimum.
+// Now we measure time, for layers of the size of the book's student. Attention as two matrix
+// products (chapter 01) is measured beside the three algorithms. A form is left out where its
+// matrices would take more than half a gigabyte. Time is processor time on one core; the forms take
+// turns, and we keep the minimum of each.
 
 chapter.section("5. How the time grows")
 let recipe = Recipe.standard
@@ -179,31 +267,27 @@ chapter.plot(
     "One layer: time against length", sizes, x: "T", unit: "tokens", y: "processor time", yUnit: "ms",
     curves.map(\.series)), "times")
 
-// The slope of a line in this picture is the exponent of T, fitted here to the last four lengths of
-// each form. Rate is multiplications over time, in billions a second on one core; nearly every
-// multiplication comes with an addition, so it is twice that in GFLOP/s. The quick run checks no
-// claim about times.
+// The axes are logarithmic, so the slope of a line is the exponent with which time grows; we fit it
+// to the last four lengths of each form. The rate is multiplications over time, in billions a
+// second on one core. (Nearly every multiplication comes with an addition, so GFLOP/s are twice
+// that.) A quick run is too short to check claims about times, and prints them unchecked.
 
-table(["form", "last T", "exponent of the count", "of the time", "time", "rate"], rows: curves.map(\.row))
+table(["form", "last T", "exponent of the count", "of the time", "time", "rate, 10⁹/s"], rows: curves.map(\.row))
 let miss = curves.map { abs($0.ofTime.exponent - ($0.form.hasMatrix ? 2 : 1)) }.max()!
-chapter.timed("exponents are nearest to 2 with a matrix, to 1 without; largest distance", miss < 0.5, miss)
+chapter.timed("exponents of time: near 2 with a matrix, near 1 without; largest distance", miss < 0.5, miss)
 
 // ## The surprise: the best chunk, and none
 //
-// Which Q is best? The count for a token of a head, and where its derivative is 0:
-//
-//     f(Q)   =  Q (N + P + 1)  +  NP / Q  +  2NP + 2N
-//     f′(Q)  =  N + P + 1  −  NP / Q²  =  0     at     Q*  =  √( NP / (N + P + 1) )
-//
-// Larger chunks cost more inside, smaller ones fade the state more often. For our sizes Q* is about
-// 3. Time depends on more than the count: a product of small matrices is mostly the overhead of its
-// call, and a chunk has four of them.
+// By counting, section 2 found the best length of a chunk: Q* = √( NP / (N + P + 1) ), which is
+// about 3 for the sizes of the student. But time depends on more than the count. A chunk takes four
+// matrix products, and for small matrices most of the time goes into the call itself. So we
+// measure.
 
 chapter.section("6. The surprise: the best chunk, and none")
 let optimum = (Double(state * width) / Double(state + width + 1)).squareRoot()
 let fewest = (1...64).min { chunkedCount(4096, state, width, Q: $0) < chunkedCount(4096, state, width, Q: $1) }!
 show("Q* by the formula", optimum, digits: 3)
-check("the Q from 1 to 64 with the fewest multiplications is beside it", abs(Double(fewest) - optimum), lessThan: 1.0)
+check("distance of Q* from the best Q by trial, 1 to 64", abs(Double(fewest) - optimum), lessThan: 1.0)
 let steps = chapter.isQuick ? 512 : 4096
 let lengths = (0...9).map { 1 << $0 }
 let candidates = lengths.map { Form.chunked(Q: $0, N: state, P: width) }
@@ -212,27 +296,28 @@ let measured = seconds(candidates, on: layer(steps), atLeast: 3 * patience)
 let rates = zip(counts, measured).map { Double(B * H * steps) * $0 / $1 * 1e-9 }
 let best = measured.indices.min { measured[$0] < measured[$1] }!
 table(
-  ["Q", "multiplications a token", "time", "rate"],
+  ["Q", "multiplications a token", "time", "rate, 10⁹/s"],
   rows: lengths.indices.map {
     let (time, rate) = (duration(seconds: measured[$0]), number(rates[$0], decimals: 1))
     return ["\(lengths[$0])", number(counts[$0], decimals: 1), "~\(time)", "~\(rate)"]
   })
 chapter.plot(bestChunk(T: steps, Q: lengths, counts: counts, times: measured, optimum: optimum), "best-chunk")
-chapter.timed("the clock's best Q is more than twice Q*", Double(lengths[best]) > 2 * optimum, Double(lengths[best]))
-chapter.timed("rate at Q = 64 over rate at Q = 4", rates[6] > 1.5 * rates[2], rates[6] / rates[2])
+chapter.timed("the fastest Q is more than twice Q*", Double(lengths[best]) > 2 * optimum, Double(lengths[best]))
+chapter.timed("rate at Q = 64 over rate at Q = 4, more than 1.5", rates[6] > 1.5 * rates[2], rates[6] / rates[2])
 
-// And are chunks faster than the recurrence at all? The picture of section 5 has both.
+// Are chunks faster than the recurrence at all? The figure of section 5 has both.
 
 let fastest = curves.suffix(chunks.count).min { $0.last.seconds < $1.last.seconds }!
 finding(
   """
-  At T = \(curves[0].last.T) the recurrence takes \(duration(seconds: curves[0].last.seconds)); of the forms with
-  chunks the fastest (\(fastest.form.name)) takes \(duration(seconds: fastest.last.seconds)).
+  At T = \(curves[0].last.T) the recurrence takes \(duration(seconds: curves[0].last.seconds)). Of the chunked forms
+  the fastest (\(fastest.form.name)) takes \(duration(seconds: fastest.last.seconds)).
   """, volatile: true)
 
-// Of the recurrence's 3NP multiplications for each token, chunks save nearly NP, because they fade
-// the state only once per chunk, and add Q (N + P + 1). That is worthwhile if the state is large.
-// Mamba-2 has N = 128 and P = 64.
+// By the count, chunks have little to gain here. The recurrence takes 3NP multiplications a token.
+// Chunks save nearly NP of them, because they fade the state only once per chunk, but they add
+// about Q (N + P + 1). That is worth it only if the state is large. In Mamba-2 it is, with N = 128
+// and P = 64.
 
 let chunk = 32
 let comparisons = [(state, width), (64, 64), (128, 64)].map { N, P in
@@ -240,17 +325,18 @@ let comparisons = [(state, width), (64, 64), (128, 64)].map { N, P in
   return Comparison(of: .chunked(Q: chunk, N: N, P: P), with: .recurrent(N: N, P: P), on: layer, atLeast: patience)
 }
 table(
-  ["T = \(steps / 2)", "recurrent", "chunked, Q = \(chunk)", "chunked / recurrent in the count", "in time"],
+  ["T = \(steps / 2)", "recurrent", "chunked, Q = \(chunk)", "chunked / recurrent in multiplications", "in time"],
   rows: comparisons.map(\.row))
 let gain = 1 / comparisons[2].inTime
 if !chapter.isQuick {
-  report("at Mamba-2's sizes chunks are faster, times", gain > 1, "~\(number(gain, digits: 2))")
+  report("at Mamba-2's sizes chunks are faster, by a factor of", gain > 1, "~\(number(gain, digits: 2))")
 }
 
 // ## Crossing attention, and memory
 //
-// Attention multiplies 2P times for each pair of tokens, chunks a fixed number of times for each
-// token: below some T attention is cheaper. The count says where; the measured time also includes
+// Attention multiplies 2P times for each pair of tokens, the chunked form a fixed number of times
+// for each token. So attention is cheaper for short sequences, and chunks are cheaper from some
+// length on. We compute that length from the counts, and measure it. Measured time also includes
 // the exp of each pair.
 
 chapter.section("7. Crossing attention, and memory")
@@ -262,7 +348,10 @@ func inCount(_ form: Form, _ T: Int) -> Double { Double(attention.count(T)) / Do
 let counted = rivals.map { form in short.map { inCount(form, $0) } }
 chapter.plot(crossing(T: short, names: rivals.map(\.name), times: inTime, counts: counted), "crossing")
 table(
-  ["form", "wins from T on, counted", "measured (0: never)", "at T = 512, counted", "measured"],
+  [
+    "form", "cheaper than attention from T on, counted", "measured (0: never)", "attention / form, T = 512, counted",
+    "measured",
+  ],
   rows: zip(rivals, inTime).map { form, ratios in
     let first = (1...512).last { inCount(form, $0) <= 1 }! + 1
     let wins = ratios.indices.first { ratios[$0...].allSatisfy { $0 > 1 } }.map { "~\(short[$0])" } ?? "~0"
@@ -270,10 +359,11 @@ table(
       form.name, "\(first)", wins, number(inCount(form, 512), decimals: 1), "~\(number(ratios.last!, decimals: 1))",
     ]
   })
-chapter.timed("at T = 512 attention costs more than chunks of 64, times", inTime[1].last! > 1, inTime[1].last!)
+chapter.timed("at T = 512 attention takes longer than chunks of 64, times", inTime[1].last! > 1, inTime[1].last!)
 
-// Memory besides input and output, computed from the shapes. Derivatives need states again: chunks
-// keep the state that enters each of them, the recurrence would have to keep every state.
+// And memory, besides input and output, computed from the shapes. In training, the derivatives need
+// the states again. The chunked form keeps the state that enters each chunk. The recurrence would
+// have to keep the state of every step; the last row says what that takes.
 
 let all = forms + [.recurrentKeepingStates(N: state, P: width)]
 let spans = [128, 2048, 16384]
@@ -283,13 +373,22 @@ table(
 
 // ## Breaking it on purpose: the ratio of products
 //
-// L[t, s] = α[s + 1] ⋯ α[t] is part of a product. So why not compute P[t] = α[0] ⋯ α[t] once (this
-// P has nothing to do with the P features), and divide: L[t, s] = P[t] / P[s]? But P decays like
-// exp(μ t), μ the mean of log α, and below half of the smallest number of its type it is 0; then
-// 0 / 0 is NaN. Segment sums of logarithms start anew at each s, so the neighbour's weight
-// L[t, t − 1] is α[t] for any t. We test that (`Neighbours.swift`). The sum of t logarithms deviates
-// from μ t by about √t of their standard deviations; divided by |μ| that is an error in steps, and
-// we allow four of them.
+// The quadratic and the chunked form need the products of decays L[t, s] = α[s + 1] ⋯ α[t]. There
+// seems to be a cheap way to have all of them. Compute the running product ρ[t] = α[0] ⋯ α[t] once,
+// and divide:
+//
+//     L[t, s]  =  ρ[t] / ρ[s]
+//
+// In exact arithmetic this is right. But ρ[t] becomes as small as exp(μ t), where μ < 0 is the mean
+// of log α. Once that is below half of the smallest positive number of its type, ρ is 0, and 0 / 0
+// is NaN. The library adds up logarithms instead, from s + 1 to t, for each segment anew (chapter
+// 02).
+//
+// The test is the weight of the neighbour, the step before: L[t, t − 1] must be α[t] for every t
+// (`Neighbours.swift`). Where ρ becomes 0 can be predicted: at the t where μ t is the logarithm of
+// half the smallest positive number. The sum of t logarithms deviates from μ t by about √t times
+// their standard deviation; divided by |μ| this is a number of steps, and we allow four times that
+// number.
 
 chapter.section("8. Breaking it on purpose: the ratio of products")
 let long = 2048
@@ -298,35 +397,36 @@ let logs = (-softplus(.normal([long], using: &fresh))).elements.map { Double($0)
 let mean = logs.reduce(0, +) / Double(long)
 let deviation = (logs.map { ($0 - mean) * ($0 - mean) }.reduce(0, +) / Double(long)).squareRoot()
 let (single, double) = (Neighbours(logs, in: Float.self), Neighbours(logs, in: Double.self))
-show("mean of log α", mean)
+show("μ, the mean of log α", mean)
 for (name, zero, least) in [
   ("Float", single.zero, Double(Float.leastNonzeroMagnitude)), ("Double", double.zero, Double.leastNonzeroMagnitude),
 ] {
   let predicted = (log(least) - log(2)) / mean
-  show("\(name): P[t] is 0 from t on, predicted", predicted)
-  show("\(name): observed", zero)
+  show("\(name): first t with ρ[t] = 0, predicted", predicted)
+  show("\(name): first t with ρ[t] = 0, observed", zero)
   let spread = 4 * deviation * predicted.squareRoot() / -mean
-  check("\(name): within four standard deviations", abs(Double(zero) - predicted), lessThan: spread)
+  check("\(name): the difference is within four standard deviations", abs(Double(zero) - predicted), lessThan: spread)
 }
 let weights = exp(segmentSum(Tensor(logs.map { Scalar($0) }, shape: [long])))
 let kept: [Double] = (1..<long).map { abs(Double(weights[$0, $0 - 1]) / exp(logs[$0]) - 1) }
 chapter.plot(underflow(single, double, segments: kept), "underflow")
 func passes(_ errors: [Double]) -> Bool { errors.allSatisfy { $0 <= roundoff } }
-check("segment sums give every neighbour its weight, to roundoff", passes(kept), "\(kept.count) neighbours")
-check("the same test catches the ratio in Float", !passes(single.byRatio))
-check("and in Double, which only fails later", !passes(double.byRatio) && double.zero > single.zero)
+check("by segment sums every neighbour has its weight, to roundoff", passes(kept), "\(kept.count) neighbours")
+check("by the ratio in Float some neighbour fails the test", !passes(single.byRatio))
+check("by the ratio in Double too, only later", !passes(double.byRatio) && double.zero > single.zero)
 
-// The mask has a similar trap. Above the diagonal the difference of two sums is positive, and its
-// exp overflows; a factor of 0 afterwards gives ∞ · 0, which is NaN. A mask of −∞ before it gives
-// exp(−∞) = 0.
+// The mask has a similar trap. Suppose we compute the logarithm of L[t, s] as the difference of two
+// running sums. Above the diagonal, where s > t, it is positive, and its exp may overflow to ∞. A
+// mask that multiplies by 0 afterwards gives ∞ · 0, which is NaN. A mask that sets the logarithm to
+// −∞ first gives exp(−∞) = 0.
 
 let lost = single.sums.dropFirst().count { (exp(single.sums[0] - $0) * 0).isNaN }
-check("exp first, mask after: no number", lost > 0, "\(lost) of \(long - 1) places, in Float")
+check("exp first, mask after: NaN", lost > 0, "\(lost) of \(long - 1) places, in Float")
 check("mask first, exp after: zeros", (1..<long).allSatisfy { weights[0, $0] == 0 })
 
 // ## What we saw
 //
-// Three algorithms, one function.
+// The three algorithms compute one function.
 
 finding(
   """
@@ -334,9 +434,9 @@ finding(
   ~\(number(max(gaps.quadratic, gaps.chunked), digits: 2)) of the largest output.
   """)
 
-// The multiplications of the recurrence and of the chunks grow like T, those of the matrices like
-// T². Time need not follow them exactly: every call has a cost of its own, and large matrices do
-// not fit into the caches.
+// The multiplications of the recurrent and the chunked form grow like T, those of the forms that
+// make a matrix like T². Time need not follow exactly: every call has a cost of its own, and large
+// matrices do not fit into the caches.
 
 let exponents = [true, false].map { hasMatrix in
   curves.filter { $0.form.hasMatrix == hasMatrix }.map { number($0.ofTime.exponent, decimals: 2) }
@@ -347,14 +447,15 @@ finding(
   a matrix, and of \(list(exponents[1])) for the others.
   """, volatile: true)
 
-// Nor need the count tell which chunk is best, since to it all multiplications are equally fast.
+// Nor does the count tell which chunk is fastest, since it takes all multiplications as equally
+// fast.
 
 let ofBook = lengths.firstIndex(of: recipe.Q)!
 finding(
   """
-  By the count chunks of \(fewest) are best; by the clock, among powers of 2, chunks of \(lengths[best]). Those of
-  \(recipe.Q), which the book uses, take \(number(measured[ofBook] / measured[best], decimals: 2)) times as long as
-  the best.
+  Chunks of \(fewest) need the fewest multiplications. The fastest, among powers of 2, are chunks of
+  \(lengths[best]). Those of \(recipe.Q), which the book uses, take
+  \(number(measured[ofBook] / measured[best], decimals: 2)) times as long as the fastest.
   """, volatile: true)
 finding(
   """
@@ -362,10 +463,10 @@ finding(
   \(list(comparisons.map { "\(number($0.inTime, decimals: 2)) (\($0.row[0]))" })).
   """, volatile: true)
 
-// So why three? To see the matrix, as stage 1 must: the quadratic form. To generate, with one state
-// and token by token: the recurrence. To train: chunks, which are products of matrices, for which
-// processors are made, and which keep a state for each chunk, where the recurrence would keep one
-// for each step.
+// So why three algorithms? The quadratic form shows the matrix, which stage 1 needs. The recurrent
+// form generates text, token by token, with one state. The chunked form is for training: its work
+// is matrix products, and it keeps a state for each chunk, where the recurrence would keep one for
+// each step.
 
 finding(
   """
@@ -374,8 +475,8 @@ finding(
   its states would need \(bytes(bytesOf(all.last!.memory(spans.last!)))).
   """)
 
-// A matrix needs sums of logarithms for its decays: a running product becomes 0, and from then on
-// no quotient brings them back.
+// Products of decays have to be computed as sums of logarithms, one for each segment. A running
+// product becomes 0, and after that no quotient brings the decays back.
 
 finding(
   """
@@ -383,11 +484,20 @@ finding(
   sums \(kept.count { $0 <= roundoff }) of \(kept.count) neighbours have their weight to roundoff.
   """)
 
-// Exercises. 1: For which Q does the chunked form need the least memory at T = 16384? Derive the
-// equation as for Q*, and solve it by trial. 2: From which N on, with P = 24, do chunks of 16
-// multiply less than the recurrence? 3: Look at L[t, t − 8] in section 8 instead: which way gains,
-// and why?
+// ## Exercises
 //
+// 1. Which Q needs the least memory at T = 16384? Write down the numbers that the chunked form
+//    keeps, derive an equation for Q as for Q*, and compare its solution with trial.
+// 2. For P = 24 and chunks of Q, from which N on does the chunked form multiply less than the
+//    recurrence? For which Q never, however large the state?
+// 3. A chunk could begin its running product ρ anew. Is the ratio of section 8 then safe inside
+//    chunks of 64 steps? Try the decays of section 8, and stronger ones, with 2 and 5 times their
+//    logarithm.
+//
+// The answers are in `Answers.swift`; the option `--answers` runs them.
+
+chapter.answers(answer1, answer2, answer3)
+
 // Next: 04-gradients, which asks how we know that the derivative of such a kernel is right.
 
 chapter.finish()

@@ -2,12 +2,13 @@
 //
 // From here on everything is trained, and training follows derivatives. A wrong derivative is easy
 // to miss: nothing stops, the loss falls a little less, and weeks later somebody wonders why. So
-// this book derives each one by hand and compares each with a measurement. How does a program
-// compute derivatives at all, and how do we know that they are right?
+// this book derives each one by hand and compares it with a measurement. How does a program compute
+// derivatives at all, and how do we know that they are right?
 //
-// You will see reverse mode in thirty lines, the same for tensors, a pullback derived and checked,
-// how well a derivative can be measured in 32 and in 64 bits, and wrong pullbacks, some of which
-// pass a careless check. The run takes a second.
+// You will see reverse mode, the algorithm that computes all derivatives in one backward sweep,
+// first for single numbers and then for tensors; the derivative of softmax, derived and checked;
+// how well a derivative can be measured in 32 and in 64 bits; and wrong derivatives that pass a
+// careless check. The run takes a second.
 
 import Foundation
 import GradientChecking
@@ -21,18 +22,18 @@ import Tensors
 let chapter = Chapter(
   "04-gradients", question: "How do we know that a derivative is right?", duration: "1 second, with --quick too")
 var random = SeededGenerator(seed: chapter.seed)
-let isDouble = MemoryLayout<Scalar>.size == 8
 show("the numbers of this build", scalarName)
 
 // ## Reverse mode for single numbers
 //
-// A program is a chain of small steps, and the slope of each step is known. By the chain rule, the
-// slope of the result with respect to an early number is a sum over all paths from the number to
-// the result, of the product of the slopes along the path. Reverse mode sums over all paths at
-// once: it starts at the result with 1, and every number passes what it has received to the numbers
-// it was made from, times the slope. One sweep is enough, whatever the number of inputs.
+// A program is a chain of small steps, and the slope of each step is known. How does the result
+// depend on a number at the beginning? By the chain rule: multiply the slopes along each path that
+// leads from the number to the result, and add up the products of all paths. Reverse mode adds them
+// up without visiting the paths one by one. It starts at the result with 1, and each number passes
+// what it has received to the numbers it was made from, times the slope of that step. One sweep is
+// enough, however many inputs there are.
 //
-// A number stores what it was made from and with which slopes. That is all.
+// So a number has to store what it was made from and with which slopes. That is all.
 
 final class Number {
   let value: Double
@@ -71,9 +72,9 @@ final class Number {
   }
 }
 
-// Try it where a pencil is enough: f = (a·b + c)·a at a = 2, b = −3, c = 10. The bracket is 4, so
-// f = 8. Two paths lead from a to f: through the last factor, with slope 4, and through the product
-// with b, with slope 2·(−3) = −6. Together −2.
+// We try it where a pencil is enough: f = (a·b + c)·a at a = 2, b = −3, c = 10. The bracket is 4,
+// so f = 8. Two paths lead from a to f: one through the last factor, with slope 4, and one through
+// the product a·b, with slope b·a = −6. Together they give −2.
 
 chapter.section("1. Reverse mode for single numbers")
 let (a, b, c) = (Number(2), Number(-3), Number(10))
@@ -85,22 +86,23 @@ table(
   rows: byHand.map { name, node, slope in
     [name, number(node.value, digits: 3), number(node.gradient, digits: 3), number(slope, digits: 3)]
   })
-check("all are as by hand", byHand.allSatisfy { $1.gradient == $2 }, "\(byHand.count) numbers")
+check("all gradients are as by hand", byHand.allSatisfy { $1.gradient == $2 }, "\(byHand.count) numbers")
 
 // ## The same for tensors
 //
 // An object for each number would be slow: a product of two 96 × 96 matrices alone takes nearly a
-// million multiplications. So our `Variable` holds a whole tensor, and a step is a whole matrix
-// product. Its slope is a huge matrix, the Jacobian J, which we never store. The sweep needs only
-// the effect of its transpose Jᵀ on what arrives: a function from the result's cotangent ȳ (the
-// gradient of the final number with respect to y) to those of the inputs. It is called the
-// pullback:
+// million multiplications. So our `Variable` holds a whole tensor, and a single step is, for
+// instance, a whole matrix product. The slope of such a step is a matrix, the Jacobian J, with
+// J[i, j] = ∂y[i] / ∂x[j]. It is huge, but the sweep never needs the matrix itself. Let ȳ be the
+// gradient of the final number with respect to y, called the cotangent of y. All that the sweep
+// needs of a step is the function from ȳ to x̄ = Jᵀ ȳ. This function is called the pullback of the
+// step, and for each operation it is a short formula:
 //
 //     y = W x           W̄ = ȳ xᵀ,   x̄ = Wᵀ ȳ
 //     y = tanh x        x̄ = ȳ ∘ (1 − y²)          ∘ entry by entry, as in chapter 02
 //
-// The record of how a result was computed is called its tape. Both engines compute Σ tanh(W x) for a
-// 3 × 5 matrix. They share no line of code.
+// The record of how a result was computed is called its tape. We let both engines, the one above
+// and the library's, compute Σ tanh(W x) for a 3 × 5 matrix. They share no line of code.
 
 chapter.section("2. The same for tensors")
 let (rowCount, columnCount) = (3, 5)
@@ -127,20 +129,24 @@ let tape = TapeSummary(of: loss)
 table(
   ["engine", "objects on the tape"],
   rows: [["numbers", "\(total.history.count)"], ["tensors", "\(tape.counts.values.reduce(0, +))"]])
-check("\(byTensors.count) derivatives agree", apart, within: 16 * Double(Scalar.ulpOfOne))
+check("the \(byTensors.count) derivatives of both agree", apart, within: 16 * Double(Scalar.ulpOfOne))
 
 // ## A pullback, derived
 //
-// Softmax turns a row of numbers into weights that are positive and sum to 1: yᵢ = exp xᵢ / Σⱼ exp
-// xⱼ. If one xⱼ grows, its own weight rises and all others fall: ∂yᵢ/∂xⱼ = yᵢ(δᵢⱼ − yⱼ), with
-// δᵢⱼ = 1 for i = j and otherwise 0. The pullback multiplies a cotangent by the transpose of that
-// matrix, and the sum simplifies:
+// Softmax turns a row of numbers into weights that are positive and sum to 1:
+// yᵢ = exp xᵢ / Σⱼ exp xⱼ. If one xⱼ grows, its own weight rises and all others fall:
+// ∂yᵢ/∂xⱼ = yᵢ(δᵢⱼ − yⱼ), with δᵢⱼ = 1 for i = j and otherwise 0. The pullback multiplies a
+// cotangent by the transpose of that matrix, and the sum simplifies:
 //
 //     x̄ⱼ  =  Σᵢ ȳᵢ yᵢ(δᵢⱼ − yⱼ)  =  yⱼ ( ȳⱼ − Σᵢ ȳᵢ yᵢ )
 //
-// In words: what arrives, minus its mean under the weights, times the weight. No matrix is left. An
-// operation can be added to the tape from outside the library: a value, and a pullback for each
-// input.
+// In words: subtract from the cotangent its mean under the weights y, then multiply by the weights.
+// No matrix has to be formed.
+//
+// `Variable(custom:)` puts an operation of our own on the tape; it takes a value, and a pullback
+// for each input. We check ours in two ways. `checkGradient` compares every derivative with one
+// that it measures by nudging the input (the next two sections say how), and the library has a
+// softmax too.
 
 typealias Pullback = (_ cotangent: Tensor, _ y: Tensor) -> Tensor
 func mySoftmax(_ x: Variable, pullback: @escaping Pullback) -> Variable {
@@ -156,109 +162,95 @@ let scores = Tensor.normal([2, 7], using: &random)
 let settings = DifferenceSettings.standard
 let report = checkGradient(at: [scores], using: &random) { mySoftmax($0[0], pullback: derived) }
 show("derivatives compared with a measurement", report.comparisons)
-check("softmax: the worst disagreement", report.worstError, within: settings.tolerance)
+check("softmax: the largest disagreement", report.worstError, within: settings.tolerance)
 let cotangent = Tensor.normal([2, 7], using: &random)
 let (mine, library) = (Variable(leaf: scores), Variable(leaf: scores))
 let ofMine = cotangents(of: mySoftmax(mine, pullback: derived), seed: cotangent, withRespectTo: [mine])[0]
 let ofLibrary = cotangents(of: softmax(library), seed: cotangent, withRespectTo: [library])[0]
-check("and it is the library's", largest(ofMine - ofLibrary), within: 8 * Scalar.ulpOfOne)
+check("softmax: our pullback minus the library's", largest(ofMine - ofLibrary), within: 8 * Scalar.ulpOfOne)
 func largest(_ x: Tensor) -> Scalar { x.elements.reduce(0) { max($0, abs($1)) } }
 
 // ## How well can a derivative be measured?
 //
-// The measurement nudges the input by h and observes the output. Two points give (f(x + h) − f(x −
-// h)) / 2h, with an error of h²/6 · f‴: smaller h, smaller error. But f itself is rounded, by some
-// ε, and the difference of two rounded numbers is divided by h: smaller h, larger error, ε/h. The
-// best h is where the two errors meet, and no h gives a smaller error. Four points cancel the h²
-// term as well:
+// A measurement nudges the input by h and looks at the output. Two points give
+// (f(x + h) − f(x − h)) / 2h, with an error of h²/6 · f‴: a smaller h gives a smaller error. But f
+// itself is rounded, with some relative error ε, and the difference of two rounded numbers is
+// divided by h: this error is about ε/h, and a smaller h makes it larger. The best h lies where the
+// two errors are about equal, and the formula comes no nearer to f′ than there. Four points cancel
+// the h² term as well:
 //
 //     f′(x)  ≈  ( f(x − 2h) − 8 f(x − h) + 8 f(x + h) − f(x + 2h) ) / 12h        error h⁴/30 · f⁽⁵⁾
 //
-// We measure the slope of the sine at 64 places (`Stencils.swift`) and plot the root mean square of the errors. On
-// logarithmic axes powers of h are straight lines, and the curves have the form of a V.
+// We measure the slope of the sine at 64 places (`Stencils.swift`), in both precisions, and plot
+// the root mean square of the errors. On logarithmic axes powers of h are straight lines, so that
+// each curve has the form of a V.
 
 chapter.section("4. How well can a derivative be measured?")
 let fineSteps = (2...52).map { pow(10, -Double($0) / 4) }
 let coarseSteps = fineSteps.filter { $0 > 2e-7 }
 let curves = Stencil.allCases.flatMap { stencil in
   [
-    Curve(
-      stencil: stencil, precision: "Float", roundoff: Double(Float.ulpOfOne), steps: coarseSteps,
-      errors: errors(stencil, { (x: Float) in sin(x) }, steps: coarseSteps)),
-    Curve(
-      stencil: stencil, precision: "Double", roundoff: Double.ulpOfOne, steps: fineSteps,
-      errors: errors(stencil, { (x: Double) in sin(x) }, steps: fineSteps)),
+    Curve(stencil, of: { (x: Float) in sin(x) }, steps: coarseSteps),
+    Curve(stencil, of: { (x: Double) in sin(x) }, steps: fineSteps),
   ]
 }
+chapter.plot(errorChart(curves), "steps")
 
-// The right flank of the V, beyond the best h, is known without a fit: the fifth derivative of the
-// sine is the cosine, whose root mean square over a period is 1/√2. The left flank is the roundoff
-// of f divided by h; its factor depends on the particular errors, so we check only its slope, −1.
+// We know the right flank of each V, where h is larger than the best, without any fit: the third
+// and the fifth derivative of the sine are a cosine, whose root mean square over a period is 1/√2.
+// The left flank is the roundoff of f divided by h. Its height depends on the particular rounding
+// errors, so we check only its slope, −1.
 
-let measured = curves.map { curve in
-  Series("\(curve.stencil.rawValue) points, \(curve.precision)", x: curve.steps, y: curve.errors, style: .linePoints)
-}
-func line(_ name: String, _ steps: [Double], _ height: (Double) -> Double) -> Series {
-  // Below the chart's lower end there is nothing to draw.
-  let seen = steps.filter { height($0) > 1e-15 }
-  return Series(name, x: seen, y: seen.map(height), style: .dashed)
-}
-let theory = [
-  line("h²/6√2", fineSteps) { missed(.two, $0) }, line("h⁴/30√2", fineSteps) { missed(.four, $0) },
-  line("ε/h, Float", coarseSteps) { Double(Float.ulpOfOne) / $0 },
-  line("ε/h, Double", fineSteps) { Double.ulpOfOne / $0 },
-]
-let chart = LineChart(
-  "sin, root mean square over 64 places", x: Axis("step h", logarithmic: true),
-  y: Axis("error of the slope", logarithmic: true, range: 1e-15...10), series: measured + theory, legend: .outside)
-chapter.plot(Figure("The error of a measured slope", panels: [chart]), "steps")
 table(
-  ["stencil", "numbers", "exponent, right flank", "best h, about", "least error, about"],
+  ["points", "precision", "exponent of the right flank", "best h", "least error"],
   rows: curves.map { curve in
     let flank = curve.exponent(in: curve.precision == "Float" ? 0.1...0.4 : 0.03...0.4).exponent
     let best = [curve.best.step, curve.best.error].map { "~\(number($0, digits: 1))" }
-    return ["\(curve.stencil.rawValue) points", curve.precision, number(flank, decimals: 2)] + best
+    return ["\(curve.stencil.rawValue)", curve.precision, number(flank, decimals: 2)] + best
   })
 for curve in curves where curve.precision == "Double" {
   let points = curve.stencil.rawValue
   let right = curve.exponent(in: 0.03...0.4)
   check(
-    "\(points) points: the right flank rises with h to the \(points)", right.exponent - Double(points), within: 0.1)
+    "\(points) points: the right flank rises as h^\(points); exponent minus \(points)",
+    right.exponent - Double(points), within: 0.1)
   let expected = missed(curve.stencil, 0.1)
   let found = curve.errors[curve.steps.firstIndex { $0 < 0.11 }!]
-  check("\(points) points: at h = 0.1 the error is the theory's, but for 3 %", found / expected - 1, within: 0.03)
+  check("\(points) points, h = 0.1: error over the formula's error, minus 1", found / expected - 1, within: 0.03)
   let left = curve.exponent(in: 1e-11...1e-6)
-  check("\(points) points: the left flank falls with 1/h", left.exponent + 1, within: 0.2)
+  check("\(points) points: the left flank falls as 1/h; exponent plus 1", left.exponent + 1, within: 0.2)
 }
 let least = curves.map(\.best.error)
-check("four points in Double come nearer than 1e-12, two do not", least[3] < 1e-12 && least[1] > 1e-12)
-check("in Float neither comes nearer than 1e-7", least[0] > 1e-7 && least[2] > 1e-7)
+check("in Double four points come within 1e-12, two points do not", least[3] < 1e-12 && least[1] > 1e-12)
+check("in Float neither comes within 1e-7", least[0] > 1e-7 && least[2] > 1e-7)
 
-// This is why `checkGradient` in Double takes four points and h = 1e−3, and can demand agreement to
-// 1e−9. In Float, as in the chapters, it takes h = 0.03 and demands 0.02: it finds only gross
-// mistakes.
+// This is why `checkGradient` takes four points. In Double it uses h = 1e−3 and can demand
+// agreement to 1e−9. In Float, as in the chapters, it uses h = 0.03 and demands agreement to 0.02:
+// there it finds only gross mistakes.
 
-// ## What a sum can not see
+// ## What a sum cannot see
 //
 // A check needs a single number to measure, and the obvious one is the sum of all outputs. For
 // softmax that is a trap. Each row sums to 1 whatever the input; the sum is constant, its gradient
 // is 0, and a pullback that returns only zeros agrees with the measurement up to rounding. So
-// `checkGradient` never simply adds outputs. It weights each with a random number and measures
-// φ = Σᵢ rᵢ yᵢ, with a new r each time: a wrong pullback then agrees only by accident.
+// `checkGradient` does not add up the outputs as they are. It weights each with a random number and
+// measures φ = Σᵢ rᵢ yᵢ, with new rᵢ each time: a wrong pullback then agrees only by accident.
 
-chapter.section("5. What a sum can not see")
+chapter.section("5. What a sum cannot see")
 let zeros: Pullback = { cotangent, _ in 0 * cotangent }
 let bySum = checkGradient(at: [scores], using: &random) { sum(mySoftmax($0[0], pullback: zeros)) }
 let byWeights = checkGradient(at: [scores], using: &random) { mySoftmax($0[0], pullback: zeros) }
 check("the sum lets a pullback of zeros pass", bySum.passes, "\(bySum.comparisons) derivatives agree")
-check("random weights do not", !byWeights.passes, "\(byWeights.failures.count) of \(byWeights.comparisons) disagree")
+check(
+  "random weights catch it", !byWeights.passes, "\(byWeights.failures.count) of \(byWeights.comparisons) disagree")
 
 // ## Breaking it on purpose
 //
-// Five pullbacks, four of them wrong in ways that happen in practice, and four checks. The
-// invariants need no measurement: a pullback is linear, and gives exactly 0 for a cotangent of 0.
-// The Jacobian check compares all of J, by pullbacks of unit cotangents, with measured columns,
-// entry by entry. Which check sees which mistake?
+// Here are five pullbacks of softmax, four of them wrong in ways that happen in practice, and four
+// checks. Two of the checks are those of the last section, the sum and the random weights. The
+// third, the invariants, needs no measurement: every pullback is linear, and returns exactly 0 for
+// a cotangent of 0. The fourth compares the whole Jacobian, entry by entry: pullbacks of unit
+// cotangents give its rows, measured differences give its columns. Which check sees which mistake?
 
 chapter.section("6. Breaking it on purpose")
 let pullbacks: [(name: String, Pullback)] = [
@@ -281,16 +273,19 @@ for (_, pullback) in pullbacks {
 table(
   ["pullback", "sum", "invariants", "random weights", "Jacobian"],
   rows: zip(pullbacks, verdicts).map { [$0.name] + $1.map { $0 ? "passes" : "caught" } })
-check("the right one passes everywhere", verdicts[0].allSatisfy { $0 })
+check("the right pullback passes everywhere", verdicts[0].allSatisfy { $0 })
 check("random weights and the Jacobian catch every wrong one", verdicts.dropFirst().allSatisfy { !$0[2] && !$0[3] })
 let missedBySum = verdicts.dropFirst().count { $0[0] }
 check("the sum lets most of the wrong ones pass", missedBySum == 3, "\(missedBySum) of \(verdicts.count - 1)")
 
-// A failure is a sentence that names the place; its error is relative to the larger number, or to 1
-// if both are smaller. And the whole Jacobian can be inspected: the right one, the one with the
-// unweighted mean, and their difference, for the first row. Each column of the right one sums to 0,
-// because the weights always sum to 1; so does each of the wrong one. It is the rows that differ:
-// their sums are the effect of raising all inputs together, which does not change softmax.
+// A failure is a sentence that says which derivative disagrees. The error in it is relative to the
+// larger of the two numbers, or to 1 if both are smaller. We can also look at the whole Jacobian:
+// the right one, the one with the unweighted mean, and their difference, all for the first row of
+// scores.
+//
+// Each column of the right one sums to 0, because the outputs always sum to 1. So does each column
+// of the wrong one. The rows tell them apart: the sum of a row is the effect of raising all inputs
+// together, and that does not change a softmax.
 
 let row = scores.sliced(0..<1)
 let wrong = checkJacobian(at: [row]) { mySoftmax($0[0], pullback: pullbacks[2].1) }
@@ -298,25 +293,19 @@ show("the first failure", wrong.failures[0])
 let jacobians = [derived, pullbacks[2].1].map { pullback in
   jacobian(at: [row]) { mySoftmax($0[0], pullback: pullback) }[0]
 }
-let titles = ["as derived", "mean without weights", "difference"]
-chapter.plot(
-  Figure(
-    "The Jacobian of a softmax of seven numbers",
-    panels: zip(titles, jacobians + [jacobians[1] - jacobians[0]]).map { title, matrix in
-      HeatMap(
-        title, values: (0..<7).map { i in (0..<7).map { j in Double(matrix[i, j]) } }, x: Axis("input j"),
-        y: Axis("output i"), colourLabel: "∂y[i] / ∂x[j]", scale: .diverging, range: -0.35...0.35,
-        showsColourBar: title == titles[2])
-    }, columns: 3), "jacobian")
+chapter.plot(jacobianMaps(right: jacobians[0], wrong: jacobians[1], named: pullbacks[2].name), "jacobian")
 
 // ## What it costs, and a whole model
 //
-// Where the value takes one product of matrices, the sweep takes two more of the same size, so the
-// value with all its derivatives should cost about three times the value alone. Differences cost
-// four values for each derivative. For a model the check therefore nudges all parameters at once
-// along a random direction v: the measured slope must be ⟨gradient, v⟩. Below is a whole language
-// model with one layer of attention and one of the state space mixer, which the next chapters
-// explain.
+// Where the value takes one product of matrices, the sweep takes two more of the same size, one for
+// each factor. So the value with all its derivatives should cost about three times as much as the
+// value alone, or less where the time goes into other things than products. Differences cost four
+// evaluations for each derivative, which is too much for a model with many parameters. For a model
+// the check therefore nudges all parameters at once along a random direction v: the measured slope
+// must be the inner product ⟨gradient, v⟩.
+//
+// The language model below has one layer of attention (chapter 01) and one state space mixer
+// (chapter 02); chapters 05 and 07 explain what is around them.
 
 chapter.section("7. What it costs, and a whole model")
 let mixers: [any MixerSizes] = [CausalAttentionSizes(D: 12, H: 3), DiscreteMamba2Sizes(D: 12, H: 3, N: 5)]
@@ -328,26 +317,25 @@ func modelLoss() -> Variable { mean(crossEntropy(model(text), targets: next)) }
 let along = checkDirectionalGradient(of: model.parameters, directions: 5, using: &random, loss: modelLoss)
 show("parameters", model.parameterCount)
 check(
-  "the loss along \(along.comparisons) random directions: worst disagreement", along.worstError,
+  "slope of the loss along \(along.comparisons) random directions: the largest disagreement", along.worstError,
   within: settings.tolerance)
 let timing = time(
   repetitions: 21, { _ = model(text).detached }, { _ = gradients(of: modelLoss(), withRespectTo: model.parameters) })
 let byDifferences = 4 * Double(model.parameterCount) * timing.medians[0]
-volatile(
-  "the value: \(number(1e3 * timing.medians[0], digits: 2)) ms; with the gradient: \(number(1e3 * timing.medians[1], digits: 2)) ms"
-)
+let milliseconds = timing.medians.map { number(1e3 * $0, digits: 2) }
+volatile("the value: \(milliseconds[0]) ms; with the gradient: \(milliseconds[1]) ms")
 volatile("all derivatives by differences: \(number(byDifferences, digits: 2)) s")
 finding(
   """
   The value with its gradient takes \(number(timing.medians[1] / timing.medians[0], decimals: 1)) times as long as the
-  value alone. All derivatives by differences would take
+  value alone. To get all derivatives by differences would take
   \(number(byDifferences / timing.medians[1], decimals: 0)) times as long as that.
   """, volatile: true)
 
 // ## What we saw
 //
 // Thirty lines are enough for reverse mode; the rest is a choice of which steps deserve a pullback
-// of their own. A measured slope has a best step, and what it can prove depends on the numbers.
+// of their own. A measured slope has a best step h, and what it can prove depends on the precision.
 
 finding(
   """
@@ -361,23 +349,34 @@ finding(
 let passed = verdicts[0].indices.map { column in verdicts.dropFirst().count { $0[column] } }
 finding(
   """
-  Of \(verdicts.count - 1) wrong pullbacks the plain sum of the softmax lets \(passed[0]) pass, the invariants
+  Of \(verdicts.count - 1) wrong pullbacks of softmax the plain sum lets \(passed[0]) pass, the invariants
   \(passed[1]), random weights \(passed[2]) and the Jacobian \(passed[3]).
   """)
 finding(
   """
-  Along \(along.comparisons) random directions the gradient of all \(model.parameterCount) parameters of a model and
-  the measured slope disagree by at most ~\(number(along.worstError, digits: 2)).
+  Along \(along.comparisons) random directions the slope from the gradient of all \(model.parameterCount) parameters of
+  a model and the measured slope disagree by at most ~\(number(along.worstError, digits: 2)).
   """)
 
-// The tests of this book apply all of these checks to every primitive, and compare its values with
-// a slow twin; `make test-gradients` prints how well each agrees.
+// The tests of this book apply all of these checks to every primitive (an operation with a pullback
+// of its own), and compare its value with that of a slow, plain version; `make test-gradients`
+// prints how well they agree.
+
+// ## Exercises
 //
-// Exercises. 1: Give `Number` a division and check it with `Stencil.four`. 2: Derive the pullback
-// of y = x / ‖x‖, row by row, write it with `Variable(custom:)` and check it with `checkGradient`.
-// 3: In Float, how small a mistake in `derived` can `checkGradient` still detect? Multiply it by
-// 1 + δ.
+// 1. Give `Number` a division. Which two slopes does a / b store? Check the gradient of
+//    (a / b + c) / a, in which a occurs twice, by hand and with `Stencil.four`.
+// 2. Derive the pullback of y = x / ‖x‖, row by row, put it on the tape with `Variable(custom:)`
+//    and check it with `checkGradient`. For which cotangents is the result 0, and which careless
+//    check would therefore let a pullback of zeros pass?
+// 3. Multiply `derived` by 1 + δ. How large must δ be for `checkGradient` to notice? Why is this
+//    threshold not its tolerance, and what changes if the output of the softmax is multiplied by
+//    100?
 //
+// The answers are in `Answers.swift`; the option `--answers` runs them.
+
+chapter.answers(answer1, answer2, answer3)
+
 // Next: 05-teacher, the Transformer that we shall distil.
 
 chapter.finish()

@@ -2,12 +2,12 @@
 //
 // Before anything can be distilled there must be something worth distilling: a Transformer that has
 // learned. We train a small one on the King James Bible, character by character, and look at what
-// it has become: how well it predicts, what it writes, and which matrices its heads mix tokens
-// with. Those matrices are what the next chapters imitate.
+// it has become: how well it predicts, what it writes, and with which matrices its heads mix
+// tokens. Those matrices are what the next chapters imitate.
 //
-// You will see a loss curve with two landmarks, a page of imitation scripture, and sixteen heads as
-// pictures. The default run takes about three minutes on two cores; `--quick` takes a few seconds
-// with a much smaller model.
+// You will see a loss curve and two landmarks to read it by, a few lines of imitation scripture,
+// and every head as a picture. The default run takes about three minutes on two cores; `--quick`
+// takes a few seconds with a much smaller model.
 
 import Book
 import Corpora
@@ -46,8 +46,8 @@ show("vocabulary", V)
 // Two landmarks tell us what a loss means. A model that knows nothing gives each of V characters
 // the same probability, and spends ln V nats on each (a nat is a bit divided by ln 2: 1.44 bits). A
 // model that knows how often each character occurs, and nothing else, spends the entropy of those
-// frequencies. Whatever a Transformer gains below the second line comes from looking at earlier
-// characters.
+// frequencies. Whatever a Transformer gains beyond the second landmark comes from looking at
+// earlier characters.
 
 var counts = [Double](repeating: 0, count: V)
 for id in corpus.training { counts[id] += 1 }
@@ -59,9 +59,10 @@ show("knowing frequencies, their entropy", knowingFrequencies, unit: store.unit)
 
 // ## One step by hand
 //
-// The model maps B windows of T characters to logits [B, T, V]: at each position a score for each
-// character that could come next. The loss is the mean cross-entropy against the characters that
-// did come. A fresh model should be about as good as one that knows nothing.
+// A window is T characters in a row. The model maps B windows to logits [B, T, V]: at each position
+// a score for each character that could come next. The loss is the mean cross-entropy against the
+// characters that did come. A fresh model, whose weights are still random, should be about as good
+// as one that knows nothing.
 
 chapter.section("2. One step by hand")
 var random = SeededGenerator(seed: chapter.seed)
@@ -72,12 +73,12 @@ let logits = fresh(batch.inputs).expecting(B, T, V, as: "the logits")
 let loss = mean(crossEntropy(logits, targets: batch.targets))
 show("parameters", fresh.parameterCount)
 show("loss of a fresh model", Double(loss.value.scalar), unit: store.unit)
-check("a fresh model knows nothing", abs(Double(loss.value.scalar) - knowingNothing), within: 0.5)
+check("a fresh model knows nothing: loss minus ln V", abs(Double(loss.value.scalar) - knowingNothing), within: 0.5)
 
 // The backward pass (`Sources/Gradients/Sweep.swift`) gives a gradient for each parameter. One
-// small step against it must lower the loss on the same batch, by about the step's length times the
-// gradient's. If it does not, the backward function of some operation is wrong (the book calls it a
-// pullback), and no training will tell us so as plainly.
+// small step against it must lower the loss on the same batch, by about the length of the step
+// times the norm of the gradient. If it does not, the pullback of some operation is wrong
+// (chapter 04), and no training will tell us so as plainly.
 
 let slopes = gradients(of: loss, withRespectTo: fresh.parameters)
 let norm = gradientNorm(slopes)
@@ -89,19 +90,19 @@ let after = mean(crossEntropy(fresh(batch.inputs), targets: batch.targets))
 let (expected, actual) = (stepLength * norm, Double(loss.value.scalar - after.value.scalar))
 show("the loss should fall by", expected, unit: "nats", about: true)
 show("and falls by", actual, unit: "nats", about: true)
-check("the gradient points uphill", abs(actual / expected - 1), within: 0.05)
+check("the gradient predicts the fall: actual over expected, minus 1", abs(actual / expected - 1), within: 0.05)
 
 // ## The whole run
 //
-// Now the same, thousands of times, with AdamW instead of the plain step and a learning rate that
-// warms up, stays and decays. A stage says what is trained and what the loss of a batch is
-// (`Distillation/TokenPrediction.swift`); the loop around it is in `Distillation/Stage.swift`, and all
-// training in this book goes through it:
+// Now the same, thousands of times, with AdamW instead of the plain step and with a learning rate
+// that rises, stays and falls. A stage says what is trained and what the loss of a batch is
+// (`Distillation/TokenPrediction.swift`); the loop around it is in `Distillation/Stage.swift`, and
+// all training in this book goes through it:
 //
 //     for _ in run { try run.step(stage, on: draw(&run.random)) }
 //
 // A run saves its state every so often. Stop this chapter with Ctrl-C and start it again: it
-// continues where it stopped, and ends with the same weights to the last bit.
+// continues from the last save, and ends with the same weights to the last bit.
 
 chapter.section("3. The whole run")
 show("steps", recipe.teacherSteps)
@@ -114,21 +115,22 @@ func mean(_ values: some Collection<Double>) -> Double { values.reduce(0, +) / D
 
 let lastTenth = mean(teacher.history.losses.suffix(recipe.teacherSteps / 10))
 table(
-  ["what", store.unit],
+  ["loss", store.unit],
   rows: [
     ["knowing nothing", number(knowingNothing, decimals: 3)],
     ["knowing frequencies", number(knowingFrequencies, decimals: 3)],
     ["the teacher, last tenth of its training", number(lastTenth, decimals: 3)],
     ["the teacher, held-out text", number(heldOutLoss.mean, decimals: 3)],
-    ["standard error of that over windows", number(heldOutLoss.standardError, decimals: 3)],
+    ["standard error of the held-out loss, over windows", number(heldOutLoss.standardError, decimals: 3)],
   ])
 check("the teacher beats frequencies", heldOutLoss.mean, lessThan: knowingFrequencies)
 if store.isReference { check("the teacher is well trained", heldOutLoss.mean, atMost: 1.40) }
 
-// Training and held-out loss need not agree, even if the run is shorter than one pass through the
-// text. In the King James Bible the held-out part is the end, letters and Revelation, while most of
-// what the model learns from is the Old Testament. The teacher is measured on the text on which its
-// students will be measured.
+// The training loss and the held-out loss can differ even if the run is shorter than one pass
+// through the text, because the held-out part may be harder or easier. In the King James Bible it
+// is the end, letters and Revelation, while most of what the model learns from is the Old
+// Testament. From here on the held-out loss is what counts: the students will be measured on the
+// same windows.
 
 finding(
   """
@@ -159,7 +161,8 @@ chapter.plot(
 // ## What it writes
 //
 // A loss is a number; a sample is something one can judge. We give the model the beginning of a
-// verse and let it continue.
+// verse and let it continue, drawing each character from its distribution. A temperature below 1
+// favours the probable characters: the logits are divided by it before the softmax.
 
 chapter.section("4. What it writes")
 let prompt = "And the LORD said unto "
@@ -180,10 +183,11 @@ extension Corpus {
 
 // ## Its heads
 //
-// Each head is a lower triangular matrix whose rows sum to 1: row t says from which positions s the
-// head takes what it mixes at t. See whether a row has its weight on the last few characters or all
-// over the window. A fading memory finds a neighbourhood easily. Picking one position in it and
-// leaving out the neighbours is harder. The colours are logarithmic.
+// Each head is a lower triangular matrix whose rows sum to 1: row t holds the weights of the tokens
+// s ≤ t in the head's output at t. Two things are worth looking for. Does a row put its weight on
+// the last few characters, or all over the window? And does it pick single characters? A recurrence
+// with a fading memory can follow the last few characters; to pick one of them and leave out its
+// neighbours is harder for it. The colours are logarithmic.
 
 chapter.section("5. Its heads")
 let window = Tokens(Array(heldOut[0].inputs.row(0)))
@@ -200,9 +204,21 @@ for layer in 0..<L {
   }
 }
 chapter.plot(Figure("The teacher's attention on one held-out window", panels: panels, columns: H), "heads")
+let readable = 0..<min(T, 40)
+chapter.explore(
+  .matrices(
+    title: "The first \(readable.count) tokens of that window",
+    tokens: window.ids[readable].map { corpus.tokenizer.decode([$0]) },
+    (0..<L).flatMap { layer in
+      (0..<H).map { h in
+        Exploration.NamedMatrix(
+          "layer \(layer), head \(h)",
+          rows: rows(of: head(h, of: traces[layer].matrix!).sliced(readable).sliced(readable, along: 1)))
+      }
+    }))
 
-// How far back does a head look? The mean distance t − s under its weights, averaged over the
-// second half of the window, says it in one number.
+// How far back does a head look? We put it into one number: the mean distance t − s under the
+// weights of row t, averaged over the second half of the window.
 
 let reach = (0..<L).map { layer in
   (0..<H).map { h -> Double in
@@ -216,14 +232,14 @@ table(
   rows: (0..<L).map { layer in ["layer \(layer)"] + reach[layer].map { number($0, decimals: 1) } })
 
 let rowSums = traces.map { Double(largestMagnitude(sum($0.matrix!, along: -1) + -Tensor.ones([1, H, T]))) }
-check("the rows of every matrix sum to 1", rowSums.max()!, within: 1e-5)
+check("the rows of every matrix sum to 1: the largest difference", rowSums.max()!, within: 1e-5)
 
 // ## Breaking it on purpose: a peek at the future
 //
 // A model that sees the character it should predict reaches a marvellous loss and is worthless. The
-// test is simple: change the last character of a window, and see whether anything before it
-// changes. First the whole model; then the attention of layer 0, rebuilt without its mask (and
-// without rotary positions and the scale, which do not matter here).
+// test is short: change the last character of a window, and see whether anything before it changes.
+// First the whole model; then the attention of layer 0, rebuilt without its mask (and without
+// rotary positions and the scale, which do not matter here).
 
 chapter.section("6. Breaking it on purpose: a peek at the future")
 var ids = window.ids
@@ -232,7 +248,7 @@ let changed = Tokens(ids)
 
 func early(_ x: Tensor) -> Tensor { x.sliced(0..<(T - 1), along: 1) }
 let leak = largestMagnitude(early(model(window)) - early(model(changed)))
-check("with its masks, the model's past does not see the change", Double(leak), within: 0.0)
+check("with its masks the model's past does not see the change", Double(leak), within: 0.0)
 
 let attention = model.blocks[0].mixer.projections!
 func unmasked(_ tokens: Tokens) -> Tensor {
@@ -242,21 +258,22 @@ func unmasked(_ tokens: Tokens) -> Tensor {
   return headMix(softmax(scores), heads(attention.values(u)))
 }
 let caught = largestMagnitude(early(unmasked(window)) - early(unmasked(changed)))
-check("without a mask, the test catches the leak", Double(caught), greaterThan: 1e-6, digits: 2)
+check("without a mask the test catches the leak", Double(caught), greaterThan: 1e-6, digits: 2)
 
 // ## What we saw
 //
-// A model that knows frequencies alone stops at the second landmark. What lies below it the teacher
-// has from looking back, and it looks back by its heads, the matrices that a student can imitate.
+// A model that knows only frequencies stops at the second landmark. What the teacher gains beyond
+// it comes from earlier characters, and only its heads look at those. Their matrices are what a
+// student can imitate.
 
 finding(
   """
-  Knowing frequencies costs \(number(knowingFrequencies, decimals: 3)) \(store.unit). The teacher, a model of
-  \(teacher.model.parameterCount) numbers, spends \(number(heldOutLoss.mean, decimals: 3)) on held-out text, with a
+  A model that knows only frequencies spends \(number(knowingFrequencies, decimals: 3)) \(store.unit). The teacher, with
+  \(teacher.model.parameterCount) parameters, spends \(number(heldOutLoss.mean, decimals: 3)) on held-out text, with a
   standard error of \(number(heldOutLoss.standardError, decimals: 3)).
   """)
 
-// The distances have a scale: if all weights of row t were equal, the mean would be t / 2.
+// To judge the distances: if all weights of row t were equal, their mean distance would be t / 2.
 
 let ifEven = mean(((T / 2)..<T).map { Double($0) / 2 })
 finding(
@@ -268,13 +285,22 @@ finding(
 
 // The teacher's weights are on disk under the names of Hugging Face's Phi, with a config.json
 // beside them.
+
+// ## Exercises
 //
-// Exercises. 1: Run with `--seed 1` and compare the heads: which patterns come back, in which
-// layers? 2: Double `teacherSteps` in `Sources/Experiments/Recipe.swift`. Does the held-out loss still
-// fall, and does the training loss run away from it? 3: Bring a text of your own with `--corpus`,
-// and see where its two landmarks lie.
+// 1. Predict without a model: for each context of up to c characters, count in the training text
+//    what follows it. Then show the counts and the teacher the same c characters of held-out text.
+//    How do their losses fall with c, and how many numbers does each of them need?
+// 2. Take one head away at a time, by setting its columns of W_o to 0. How much does the held-out
+//    loss rise? Do the rises of a layer's heads add up to what is lost without all of them?
+// 3. Give a fresh model the same batch at every step. What do its training loss and its held-out
+//    loss do, and why does the real run not show this?
 //
-// Next: 06-structured-matrices, which asks what matrices of other kinds could stand in for these.
-// Chapter 07 builds the model that is to imitate this one.
+// The answers are in `Answers.swift`; the option `--answers` runs them.
+
+chapter.answers(answer1, answer2, answer3)
+
+// Next: 06-structured-matrices, which asks which other matrices could stand in for those of the
+// heads.
 
 chapter.finish()

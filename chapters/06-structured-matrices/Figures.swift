@@ -7,8 +7,8 @@ import Plots
 import Statistics
 import Tensors
 
-/// The distances of all families against the state size, with the bound and two levels.
-func distances(
+/// The distances of all families against the state size, with the bound and two distances that have no N.
+func distanceChart(
   of families: [(name: String, distances: [Estimate])], bound: [Estimate], orders: [Int],
   levels: [(name: String, distance: Estimate)], count: Int
 ) -> Figure {
@@ -29,15 +29,18 @@ func distances(
     ])
 }
 
-/// A head's matrix, what each family makes of it, and what is left.
+/// A head's matrix and the nearest that was found in each family; below each what is left, where a matrix of zeros
+/// leaves all.
 func oneHead(_ title: String, _ h: Int, of targets: Tensor, fits: [(String, Tensor)], tokens: Range<Int>) -> Figure {
-  Figure(
+  func row(_ matrices: [(String, Tensor)], limit: Double) -> [HeatMap] {
+    matrices.enumerated().map { place, entry in
+      causalMap(
+        entry.0, entry.1, h, tokens: tokens, limit: limit, showsColourBar: place == matrices.count - 1)
+    }
+  }
+  return Figure(
     title,
-    panels: fits.flatMap { name, matrices in
-      [
-        causalMap("target", targets, h, tokens: tokens, limit: 1),
-        causalMap(name, matrices, h, tokens: tokens, limit: 1),
-        causalMap("\(name): what is left", targets - matrices, h, tokens: tokens, limit: 0.1),
-      ]
-    }, columns: 3)
+    panels: row([("the head", targets)] + fits, limit: 1)
+      + row([("left by zeros", targets)] + fits.map { ("left by \($0)", targets - $1) }, limit: 0.1),
+    columns: fits.count + 1)
 }

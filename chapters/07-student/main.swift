@@ -1,12 +1,13 @@
 // # 07  The student
 //
-// The student is the teacher with its attention taken out and a state space mixer put in. What
-// becomes of each teacher weight? Most of them have a place in the student and can be copied; those
-// of attention have none. What stands in their place begins with values that have to be chosen with
-// care: a mixer that starts in the wrong place may get no gradient to leave it.
+// The student is the teacher with a state space mixer in place of attention in every block. What
+// becomes of each teacher weight? Most of them have a place in the student and can be copied;
+// those of attention have none. The new mixer needs initial values of its own, and they have to
+// be chosen with care: from a bad start most parts of the mixer get no gradient.
 //
-// You will see the mapping table, the parts of the new mixer, its matrix beside the teacher's, and
-// what the student is worth before any distillation. It takes seconds once the teacher is there.
+// You will see where each weight goes, the parts of the new mixer, its matrix beside the
+// teacher's, and what the student is worth before any distillation. The run takes seconds once
+// the teacher is there.
 
 import Book
 import Corpora
@@ -35,10 +36,15 @@ let heldOut = store.heldOut.reported
 
 // ## Two blocks
 //
-// Teacher and student have the same block, y = x + mixer(LN x) + MLP(LN x). The branches do not see
-// each other, so a mixer can be exchanged without touching anything else. The table counts the
-// weights. What is small in the new mixer is not these but its memory: N·P numbers for each head,
-// however long the text, where attention keeps every key and value.
+// Between the blocks each token is a hidden state, a vector of D numbers; u[l] enters block l.
+// Teacher and student have the same block, with a layer norm LN in front of two branches:
+//
+//     u[l + 1]  =  u[l] + mixer(LN u[l]) + MLP(LN u[l])
+//
+// Neither branch reads the output of the other, so we can exchange the mixer and leave everything
+// else as it is. The table counts the weights of each part. The new mixer does not save weights.
+// It saves memory: a state of N × P numbers for each head, however long the text, where attention
+// keeps a key and a value of P numbers for every token.
 
 chapter.section("1. Two blocks")
 func count(_ parameters: [Parameter]) -> Int { parameters.reduce(0) { $0 + $1.value.count } }
@@ -61,9 +67,11 @@ table(
 
 // ## The mapping
 //
-// Every teacher parameter with its place in the student, for the first block and what is around the
-// blocks. A dash marks a weight without a successor: attention's projections. The paper copies none
-// of them, not even v and o, which could serve as x and the output.
+// The table lists the teacher's parameters and where each goes in the student: those of the first
+// block, which stands for all, and those outside the blocks. A dash marks a weight that has no
+// place in the student. These are attention's projections. The paper copies none of them, not
+// even the value and output projections, although the mixer has matrices of the same shapes
+// (exercise 1).
 
 chapter.section("2. The mapping")
 let mapping = transferTable(from: teacher, to: student)
@@ -74,8 +82,8 @@ table(
 
 let untouched = student.parameters.map(\.value)
 let copied = transferWeights(from: teacher, to: student)
-show("copied", copied)
-show("new in the student", student.parameterCount - copied)
+show("numbers copied from the teacher", copied)
+show("numbers new in the student", student.parameterCount - copied)
 let copies = mapping.compactMap { row in row.student.map { row.teacher.value == $0.value } }
 check("copies equal their originals, bit for bit", copies.allSatisfy { $0 }, "\(copies.count) tensors")
 let mixerNames = Set(student.blocks.flatMap(\.mixer.parameters).map(\.name))
@@ -85,59 +93,81 @@ check("the mixers did not change", unchanged, "\(mixerNames.count) tensors")
 
 // ## Inside the mixer
 //
-// In attention a head has a query, a key and a value of every token, and a matrix W_o mixes what the
-// heads bring. The new mixer has something in each of these places. C[t] asks, B[s] says where token
-// s is to be found, x[s] is what it passes on, and there is a W_o as well. Between them, in place of
-// the softmax, each head carries a state h of N × P numbers through the text. Every token lets it
-// fade, writes into it, and reads from it:
+// In attention a head has a query, a key and a value for every token. Its output is a mixture of
+// the values, and one matrix W_o combines the outputs of all heads. The new mixer has a
+// counterpart for each of the four:
+//
+//     attention      new mixer
+//     query q[t]     C[t]         what token t looks for
+//     key k[s]       B[s]         what token s is found by
+//     value v[s]     x[s]         what token s passes on
+//     W_o            W_o          combines the heads
+//
+// What it lacks is a softmax. Instead, each head carries a state h, a matrix of N × P numbers,
+// along the text. At token t the state fades, is written to, and is read, which gives the head's
+// output y[t], a vector of P numbers:
 //
 //     h[t]    =  α[t] h[t − 1] + B[t] x[t]ᵀ            fade, then write
-//     y[t]    =  C[t]ᵀ h[t] + D x[t]                   read, and let x pass by
-//     output  =  W_o ( y ⊙ silu(z + z_bias) )          open or close each feature, then mix the heads
+//     y[t]    =  C[t]ᵀ h[t] + d x[t]                   read, and add x without the state
+//     output  =  W_o ( y ⊙ silu(z + z_bias) )          all heads: scale each feature, then combine
 //
-// All of it comes from u by one projection, row range by row range: x, B, C, the gate z, and a,
-// which gives the decay α[t] = sigmoid(−a[t]).
+// d is one learned number for each head (in code `skip`; the papers call it D, which is the width of
+// the model here). The factor silu(z + z_bias) is the gate: where it is 0, a feature of y is shut
+// off.
 //
-// Unrolled over time, y is a matrix times x. Below the diagonal M[t, s] = (C[t] · B[s]) α[s + 1] ⋯
-// α[t], on it C[t] · B[t] + D. That a recurrence is a matrix is called state space duality, SSD for
-// short.
+// The mixer reads u = LN u[l]. One learned matrix, in_proj, makes x, B, C, z and a from it; the
+// table says which of its rows make what. There is one a[t] for each head, and it gives the decay
+// α[t] = sigmoid(−a[t]), between 0 (forget everything) and 1 (keep everything).
+//
+// Unrolled over time, the y of a head is a matrix times its x:
+//
+//     y        =  M x
+//     M[t, s]  =  (C[t] · B[s]) α[s + 1] ⋯ α[t]        below the diagonal
+//     M[t, t]  =  C[t] · B[t] + d                      on the diagonal; above it M is zero
+//
+// That a recurrence and a matrix are two forms of one function is called state space duality, SSD
+// for short (chapter 03), and M is the SSD matrix.
 
 chapter.section("3. Inside the mixer")
 guard let mamba = student.blocks[0].mixer as? DiscreteMamba2 else { fatalError("the student has another mixer") }
 let roles: [(MambaPart, String)] = [
-  (.x, "what is written into the state"), (.b, "where it is written"), (.c, "what is asked of the state"),
-  (.z, "the gate on the output"), (.a, "how fast the state fades"),
+  (.x, "what is written into the state"), (.b, "where it is written"), (.c, "where the state is read"),
+  (.z, "the gate on the head's output"), (.a, "how fast the state fades"),
 ]
 table(
-  ["part", "rows of in_proj", "each head", "role"],
+  ["part", "rows of in_proj", "rows for each head", "role"],
   rows: roles.map { part, role in
     let rows = part.rows(mamba.sizes)
     return ["\(part)", "\(rows.lowerBound) ..< \(rows.upperBound)", "\(rows.count / H)", role]
   })
 
-// Three more things look like details, and are not.
+// Three choices are left to explain. The first is not in the formulas above; in the other two
+// this mixer departs from Mamba-2, so as to be more like attention.
 //
-// The convolution. Before they are used, x, B and C pass through a short convolution over time: each
-// of their numbers becomes a weighted sum of its own last K values. The recurrence alone is bad at
-// what is easy for attention, to look exactly one token back: its weight on token t − 1 is fixed by
-// what B[t − 1] and C[t] say, and a decay that hides token t − 2 soon hides t − 1 as well. With the
-// convolution, B[t] may contain the token before t. So a head can ask for "what came after an a",
-// the question of chapter 01, which needed two layers of attention.
+// **Why a convolution?** Before the recurrence, x, B and C pass through a short convolution over
+// time: each of their numbers becomes a weighted sum of its own last K values, K = 4. It makes up
+// for a weakness of the recurrence, which cannot easily look exactly one token back, as attention
+// can. If B and C are the same for all tokens, its weights going back are as 1 : α : α² : …, so
+// the token before never counts more than the token itself. With the convolution, B[t] can
+// describe the token before t while x[t] describes t. A head can then ask "what came after an
+// a?", a question that took two layers of attention in chapter 01.
 //
-// No activation after it. Mamba-2 has a silu there. Attention has none on queries, keys and values:
-// its output is a matrix times values that are linear in u. Without the silu the mixer is so too, and
-// its matrix and its x can be asked to be what attention's are.
+// **Why no activation after the convolution?** Mamba-2 has a silu there. Attention has none after
+// its projections, and its values are linear in u. Without the silu x is linear in u too, so that
+// it can become exactly what the teacher's values are.
 //
-// No norm before W_o. Mamba-2 divides each token's y by its size there. Attention does not, and its
-// sizes mean something: a row of weights is a mean, which is long where the values that it averages
-// agree, and short where they do not. A norm would also depend on y itself, so that the output were
-// no longer a matrix times x; and what stage 1 compares are matrices.
+// **Why no norm before W_o?** Mamba-2 divides the y of each token by its size there. Attention
+// does not, and the size carries information: a head's output is a mean of values, long where the
+// values agree and short where they do not. A norm would throw that away. It would also divide by
+// something that depends on x, so the output would no longer be a matrix times x, and stage 1
+// compares matrices.
 
 // ## Where it begins
 //
-// Convolution: identity. Gate: open, silu(z + z_bias) = 1. D = 1. With these the mixer is W_o M x,
-// the plainest matrix mixer there is, and the stages start from there. We check the three claims on
-// what the first mixer of the teacher reads.
+// The convolution begins as the identity, the gate begins open, with silu(z + z_bias) = 1, and d
+// begins at 1. All other weights are random. The mixer is then W_o M x and nothing more, and the
+// stages start from there. We check the three claims on what the teacher's first mixer reads in a
+// batch of held-out text.
 
 chapter.section("4. Where it begins")
 let u = teacher.trace(heldOut[0].inputs)[0].mixerInput
@@ -148,7 +178,7 @@ func projected(_ part: MambaPart) -> Tensor {
 }
 let gate = silu(projected(.z) + mamba.zBias.value)
 check("the gate is open everywhere", Double(largestMagnitude(gate - Tensor.ones(gate.shape))), within: 1e-6)
-check("D is 1 in every head", mamba.skip.value == Tensor.ones([H]))
+check("d is 1 in every head", mamba.skip.value == Tensor.ones([H]))
 let convolved = causalConvolution(
   projected(.x), weight: mamba.convolutionWeight.value.sliced(0..<D),
   bias: mamba.convolutionBias.value.sliced(0..<D))
@@ -156,9 +186,9 @@ check("the convolution is the identity", Double(largestMagnitude(convolved - pro
 
 // ## Three forms of it
 //
-// The same layer can be computed step by step, as a matrix, or in chunks. The first needs the least
-// memory, the second shows the matrix, the third is what long texts are computed with (chapter 03
-// says why). They agree, in the precision at hand: the differences are roundoff.
+// The same layer can be computed step by step, as a matrix, or in chunks. The first form needs
+// the least memory, the second shows the matrix, and the third is the one for long texts (chapter
+// 03 says why). They must agree up to roundoff.
 
 chapter.section("5. Three forms of it")
 let forms: [(String, MambaForm)] = [
@@ -174,16 +204,18 @@ for form in outputs.dropFirst() {
 
 // ## Its matrix beside the teacher's
 //
-// Both mix the tokens of one window with a lower triangular matrix for each head. The teacher's
-// rows sum to 1 and pick their places. The student's are random numbers that fade with distance, at
-// each step by a factor around sigmoid(0) = ½, beside a diagonal raised by D. Chapter 08 turns the
-// right picture toward the left.
+// Teacher and student mix the tokens of a window with a lower triangular matrix for each head.
+// The teacher's rows sum to 1, and put most of their weight on a few chosen tokens. The student's
+// entries are random numbers that shrink with the distance t − s, for each token by a factor
+// around sigmoid(0) = ½, and d raises the diagonal. Chapter 08 turns the matrix on the right
+// toward the one on the left. The distance between the two is the Frobenius norm of their
+// difference: the root of the sum of its squared entries.
 
 chapter.section("6. Its matrix beside the teacher's")
 let (target, beginning) = (teacher.blocks[0].mixer.matrix(u), mamba.matrix(u))
 let apart = Double(mean(distance(beginning, target, over: 2)).scalar)
 show("Frobenius distance in layer 0, mean over heads", apart)
-show("for comparison, the norm of D·I with D = 1: √T", Double(T).squareRoot())
+show("for comparison, what d = 1 alone has as its norm: √T", Double(T).squareRoot())
 chapter.plot(
   Figure(
     "One head of layer 0 on held-out text, before any distillation",
@@ -195,9 +227,10 @@ chapter.plot(
 
 // ## What it is worth
 //
-// Three students before any training, and the teacher: all random; with the teacher's weights and
-// random mixers; the same with mixers that say nothing (W_o = 0). The gap to the teacher is what
-// was lost with its mixers.
+// We measure three students before any training, and the teacher: one with random weights
+// throughout; one with the teacher's weights around random mixers; and the same with silent
+// mixers, which put out zeros (W_o = 0). What still separates a silent student from the teacher
+// is the work of the teacher's attention.
 
 chapter.section("7. What it is worth before any distillation")
 let random = store.newStudent()
@@ -213,22 +246,24 @@ let worth = [
 table(
   ["student", "held-out \(store.unit)", "standard error"],
   rows: worth.map { [$0.name, number($0.loss.mean, decimals: 3), number($0.loss.standardError, decimals: 3)] })
-check("without its mixers the teacher's knowledge is lost", worth[2].loss.mean, greaterThan: worth[3].loss.mean)
-check("the teacher's other weights are worth something", worth[2].loss.mean, lessThan: worth[0].loss.mean)
+check("silent mixers are worse than the teacher's attention", worth[2].loss.mean, greaterThan: worth[3].loss.mean)
+check("the teacher's other weights are better than random ones", worth[2].loss.mean, lessThan: worth[0].loss.mean)
 let whole = worth[0].loss.mean - worth[3].loss.mean
 func gained(_ index: Int) -> String { number((worth[0].loss.mean - worth[index].loss.mean) / whole, decimals: 2) }
 finding(
   """
-  Random weights are \(number(whole, digits: 3)) \(store.unit) behind the teacher. Of that its other weights gain a
-  fraction of \(gained(2)) with silent mixers and of \(gained(1)) with random ones; the rest is lost with its mixers.
+  A student with random weights is \(number(whole, digits: 3)) \(store.unit) behind the teacher. The teacher's weights
+  outside its mixers close a fraction of \(gained(2)) of this gap beside silent mixers, and of \(gained(1)) beside
+  random ones.
   """)
 
 // ## Breaking it on purpose: a closed gate
 //
-// A bias of zero is what one would start any other bias with. Here it closes the gate: z = 0,
-// silu(0) = 0, the mixer's output is exactly zero, and so is the gradient of everything before the
-// gate. Stage 2 could then change only z and z_bias. The check is to ask each part for its
-// gradient.
+// Most biases begin at zero. Here that would close the gate: with z = 0 and z_bias = 0 the factor
+// is silu(0) = 0, and the mixer puts out exactly zero. The gradient of everything before the gate
+// is then zero as well, and so is that of W_o, which multiplies zeros. Until the gate has opened
+// a little, stage 2 (chapter 09) changes z and z_bias alone. To see it, we ask for the gradient
+// of each part.
 
 chapter.section("8. Breaking it on purpose: a closed gate")
 func gradientNorms(gateBias: Scalar) -> [MambaPart: Double] {
@@ -243,38 +278,48 @@ func gradientNorms(gateBias: Scalar) -> [MambaPart: Double] {
 }
 let (open, closed) = (gradientNorms(gateBias: DiscreteMamba2.openGate), gradientNorms(gateBias: 0))
 table(
-  ["gradient of stage 2 into", "gate open", "gate closed"],
+  ["norm of stage 2's gradient, rows of", "gate open", "gate closed"],
   rows: MambaPart.allCases.map { ["\($0)", number(open[$0]!, digits: 2), number(closed[$0]!, digits: 2)] })
-check("open: every part learns", open.values.min()!, greaterThan: 0.0, digits: 2)
-check("closed: x, B, C and a get none", closed[.b]! + closed[.c]! + closed[.x]! + closed[.a]!, within: 0.0)
+check("gate open: every part gets a gradient", open.values.min()!, greaterThan: 0.0, digits: 2)
+check("gate closed: x, B, C and a get none", closed[.b]! + closed[.c]! + closed[.x]! + closed[.a]!, within: 0.0)
 
-// The student is saved under the tensor names of the authors' Phi-Mamba, with a config.json in its
-// format, so that what is distilled here can be read there.
+// The student is saved with the tensor names and the config.json of the authors' Phi-Mamba, so
+// that their code can read what is distilled here.
 
 exitOnError { try student.write(to: chapter.directory.appending(path: "student-before-distillation")) }
 
 // ## What we saw
 //
-// The student is the teacher but for one mixer in each block, which begins as a plain fading memory
-// with an open gate. Both mixers are matrices, and so they can be compared before anything is
-// learned.
+// Outside its mixers the student is a copy of the teacher. Its mixers begin as fading memories
+// with an open gate. The old mixer and the new one both give a matrix for each head, so that they
+// can be compared before anything is learned.
 
 finding(
   """
-  Of the student's \(student.parameterCount) numbers \(copied) are copies of the teacher's, a fraction of
+  Of the \(student.parameterCount) numbers in the student, \(copied) are copies of the teacher's: a fraction of
   \(number(Double(copied) / Double(student.parameterCount), decimals: 2)).
   """)
 finding(
   """
-  Before any distillation the student is at \(number(worth[1].loss.mean, decimals: 3)) \(store.unit), the teacher at
-  \(number(worth[3].loss.mean, decimals: 3)). Their matrices in layer 0 are \(number(apart, digits: 3)) apart, mean
-  over heads.
+  Before any distillation the student has a held-out loss of \(number(worth[1].loss.mean, decimals: 3)) \(store.unit),
+  and the teacher one of \(number(worth[3].loss.mean, decimals: 3)). Their matrices in layer 0 are
+  \(number(apart, digits: 3)) apart, mean over heads.
   """)
 
-// Exercises. 1: Which of x, B, C, z, a would you copy from q, k, v, o, and which shapes stand in
-// the way? 2: Start D at 0. What becomes of the distance in section 6, and why is that not a good
-// sign? 3: Set N to 1 in the recipe; how many numbers does a head remember?
+// ## Exercises
 //
-// Next: 08-matrix-orientation.
+// 1. Which parts of the mixer could take over attention's four projections, and where do the
+//    shapes stand in the way? Copy what fits, use the teacher's matrix in place of the student's,
+//    and compare the outputs. What do a silu after the convolution and a norm before W_o change?
+// 2. Start d at 0. What becomes of the distance in section 6? Is it a better start, once stages 1
+//    and 2 are done?
+// 3. Give each head a state of N = 1. How many numbers does it remember of a text, and what can
+//    the tokens of the second half learn about the first?
+//
+// The answers are in `Answers.swift`; the option `--answers` runs them.
+
+chapter.answers(answer1, answer2, answer3)
+
+// Next: 08-matrix-orientation, which turns the student's matrices toward the teacher's.
 
 chapter.finish()

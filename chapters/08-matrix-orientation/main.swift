@@ -1,17 +1,18 @@
 // # 08  Stage 1: matrix orientation
 //
-// A head of attention gives y = M v: its softmax makes a matrix M, which mixes the values v of the
-// tokens. A head of the student gives y = M x: its decays, with B and C, make a matrix of the same
-// shape, which mixes x. So there are two questions: how are tokens mixed, and what is mixed? Stage 1
-// asks the first alone. For the same input it turns the student's matrix toward the teacher's:
+// A head of attention computes y = M v. Queries, keys and a softmax make the matrix M, and M
+// mixes the values v of the tokens. A head of the student computes y = M x. B, C, the decay and d
+// make a matrix of the same shape, and it mixes x. So two things can be compared: how the tokens
+// are mixed, M with M, and what is mixed, v with x. Stage 1 compares the matrices alone. Both
+// mixers read the same input u, and the student's matrix is turned toward the teacher's:
 //
 //     loss  =  Σ over layers of the mean over windows and heads of  ‖ M_teacher(u) − M_student(u) ‖
 //
-// What is mixed, and what becomes of the mixture, waits for stage 2.
+// x, the gate and W_o do not appear in this loss. They wait for stage 2, which compares outputs.
 //
-// You will see which weights this loss can reach, loss curves for each layer, and every head of one
-// layer as target, fit and residual, before and after. The run takes about ten seconds once the
-// teacher is there.
+// You will see which weights this loss reaches, how it falls in each layer, and every head of one
+// layer before and after: the teacher's matrix, the student's, and their difference. The run
+// takes about ten seconds once the teacher is there.
 
 import ArgumentParser
 import Book
@@ -54,10 +55,11 @@ let heldOut = store.heldOut.reported
 
 // ## Two matrices and their distance
 //
-// The teacher runs on its own states. At each block we keep what its mixer reads, u = LN u[l], and
-// the matrix it mixes with. The student's mixer reads the same u, so that no layer waits for another,
-// and each has a loss of its own. The norm ‖·‖ is Frobenius': the root of the sum of squares over all
-// entries, neither squared nor divided by T.
+// The teacher runs on its own hidden states. At each block we keep what its mixer reads, u = LN
+// u[l], and the matrix that it makes of it. The student's mixer reads the same u. So no layer
+// depends on what the student's other layers do, and each has a loss of its own. ‖·‖ is the
+// Frobenius norm, the root of the sum of the squared entries; it is not squared, and not divided
+// by T.
 
 chapter.section("1. Two matrices and their distance")
 let student = store.newStudent()
@@ -70,14 +72,14 @@ table(
   ["layer", "distance before, mean over heads"],
   rows: loss.parts.map { [$0.0, number($0.1, decimals: 3)] })
 show("loss: their sum", Double(loss.total.value.scalar), unit: "Frobenius")
-show("for comparison, the norm of D·I with D = 1: √T", Double(T).squareRoot())
+show("for comparison, what d = 1 alone has as its norm: √T", Double(T).squareRoot())
 
 // ## What the loss can reach
 //
-// The matrix is made of B, C, the decay and D. So the gradient should arrive at their rows of the
-// in-projection, at their part of the convolution, and at D; and nowhere else. `begin` has frozen
-// what the stage does not train. We unfreeze the whole first mixer, so that a zero comes from the
-// loss and not from the freezing, and measure part by part.
+// The matrix is made of B, C, the decay and d. So the gradient should reach the rows of in_proj
+// that make B, C and a, the convolution of B and C, and d, and nothing else. `begin` has frozen
+// everything that the stage does not train. Here we unfreeze the whole first mixer, so that a
+// zero comes from the loss and not from the freezing, and look at the gradient part by part.
 
 chapter.section("2. What the loss can reach")
 guard let mixer = student.blocks[0].mixer as? DiscreteMamba2 else { fatalError("the student has another mixer") }
@@ -98,7 +100,7 @@ for part in [MambaPart.x, .b, .c] {
   reached.append(("conv1d.bias, channels of \(part)", gradientNorm([biases]), part != .x))
 }
 for (name, parameter, expected) in [
-  ("D", mixer.skip, true), ("z_bias", mixer.zBias, false), ("out_proj", mixer.output.weight, false),
+  ("d", mixer.skip, true), ("z_bias", mixer.zBias, false), ("out_proj", mixer.output.weight, false),
 ] {
   reached.append((name, gradientNorm([slopes[parameter.name]!]), expected))
 }
@@ -106,16 +108,15 @@ table(
   ["parameter of layer 0", "gradient norm"],
   rows: reached.map { [$0.name, $0.norm == 0 ? "0" : number($0.norm, digits: 3)] })
 check(
-  "the gradient reaches B, C, a, their convolution and D, and nothing else",
+  "the gradient reaches B, C, a, their convolution and d, and nothing else",
   reached.allSatisfy { ($0.norm > 0) == $0.expected }, "\(reached.count) parts")
 check("the teacher gets none", !teacher.model.parameters.contains { TapeSummary(of: loss.total).reaches($0) })
 
 // ## The run
 //
-// The stage lists what it trains, row by row, and the optimiser touches nothing else. In each step
-// a batch is drawn, the loss computed, and all layers descend at once. Their losses are
-// independent, since each reads the teacher's states; only the clipping looks at all gradients
-// together.
+// The stage lists what it trains, row by row, and the optimiser touches nothing else. In each
+// step we draw a batch, compute the loss, and update all layers at once. The layers do not
+// influence one another, but for one thing: clipping limits the norm of all gradients together.
 
 chapter.section("3. The run")
 show("steps", recipe.orientationSteps)
@@ -125,21 +126,35 @@ let oriented = exitOnError { try store.student(.all, after: 1) }
 let history = oriented.history
 
 chapter.record(history)
+
+// The figure shows the distance of each layer, step by step. So that the layers can be compared,
+// each is divided by the norm of the teacher's matrix in that layer, taken from the held-out
+// batch of section 1. Two heights then have a meaning: 0 is the teacher's own matrix, and 1 is a
+// matrix of zeros, which mixes nothing.
+
+let traces = teacher.trace(batch.inputs)
+let norms = traces.map { trace in
+  let matrix = trace.matrix!.expecting(batch.inputs.B, H, T, T, as: "the teacher's matrices")
+  return Double(mean(distance(matrix, .zeros(matrix.shape), over: 2)).scalar)
+}
 chapter.plot(
   Figure(
-    "Stage 1: the distance of the matrices falls",
+    "Stage 1: how far the student's matrices are from the teacher's",
     panels: [
       LineChart(
-        "mean of 5 steps", x: Axis("tokens seen"), y: Axis("distance", unit: "Frobenius, mean over heads"),
-        series: history.detailNames.map {
-          lossCurve($0, history.detail($0), tokensPerUpdate: recipe.tokensPerUpdate, smoothing: 5)
-        })
+        "mean over heads, a value for each step", x: Axis("tokens seen"),
+        y: Axis("distance, in norms of the teacher's matrix"),
+        series: zip(history.detailNames, norms).map { name, norm in
+          lossCurve(
+            name, history.detail(name).map { $0 / norm }, tokensPerUpdate: recipe.tokensPerUpdate, smoothing: 1)
+        },
+        references: [Reference("a matrix of zeros", y: 1), Reference("the teacher's own matrix", y: 0)])
     ]), "loss")
 
 // ## Before and after, on held-out text
 //
-// The student before stage 1 is a new one with the initial weights of the oriented one. Beside the
-// distance stands the norm of the teacher's matrix: the distance of a student whose matrix is zero.
+// For the student before stage 1 we take a new one, which has the same initial weights. Beside
+// the distances stands the norm of the teacher's matrix, the distance of a matrix of zeros.
 
 chapter.section("4. Before and after, on held-out text")
 let beginner = store.newStudent()
@@ -159,18 +174,17 @@ if store.isReference {
 
 // ## Every head of a layer
 //
-// A row for each head: the teacher's matrix; the student's and what is left of the difference,
-// before; the same after. Only part of the window is drawn, so that what happens near the diagonal
-// can be seen, and colours end at ±0.5.
+// Each row of the figure is a head: the teacher's matrix; the student's before stage 1, and the
+// residual, which is the teacher's minus the student's; and both again after stage 1. Only a part
+// of the window is drawn, so that single tokens can be seen near the diagonal. The colours end at
+// ±0.5.
 
 chapter.section("5. Every head of layer \(layer)")
-let traces = teacher.trace(batch.inputs)
 let input = traces[layer].mixerInput
 let (target, first, last) = (
   traces[layer].matrix!, beginner.blocks[layer].mixer.matrix(input),
   oriented.model.blocks[layer].mixer.matrix(input)
 )
-target.expecting(batch.inputs.B, H, T, T, as: "the teacher's matrices")
 let columns: [(String, Tensor)] = [
   ("teacher", target), ("student before", first), ("residual before", target - first), ("student after", last),
   ("residual after", target - last),
@@ -188,6 +202,16 @@ chapter.plot(
           colourLabel: "weight", scale: .diverging, range: -0.5...0.5, showsColourBar: column == columns.count - 1)
       }
     }, columns: columns.count), "heads")
+func heads(_ matrices: Tensor) -> [Exploration.NamedMatrix] {
+  (0..<H).map { h in
+    Exploration.NamedMatrix("head \(h)", rows: rows(of: head(h, of: matrices).sliced(zoom).sliced(zoom, along: 1)))
+  }
+}
+chapter.explore(
+  .training(
+    title: "The same on the page: before and after stage 1",
+    tokens: batch.inputs.row(0)[zoom].map { store.corpus.tokenizer.decode([$0]) }, target: heads(target),
+    before: heads(first), after: heads(last)))
 
 let (distanceBefore, distanceAfter) = (distance(first, target, over: 2), distance(last, target, over: 2))
 table(
@@ -197,8 +221,9 @@ table(
     return ["\(h)", ofHead(distanceBefore), ofHead(distanceAfter)]
   })
 
-// Where does the residual lie? Its squares are summed by how far back they are, as fractions of the
-// whole. If the student lacked the far past, the last column would be large.
+// Where does the residual after stage 1 lie? We add up its squared entries by how far back they
+// look, t − s, as fractions of their sum. If what the student misses were the far past, the last
+// column would be large.
 
 let residual = target - last
 let (near, far) = (3, 20)
@@ -212,14 +237,15 @@ let shares = (0..<H).map { h -> [Double] in
   return parts.map { $0 / all }
 }
 table(
-  ["residual after", "0 to \(near) tokens back", "\(near + 1) to \(far)", "more than \(far)"],
+  ["part of the residual", "0 to \(near) tokens back", "\(near + 1) to \(far)", "more than \(far)"],
   rows: shares.enumerated().map { h, parts in ["head \(h)"] + parts.map { number($0, decimals: 3) } })
 
 // ## What it is not
 //
-// The student's matrices are now nearer to the teacher's. Is it a better language model? With the
-// teacher's weights around its mixers we can ask. There is reason for doubt: x, the gate and W_o
-// are still as they began, so what is mixed, and where it goes, is noise.
+// The student's matrices are now nearer to the teacher's. Is it a better language model? We copy
+// the teacher's other weights around its mixers, and ask. There is reason for doubt: x and W_o
+// still have their random initial weights. The student now mixes roughly the right tokens, but
+// what it takes from them, and what it adds to the hidden state, is still noise.
 
 chapter.section("6. What it is not")
 transferWeights(from: teacher, to: beginner)
@@ -227,18 +253,18 @@ transferWeights(from: teacher, to: oriented.model)
 let (worthBefore, worthAfter) = (
   crossEntropy(of: beginner.frozen, on: heldOut), crossEntropy(of: oriented.frozen, on: heldOut)
 )
-show("held-out loss with first mixers", worthBefore.mean, unit: store.unit)
-show("held-out loss with oriented mixers", worthAfter.mean, unit: store.unit)
+show("held-out loss with the mixers before stage 1", worthBefore.mean, unit: store.unit)
+show("held-out loss with the mixers after stage 1", worthAfter.mean, unit: store.unit)
 let worthOfTeacher = crossEntropy(of: teacher, on: heldOut)
 show("held-out loss of the teacher", worthOfTeacher.mean, unit: store.unit)
-report("oriented matrices alone make a better model", worthAfter.mean, lessThan: worthBefore.mean)
+report("stage 1 alone makes a better language model", worthAfter.mean, lessThan: worthBefore.mean)
 
 // ## Breaking it on purpose: weight decay in rows without a gradient
 //
-// The rows of x in the in-projection get no gradient in this stage, so surely they stay as they
-// are? Not with AdamW. Its decay shrinks what it is given, gradient or not. If we list the whole
-// in-projection as trained instead of its rows of B, C and a, then x, which stage 2 will need,
-// shrinks.
+// The rows of x in in_proj get no gradient in this stage, so surely they stay as they are? Not
+// with AdamW: its weight decay shrinks everything that it is given, whatever the gradient. If we
+// list the whole of in_proj as trained, and not only its rows of B, C and a, the rows of x
+// shrink, though stage 2 will need them.
 
 chapter.section("7. Breaking it on purpose: decay in rows without a gradient")
 func changeOfX(listingWholeMatrix whole: Bool) -> Double {
@@ -257,12 +283,13 @@ func changeOfX(listingWholeMatrix whole: Bool) -> Double {
   return gradientNorm([mixer.inProjection.value.sliced(x) - start]) / gradientNorm([start])
 }
 let (listed, wilted) = (changeOfX(listingWholeMatrix: false), changeOfX(listingWholeMatrix: true))
-check("with rows listed, x keeps every bit", listed, within: 0.0)
-check("with the whole matrix listed, the check sees x shrink", wilted, greaterThan: 1e-3, digits: 2)
+check("rows of B, C and a listed: x keeps every bit", listed, within: 0.0)
+check("the whole matrix listed: x changes, relative", wilted, greaterThan: 1e-3, digits: 2)
 
 // ## What we saw
 //
-// Stage 1 trains what makes the matrix and nothing else, each layer by its own loss.
+// Stage 1 trains the weights that make the matrix and nothing else, and each layer has its own
+// loss.
 
 func meanOverLayers(_ layers: [LayerDistance], _ value: (LayerDistance) -> Double) -> Double {
   layers.reduce(0) { $0 + value($1) } / Double(layers.count)
@@ -272,34 +299,41 @@ let norm = meanOverLayers(after) { $0.teacherMatrixNorm }
 finding(
   """
   In \(history.records.count) steps the distance of the matrices, mean over layers, goes from
-  \(number(farBefore, digits: 3)) to \(number(farAfter, digits: 3)), which is
-  \(number(farAfter / norm, decimals: 2)) of the norm of the teacher's own.
+  \(number(farBefore, digits: 3)) to \(number(farAfter, digits: 3)). A matrix of zeros would be at
+  \(number(norm, digits: 3)); what is left is a fraction of \(number(farAfter / norm, decimals: 2)) of that.
   """)
 
-// If most of what is left lies near the diagonal, the student has found the neighbourhood, and
-// smears where the teacher picks one token. How much of that is beyond this family of matrices, and
-// how much more steps would reach, this chapter cannot tell; exercise 2 makes a start.
+// If most of the residual lies near the diagonal, the student has found the right neighbourhood,
+// but spreads its weight where the teacher picks one token. Is that the limit of a state of N
+// numbers, or would more steps help? Exercise 2 tries both.
 
 func meanShare(_ part: Int) -> String { number(shares.reduce(0) { $0 + $1[part] } / Double(H), decimals: 2) }
 finding(
   """
-  In layer \(layer) a part of \(meanShare(0)) of the residual's squared norm lies up to \(near) tokens back, and of
-  \(meanShare(2)) more than \(far), mean over heads.
+  In layer \(layer) a fraction of \(meanShare(0)) of the residual's squared norm lies at most \(near) tokens back, and
+  one of \(meanShare(2)) more than \(far) tokens back, mean over heads.
   """)
 
 // A matrix is not yet a model.
 
 finding(
   """
-  Among the teacher's other weights, first mixers give a held-out loss of \(number(worthBefore.mean, decimals: 3)),
-  oriented ones \(number(worthAfter.mean, decimals: 3)), its own mixers \(number(worthOfTeacher.mean, decimals: 3))
-  \(store.unit).
+  With the teacher's other weights around them, the student's mixers give a held-out loss of
+  \(number(worthBefore.mean, decimals: 3)) \(store.unit) before stage 1 and of \(number(worthAfter.mean, decimals: 3))
+  after it; the teacher's own mixers give \(number(worthOfTeacher.mean, decimals: 3)).
   """)
 
-// Exercises. 1: Draw another layer with `--layer 3`. Which heads resist, and what do they look at?
-// 2: Give the student N = 64 in the recipe: which residuals shrink? 3: Square the norm in
-// `Sources/Distillation/MatrixOrientation.swift`. Which heads gain, which lose?
+// ## Exercises
 //
+// 1. Which heads are still far from the teacher after stage 1, and what does the teacher do in
+//    them? (`--layer` draws the heads of another layer.)
+// 2. What would bring the matrices nearer: four times the state, or four times the steps?
+// 3. Square the norm in the loss. Which heads should gain by it, which should lose, and do they?
+//
+// The answers are in `Answers.swift`; the option `--answers` runs them.
+
+chapter.answers(answer1, answer2, answer3)
+
 // Next: 09-hidden-state-alignment, which asks what this start is worth.
 
 chapter.finish()

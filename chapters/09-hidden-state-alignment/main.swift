@@ -1,14 +1,20 @@
 // # 09  Stage 2: hidden-state alignment
 //
-// After stage 1 the student mixes the right positions, but what it mixes, how it gates it and where
-// it sends it are still random. Stage 2 asks for the output: for the same input, each mixer as a
-// whole should give what the teacher's attention gave. Each layer still reads the teacher's states
-// and does not depend on the others.
+// After stage 1 the student mixes roughly the right tokens. But x, which is what it mixes, and
+// W_o, which turns the mixture into the mixer's output, still come from random initial weights.
+// And the gate, which begins open, still lets everything through. Stage 2 trains all of these. It
+// compares outputs: for the same input, each mixer as a whole should put out what the teacher's
+// attention puts out:
 //
-// The question of the chapter is what stage 1 was good for. Two students get the same number of
-// tokens: one goes through stages 1 and 2, the other spends all of it on stage 2. You will see
-// their loss curves, layer by layer, and the distances they reach on held-out text. The run takes
-// half a minute once the teacher is there.
+//     loss  =  Σ over layers of the mean over windows and tokens of  ‖ attention(u) − mixer(u) ‖
+//
+// As in stage 1, u is what the mixer reads in the teacher, so the layers do not depend on one
+// another.
+//
+// The chapter also asks what stage 1 is good for. Two students see the same number of tokens: one
+// goes through stages 1 and 2, the other spends all of them on stage 2. You will see their loss
+// curves, layer by layer, and the distances that they reach on held-out text. The run takes half
+// a minute once the teacher is there.
 
 import Book
 import Corpora
@@ -37,10 +43,10 @@ let B = batch.inputs.B
 
 // ## The loss of one batch
 //
-// For each token the teacher's attention gives a vector of D features, and so does the student's
-// mixer. Their distance is an L2 norm, not squared; the loss is its mean over tokens, summed over
-// layers. Stage 1 compared matrices of heads; here W_o has mixed the heads, and all of the mixer
-// takes part.
+// For each token the teacher's attention puts out a vector of D features, and so does the
+// student's mixer. ‖·‖ is the L2 norm of their difference, the root of the sum of its squares; it
+// is not squared. Stage 1 compared the heads one by one. Here W_o has combined them, and every
+// weight of the mixer takes part.
 
 chapter.section("1. The loss of one batch")
 let student = store.newStudent()
@@ -48,16 +54,17 @@ let stage = HiddenStateAlignment(from: teacher, to: student)
 exitOnError { try stage.begin() }
 let loss = stage.loss(batch)
 let traces = teacher.trace(batch.inputs, keepingMatrices: false)
+let norms = traces.enumerated().map { l, trace in
+  let output = trace.mixerOutput.expecting(B, T, D, as: "the output of layer \(l)")
+  return Double(mean(distance(output, .zeros(output.shape), over: 1)).scalar)
+}
 table(
   ["layer", "distance before", "norm of the teacher's output"],
-  rows: (0..<L).map { l in
-    let output = traces[l].mixerOutput.expecting(B, T, D, as: "the output of layer \(l)")
-    let length = Double(mean(distance(output, .zeros(output.shape), over: 1)).scalar)
-    return ["\(l)", number(loss.parts[l].1, decimals: 3), number(length, decimals: 3)]
-  })
+  rows: (0..<L).map { ["\($0)", number(loss.parts[$0].1, decimals: 3), number(norms[$0], decimals: 3)] })
 
-// Now everything in the mixer is reached by the gradient, and nothing outside it: MLPs, norms,
-// embedding and head are the teacher's.
+// The gradient reaches everything in the mixers and nothing outside them. The student's own MLPs,
+// norms, embedding and head play no part in this stage; in the end they are copied from the
+// teacher.
 
 let reached = student.parameters.filter { TapeSummary(of: loss.total).reaches($0) }.map(\.name)
 let mixers = student.blocks.flatMap(\.mixer.parameters).map(\.name)
@@ -66,9 +73,10 @@ check("the teacher gets none", !teacher.model.parameters.contains { TapeSummary(
 
 // ## Mixer or block?
 //
-// One may compare the outputs of whole blocks instead. In a parallel block the input and the MLP's
-// output are added to the mixer's; with the teacher's norm and MLP in the student both are the same
-// on either side, and drop out of the difference. The two losses are then one number.
+// We could also compare the outputs of whole blocks. A parallel block adds its input and the
+// output of its MLP to the output of its mixer. If the student has the teacher's norm and MLP,
+// these two terms are the same on both sides and cancel in the difference, so both losses are the
+// same number.
 
 chapter.section("2. Mixer or block?")
 let dressed = store.newStudent()
@@ -81,8 +89,8 @@ check("the same, relative", Double((ofMixers - ofBlocks.total.value.scalar) / of
 
 // ## Two students, one budget
 //
-// Both begin with the same weights. The first goes through a short stage 1 and then stage 2; the
-// second spends the steps of both on stage 2.
+// Both students begin with the same weights. The first, "1-2", goes through a short stage 1 and
+// then through stage 2. The second, "2 alone", spends the steps of both on stage 2.
 
 chapter.section("3. Two students, one budget")
 let oriented = exitOnError { try store.student(.all, after: 1) }
@@ -99,27 +107,46 @@ check(
 
 chapter.record(both.history, in: "metrics-1-2")
 chapter.record(alone.history, in: "metrics-2")
+
+// The figure follows both students over all the tokens that they have seen. Distances are divided
+// by the norm of the teacher's output. So 1 is the height of a student with silent mixers, which
+// put out zeros. During stage 1 the outputs are not compared; a straight line joins their
+// distance before and after it. The axis is logarithmic, so that equal ratios have equal heights.
+
 let offset = oriented.history.records.count * recipe.tokensPerUpdate
+func curves(_ layer: String, norm: Double) -> [Series] {
+  let (ofAlone, ofBoth) = (alone.history.detail(layer), both.history.detail(layer))
+  func series(
+    _ name: String, _ values: [Double], from start: Int = 0, before: [(x: Int, y: Double)], _ style: Series.Style
+  ) -> Series {
+    let curve = lossCurve(name, values, tokensPerUpdate: recipe.tokensPerUpdate, from: start, smoothing: 5)
+    let (x, y) = (before.map { Double($0.x) } + curve.x, before.map(\.y) + curve.y)
+    return Series(name, x: x, y: y.map { $0 / norm }, style: style)
+  }
+  // Stage 2 begins with the same batch for both, so it shows the distance before and after stage 1.
+  return [
+    series("2 alone", ofAlone, before: [(0, ofAlone[0])], .dashed),
+    series("1-2", ofBoth, from: offset, before: [(0, ofAlone[0]), (offset, ofBoth[0])], .line),
+  ]
+}
+let ofLayers = zip(both.history.detailNames, norms).map { (name: $0, curves: curves($0, norm: $1)) }
+let heights: [Double] = ofLayers.flatMap { layer in layer.curves.flatMap { $0.y } } + [1]
+let (lowest, highest) = (heights.min()!, heights.max()!)
 chapter.plot(
   Figure(
-    "Stage 2 with and without stage 1 before it",
-    panels: both.history.detailNames.map { name in
+    "Stage 2 with and without stage 1 before it, mean of 5 steps",
+    panels: ofLayers.enumerated().map { index, layer in
       LineChart(
-        "\(name), mean of 5 steps", x: Axis("tokens seen, both stages"), y: Axis("distance", unit: "L2 per token"),
-        series: [
-          lossCurve(
-            "2 alone", alone.history.detail(name), tokensPerUpdate: recipe.tokensPerUpdate, smoothing: 5,
-            style: .dashed),
-          lossCurve(
-            "2 after 1", both.history.detail(name), tokensPerUpdate: recipe.tokensPerUpdate, from: offset,
-            smoothing: 5),
-        ])
+        layer.name, x: Axis("tokens seen, both stages"),
+        y: Axis("distance, in norms of the output", logarithmic: true, range: lowest * 0.95...highest * 1.05),
+        series: layer.curves, references: [Reference("silent mixers", y: 1)],
+        legend: index == 0 ? .bottomLeft : .none)
     }, columns: 2), "loss")
 
 // ## What they reach, on held-out text
 //
-// Outputs first: this is what both were trained for at the end. The distance of a silent student,
-// whose mixers give zeros, would be the norm of the teacher's output.
+// First the outputs, which stage 2 compares. The distance of a silent student would be the norm
+// of the teacher's output.
 
 chapter.section("4. What they reach, on held-out text")
 let beginner = store.newStudent()
@@ -147,8 +174,8 @@ for l in 0..<L {
   check("layer \(l): stage 2 brings the outputs nearer", end, lessThan: start)
 }
 
-// Then matrices, which stage 2 does not ask for. Stage 2 alone may reach its outputs through
-// matrices like the teacher's, or through others.
+// Then the matrices, which stage 2 does not compare. Without stage 1 the student may reach its
+// outputs with matrices like the teacher's, or with quite different ones.
 
 show("distance of the matrices, Frobenius, mean over heads", "")
 table(
@@ -164,8 +191,10 @@ report(
 
 // ## What they are worth
 //
-// With the teacher's weights around the mixers, both are language models, though no stage has asked
-// for one yet.
+// With the teacher's weights around their mixers all these students are language models, although
+// they have not been trained to predict anything yet. CE is the cross-entropy on the text, KL the
+// divergence from the teacher's predictions, and agreement the fraction of places where student
+// and teacher rank the same token first.
 
 chapter.section("5. What they are worth")
 for (_, model) in students { transferWeights(from: teacher, to: model) }
@@ -185,25 +214,25 @@ report(
 
 // ## Breaking it on purpose: the state after the final norm
 //
-// Comparing blocks needs u[L], the state that leaves the last one. Libraries like to return it
-// after the final norm. Code that takes it from there aligns the last block with something that no
-// block gives, and sees a loss that falls all the same. The check: the teacher's own last block
-// must have distance 0.
+// To compare blocks we need u[L], the hidden state that leaves the last one. Libraries often
+// return it after the final norm. Code that uses this state aligns the last block with something
+// that no block puts out, and nothing looks wrong, since the loss falls all the same. The check:
+// the teacher's own last block must be at distance 0.
 
 chapter.section("6. Breaking it on purpose: the state after the final norm")
 let last = traces[L - 1]
 let ownOutput = teacher.blocks[L - 1](last.input)
 let right = mean(distance(ownOutput, last.output, over: 1)).scalar
 let wrong = mean(distance(ownOutput, teacher.model.finalNorm(last.output), over: 1)).scalar
-check("against the state before the norm", Double(right), within: 1e-5)
-check("against the state after it, the check sees a distance", Double(wrong), greaterThan: 1.0)
+check("the teacher's last block, compared before the norm", Double(right), within: 1e-5)
+check("compared after the norm, it is at a distance", Double(wrong), greaterThan: 1.0)
 
 // ## What we saw
 //
-// Stage 2 brings every layer's output nearer to the teacher's. What was stage 1 good for? Two
-// students with the same number of tokens can be compared in their outputs, in their matrices, and
-// as language models. One run with one seed decides little, and with a teacher that has learned
-// little stage 1 need not help.
+// Stage 2 brings the output of every layer nearer to the teacher's. Whether stage 1 helps can be
+// judged in three ways: by outputs, by matrices, and by the losses of the language models. One
+// run with one seed decides little, and with a teacher that has learned little, as in a quick
+// run, stage 1 need not help.
 
 finding(
   """
@@ -224,10 +253,19 @@ finding(
   \(number(worth[0].evaluation.teacherCrossEntropy.mean, decimals: 3)) \(store.unit).
   """)
 
-// Exercises. 1: Split the budget differently (`orientationSteps` in the recipe). Where is the best
-// share? 2: Square the distance. Which tokens does the loss then care about most? 3: Let the second
-// student read its own states instead of the teacher's. What happens to the deeper layers?
+// ## Exercises
 //
-// Next: 10-knowledge-distillation, where the layers have to live with one another.
+// 1. Split the same budget differently between the two stages. What speaks for a short stage 1,
+//    what for a long one, and what comes out?
+// 2. Square the distance of each token in the loss. Which tokens would then count most?
+// 3. Let 2 alone read its own hidden states in place of the teacher's. What becomes of the deeper
+//    layers, measured on the teacher's states and on the student's own?
+//
+// The answers are in `Answers.swift`; the option `--answers` runs them.
+
+chapter.answers(answer1, answer2, answer3)
+
+// Next: 10-knowledge-distillation, where each layer reads what the student's layers below it put
+// out.
 
 chapter.finish()

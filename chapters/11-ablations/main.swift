@@ -1,14 +1,17 @@
 // # 11  Which stages matter?
 //
 // One run with one seed shows that something can work. This chapter is the experiment: three kinds
-// of student, five ways through the stages, several seeds with a teacher each, and a learning rate
-// of its own for every arm. All arms see the same number of tokens. It is the paper's table of
-// stages on a small scale, and beside it what the paper mentions in passing: frozen MLPs, weight
-// transfer, the initial values, heads that share B and C; and one arm that the paper does not have.
+// of student, five ways through the stages, and several seeds, each with a teacher of its own. As
+// in chapter 10, an arm is one way to spend the budget, now with one kind of student. Every arm has
+// its own learning rates, and all arms see the same number of tokens. The result is the paper's
+// table of stages on a small scale. Then we change, one at a time, choices that the paper mentions
+// in passing: what stage 3 trains, weight transfer, the initial values, and whether heads share B
+// and C. One more arm starts from attention's own weights, which the paper does not do.
 //
-// You will see the table beside the paper's, a dot plot with error bars, and for each claim its
-// paired difference and a verdict. The default run takes half an hour the first time. It may be
-// stopped at any moment: what is done is kept in out/study, and the next run continues from there.
+// You will see our table beside the paper's, a dot plot with error bars, and for each claim the
+// paired difference over seeds with its interval and a verdict. The default run takes half an hour
+// the first time. It may be stopped at any moment: finished results are kept in out/study, and the
+// next run continues from there.
 
 import Book
 import Experiments
@@ -31,11 +34,16 @@ let study = exitOnError { try Study(in: store, seeds: seedCount) }
 
 // ## The students and the ways
 //
-// Phi-Mamba has state space mixers throughout; the hybrid keeps the teacher's attention in one
-// block, here a middle one (which block is best, chapter 13 asks); the control has new attention in
-// each block, so that its matrices can be the teacher's exactly. If a stage helps the control as
-// much, it is good for any student; whatever more it does for Phi-Mamba is due to the change of
-// family.
+// Phi-Mamba has a new state space mixer in every block. The hybrid keeps the teacher's attention in
+// one block, here a middle one (chapter 13 tries every place). The hybrid of chapter 14 keeps the
+// last, so the two are different models (in a quick run, with two blocks, both keep the last). The
+// control has new attention in every block, so its matrices can become exactly the teacher's. If a
+// stage helps the control as much as Phi-Mamba, it is good for any student with new mixers. Only
+// what it does for Phi-Mamba beyond that can be due to the change from attention's family of
+// matrices to another.
+//
+// Of the five ways, scratch has no teacher and learns from the text alone. The others are named
+// after their stages.
 
 chapter.section("1. The students and the ways")
 let kept = recipe.L / 2
@@ -46,17 +54,19 @@ let ways: [(name: String, way: Way)] = [
   ("scratch", .scratchHard), ("2", .two), ("3", .three), ("2-3", .twoThree), ("1-2-3", .all),
 ]
 chapter.tabulate(
-  "ways", ["way", "stage 1", "stage 2", "transfer", "last"],
+  "ways", ["way", "stage 1", "stage 2", "weight transfer", "end to end"],
   rows: [
-    ["scratch", "", "", "no", "\(all) steps on tokens"], ["2", "", "\(all) steps", "yes", ""],
-    ["3", "", "", "yes", "\(all) steps of stage 3"], ["2-3", "", "\(early)", "yes", "\(all - early)"],
-    ["1-2-3", "\(first)", "\(early - first)", "yes", "\(all - early)"],
+    ["scratch", "", "", "no", "\(all) steps on the text"], ["2", "", "\(all) steps", "yes", ""],
+    ["3", "", "", "yes", "\(all) steps of stage 3"],
+    ["2-3", "", "\(early) steps", "yes", "\(all - early) steps of stage 3"],
+    ["1-2-3", "\(first) steps", "\(early - first) steps", "yes", "\(all - early) steps of stage 3"],
   ])
-show("the hybrid keeps attention in block", kept)
+show("the hybrid keeps the teacher's attention in", keptAttention(of: students[1].kind, L: recipe.L))
+show("the hybrid of chapter 14 keeps it in", keptAttention(of: .hybrid(attention: [recipe.L - 1]), L: recipe.L))
 show("tokens for each student", all * recipe.tokensPerUpdate)
 show("seeds", study.seeds.count)
 
-/// The rates of stages 1 and 2, by student.
+/// The learning rates of stages 1 and 2, by student.
 var orientationRates: [String: Double] = [:]
 var alignmentRates: [String: Double] = [:]
 
@@ -69,11 +79,12 @@ func arm(_ student: (name: String, kind: Arm.Student), _ way: Way, rate: Double)
 
 // ## Learning rates
 //
-// A stage that gets a bad rate loses against one that gets a good one. Stage 1 is tuned by the
-// distance of the matrices it leaves, stage 2 by that of the mixers' outputs, and then the last
-// stage of every arm by its loss: on the first seed, on windows that are not reported, each over at
-// least three rates a factor of two apart, around the best of earlier runs, and further out while
-// the best is at an end.
+// With a bad learning rate an arm loses, whatever its stages are worth. So every rate is tuned, on
+// the first seed and on windows that are not reported. Stage 1 is tuned by the distance between the
+// matrices it leaves and the teacher's, stage 2 by the distance between the mixers' outputs and the
+// teacher's, and then the last stage of every arm by its loss. Each sweep tries at least three
+// rates, a factor of two apart, around the best of earlier runs. While the best is at an end, it
+// goes further out, up to three times.
 
 chapter.section("2. Learning rates")
 func tuned(
@@ -123,8 +134,9 @@ chapter.tabulate("last-rates", sweeps: lastRates)
 
 // ## The table
 //
-// Every arm at its rate, with every seed. Beside our loss in nats stands the paper's mean accuracy
-// over tasks, where more is better: only their order can be compared.
+// Now each arm runs with every seed, at the rates found on the first. The table has means over
+// seeds with their standard errors. Below it stands the paper's mean accuracy over tasks. There,
+// more is better, while a loss should be small: what can be compared is the order of the ways.
 
 chapter.section("3. The table")
 let arms = zip(grid, lastRates).map { arm($0.student, $0.way, rate: $1.best) }
@@ -172,10 +184,15 @@ chapter.plot(
 
 // ## Claims and verdicts
 //
-// Two arms of one seed share teacher, first weights and windows, so that their difference varies
-// less than either. Over seeds it has a mean and, by Student's t, an interval that covers the true
-// mean with 95 %. A claim holds if the whole interval is on its side, does not hold if all of it is
-// on the other, and is undecided otherwise. Three seeds make wide intervals: t is 4.3 instead of 2.
+// Two arms of one seed share the teacher, the initial weights and the windows, so their difference
+// varies less than the loss of either. Over seeds the differences have a mean and, by Student's t
+// distribution, an interval that covers the true mean with a probability of 95 %. A claim holds if
+// the whole interval lies above 0, does not hold if all of it lies below 0, and is undecided
+// otherwise.
+//
+// "Stage 2 before 3 helps" compares 2-3 with 3, "stage 1 adds to it" compares 1-2-3 with 2-3, "2
+// alone is not enough" compares 2-3 with 2, and "the teacher helps" compares 1-2-3 with scratch.
+// What stages 1 and 2 gain together is the difference between 3 and 1-2-3.
 
 chapter.section("4. Claims and verdicts")
 var claims: [(claim: String, gain: PairedDifference)] = []
@@ -198,6 +215,17 @@ compare(
   than: losses("Phi-Mamba", .all))
 compare("the control ends nearest", better: losses("control", .all), than: losses("hybrid", .all))
 chapter.tabulate("claims", claims: claims)
+
+// What is such a verdict worth? The interval reaches t · s / √n to either side of the mean, where n
+// is the number of seeds and s the standard deviation of the n differences. With many seeds t is
+// close to 2, with three it is 4.3. So three seeds decide a claim only if its mean gain is at least
+// about two and a half times s. Moreover, s itself is estimated from three numbers, and may be far
+// too small or too large by chance. We ran this study on two kinds of processor, which round sums
+// differently, and with three seeds some of the verdicts changed. So read the mean and the interval
+// before the verdict. An undecided claim has not been refuted, and one that holds by a narrow
+// margin may be undecided next time.
+
+finding(precision(of: claims, seeds: study.seeds.count), volatile: chapter.isQuick)
 if store.isReference && chapter.options.budget == 1 && seedCount >= 3 {
   for (claim, gain) in claims where claim.hasPrefix("Phi-Mamba") {
     check("\(claim): in the mean", gain.mean, greaterThan: 0.0)
@@ -206,10 +234,14 @@ if store.isReference && chapter.options.budget == 1 && seedCount >= 3 {
 
 // ## What else the paper fixes
 //
-// One thing changed at a time in Phi-Mamba's way 1-2-3, each variant with a last rate of its own.
-// "Mixers alone" freezes all that was copied. "q, k, v, o copied" begins with the best
-// approximation of the teacher's projections in the student's family, where the paper begins with
-// random ones. "Multi-value" lets all heads share one B and one C, as the usual Mamba-2 does.
+// Each variant below changes one thing in Phi-Mamba's way 1-2-3, and has a learning rate of its own
+// in the last stage. "Mixers alone", which we try with all three students, freezes in stage 3
+// whatever was copied from the teacher. Without weight transfer nothing is copied. "Random taps"
+// and "random gate" replace two initial values of chapter 07: the convolution that begins as the
+// identity, and the gate that begins open. "Multi-value" lets all heads share one B and one C, as
+// the usual Mamba-2 does. The paper begins with random projections; "q, k, v, o copied" begins with
+// the teacher's queries, keys, values and output projection in the places of C, B, x and W_o, as
+// closely as the mixer can hold them. We also try that start with stage 3 alone.
 
 chapter.section("5. What else the paper fixes")
 typealias Variant = (
@@ -246,7 +278,7 @@ let variantOutcomes = exitOnError {
   try study.results("variants", of: zip(variants, variantRates).map { arm($0, rate: $1.best) })
 }
 chapter.tabulate(
-  "variant-table", ["variant", "held-out loss", "the same without", "loss by it"],
+  "variant-table", ["variant", "held-out loss", "without the change", "loss by the change"],
   rows: zip(variants, variantOutcomes).map { variant, results in
     let (mine, base) = (results.map(\.loss), base(of: variant))
     return [variant.name, spread(mine), spread(base), number(Estimate(mine).mean - Estimate(base).mean, decimals: 3)]
@@ -268,10 +300,10 @@ chapter.record(
 
 // ## Breaking it on purpose: one rate for all
 //
-// What if we had skipped the sweeps? Below are the ways of Phi-Mamba on the first seed, all with
-// the rate that is best for 1-2-3, and each with its own. One rate for all favours the way that it
-// was chosen for: what the others lose is due to the rate, and yet would be counted as a gain of the
-// stages.
+// What if we had skipped the sweeps? The table has Phi-Mamba's ways on the first seed, once with
+// the rate that is best for 1-2-3 in the last stage of each way, and once with a rate of their own.
+// One rate for all favours the way that it was chosen for. What the others lose by it is due to the
+// rate, and yet it would be counted as a gain of the stages.
 
 chapter.section("6. Breaking it on purpose: one rate for all")
 let shared = lastRates[grid.firstIndex { $0.student.name == pure.name && $0.way == .all }!].best
@@ -281,7 +313,7 @@ let sharedResults = exitOnError {
 }
 let own = ways.map { losses(pure.name, $0.way)[0] }
 chapter.tabulate(
-  "one-rate", ["way", "loss at the rate \(number(shared, digits: 2))", "at its own rate", "unfair by"],
+  "one-rate", ["way", "loss at the rate \(number(shared, digits: 2))", "at its own rate", "lost by the shared rate"],
   rows: zip(ways, zip(sharedResults, own)).map { way, pair in
     [
       way.name, number(pair.0.loss, decimals: 3), number(pair.1, decimals: 3),
@@ -294,86 +326,43 @@ volatile("\(exitOnError { try study.keptCount }) results in out/study")
 
 // ## What we saw
 //
-// All students saw the same number of tokens, and every arm had a learning rate of its own: what is
-// left is what the tokens were spent on, and on which student. First the order of the ways that have
-// a teacher, by their mean losses here and by their mean accuracies in the paper. Ways that are close
-// to each other may change places with other seeds.
+// All students saw the same number of tokens, and every arm had learning rates of its own. So the
+// losses differ only by what the tokens were spent on, and by the kind of student. First the order
+// of the four ways that have a teacher, by mean loss here and by mean accuracy in the paper. Ways
+// that are close to each other may change places with other seeds.
 
-func meanLoss(_ student: String, _ way: Way) -> Double { Estimate(losses(student, way)).mean }
-let orders = students.map { student -> String in
-  let (compared, accuracies) = (ways.filter { $0.way != .scratchHard }, paper[student.name]!)
-  let ours = compared.sorted { meanLoss(student.name, $0.way) > meanLoss(student.name, $1.way) }
-  let theirs = compared.sorted { accuracies[$0.way]! < accuracies[$1.way]! }
-  let here = list(ours.map { "\($0.name) (\(number(meanLoss(student.name, $0.way), decimals: 3)))" })
-  let there = ours.map(\.name) == theirs.map(\.name) ? "as in the paper" : "in the paper \(list(theirs.map(\.name)))"
-  return "\(student.name): \(here), \(there)"
-}
-finding("The ways from the worst to the best. \(orders.joined(separator: "; ")).", volatile: chapter.isQuick)
+finding(orderOfWays(), volatile: chapter.isQuick)
 
-// Then what the early stages are worth, with 95 % intervals. An interval that contains 0 leaves a
-// claim undecided, even where all seeds agree: a few seeds make it wide.
+// Then what the early stages are worth: mean gains, with 95 % intervals in brackets. A claim whose
+// interval contains 0 stays undecided, even where all seeds have the same sign.
 
-func gains(of a: Way, over b: Way) -> [PairedDifference] {
-  students.map { student in
-    PairedDifference(zip(losses(student.name, b), losses(student.name, a)).map { $0 - $1 })
-  }
-}
-/// The mean with its interval in brackets; with a single seed the mean alone.
-func withInterval(_ gain: PairedDifference) -> String {
-  let mean = number(gain.mean, decimals: 3)
-  return gain.interval == nil ? mean : "\(mean) (\(gain.intervalText(decimals: 3)))"
-}
-func byStudent(_ gains: [PairedDifference]) -> String {
-  list(zip(students, gains).map { "\($0.name) \(withInterval($1))" })
-}
 let ofStageOne = gains(of: .all, over: .twoThree)
-let pairs: [Double] = ofStageOne.flatMap { $0.samples }
-finding(
-  """
-  Stage 2 before stage 3 gains, in \(store.unit): \(byStudent(gains(of: .twoThree, over: .three))). Stage 1 in place
-  of the first \(first) steps of stage 2 gains: \(byStudent(ofStageOne)).
-  """)
-finding(
-  """
-  The gain of stage 1 is above 0 in \(pairs.count { $0 > 0 }) of the \(pairs.count) pairs of a student and a seed, and
-  its whole interval is above 0 for \(ofStageOne.count { $0.conclusion == .holds }) of the \(students.count) students.
-  """, volatile: chapter.isQuick)
+finding(worthOfStages())
+finding(worthOfStageOne(ofStageOne), volatile: chapter.isQuick)
 
-// What the early stages gain for the control, whose family of matrices is the teacher's, they may
-// gain for any student that begins with new mixers. Only what Phi-Mamba gains beyond the control
-// could be due to the change of family.
+// The control's matrices belong to the teacher's family. What the early stages gain for the
+// control, they may gain for any student that begins with new mixers. Only what Phi-Mamba gains
+// beyond the control could be due to the change of family.
 
-func beyond(_ other: String) -> PairedDifference {
-  PairedDifference(zip(gain(pure.name), gain(other)).map { $0 - $1 })
-}
-finding(
-  """
-  Stages 1 and 2 gain, over stage 3 alone: \(byStudent(gains(of: .all, over: .three))). The gain of \(pure.name) less
-  that of the hybrid is \(withInterval(beyond("hybrid"))), and less that of the control
-  \(withInterval(beyond("control"))).
-  """)
+finding(worthBeyondOthers())
 
-// Last, what the paper fixes, each against the same student without it; and a beginning that the
-// paper does not have.
+// Last, each of the paper's choices, compared with the same student without it, and the start from
+// attention's own weights.
 
-func effect(_ variant: String) -> String { withInterval(claims[variants.firstIndex { $0.name == variant }!].gain) }
-let ofTrainingAll = list(students.map { "\($0.name) \(effect("\($0.name), mixers alone"))" })
-finding(
-  """
-  Of what the paper fixes, weight transfer is worth \(effect("no weight transfer")), taps that begin as the identity
-  \(effect("random taps")), a gate that begins open \(effect("random gate")), and a B and a C for each head
-  \(effect("multi-value")). To train more than the mixers in stage 3 is worth: \(ofTrainingAll).
-  """)
-finding(
-  """
-  Projections copied from attention gain \(effect("q, k, v, o copied")) after all stages, and
-  \(effect("q, k, v, o copied, 3 alone")) when stage 3 is the only one.
-  """)
+finding(worthOfChoices())
+finding(worthOfCopies())
 
-// Exercises. 1: `--seeds 6`: which undecided claims are decided? 2: `--budget 3`: what becomes of
-// the gap between 2-3 and 1-2-3? 3: Add the arm 1-3 to `Way`. What is stage 1 worth without stage
-// 2?
+// ## Exercises
 //
+// 1. How many seeds would it take to decide whether stage 1 helps, if more seeds have the mean and
+//    the spread of those we have? Would that number make a decision likely?
+// 2. Train Phi-Mamba with stage 1 and then stage 3, without stage 2. What is stage 1 worth then?
+// 3. Let stages 1 and 2 change places: 2-1-3. What becomes of matrices, outputs and loss?
+//
+// The answers are in `Answers.swift`; the option `--answers` runs them.
+
+chapter.answers(answer1, answer2, answer3)
+
 // Next: 12-training-laws, which asks how a budget should be split.
 
 chapter.finish()

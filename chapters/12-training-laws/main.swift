@@ -1,13 +1,15 @@
 // # 12  How should a budget be split?
 //
-// Every token that stage 1 sees is one less for stage 2, and every token of stage 2 one less for
-// stage 3. How much should the early stage get? The paper answers with two training laws: for each
-// amount of the early stage, the curve of the loss over all tokens; and at a fixed total the best
-// amount is neither none nor the largest. Is it so here?
+// With a fixed budget, every token spent on stage 1 is missing in stage 2, and every token spent on
+// stage 2 is missing in stage 3. How much should the early stage get? The paper answers with two
+// training laws, from stage 1 to stage 2 and from stage 2 to stage 3. For each of several amounts
+// of the early stage a law shows, over the tokens of both stages, how good the student becomes. At
+// a fixed total the paper's best amount is neither none nor the largest. Is that so here?
 //
-// You will see both laws as curves, at each total the loss against the early share, and an answer
-// with its spread, whatever it is. The default run takes twenty minutes the first time. It may be
-// stopped at any moment: what is done is kept in out/study, and the next run continues from there.
+// You will see both laws as curves, for each total the loss against the early stage's share, and by
+// how much the best amount beats none and the largest, with its spread over seeds. The default run
+// takes twenty minutes the first time. It may be stopped at any moment: finished results are kept
+// in out/study, and the next run continues from there.
 
 import Book
 import Experiments
@@ -27,10 +29,12 @@ func scaled(_ steps: [Int]) -> [Int] { steps.map(chapter.options.scaled) }
 
 // ## A law
 //
-// A law has an early and a late stage, totals, and amounts of the early stage. Each pair of a total
-// and an amount that leaves room for the late stage is an arm. The late stage of every arm has a
-// rate of its own, chosen on the first seed by windows that are not reported: with one rate for
-// all, an arm could win because the rate happens to suit its length.
+// A law has an early and a late stage, several totals, and several amounts of the early stage, all
+// in steps. Each pair of a total and a smaller amount is an arm: the late stage gets the rest. The
+// late stage of every arm has a learning rate of its own, chosen on the first seed and on windows
+// that are not reported. With one rate for all, an arm could win because the rate happens to suit
+// its length. The first law is measured by the distance of the mixers' outputs from the teacher's,
+// the second by the perplexity, which is exp of the held-out loss.
 
 struct Law {
   let name: String, early: String, unit: String
@@ -99,12 +103,13 @@ func run(_ law: Law) throws -> Outcome {
   return Outcome(law: law, rates: swept.map(\.best), results: try study.results(law.name, of: arms))
 }
 
-// ## What is reported of it
+// ## What is reported
 //
 // The table has a row for each total and a column for each amount of the early stage. The first
-// chart is the paper's: over all tokens, a curve for each amount. A curve with a larger amount
-// starts later, for it needs a longer total; if it ends lower, the early stage has paid off. The
-// second chart is a cut at each total.
+// chart is the paper's: a curve for each amount, over the tokens of both stages. A curve for a
+// larger amount starts further to the right, since only longer totals have room for it; if it ends
+// lower, the early stage has paid off. The second chart shows the same numbers with a curve for
+// each total, over the early stage's share.
 
 func present(_ outcome: Outcome, _ file: String) {
   let law = outcome.law
@@ -138,7 +143,7 @@ func present(_ outcome: Outcome, _ file: String) {
       panels: [
         LineChart(
           "a curve for each amount of \(law.early), in steps",
-          x: Axis("tokens in all", unit: "thousand", logarithmic: true),
+          x: Axis("tokens of both stages", unit: "thousand", logarithmic: true),
           y: Axis(law.unit, logarithmic: true), series: overTokens),
         LineChart(
           "a curve for each total, in steps", x: Axis("share of \(law.early)"),
@@ -155,9 +160,10 @@ func present(_ outcome: Outcome, _ file: String) {
 
 // ## Is there an interior optimum?
 //
-// At the largest total we let the windows for choosing name the best amount, and ask the reported
-// windows, over seeds, by how much it beats both ends: none of the early stage, and the most of it.
-// Chosen and judged on the same windows, the best of six would beat the others by luck alone.
+// At the largest total we choose the best amount on the windows for choosing. On the reported
+// windows, over seeds, we then measure by how much it beats both ends: none of the early stage, and
+// the largest amount. If we chose and judged on the same windows, the best of several amounts would
+// beat the others by luck alone. An optimum "lies inside" if it is neither end.
 
 /// The amount of the early stage that the windows for choosing name the best at a total.
 func bestAmount(_ outcome: Outcome, at total: Int) -> Int {
@@ -199,8 +205,9 @@ let second = judge(alignment, "stage-2-to-3")
 
 // ## Beside the paper
 //
-// The paper's totals are thousands of times ours, its models too; what can be compared is where the
-// best share lies, and how much it gains over none.
+// The paper's totals are thousands of times as large as ours, and so are its models. What can be
+// compared is which share of the total is best for the early stage, and how much it gains over
+// none.
 
 chapter.section("3. Beside the paper")
 /// arXiv 2408.10189, training laws: the early amount in millions of tokens, and what it led to.
@@ -226,7 +233,8 @@ let shares = zip(paper, [(orientation, first), (alignment, second)]).map { their
     gainInPaper: 100 * (theirs.values[0] - theirs.values[best]) / theirs.values[0])
 }
 chapter.tabulate(
-  "paper", ["law", "best share here", "gain over none", "best share in the paper", "gain over none"],
+  "paper",
+  ["law", "best share here", "gain over none here", "best share in the paper", "gain over none in the paper"],
   rows: shares.map { share in
     [
       share.law.name, "\(number(share.here, decimals: 0)) %", "\(number(share.gain, decimals: 1)) %",
@@ -245,9 +253,9 @@ if store.isReference && chapter.options.budget == 1 {
 
 // ## Breaking it on purpose: an early stage for free
 //
-// It is tempting to compare a student that went through stage 2 with one that did not, when both
-// have the same stage 3. The gain is then that of more tokens, not of spending the same tokens
-// better. `requireEqualBudgets` refuses such a pair.
+// It is tempting to give two students the same stage 3, and only one of them a stage 2 before it.
+// But that one has then seen more tokens. What it gains, it may gain from more tokens, and not from
+// spending the same tokens better. `requireEqualBudgets` refuses such a pair.
 
 chapter.section("4. Breaking it on purpose: an early stage for free")
 let (long, short) = (alignmentLaw.totals[1], alignmentLaw.totals[0])
@@ -279,10 +287,10 @@ check("arms of unequal budgets are refused", refusal != nil, refusal?.descriptio
 
 // ## What we saw
 //
-// At a fixed total the early stage takes from the late one, so that an amount is good or bad only
-// beside none and beside the most. Of the two gains below, with 95 % intervals, the first says
-// whether an early stage pays; if the interval of the second contains 0, these seeds cannot tell the
-// best amount from the most.
+// At a fixed total the early stage takes its steps from the late one. So we compare the best amount
+// with none and with the largest, each with a 95 % interval in brackets. The first gain tells
+// whether an early stage pays at all. If the interval of the second contains 0, these seeds cannot
+// tell the best amount from the largest.
 
 /// The mean with its interval in brackets; with a single seed the mean alone.
 func withInterval(_ gain: PairedDifference) -> String {
@@ -299,14 +307,15 @@ for (outcome, verdict) in [(orientation, first), (alignment, second)] {
   }
   finding(
     """
-    With \(total) steps in all, the \(law.unit) is \(reached(verdict.best)) for the best amount of \(law.early),
-    \(verdict.best) steps; it is \(reached(0)) for none and \(reached(most)) for \(most) steps. The best is better
-    than none by \(withInterval(verdict.overNone)), and than the most by \(withInterval(verdict.overMost)).
+    With \(total) steps in all, the best amount of \(law.early) is \(verdict.best) steps. The \(law.unit) is then
+    \(reached(verdict.best)); it is \(reached(0)) for none, and \(reached(most)) for the largest amount,
+    \(most) steps. The best amount is better than none by \(withInterval(verdict.overNone)), and than the largest by
+    \(withInterval(verdict.overMost)).
     """, volatile: chapter.isQuick)
 }
 
-// Does the best amount grow with the total? Where it is the largest that we tried, it is no optimum
-// but an end of the search.
+// Does the best amount grow with the total? Where it is the largest that we tried, we have found no
+// optimum, but the end of our search.
 
 for outcome in [orientation, alignment] {
   let (law, totals) = (outcome.law, outcome.law.totals)
@@ -315,12 +324,12 @@ for outcome in [orientation, alignment] {
   finding(
     """
     At totals of \(numbers(totals)) steps the best amounts of \(law.early) are \(numbers(best)) steps; the largest
-    that were tried are \(numbers(most)).
+    amounts that were tried are \(numbers(most)).
     """, volatile: chapter.isQuick)
 }
 
-// A little of an early stage need not be better than none: it takes steps from the late stage, and
-// may be too short to get anywhere itself. A change below 0 is for the better.
+// A short early stage need not be better than none: it takes steps from the late stage, and may be
+// too short to achieve anything itself. A change below 0 is for the better.
 
 for outcome in [orientation, alignment] {
   let (law, little) = (outcome.law, outcome.law.amounts[1])
@@ -330,13 +339,13 @@ for outcome in [orientation, alignment] {
   }
   finding(
     """
-    Of \(law.early), \(little) steps instead of none change the \(law.unit) by
+    Instead of none, \(little) steps of \(law.early) change the \(law.unit) by
     \(list(changes.map { number($0, decimals: 2) })) at totals of \(numbers(totals)) steps.
     """)
 }
 
-// The paper's best shares belong to budgets that are much larger. With little text a larger share,
-// and a larger gain, are what one would expect, but that is no more than a guess.
+// The paper's best shares belong to much larger budgets. One could expect a larger share and a
+// larger gain from a small budget, but that is no more than a guess.
 
 for share in shares {
   finding(
@@ -347,9 +356,19 @@ for share in shares {
     """, volatile: chapter.isQuick)
 }
 
-// Exercises. 1: `--budget 2`: does the best share move? 2: Let the student of 2 to 3 go through
-// stage 1 first. 3: Give stage 1 a squared norm. Does its best share change?
+// ## Exercises
 //
+// 1. Give the late stage of all arms the same learning rate. Which amount of stage 2 wins at the
+//    largest total, with the smallest of the rates and with the largest?
+// 2. Let the students of the second law go through stage 1 first: replace a part of the steps of
+//    stage 2 by stage 1. Does the loss fall?
+// 3. Suppose that all amounts were equally good. By how much would the best of them beat none, by
+//    luck alone? Compare that with the gains of both laws.
+//
+// The answers are in `Answers.swift`; the option `--answers` runs them.
+
+chapter.answers(answer1, answer2, answer3)
+
 // Next: 13-hybrid, which keeps some of the attention.
 
 chapter.finish()

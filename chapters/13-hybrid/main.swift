@@ -1,14 +1,15 @@
 // # 13  What do a few attention layers buy?
 //
-// A state of fixed size forgets, and attention does not. The paper's hybrid keeps four of the
-// teacher's twenty-four attention layers and closes most of the gap. How many does one need, and
-// where? We try every placement there is, on the text of this book. Then we leave the text for a
-// language in which it is known what has to be remembered, and ask what the kept layers do.
+// A state of fixed size has to forget; attention does not. The paper's hybrid keeps four of the
+// teacher's twenty-four attention layers and comes close to the teacher. How many attention layers
+// are needed, and where? First we try every possible placement, on the text of this book. Then we
+// turn to a synthetic language, in which we know what has to be remembered, and ask what the kept
+// layers do there.
 //
-// You will see the loss of all placements, what each layer is worth, a language with an entropy
-// that can be computed, and recall against distance for teacher, students and hybrids. The default
-// run takes twelve minutes the first time. It may be stopped at any moment: what is done is kept in
-// out/study, and the next run continues from there.
+// You will see the held-out loss of every placement, what each layer is worth, a language with an
+// entropy that we can compute, and recall against distance for teachers, students and hybrids. The
+// default run takes twelve minutes the first time. It can be stopped at any moment: finished
+// results are kept in out/study, and the next run continues from there.
 
 import ArgumentParser
 import Book
@@ -25,7 +26,7 @@ struct Options: ParsableArguments {
   @OptionGroup var study: StudyOptions
 
   static let standardGrammar = "data/world.grammar"
-  @Option(parsing: .unconditional, help: "The language in which recall is measured.")
+  @Option(parsing: .unconditional, help: "The file of the language in which recall is measured.")
   var grammar = Options.standardGrammar
 }
 
@@ -40,9 +41,11 @@ let grammar = exitOnError { try Grammar(contentsOf: grammarFile) }
 
 // ## Every placement
 //
-// Each subset of the L layers is one way to keep attention. Each student goes through all three
-// stages with the same steps and rates; what is kept is copied from the teacher and needs no stage
-// 1 or 2. A student that keeps all is the teacher itself.
+// A hybrid keeps the teacher's attention in some of its L layers and has state space mixers in the
+// others. Each of the 2^L subsets of the layers is a placement, and we train a student for each but
+// one: a student that keeps all L layers is the teacher itself. All students go through the three
+// stages with the same steps and learning rates. Kept attention is copied from the teacher and needs
+// neither stage 1 nor stage 2.
 
 chapter.section("1. Every placement")
 let recipe = store.recipe
@@ -80,7 +83,7 @@ chapter.plot(
     "Held-out loss of every placement of attention",
     panels: [
       DotPlot(
-        "from the first layer (left) to the last, A: attention kept; \(barsOverSeeds(study.seeds.count))",
+        "a mark for each layer, the first on the left; A: attention kept; \(barsOverSeeds(study.seeds.count))",
         value: Axis("held-out cross-entropy", unit: store.unit),
         rows: placements.map { kept in
           let estimate = Estimate(losses(kept))
@@ -92,20 +95,21 @@ chapter.plot(
 
 // ## Number and place
 //
-// How much of the gap between the pure student and the teacher does a number of layers close, on
-// average over placements, at best and at worst? And what is one layer worth? For each layer we
-// take the mean gain of adding it, over all placements without it.
+// The gap to close is the loss of the student without attention minus that of the teacher. How much
+// of it do k kept layers close: on average over all placements of k layers, at the best of them,
+// and at the worst? And what is a single layer worth? For each layer we average the gain of adding
+// it over all placements that lack it.
 
 chapter.section("2. Number and place")
 let gap = Estimate(losses([])).mean - Estimate(teachers).mean
 func closed(_ kept: [Int]) -> Double { (Estimate(losses([])).mean - Estimate(losses(kept)).mean) / gap }
-/// The part of the gap that so many layers close, on average over their placements.
+/// The fraction of the gap that `count` kept layers close, on average over their placements.
 func meanClosed(_ count: Int) -> Double {
   let those = placements.filter { $0.count == count }.map(closed)
   return those.reduce(0, +) / Double(those.count)
 }
 chapter.tabulate(
-  "number", ["layers kept", "placements", "gap closed, mean", "best", "", "worst", ""],
+  "number", ["layers kept", "placements", "gap closed, mean", "best", "placement", "worst", "placement"],
   rows: (0...recipe.L).map { count in
     let those = placements.filter { $0.count == count }.sorted { closed($0) > closed($1) }
     return ["\(count)", "\(those.count)", number(meanClosed(count), decimals: 2)]
@@ -129,7 +133,8 @@ if store.isReference {
 
 // ## A language in which recall can be measured
 //
-// A document says who put what where, and asks:
+// A document is a sequence of two kinds of sentences. A statement says who took which object where;
+// each object is placed once. A question names an object that has been placed, and then its place:
 
 chapter.section("3. A language in which recall can be measured")
 let language = exitOnError { try store.speaking(grammar, from: grammarFile) }
@@ -137,14 +142,16 @@ var dice = SeededGenerator(seed: chapter.seed)
 let example = grammar.document(using: &dice)
 show("the beginning of a document", grammar.tokenizer.decode(Array(example.tokens.prefix(22))))
 
-// The last word of each question is determined by what stood before, and by nothing else: a model
-// that gives it has recalled it. Everything else is drawn with probabilities that we know. So the
-// entropy is known (`Corpora/Grammar/Grammar+Entropy.swift` derives it): no model can have a smaller loss.
-// A model that knows the language but guesses the places reaches the other line of the chart.
+// The place at the end of a question is its answer. It is determined by the text before it, and by
+// nothing else: a model that predicts it has recalled it. Everything else is drawn with
+// probabilities that we know. So the entropy of the language is known as well, and no model can
+// have a smaller expected loss (`Corpora/Grammar/Grammar+Entropy.swift` derives it). Known too is
+// the loss of a model that has learned the language but guesses the places. The chart below has a
+// line for either.
 
 show("entropy, the floor of any loss", grammar.lossFloor, unit: "nats per token")
 show("the loss of guessing the places", grammar.lossOfGuessing, unit: "nats per token")
-show("part of the tokens that are answers", grammar.answerShare, digits: 3)
+show("fraction of the tokens that are answers", grammar.answerShare, digits: 3)
 let recall = exitOnError { try Study(in: language, seeds: seedCount) }
 let histories = exitOnError { try recall.seeds.map { try language.with(seed: $0).teacher().history } }
 chapter.plot(
@@ -171,13 +178,15 @@ finding(
   \(language.recipe.teacherSteps) steps\(arrivals.isEmpty ? "" : ": after \(list(arrivals.map { "\($0 + 1)" }))").
   """)
 
-// A curve that rests near the line of guessing belongs to a teacher that knows the language but not
-// the places. Where it falls below, the teacher has begun to recall. In larger models such a fall
-// is sudden: a head that looks at the word before and one that finds an equal word are of use only
-// together (arXiv 2209.11895). Once the curve has fallen, the teacher should recall from anywhere.
-// We ask the teacher of every seed on documents that none was trained on, by the distance from the
-// last sentence that named the object and its place. A study of forgetting needs a teacher that
-// does not forget.
+// A curve that stays near the line of guessing belongs to a teacher that has learned the language
+// but does not recall the places. Where the curve falls below that line, the teacher has begun to
+// recall. In larger models such a fall is sudden, because two kinds of heads are of use only
+// together: one looks at the previous word, the other finds an earlier occurrence of the current
+// word (arXiv 2209.11895).
+//
+// A study of forgetting needs a teacher that does not forget. So we test the teacher of every seed
+// on documents that none of them was trained on. The distance of an answer is counted in tokens
+// from the last sentence that named the object and its place.
 
 let ofTeachers = recall.seeds.map { recall.teachersRecall(seed: $0)! }
 func text(_ bin: StudyResult.Recalled) -> String { bin.count == 0 ? "–" : number(bin.accuracy, decimals: 3) }
@@ -197,8 +206,9 @@ if isReference {
 
 // ## Recall against distance
 //
-// The students are distilled as before, each with a rate of its own for stage 3; beside them a
-// state space model that never saw a teacher. Every answer is counted, over all seeds.
+// The students are distilled as before, and each kind has a learning rate of its own in stage 3.
+// Beside them we train a state space model that never sees a teacher. All answers of all seeds are
+// counted together.
 
 chapter.section("4. Recall against distance")
 let small = language.recipe
@@ -216,7 +226,7 @@ let rates = exitOnError {
 let students = exitOnError { try recall.results("recall", of: zip(kinds, rates).map { $0.arm($1.best) }) }
 chapter.tabulate("recall-rates", sweeps: rates)
 
-/// The answers of several seeds, class by class.
+/// The answers of several seeds together, for each class of distances.
 func pooled(_ tallies: [[StudyResult.Recalled]]) -> [StudyResult.Recalled] {
   tallies[0].indices.map { bin in
     var all = tallies[0][bin]
@@ -244,7 +254,7 @@ chapter.plot(
     panels: [
       LineChart(
         "all seeds together", x: Axis("distance, at most", unit: "tokens", logarithmic: true),
-        y: Axis("part of the answers that are right", range: 0...1.02),
+        y: Axis("fraction of answers that are right", range: 0...1.02),
         series: lines.map { line in
           let bins = line.recall.filter { $0.count > 0 }
           return Series(
@@ -252,11 +262,12 @@ chapter.plot(
         }, references: [Reference("guessing", y: 1 / Double(grammar.places.count))], legend: .outside)
     ]), "recall")
 let near = lines.map { $0.recall[0].accuracy }
-/// The farthest class with enough answers to be counted on, the same for all lines.
+/// The farthest class of distances with at least 100 answers, the same for all lines.
 let farthest = lines.map { line in line.recall.last { $0.count >= 100 } ?? line.recall[0] }
 let least = lossesOfLines.joined().min()!
 check(
-  "no loss lies below the entropy, but for the draw of the documents", least, greaterThan: grammar.lossFloor - 0.02)
+  "no loss lies below the entropy by more than the draw of the documents explains", least,
+  greaterThan: grammar.lossFloor - 0.02)
 if isReference {
   let (far, last) = (farthest.map(\.accuracy), small.L - 1)
   report("without attention, recall falls with distance", far[1], lessThan: near[1], digits: 3)
@@ -266,11 +277,12 @@ if isReference {
 
 // ## Breaking it on purpose: distance from the wrong place
 //
-// Why from the last mention, and not from the statement? A question repeats the answer. When the
-// key is asked for a second time, its place stands a few words back, and no long memory is needed,
-// however far back the statement is. Counted from the statement, such an answer stands among those
-// that do need a long memory. The same answers of the same student then give another curve, and one
-// may conclude that it forgets less than it does.
+// Why do we count the distance from the last mention, and not from the statement? Because a
+// question repeats the answer. When the key is asked for a second time, its place may stand a few
+// words back, in the first question. Then no long memory is needed, however far back the statement
+// is. Counted from the statement, this easy answer falls into a class of distant ones. The same
+// answers of the same student then give a flatter curve, and we may conclude that it forgets less
+// than it does.
 
 chapter.section("5. Breaking it on purpose: distance from the wrong place")
 let (byMention, byFact) = (pooled(students[0].map { $0.recall! }), pooled(students[0].map { $0.recallSinceFact! }))
@@ -287,15 +299,16 @@ if isReference {
 }
 finding(
   """
-  From the nearest class of distances to the farthest, recall falls by \(number(fall(byMention), decimals: 3)) if
-  they are counted from the last mention, and by \(number(fall(byFact), decimals: 3)) from the statement.
+  From the nearest class of distances to the farthest with at least 100 answers, recall falls by
+  \(number(fall(byMention), decimals: 3)) if distances are counted from the last mention, and by
+  \(number(fall(byFact), decimals: 3)) if they are counted from the statement.
   """, volatile: chapter.isQuick)
 
 // ## What we saw
 //
-// Kept layers of attention can buy two things, a smaller loss and recall, and the two need not go
-// together. For the loss every placement was tried, so that the number of layers and their place
-// can be told apart.
+// Kept attention layers can buy two things, a smaller loss and recall, and the two need not go
+// together. For the loss we tried every placement, so the effect of the number of layers can be
+// told apart from the effect of their place.
 
 let singles = placements.filter { $0.count == 1 }.map(closed)
 let parts = (1..<recipe.L).map { count in
@@ -314,10 +327,10 @@ finding(
   between \(number(worth.map(\.mean).min()!, decimals: 3)) and \(number(worth.map(\.mean).max()!, decimals: 3)) nats.
   """)
 
-// Recall asks for something that a mean over all tokens hides: a layer that looks up. It has to
-// stand where the layers before it have prepared what it compares. A state of fixed size looks
-// nothing up; it has to carry every fact until it is asked for, here the places of the objects of
-// one document.
+// Recall needs something that a mean over all tokens hides: a layer that looks up an earlier token.
+// Such a layer has to stand behind layers that prepare what it compares. A state of fixed size
+// cannot look anything up; it has to carry every fact until it is asked for. Here these are the
+// places of the objects of one document.
 
 let ends = [lines[0].recall[0], farthest[0]].map { "\($0.distances.lowerBound)–\($0.distances.upperBound)" }
 let recalled = zip(lines, farthest).map { "\($0.name): \(text($0.recall[0])) and \(text($1))" }
@@ -326,9 +339,9 @@ finding(
   Recall at a distance of \(ends[0]) tokens and of \(ends[1]) tokens: \(recalled.joined(separator: "; ")).
   """, volatile: chapter.isQuick)
 
-// A model that has no teacher must find out by itself that recall pays, as the teachers had to, and
-// when it does is a matter of the seed. A distilled student is shown from its first step on. So
-// look at the seeds one by one.
+// A model without a teacher has to discover by itself that recall lowers the loss, as the teachers
+// had to, and when it does depends on the seed. A distilled student sees what its teacher recalls
+// from the first step on. So we look at the seeds one by one.
 
 finding(
   """
@@ -336,10 +349,20 @@ finding(
   teacher \(lines.last!.bySeed).
   """, volatile: chapter.isQuick)
 
-// Exercises. 1: `--grammar FILE` with a language of your own: half as many places, or longer
-// documents. 2: Give the pure student N = 4. Which distances are lost first? 3: Make questions more
-// frequent, 0.85 in data/world.grammar. When do the teachers learn to recall now?
+// ## Exercises
 //
+// 1. Do the gains of layers add up? Predict each placement from the gains of its layers alone, and
+//    compare with what was measured. What would it mean if the sum were too large, or too small?
+// 2. Give the state space student of the language a quarter of its state: N / 4 in place of N. How
+//    many objects does a document place, and at which distances does recall suffer most?
+// 3. Halve the probability of a statement in `data/world.grammar`, so that questions are more
+//    frequent. What happens to the entropy, to the loss of guessing, and to the distance between an
+//    answer and the last mention? When does a teacher begin to recall now?
+//
+// The answers are in `Answers.swift`; the option `--answers` runs them.
+
+chapter.answers(answer1, answer2, answer3)
+
 // Next: 14-generation, what all this buys when text is written.
 
 chapter.finish()

@@ -1,15 +1,16 @@
 // # What a token costs, counted
 //
-// Multiplications of the products, the convolution and the recurrence; what costs D a token, such as
-// norms and gates, is left out. What a token costs is derived in main.swift, what a prompt costs
-// below.
+// We count the multiplications of products, convolution and recurrence. What takes only D of them for
+// a token, such as norms and gates, is left out. The formulas for a token are in main.swift, those
+// for a prompt below.
 
 import Layers
 import Models
 import Notebook
 
 extension ModelConfiguration {
-  /// The numbers that are kept of a text: 2 · D a token in an attention, the inputs of a convolution and a state in a mamba.
+  /// The numbers that are kept of a text: in attention 2 · D for each token, in a state space mixer the last inputs of
+  /// the convolution and the state.
   func numbersKept(of context: Int) -> Int {
     mixers.reduce(0) { sum, mixer in
       guard let m = mixer as? DiscreteMamba2Sizes else { return sum + 2 * D * context }
@@ -28,11 +29,14 @@ extension ModelConfiguration {
   }
 }
 
+/// A way in which the heads of a mixer read T tokens at once, with its multiplications.
+typealias Form = (name: String, count: (Int) -> Int)
+
 /// Multiplications of a mixer's H heads that read T tokens at once.
 struct Reading {
   let H, N, P, Q: Int
 
-  /// P for a score and P for a row of the mix, for each pair; scale and factor of the softmax for each visible pair.
+  /// P for the score and P for the mix of each pair of tokens; scale and factor of the softmax for each visible pair.
   func attention(_ T: Int) -> Int { H * (T * T * 2 * P + T * (T + 1)) }
   /// Blocks above the diagonal are left out; those on it are whole.
   func blocks(_ T: Int, of size: Int = 64) -> Int {
@@ -50,7 +54,7 @@ struct Reading {
 }
 
 extension Chapter {
-  /// A claim about the clock: a check in the full run, a line that decides nothing in the quick one.
+  /// A claim about the clock: a check in the full run, in the quick one a line that decides nothing.
   func timed(_ claim: String, _ holds: Bool, _ value: Double, file: String = #fileID, line: Int = #line) {
     let evidence = "~\(number(value, digits: 3))"
     if isQuick {

@@ -7,7 +7,7 @@ import Models
 import Notebook
 import Plots
 
-/// Tokens a second against the number of texts.
+/// Tokens a second against the number of texts that are read together.
 func batchSpeeds(_ names: [String], _ batches: [Int], _ rates: [[Double]], context: Int) -> Figure {
   let series = names.enumerated().map { i, name in
     Series(name, x: batches.map(Double.init), y: rates.map { $0[i] }, style: .linePoints)
@@ -49,6 +49,12 @@ func positions(_ agreement: [Series], _ losses: [Series], T: Int, unit: String) 
 // ## Tables in files
 
 extension Chapter {
+  /// batch.csv: the speed of each model for each number of texts.
+  func record(_ rates: [[Double]], of models: [NamedModel], inBatchesOf batches: [Int]) {
+    let file = metrics("batch", columns: ["texts", "model", "tokens per second"])
+    for (B, rate) in zip(batches, rates) { for (entry, r) in zip(models, rate) { file.add(B, entry.name, r) } }
+  }
+
   /// decoding.csv: the cost of a token for each context and model.
   func record(_ steps: [[DecodingCost]], of models: [NamedModel], at contexts: [Int]) {
     let file = metrics("decoding", columns: ["context", "model", "seconds", "bytes", "peak", "multiplications"])
@@ -57,6 +63,14 @@ extension Chapter {
         let count = entry.model.configuration.multiplications(context: context)
         file.add(context, entry.name, s.seconds, s.bytes, s.peak, count)
       }
+    }
+  }
+
+  /// reading.csv: count and time of each form for each length.
+  func record(_ seconds: [[Double]], of forms: [Form], at lengths: [Int]) {
+    let file = metrics("reading", columns: ["T", "form", "multiplications", "seconds"])
+    for (i, form) in forms.enumerated() {
+      for (T, seconds) in zip(lengths, seconds) { file.add(T, form.name, form.count(T), seconds[i]) }
     }
   }
 

@@ -1,9 +1,11 @@
 // # What the chapter measures
 //
-// Models at work on a text: the time of a token of many texts at once, and how two models agree at
-// each position of a window. What one token costs is measured in `Book/DecodingCost.swift`.
+// The time of a token when many texts are read at once, the time in which the heads of a mixer read
+// a prompt, and how two models agree at each position of a window. What one token costs is measured
+// in `Book/DecodingCost.swift`.
 
 import Book
+import Corpora
 import Models
 import Notebook
 import Tensors
@@ -21,11 +23,54 @@ nonisolated func secondsOfBatch(_ models: [NamedModel], B: Int, context: [Int], 
   return seconds.map(median)
 }
 
+// ## A prompt
+//
+// Random numbers serve as well as those of a model: what is measured does not depend on them.
+
+extension Reading {
+  /// The shortest processor time of each form for T tokens, on one core: attention by its whole matrix and in blocks,
+  /// SSD by its matrix and in chunks.
+  ///
+  /// - Parameter seconds: the least time for the whole measurement
+  func seconds(_ T: Int, atLeast seconds: Double, using random: inout SeededGenerator) -> [Double] {
+    func draw(_ width: Int) -> Tensor { .normal([1, T, H, width], using: &random) }
+    let (q, k, x, b, c) = (draw(P), draw(P), draw(P), draw(N), draw(N))
+    let logDecay = -softplus(Tensor.normal([1, T, H], using: &random))
+    let (d, scale) = (Tensor.zeros([H]), 1 / Scalar(P).squareRoot())
+    return onOneCore {
+      time(
+        repetitions: 3, atLeast: seconds, on: .processor,
+        { _ = headMix(softmax(headScores(q, k), scale: scale, causal: true), x) },
+        { _ = blockedAttention(q, k, x, scale: scale) },
+        { _ = headMix(ssdMatrix(logDecay: logDecay, b: b, c: c, d: d), x) },
+        { _ = ssdSequence(x, logDecay: logDecay, b: b, c: c, d: d, Q: Q).output })
+    }.minima
+  }
+}
+
 // ## Position by position
+
+extension Batch {
+  /// Inputs and targets as one row of T + 1 tokens for each window.
+  var tokens: Tokens {
+    Tokens(
+      (0..<inputs.B).flatMap { Array(inputs.row($0)) + [targets.row($0).last!] }, B: inputs.B, T: inputs.T + 1)
+  }
+}
+
+extension Tokens {
+  /// Rows of T + 1 tokens as what a model reads and what follows each token: T columns both.
+  var inputsAndTargets: (inputs: Tokens, targets: Tokens) {
+    let rows = (0..<B).map { Array(row($0)) }
+    return (
+      Tokens(rows.flatMap { $0.dropLast() }, B: B, T: T - 1), Tokens(rows.flatMap { $0.dropFirst() }, B: B, T: T - 1)
+    )
+  }
+}
 
 /// Sums over windows, for each position.
 struct ByPosition {
-  /// How often both rank the same token first; the KL divergence; the cross-entropy of both on the text.
+  /// How often both models rank the same token first; the KL divergence; the cross-entropy of each on the text.
   var same, divergence, student, teacher: [Double]
   var windows = 0
 
@@ -35,9 +80,7 @@ struct ByPosition {
     same = Array(repeating: 0, count: T)
     (divergence, self.student, self.teacher) = (same, same, same)
     for all in windows {
-      let rows = (0..<all.B).map { Array(all.row($0)) }
-      let inputs = Tokens(rows.flatMap { $0.dropLast() }, B: all.B, T: T)
-      let targets = Tokens(rows.flatMap { $0.dropFirst() }, B: all.B, T: T)
+      let (inputs, targets) = all.inputsAndTargets
       let (q, p) = (student(inputs), teacher(inputs))
       let distributions = softmax(p)
       let (own, theirs) = (crossEntropy(q, targets: targets).losses, crossEntropy(p, targets: targets).losses)

@@ -1,12 +1,12 @@
 // # What the teacher's attention does
 //
-// Measures of a trained model at work: where its attention rests, how large its states are, what its
-// mixers give. All are means over held-out windows.
+// Measures of a trained model at work: which tokens its attention rests on, how large its states are, and
+// what its mixers put out. All are means over held-out windows.
 //
-// Many Transformers put most of their attention on the first token when they look for nothing: a sink.
-// It costs a layer nothing if the value of that token is small, and it needs a key that all queries
-// like. Such models make one: some layers in, the state of the first token becomes many times as large
-// as any other, and so it stays in the layers that follow.
+// A head that finds nothing of use often puts most of its attention on the first token: a sink. That costs
+// little if the value of the token is small, and it needs a key to which all queries can give a large score.
+// Many Transformers make such a key: after some layers the state of the first token is many times as large
+// as any other, and it stays so in the layers that follow.
 
 import Corpora
 import Foundation
@@ -15,19 +15,19 @@ import Layers
 import Models
 import Tensors
 
-/// What a layer does, in means over windows, and over heads where it is about matrices.
+/// What a layer does: means over windows, and over heads where a measure is about matrices.
 nonisolated struct LayerAttention: Codable {
-  /// The share of attention on the first token, in the second half of the rows.
+  /// The fraction of attention on the first token, in the second half of the rows.
   var sink = 0.0
-  /// The heads of which more than half rests there.
+  /// The number of heads with more than half of their attention there.
   var sinkHeads = 0.0
-  /// The part of ‖A‖² that stands in column 0.
+  /// The fraction of ‖A‖² in column 0.
   var firstColumn = 0.0
   /// ‖A‖ in Frobenius' norm, and that without column 0.
   var norm = 0.0, normBeyond = 0.0
-  /// The L2 norm of the state that enters the layer: of the first token, and the mean of the others.
+  /// The L2 norm of the states that enter the layer: that of the first token, and the mean of the others.
   var firstState = 0.0, otherStates = 0.0
-  /// The mean L2 norm of what the mixer gives: of the first token, and of the others.
+  /// The L2 norm of the mixer's outputs: that at the first token, and the mean at the others.
   var firstOutput = 0.0, otherOutputs = 0.0
   /// ‖what the output takes from the first token‖ / ‖output‖, in the second half of the rows.
   var partFromFirst = 0.0
@@ -112,7 +112,7 @@ private nonisolated func firstAndRest(_ x: Tensor) -> (first: Double, rest: Doub
   return (norms[0], norms.dropFirst().reduce(0, +) / Double(norms.count - 1))
 }
 
-// ## Heads worth a look
+// ## Heads that differ
 
 /// A head by layer and number.
 nonisolated struct Head: Hashable, Codable {
@@ -120,10 +120,10 @@ nonisolated struct Head: Hashable, Codable {
   var number: Int
 }
 
-/// Heads that differ most in what they do with a text: by what they rest on.
+/// Four heads that attend to a text in different ways.
 ///
-/// - Returns: the head that looks most at the token before, the one that rests most on the first, the one whose rows
-///   spread widest, and one between
+/// - Returns: the head that attends most to the previous token, the one that attends most to the first, the one with
+///   the widest spread over tokens, and one in between
 nonisolated func tellingHeads(of teacher: FrozenModel, on tokens: Tokens) -> [(
   what: String, head: Head, matrix: Tensor
 )] {
@@ -143,10 +143,11 @@ nonisolated func tellingHeads(of teacher: FrozenModel, on tokens: Tokens) -> [(
       all.append((Head(layer: l, number: h), matrix, previous, sink, entropy / Double(T - 2)))
     }
   }
-  // The middle one of those that neither look back by one nor rest on the first token.
+  // One of those that attend neither to the previous nor to the first token, with a rather narrow spread.
   let others = all.filter { $0.previous < 0.3 && $0.sink < 0.5 }.sorted { $0.entropy < $1.entropy }
   let chosen = [
-    ("the token before", all.max { $0.previous < $1.previous }!), ("the first token", all.max { $0.sink < $1.sink }!),
+    ("the previous token", all.max { $0.previous < $1.previous }!),
+    ("the first token", all.max { $0.sink < $1.sink }!),
     ("many tokens", all.max { $0.entropy < $1.entropy }!),
     ("a few tokens", others.isEmpty ? all[all.count / 2] : others[others.count / 4]),
   ]

@@ -21,7 +21,7 @@ func attentionOnWords(_ heads: [(what: String, head: Head, matrix: Tensor)], _ w
     }, columns: 2)
 }
 
-/// Layer by layer: where attention rests, and how large the first token's state is.
+/// Layer by layer: the attention on the first token, and the size of its state.
 func sinks(_ layers: [LayerAttention]) -> Figure {
   let x = layers.indices.map(Double.init)
   let axis = Axis("layer")
@@ -29,9 +29,9 @@ func sinks(_ layers: [LayerAttention]) -> Figure {
     "The sink, and the state that makes it",
     panels: [
       LineChart(
-        "attention on the first token", x: axis, y: Axis("share", range: 0...1),
+        "attention on the first token", x: axis, y: Axis("fraction", range: 0...1),
         series: [
-          Series("mass, second half of the rows", x: x, y: layers.map(\.sink), style: .linePoints),
+          Series("weight, second half of the rows", x: x, y: layers.map(\.sink), style: .linePoints),
           Series("column 0 of ‖A‖²", x: x, y: layers.map(\.firstColumn), style: .linePoints),
         ], legend: .outside),
       LineChart(
@@ -84,7 +84,7 @@ func losses(_ layers: [(layer: Int, losses: [Double])], _ two: History, _ three:
     ], columns: 2)
 }
 
-/// KL of hybrids against the number of replaced layers, and of the student with one layer's attention given back.
+/// KL of hybrids against the number of replaced layers, and of the student that keeps attention in one layer.
 func hybridFigure(_ exploration: Exploration, L: Int) -> Figure {
   func series(_ name: String, _ prefix: String) -> Series {
     let ends = exploration.ladder.filter { ["none", "all"].contains($0.hybrid.name) }

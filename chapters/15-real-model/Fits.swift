@@ -1,8 +1,8 @@
 // # The families of chapter 06, on these matrices
 //
-// The same fits with the same routines: what any Toeplitz matrix, any product of two thin factors under
-// a mask, any such product with decays, and any recurrence can make of a head's matrix, when its
-// numbers are free for each matrix.
+// The same fits with the same routines as in chapter 06: how closely a head's matrix is approximated by a
+// Toeplitz matrix, by a masked product of two thin factors (low rank), by such a product with decays (SSD),
+// and by any recurrence, when the parameters are chosen for each matrix separately.
 
 import Book
 import Corpora
@@ -29,7 +29,7 @@ nonisolated struct Fits: Codable {
     "low rank, descent", "low rank, rows solved", "SSD, descent", "SSD, rows solved", "semiseparable", "bound",
   ]
 
-  /// The mean relative distance ‖A − M‖ / ‖A‖ of a family at an order.
+  /// The mean of ‖A − M‖ / ‖A‖ over the heads, for a family at an order.
   func relative(_ family: String, _ place: Int) -> Estimate {
     Estimate(zip(distances[family]![place], norms).map { $0 / $1 })
   }
@@ -37,8 +37,8 @@ nonisolated struct Fits: Codable {
   /// Fits all families to some heads of one window.
   ///
   /// - Parameters:
-  ///   - steps: of descent, and of rows solved in turns
-  ///   - progress: called with the part that is done, 0 … 1
+  ///   - steps: the steps of gradient descent, and of solving for rows in turns
+  ///   - progress: called with the fraction that is done, 0 … 1
   nonisolated init(
     of teacher: FrozenModel, heads: [Head], on tokens: Tokens, orders: [Int], steps: (descent: Int, solving: Int),
     progress: (Double) -> Void
@@ -58,7 +58,7 @@ nonisolated struct Fits: Codable {
     norms = fromTargets(.zeros(targets.shape))
     toeplitz = fromTargets(toeplitzProjection(targets))
     var found: [String: [[Double]]] = [:]
-    // Descent costs as much at each order as solving; truncation and bound are one piece of work for all.
+    // At each order descent costs as much as solving; truncation and bound are one piece of work for all orders.
     let pieces = Double(4 * orders.count + 2)
     var done = 0.0
     func piece(_ family: String, _ distances: [Double]) {
@@ -91,7 +91,7 @@ extension Job {
   /// The fits of the chapter: heads of all layers on one held-out window.
   func fits() throws -> Fits {
     let L = teacher.configuration.L
-    // Three heads of each layer, other ones in the next; every head where there are few layers.
+    // Three heads of each layer, different ones from layer to layer.
     let heads = (0..<L).flatMap { l in
       let H = teacher.configuration.mixers[l].H
       return (0..<min(3, H)).map { Head(layer: l, number: (l + $0 * H / min(3, H)) % H) }
@@ -132,7 +132,7 @@ extension Job {
     chapter.plot(familyDistances(fits, T: store.recipe.T), "fits")
     for (place, N) in fits.orders.enumerated() {
       func mean(_ family: String) -> Double { fits.relative(family, place).mean }
-      // Near a distance of nothing, rounding decides.
+      // At distances near zero rounding decides.
       if mean("SSD, rows solved") > 1e-3 {
         expect("N = \(N): semiseparable < SSD", mean("semiseparable"), lessThan: mean("SSD, rows solved"))
         Notebook.report(
@@ -147,7 +147,7 @@ extension Job {
     check("no fit is below its bound: the smallest ratio", ratios.min() ?? 1, atLeast: 0.999)
   }
 
-  /// The paper's table, and chapter 06's if it has been run.
+  /// The paper's table, and that of chapter 06 if the chapter has been run.
   private func neighbours() -> [[String]] {
     // arXiv 2408.10189, the table of fits: T = 512. Its matrices' mean norm is not given, so these are distances.
     let paper = [(16, [0.595, 0.453, 0.236]), (32, [0.310, 0.226, 0.112]), (64, [0.128, 0.093, 0.041])]

@@ -1,11 +1,11 @@
-// # Hybrids for nothing
+// # Hybrids without further training
 //
-// Stage 2 trains each layer for itself, so one run leaves every hybrid: take the student's mixers in
-// some layers, the teacher's attention in the others, and measure.
+// Stage 2 trains each layer apart from the others, so one run gives us every hybrid: we take the student's
+// mixers in some layers and the teacher's attention in the others, and measure.
 //
-// Two students are combined here. One is that of the default way. In the other, only the layers before
-// the first token's state grows massive were trained, and the first token of each window counted 32
-// times: so that their errors do not keep that state from growing.
+// Two students are combined here. One is the student of the chapter. In the other only the layers before the
+// state of the first token grows massive were trained, with a weight of 32 on the first token of each
+// window, so that the errors of these layers do not keep that state from growing.
 
 import Book
 import Corpora
@@ -17,7 +17,7 @@ import Notebook
 import Statistics
 import Tensors
 
-/// A hybrid that is measured: which layers have the student's mixers, and of which student.
+/// A hybrid to be measured: which layers keep attention, and which student the mixers of the others come from.
 nonisolated struct Hybrid: Codable {
   var name: String
   /// Layers that keep the teacher's attention.
@@ -34,18 +34,18 @@ nonisolated struct Hybrid: Codable {
   }
 }
 
-/// What a hybrid comes to.
+/// What was measured on a hybrid.
 nonisolated struct HybridResult: Codable {
   var hybrid: Hybrid
   /// Each window's cross-entropy, and KL(teacher ‖ hybrid).
   var losses, divergences: [Double]
-  /// The norm of the first token's state over the mean norm of the others', as the last layer meets them.
+  /// The norm of the first token's state over the mean norm of the others, at the input of the last layer.
   var firstState: Double
 
   var loss: Double { Estimate(losses).mean }
   var divergence: Double { Estimate(divergences).mean }
 
-  /// What an evaluation says of a hybrid, and the state that its last layer meets.
+  /// The numbers of an evaluation, and those of the states that the last layer reads.
   init(_ hybrid: Hybrid, _ model: FrozenModel, _ evaluation: Evaluation, on batches: [Batch]) {
     self.hybrid = hybrid
     (losses, divergences) = (evaluation.losses, evaluation.divergences)
@@ -59,16 +59,16 @@ nonisolated struct HybridResult: Codable {
   }
 }
 
-/// What was measured of hybrids.
+/// What was measured on many hybrids.
 struct Exploration: Codable {
-  /// How many layers were replaced, from the first on, from the last on, spread, and the trap with its mends.
+  /// Hybrids with layers replaced from the first on and from the last on; and the repairs.
   var ladder, mends: [HybridResult]
   /// The pure student with one layer's attention given back, by layer.
   var restored: [HybridResult]
   /// The hybrid that is trained further.
   var chosen: Hybrid
 
-  /// What was measured of the hybrid of a name in the table; stops the program if there is none.
+  /// What was measured on the hybrid with this name in the table; stops the program if there is none.
   func result(_ name: String) -> HybridResult { (ladder + mends).first { $0.hybrid.name == name }! }
 }
 
@@ -79,7 +79,7 @@ extension Job {
   /// How many layers a hybrid keeps.
   var keptCount: Int { chapter.isQuick ? 1 : 4 }
 
-  /// The student of the early layers in which the first token counted more.
+  /// The student of the early layers, trained with more weight on the first token.
   private func weightedStudent(before massive: Int) throws -> TrainedModel {
     var own = plan
     (own.firstToken, own.scale, own.steps) = (32, .relative, [0, plan.steps[1], 0])
@@ -149,7 +149,7 @@ extension Job {
 
   private func list(_ layers: [Int]) -> String { layers.map(String.init).joined(separator: ", ") }
 
-  /// The hybrid that was nearest after stage 2, through stage 3 for as long as the pure student.
+  /// The hybrid that was closest after stage 2, trained in stage 3 for as many steps as the student without attention.
   func trainedHybrid(_ student: LanguageModel, _ exploration: Exploration) throws -> (
     model: FrozenModel, evaluation: Evaluation
   ) {
@@ -183,7 +183,7 @@ extension Job {
     }
   }
 
-  /// The ladder, the trap and its mends.
+  /// The tables of replaced layers, of repairs, and of single layers that keep attention.
   func report(_ exploration: Exploration) {
     let columns = ["replaced", "layers", "loss", "KL", "state of token 0 / others"]
     chapter.tabulate("ladder", columns, rows: rows(exploration.ladder))
@@ -204,7 +204,7 @@ extension Job {
     }
   }
 
-  /// The hybrid that was trained further, against the pure student.
+  /// The hybrid that was trained further, beside the student without attention.
   func report(_ hybrid: (model: FrozenModel, evaluation: Evaluation), against student: Evaluation) {
     tabulateEvaluations([("hybrid", texts[0].name, hybrid.evaluation)], file: "hybrid")
     let nearer = PairedDifference(zip(student.divergences, hybrid.evaluation.divergences).map { $0 - $1 })

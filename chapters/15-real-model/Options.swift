@@ -1,6 +1,6 @@
 // # The options of the chapter
 //
-// Read next: `Job.swift`, which makes a piece of work of them.
+// Read next: `Job.swift`, which makes a plan of work from them.
 
 import ArgumentParser
 import Notebook

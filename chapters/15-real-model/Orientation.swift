@@ -1,13 +1,13 @@
 // # From the best matrix to the one that descent finds
 //
-// A fit of chapter 06 may choose its numbers anew for each matrix. A mixer may not: its B, C and decay
-// are functions of the input, linear but for a window of four tokens, and the same for all texts. Between
-// the two lie steps that can be taken one at a time, on one layer:
+// A fit of chapter 06 may choose its parameters anew for each matrix. A mixer may not: its B and C are linear
+// in the last K inputs u, its decay depends on the current one, and these maps are the same for all texts.
+// Between the two lie restrictions that we can add one at a time, on one layer:
 //
-//     any recurrence for this matrix          balanced truncation, and the bound below it
-//     any SSD for this matrix                 decays of one number a token, by descent
-//     a mixer for this one window             its numbers must come from u
-//     a mixer for all windows                 and serve texts that it has not seen
+//     any recurrence for this matrix          balanced truncation
+//     any SSD for this matrix                 one decay for each token; rows solved in turns
+//     a mixer for this one window             B, C and decay must be computed from u
+//     a mixer for many windows                and serve texts that it has not seen
 //
 // Read before: `Fits.swift`, `Layers/Mixers/DiscreteMamba2.swift`.
 
@@ -23,9 +23,9 @@ import Statistics
 import Tensors
 import Training
 
-/// How near a mixer's matrices come to an attention's, relative to their norm.
+/// The distances of a mixer's matrices from those of an attention, relative to their norm.
 nonisolated struct Oriented: Codable {
-  /// On windows that were trained on, and on others.
+  /// On windows of the training, and on others.
   var training, heldOut: [Double]
   /// On the others, without column 0 in either.
   var beyondFirst: [Double]
@@ -51,7 +51,7 @@ nonisolated struct LayerStudy {
 
   /// Trains a new mixer's matrix on some of the windows, as stage 1 does, and measures it.
   ///
-  /// - Parameter count: how many windows it sees, again and again
+  /// - Parameter count: how many windows it sees, in turns
   nonisolated func orient(
     _ sizes: DiscreteMamba2Sizes, windows count: Int, steps: Int, rate: Double, ignoringFirstColumn: Bool = false,
     onStep: @escaping () -> Void
@@ -87,7 +87,7 @@ nonisolated struct LayerStudy {
 
 // ## In the chapter
 
-/// What was found of one layer.
+/// What was measured on one layer.
 nonisolated struct LayerOrientations: Codable {
   var layer: Int
   /// The mean relative distance of the best recurrence, and of an SSD with numbers of its own for each matrix.
@@ -96,7 +96,7 @@ nonisolated struct LayerOrientations: Codable {
 }
 
 extension Job {
-  /// Two layers: one before the first token's state is massive, one after.
+  /// Two layers: one before the state of the first token is massive in SmolLM2, and one after.
   func orientations() throws -> [LayerOrientations] {
     let L = teacher.configuration.L
     let layers = [L / 6, 3 * L / 5]

@@ -1,6 +1,6 @@
-// # What a student is worth
+// # How good a student is
 //
-// Losses on held-out text beside the teacher's, what both write, and what a token costs them.
+// Its losses on held-out text beside the teacher's, what both models write, and what a token costs them.
 
 import Book
 import Corpora
@@ -30,7 +30,7 @@ extension Job {
     }
   }
 
-  /// What a model makes of the beginning of the held-out text.
+  /// How a model continues the beginning of the held-out text.
   func sample(_ name: String, _ model: FrozenModel) {
     let prompt = Array(store.corpus.heldOut.prefix(24))
     var random = SeededGenerator(seed: chapter.seed)
@@ -88,7 +88,7 @@ extension Job {
     return (found[0], found[1])
   }
 
-  /// The teacher with the rows of its queries and keys in pairs, as GGUF files have them, read as if they were in halves.
+  /// The teacher with the rows of its queries and keys in pairs, as in GGUF files, but read as if they were in halves.
   func withRowsInPairs(_ teacher: FrozenModel) -> FrozenModel {
     var random = SeededGenerator(seed: 0)
     let layers = teacher.configuration.mixers
@@ -103,7 +103,7 @@ extension Job {
       for projection in [mixer.queries, mixer.keys] {
         let rows = projection.weight.value.shape[0]
         let order = (0..<rows).map { row in row / P * P + (row % P) % (P / 2) * 2 + (row % P) / (P / 2) }
-        // Row r of halves goes to its place among pairs.
+        // Each row in halves goes to its place among pairs.
         var inverse = Array(repeating: 0, count: rows)
         for (row, place) in order.enumerated() { inverse[place] = row }
         projection.weight.value = projection.weight.value.gathered(inverse)

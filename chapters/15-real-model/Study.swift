@@ -1,16 +1,17 @@
 // # The arms
 //
-// Which stages pay on a real model? All arms see the same number of tokens, at two totals, with and
-// without the teacher's values and output projections, with two seeds of weights and batches. As in
-// chapter 11 a rate is chosen first, on windows that are not reported, and results are kept: a study that
-// is killed goes on where it stopped, inside an arm too.
+// Which stages pay on a real model? Arms with the same total of tokens are compared, at two totals, with and
+// without the teacher's value and output projections, and with two seeds of weights and batches. As in chapter
+// 11 a learning rate is chosen first, on windows that are not reported. Results are kept, so a study that is
+// killed continues where it stopped, within an arm as well.
 //
 //     transfer + 3    stage 3 for all tokens
 //     2-3             stage 2 for seven tenths, stage 3 for the rest
 //     1-2-3           stage 1 for two tenths, stage 2 for five, stage 3 for the rest
 //
-// And four more ask why stage 1 does or does not pay: a longer one, one that leaves out the column of the
-// sink, and both ways at a third of the smaller total, where a stage that finds the matrix faster should show it.
+// Four more arms ask why stage 1 does or does not pay: one with a longer stage 1, one with a stage 1 that
+// leaves out column 0, which holds the sink, and 2-3 and 1-2-3 at a third of the smaller total, where finding
+// the matrix faster should matter most.
 //
 // Read before: `Experiments/Study.swift`, chapter 11.
 
@@ -129,7 +130,7 @@ extension Job {
     return StudyRates(one: found[0].best, two: found[1].best, three: found[2].best, alone: found[3].best)
   }
 
-  /// What the arms say, with intervals of differences over windows; each window's loss is its mean over seeds.
+  /// The verdicts, with intervals of differences over windows; the loss of a window is its mean over seeds.
   private func judge(_ all: [StudyArm], _ results: [[StudyResult]], tableCount: Int) throws {
     func windows(_ index: Int) -> [Double] {
       let runs = results[index].map(\.losses)

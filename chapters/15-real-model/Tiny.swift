@@ -1,8 +1,8 @@
 // # A teacher for a few seconds
 //
-// `--quick` shows that everything runs, without a download: a Llama model of four small layers, trained
-// on characters for as long as a blink, and written as a published one is, so that the chapter reads it
-// through the same door.
+// `--quick` shows that everything runs, without a download. It makes a Llama of four small layers, trains it on
+// characters for a few hundred steps, and writes it as a published model is written, so that the chapter reads
+// it with the same code.
 
 import Book
 import Corpora

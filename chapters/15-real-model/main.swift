@@ -1,15 +1,15 @@
 // # 15  Does it hold on weights that we did not train?
 //
-// All that this book has claimed so far rests on models that it trained itself. Here the method meets
-// weights that nobody here made: SmolLM2-135M, a published model of the Llama kind, with 30 layers, 9
-// heads in each and 49,152 tokens. We look at what its attention does, ask how near a recurrence could
-// come to it, and then replace all 30 attentions, on two cores, with text that one can read.
+// All claims of this book so far rest on models that the book trained itself. Here we apply the method to
+// weights that we did not make: SmolLM2-135M, a published model with the architecture of Llama, with 30
+// layers, 9 heads in each layer and a vocabulary of 49,152 tokens. We look at what its attention does, ask
+// how closely a recurrence could imitate it, and then replace all 30 attentions, on two cores.
 //
-// You will see what a sink is and why it matters, the fits of chapter 06 on matrices of a published
-// model, the loss of each layer, how well a student predicts the King James Bible beside its teacher, why
-// a hybrid may fail and how it is mended, and what a token costs each of them.
+// You will see what an attention sink is and why it matters, the fits of chapter 06 on the matrices of a
+// published model, the loss of each layer, how well the student predicts held-out text beside its teacher,
+// why a hybrid can fail and how to repair it, and what a token costs each model.
 //
-// The same program distils a model of yours: YOUR-MODEL.md in this folder says how, on one screen.
+// The same program distils a model of your own: YOUR-MODEL.md in this folder says how, on one page.
 
 import Book
 import Corpora
@@ -35,24 +35,39 @@ let reported = store.heldOut.reported
 
 // ## What it will take
 //
-// A run of half an hour should say so before it begins. The multiplications of a step follow from the
-// sizes, and a few passes of the teacher say how fast this machine makes them.
+// A run of half an hour should say so before it begins. The number of multiplications in a step follows
+// from the sizes, and a few passes of the teacher show how fast this machine computes them. With `--quick`
+// the teacher is a tiny Llama, trained for a few seconds (`Tiny.swift`).
 
 chapter.section("1. The model, and what this will take")
 job.introduce()
 
 // ## What real attention looks like
 //
-// Four heads on one sentence: row t shows where token t looks. In published Transformers some heads look
-// one token back, some at many, and some, most of the time, at the first token, whatever it is. That is a
-// sink. A softmax has to spend its mass somewhere, and a head that finds nothing spends it where it does
-// no harm.
+// The figure shows four heads on one sentence; row t shows which tokens token t attends to. In published
+// Transformers some heads attend to the previous token, some to many tokens, and some attend most of the
+// time to the first token, whatever it is. That is an attention sink. The weights of a softmax sum to 1, so
+// a head that finds nothing of use still has to put its weight somewhere; the sink is a place where that
+// does no harm.
+//
+// The table has a row for each layer; all numbers are means over held-out windows. A is a head's attention
+// matrix, and ‖A‖ its Frobenius norm. The state of a token is the vector that enters the layer, and the table
+// has its L2 norm. The last column is the part of the mixer's output that comes from token 0: its norm over
+// the norm of the whole output. This part and the weight on token 0 are measured in the second half of the
+// rows.
 
 chapter.section("2. What real attention looks like")
 let sentence = job.sentence
 let words = sentence.map { store.corpus.tokenizer.decode([$0]) }
 let heads = tellingHeads(of: teacher, on: Tokens(sentence))
 chapter.plot(attentionOnWords(heads, words), "heads")
+chapter.explore(
+  .matrices(
+    title: "The same four heads", tokens: words,
+    heads.map { what, head, matrix in
+      Notebook.Exploration.NamedMatrix(
+        "layer \(head.layer), head \(head.number): \(what)", rows: Book.rows(of: matrix))
+    }))
 work.begin("attention")
 let attention = exitOnError {
   try store.result("attention", in: chapter.name, of: job.modelName) {
@@ -61,9 +76,8 @@ let attention = exitOnError {
 }
 table(
   [
-    "layer", "mass on token 0", "heads with half there", "‖A‖", "without column 0", "column 0 of ‖A‖²",
-    "state of token 0",
-    "of others", "output from token 0",
+    "layer", "weight on token 0", "heads with over half on it", "‖A‖", "‖A‖ without column 0",
+    "column 0 of ‖A‖²", "state of token 0", "state of other tokens", "output from token 0",
   ],
   rows: attention.enumerated().map { l, a in
     ["\(l)", number(a.sink, decimals: 2), number(a.sinkHeads, decimals: 1)]
@@ -72,20 +86,21 @@ table(
   })
 chapter.plot(sinks(attention), "sinks")
 let massive = massiveLayer(attention)
-show("mass on the first token, all heads, second half of the rows", Estimate(attention.map(\.sink)).mean, digits: 3)
+show("weight on token 0, mean of all heads, second half of the rows", Estimate(attention.map(\.sink)).mean, digits: 3)
 show(
-  "heads with more than half of it there, of \(L * store.recipe.H)", attention.map(\.sinkHeads).reduce(0, +),
-  digits: 3)
-show("the first layer that meets a massive state of token 0", massive)
+  "heads with more than half of their weight on token 0, of \(L * store.recipe.H)",
+  attention.map(\.sinkHeads).reduce(0, +), digits: 3)
+show("the first layer with a massive state of token 0, or L / 3 if there is none", massive)
 
-// The state of the first token explains how a sink is made. Once it has grown so large that the text no
-// longer shows in it, it is the same for every text after the norm, and so is its key, which every query
-// can be trained to like.
+// The state of token 0 explains how a sink arises. We call it massive if it is more than ten times as large
+// as the states of the other tokens. A massive state is nearly the same for every text, and after the norm
+// so is what the layer reads of it. So token 0 has the same key in every text, and queries can learn to give
+// that key a large score.
 //
-// Compare two columns: what part of ‖A‖² stands in column 0, and what part of the mixer's output comes from
-// there (the last column). The second can be much smaller than the first, if the value of the first token is
-// small. A loss about matrices, such as that of stage 1, sees the first number. A loss about outputs, that of
-// stage 2, sees the second.
+// Compare two columns: how much of ‖A‖² is in column 0, and how much of the output comes from token 0 (the
+// last column). The second can be much smaller than the first, if the value of token 0 is small. A loss on
+// matrices, such as that of stage 1, depends on the first number; a loss on outputs, such as that of stage 2,
+// depends on the second.
 
 let sinking = attention.filter { $0.firstColumn > 0.5 }
 let there = [Estimate(sinking.map(\.firstColumn)), Estimate(sinking.map(\.partFromFirst))].map {
@@ -94,16 +109,17 @@ let there = [Estimate(sinking.map(\.firstColumn)), Estimate(sinking.map(\.partFr
 finding(
   """
   Column 0 has more than half of ‖A‖² in \(sinking.count) of \(L) layers\(sinking.isEmpty ? "." : ":")
-  \(sinking.isEmpty ? "" : "\(there[0]) on average, while \(there[1]) of the output's norm comes from it.")
+  \(sinking.isEmpty ? "" : "\(there[0]) on average. What the output takes from token 0 has \(there[1]) of its norm.")
   """)
 
 // ## How near could a recurrence come?
 //
-// Chapter 06 asked this of our own teacher. Here are the same fits for heads of all layers, on a held-out
-// window: distances in Frobenius' norm, relative to the norm of the matrix. In a fit each matrix has numbers
-// of its own. One thing need not be as it was there: what decays are worth, the difference between low rank
-// and SSD. A head with a sink keeps the first token to the end of the window, so that its one decay is pinned
-// near 1, and an SSD without decays is a low rank matrix.
+// Chapter 06 asked this question about our own teacher. Here we make the same fits for heads of all layers,
+// on one held-out window: each matrix is approximated by parameters of its own, and the distance is the
+// Frobenius norm of the difference over the norm of the matrix. One result may differ from chapter 06: how
+// much the decays are worth, which is the difference between SSD and low rank. A head with a sink attends to
+// token 0 up to the end of the window, so its decays have to stay near 1; and an SSD with all decays at 1 is
+// a low-rank matrix.
 
 if job.explores {
   chapter.section("3. How near could a recurrence come?")
@@ -114,18 +130,21 @@ if job.explores {
   func relative(_ family: String) -> String { number(fits.relative(family, middle).mean, digits: 2) }
   finding(
     """
-    With N = \(fits.orders[middle]) the mean distance over norm is \(relative("semiseparable")) for a recurrence,
-    \(relative("SSD, rows solved")) for an SSD, and \(relative("low rank, rows solved")) for a low rank matrix.
+    With N = \(fits.orders[middle]) the mean distance over norm is \(relative("semiseparable")) for a general
+    recurrence, \(relative("SSD, rows solved")) for an SSD, and \(relative("low rank, rows solved")) for a low-rank
+    matrix.
     """)
 }
 
 // ## What descent finds
 //
-// The fits leave a question. A recurrence with T / 2 numbers can make any causal matrix of T tokens exactly,
-// and yet a mixer that is trained ends at a distance from its matrix. What lies between? Two layers, and one
-// restriction after another: first the matrix may be any recurrence's, then it must be an SSD, then its
-// numbers must be computed from u for one window, then for all windows, then for windows that were not trained
-// on. The last two rows leave column 0 out of what is measured, and of what is trained.
+// The fits leave a question. A recurrence with a state of T / 2 numbers can represent any causal matrix of T
+// tokens exactly, and yet a trained mixer ends at some distance from its target. Where does the distance come
+// from? We take two layers and add one restriction after another. First the matrix may be that of any
+// recurrence; then it must be an SSD; then its B, C and decays must be computed from the mixer's input u, for
+// one window; then for many windows; and last, it is measured on windows that it was not trained on. The last
+// two rows of the table leave column 0 out of the measurement, and the very last leaves it out of the
+// training as well.
 
 if job.explores {
   chapter.section("4. What the family can do is not what descent finds")
@@ -136,38 +155,40 @@ if job.explores {
   for one in orientations {
     finding(
       """
-      Layer \(one.layer): an SSD for each matrix is at \(number(one.freeSSD, digits: 2)) of the norm, and a mixer for
-      one window at \(mean(one.oneWindow.training)). A mixer for many windows is at \(mean(one.manyWindows.training))
-      on these and at \(mean(one.manyWindows.heldOut)) on others, or with four times the steps at
-      \(mean(one.longer.heldOut)).
+      Layer \(one.layer), distance over norm: \(number(one.freeSSD, digits: 2)) for an SSD fitted to each matrix, and
+      \(mean(one.oneWindow.training)) for a mixer trained on one window. A mixer trained on many windows is at
+      \(mean(one.manyWindows.training)) on these and at \(mean(one.manyWindows.heldOut)) on others; with four times the
+      steps it is at \(mean(one.longer.heldOut)) on others.
       """)
   }
   let trained = orientations.map { "\(mean($0.manyWindows.beyondFirst)) in layer \($0.layer)" }
   let trainedWithout = orientations.map { "\(mean($0.withoutFirst.beyondFirst)) in layer \($0.layer)" }
   finding(
     """
-    Without column 0, a mixer that was trained with it is at \(list(trained)), and one that was trained without it at
-    \(list(trainedWithout)); zeros are at 1.
+    Measured without column 0, a mixer that was trained with it is at \(list(trained)), and one that was trained
+    without it at \(list(trainedWithout)); a matrix of zeros is at 1.
     """)
 }
 
-// The difference between two rows is the price of a restriction. If an SSD for each matrix is near, it is not
-// the family that is too small; if a mixer is about as far on other windows as on its own many, it is not the
-// step to unknown texts. What remains is that one map from u to B, C and the decay has to serve all windows,
-// where a softmax compares each pair of tokens anew.
+// The difference between two rows is the price of a restriction. If an SSD fitted to each matrix comes close,
+// the family of matrices is not too small. If a mixer is about as far from its target on other windows as on
+// those it was trained on, generalisation is not the problem. What remains is that one map from u to B, C and
+// the decay has to serve all windows, where a softmax compares each pair of tokens anew.
 //
-// The last rows are about the sink. Where column 0 holds most of the norm, a mixer can come near by learning
-// the sink alone, and outside that column be no nearer than zeros. Whether training without the column makes
-// a better student is asked with `--study`.
+// The last two rows are about the sink. Where column 0 holds most of the norm, a mixer can come close by
+// learning the sink alone, and still be no closer than a matrix of zeros outside that column. Whether
+// training without the column makes a better student is a question for `--study`.
 
 // ## All layers
 //
-// The mixers begin with the teacher's values and output projections: what remains to be learned is the
-// matrix. Then stage 2. Its layers read the teacher's states, and none waits for another: each has a tape,
-// an optimiser and a checkpoint of its own, and they are trained side by side, one window a step. The
-// teacher's pass is made once for all of them, layer by layer, and no state outlives its step.
+// The mixers begin with the teacher's value and output projections, so what remains to be learned is the
+// matrix. There is no stage 1; we begin with stage 2. Each of its layers reads the teacher's states and
+// depends on no other layer: each has a tape, an optimiser and a checkpoint of its own. The layers are
+// trained side by side, with one window in each step. One pass of the teacher serves all of them, layer by
+// layer, and no state is kept after its step. Stage 3 then trains all mixers end to end.
 //
-// The loss of a layer is relative to the norm of what it should give: 1 is what zeros would have.
+// The loss of a layer in stage 2 is the distance of its output from the teacher's over the norm of the
+// teacher's output: an output of zeros has a loss of 1.
 
 chapter.section("5. The stages on all layers")
 let arm = job.arm
@@ -186,13 +207,14 @@ chapter.record(aligned.history, in: "stage-2")
 chapter.record(student.history, in: "stage-3")
 chapter.plot(losses(layerLosses, aligned.history, student.history), "losses")
 job.expect(
-  "stage 2 brought every layer nearer: the largest ratio of its last loss to its first",
+  "stage 2 improves every layer: the largest ratio of last loss to first",
   layerLosses.map { lastMean($0.losses) / $0.losses[0] }.max()!, lessThan: 1.0)
 
 // ## What came out
 //
-// The same held-out windows for all, and the intervals are of differences, window by window. King James is
-// what most of the training read; the other text is plain technical English.
+// All models are measured on the same held-out windows. The interval is that of the mean difference between
+// student and teacher, taken window by window. In the default run most of the training text is the King James
+// Bible; the other text is plain technical English.
 
 chapter.section("6. What came out")
 work.begin("evaluation")
@@ -209,25 +231,33 @@ let gap = PairedDifference(zip(after.losses, after.teacherLosses).map { $0 - $1 
 show(
   "student − teacher, \(job.texts[0].name)",
   "\(number(gap.mean, decimals: 3)) (95 % interval \(gap.intervalText(decimals: 3)))")
-if job.isDefault { check("the student is near its teacher: nats above it", gap.mean, lessThan: 0.25) }
-job.expect("it agrees with its teacher more often than not", after.agreement.mean, greaterThan: 0.5)
+if job.isDefault { check("the student's loss is near its teacher's: nats above it", gap.mean, lessThan: 0.25) }
+job.expect(
+  "the student ranks the same token first as its teacher more often than not", after.agreement.mean,
+  greaterThan: 0.5)
 for (name, model) in [("teacher", teacher), ("student", student.frozen)] { job.sample(name, model) }
-volatile("generate \(job.folder(of: "student").relativePath) continues any text with it")
+volatile("generate --model \(job.folder(of: "student").relativePath) continues any text with the student")
 
 // ## How many layers, and which?
 //
-// Layers were trained apart, so the one run of stage 2 has left 2³⁰ hybrids of a model with 30 layers, any of
-// which can be measured. One would expect that a model with fewer of its layers replaced is nearer to its
-// teacher. It need not be.
+// Stage 2 trains each layer apart from the others. So after one run of it, every choice of layers is a hybrid
+// that can be measured without further training: 2³⁰ of them in a model of 30 layers. We would expect a
+// hybrid with fewer replaced layers to be closer to its teacher. That need not be so.
 //
-// Replace layers from the last on, and none of those that are left gets another input than before. Replace
-// them from the first on, and all do. The last column of the table shows what that may mean. The early layers
-// give the first token the state from which a massive one grows; if their students get that token a little
-// wrong, as it is one of T in the mean, the state does not grow. To attention that is still there the sink is
-// then gone, and its mass falls on tokens that mean something. A mixer in its place need not rely on a sink.
+// If we replace the last layers, the layers before them read what they always read. If we replace the first
+// layers, all layers after them read something new. The last column of the table shows what that can do. The
+// early layers give token 0 the state from which the massive one grows. It is one token of T in the mean of
+// the loss, so their mixers may get it slightly wrong, and then the state does not grow. For attention in
+// later layers the sink is gone, and its weight falls on tokens that carry meaning. A mixer that has replaced
+// such a layer need not rely on a sink.
 //
-// Two mends. Train the early layers so that the first token counts 32 times; then its state should grow as
-// the teacher's does. Or keep the early layers themselves. The first serves any hybrid.
+// There are two repairs. We can train the early layers with a weight of 32 on the first token, so that its
+// state should grow as it does in the teacher. Or we can keep the attention of the early layers. The first
+// repair serves any hybrid.
+//
+// The first table replaces layers from either end. The second tries the repairs on all layers, on the first
+// half, and on hybrids that keep a few layers. In the third all layers but one are replaced. The tables
+// measure KL on windows that are not reported elsewhere.
 
 var hybridModel: FrozenModel?
 if job.explores {
@@ -242,31 +272,32 @@ if job.explores {
   finding(
     """
     With the first \(half) layers replaced KL is \(number(first.divergence, decimals: 3)), with the last \(half) it is
-    \(number(last.divergence, decimals: 3)), and with all \(L) it is \(number(all.divergence, decimals: 3)).
+    \(number(last.divergence, decimals: 3)), and with all \(L) layers it is \(number(all.divergence, decimals: 3)).
     """)
   finding(
     """
-    If the first token counts more, KL with the first \(half) replaced is \(number(mended.divergence, decimals: 3)).
-    The last layer then meets a first token whose state is \(number(mended.firstState, digits: 2)) times as large as
-    the others'; without the weight it is \(number(first.firstState, digits: 2)) times, and in the teacher
+    With more weight on the first token, KL with the first \(half) layers replaced is
+    \(number(mended.divergence, decimals: 3)). At the last layer the state of token 0 is then
+    \(number(mended.firstState, digits: 2)) times as large as the states of the other tokens; without the weight it is
+    \(number(first.firstState, digits: 2)) times, and in the teacher
     \(number(exploration.result("none").firstState, digits: 2)) times as large.
     """)
   let hybrid = exitOnError { try job.trainedHybrid(aligned.model, exploration) }
   job.report(hybrid, against: after)
   finding(
     """
-    After stage 3 the hybrid of attention in \(list(exploration.chosen.kept.map(String.init))) is at a KL of
-    \(number(hybrid.evaluation.divergence.mean, decimals: 3)), and the student without attention at
-    \(number(after.divergence.mean, decimals: 3)).
+    After stage 3 KL is \(number(hybrid.evaluation.divergence.mean, decimals: 3)) for the hybrid with attention in
+    \(list(exploration.chosen.kept.map(String.init))), and \(number(after.divergence.mean, decimals: 3)) for the student
+    without attention.
     """, volatile: chapter.isQuick)
   hybridModel = hybrid.model
 }
 
 // ## What a token costs now
 //
-// Attention keeps keys and values of all that was read, the student a state of one size. A token's time is
-// spent in the MLPs and the head as well, which both have: the student gains what attention costs beyond
-// them, and that grows with the context.
+// Attention keeps the keys and values of every token that was read, the student a state of fixed size. Most
+// of the time of a token is spent in the MLPs and the head, which both models have. So the student can save
+// only what attention costs on top of them, and that grows with the context.
 
 chapter.section("8. What a token costs now")
 work.begin("generation")
@@ -281,10 +312,11 @@ if chapter.options.study {
 
 // ## Breaking it on purpose: rows in another order
 //
-// GGUF files of Llama models keep the rows of queries and keys in pairs, (0, 32), (1, 33) and so on, where
-// others keep halves; rotation by position needs to know which. A reader that forgets this may get a model
-// that still writes fluently, so that only its loss gives it away. Here we undo what our reader did, in the
-// teacher's own layers.
+// Rotation by position turns pairs of features, and there are two conventions for the rows of the query and
+// key projections. GGUF files of Llama models keep the two rows of a pair side by side: (0, 32), (1, 33) and
+// so on, for heads of 64 features. Other files keep the first half of all pairs, then the second half. A
+// reader that mistakes one for the other may get a model that still writes fluently, so that only its loss
+// gives the mistake away. Here we undo in the teacher's layers what our reader did to the rows.
 
 chapter.section("\(chapter.options.study ? 10 : 9). Breaking it on purpose: rows in another order")
 work.begin("breaking")
@@ -296,49 +328,48 @@ table(
     ["in halves, as they should be", number(right, decimals: 3)], ["in pairs", number(broken, decimals: 3)],
   ])
 job.expect(
-  "a loss on text that was not chosen sees it: nats lost", broken - right, greaterThan: job.isDefault ? 0.2 : 0.0)
+  "the loss on held-out text shows the mistake: nats lost", broken - right, greaterThan: job.isDefault ? 0.2 : 0.0)
 job.sample("the broken teacher", wrong)
 
 // ## What we saw
 //
-// Each statement can be checked against the tables above it; RESULTS.md has those of a full run.
+// Each statement can be checked against the tables above; RESULTS.md has those of a full run.
 //
-// The attention of a published model may be another thing than that of the book's own teacher. Where the
-// first token's state grows massive, attention can rest on that token, and much of ‖A‖² stand in its
-// column.
+// The attention of a published model can differ in kind from that of the book's own teacher. Where the state
+// of the first token grows massive, attention can rest on that token, and much of ‖A‖² can be in its column.
 
 func onFirstToken(_ layers: ArraySlice<LayerAttention>) -> String {
   let means = [Estimate(layers.map(\.sink)), Estimate(layers.map(\.firstColumn))].map { number($0.mean, decimals: 2) }
-  return "\(means[0]) of the attention rests on it on average, and \(means[1]) of ‖A‖² stands in its column"
+  return "\(means[0]) of the attention rests on it on average, and \(means[1]) of ‖A‖² is in its column"
 }
 if attention[massive].isFirstStateMassive {
   let early = massive > 0 ? " In the layers before, \(onFirstToken(attention[..<massive]))." : ""
   finding(
     """
-    The first layer that meets a massive state of the first token is layer \(massive). From there on
+    The first layer that reads a massive state of the first token is layer \(massive). From there on
     \(onFirstToken(attention[massive...])).\(early)
     """)
 } else {
   finding(
     """
-    No layer meets a massive state of the first token; \(onFirstToken(attention[...])).
+    No layer reads a massive state of the first token; \(onFirstToken(attention[...])).
     """)
 }
 
-// If a recurrence comes near to such matrices, the family is not what limits a student. What does is that one
-// linear map has to do for all texts what a softmax does for each.
+// If a recurrence comes close to such matrices, the family is not what limits a student. The limit is that
+// one map of the input has to do for all texts what a softmax does for each.
 //
-// Stage 2 trains layers that do not know of one another, and stage 3 makes one model of them. The student of
-// stage 2 may lean towards the text that it was trained on, and stage 3 asks it to be the teacher again: then
-// KL falls, while cross-entropy on that text need not. So KL is the number to look at when one asks how well a
-// teacher was imitated.
+// Stage 2 trains layers that know nothing of each other, and stage 3 makes one model of them. After stage 2
+// the student may favour the text that it was trained on, and stage 3 pulls it back to the teacher: then KL
+// falls, while cross-entropy on that text need not. So KL is the number that says how well a teacher is
+// imitated.
 
 let tokens = job.plan.steps.reduce(0, +) * store.recipe.tokensPerUpdate
 finding(
   """
-  \(replaced.count) of \(L) attentions are replaced with \(tokens) tokens of text. On \(measured[0].text) the student
-  is at \(number(after.crossEntropy.mean, decimals: 3)) \(store.unit), and its teacher at
-  \(number(after.teacherCrossEntropy.mean, decimals: 3)).
+  The attention of \(replaced.count) of \(L) layers is replaced, in training on \(tokens) tokens of text. On
+  \(measured[0].text) the student's loss is \(number(after.crossEntropy.mean, decimals: 3)) \(store.unit), and its
+  teacher's \(number(after.teacherCrossEntropy.mean, decimals: 3)).
   """)
 for (two, three) in zip(measured.prefix(job.texts.count), measured.dropFirst(job.texts.count)) {
   let (old, new) = (two.evaluation, three.evaluation)
@@ -351,13 +382,23 @@ for (two, three) in zip(measured.prefix(job.texts.count), measured.dropFirst(job
     """)
 }
 
-// A hybrid need not lie between its parts. A sink is an agreement between layers, and replacing the ones that
-// make it can break those that use it. That is what the weight of the first token is for, and the choice of
-// the layers that keep their attention.
+// A hybrid can be farther from the teacher than the student that has no attention at all. Layers rely on each
+// other for a sink: some make it, others use it, and replacing the first kind can break the second. We can
+// avoid that by giving the first token more weight in stage 2, or by choosing which layers keep their
+// attention.
+
+// ## Exercises
 //
-// Exercises. 1: `--keep 0,1` alone: how near does a student come that keeps the layers where the sink
-// begins? 2: `--N 16`: the fits say that it is enough for a matrix. Is it for a student? 3: Give
-// `firstToken` of the default plan the value 32. Who gains, the pure student or the hybrid? 4: Distil a model
-// of your own (YOUR-MODEL.md).
+// 1. Two layers may keep their attention. Where should they be: first, middle or last? Decide from what
+//    section 7 says about the sink, then measure after stage 2.
+// 2. With N / 4 the fits of section 3 are still far closer to their matrices than the mixers of section 4.
+//    So is N / 4 enough for a mixer? Train the matrices of one layer with N and with N / 4.
+// 3. What does a sink give a layer? Remove from the teacher's attention all that comes from token 0, and
+//    leave the other weights as they are; or scale them up to sum to 1. Which of the two costs more?
+// 4. Distil a model of your own (YOUR-MODEL.md). This one is open-ended and has no answer here.
+//
+// The answers to the first three are in `Answers.swift`; the option `--answers` runs them.
+
+chapter.answers(answer1, answer2, answer3)
 
 chapter.finish()

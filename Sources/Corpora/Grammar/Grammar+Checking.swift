@@ -1,9 +1,9 @@
 // # Do the lines define a language?
 //
-// What the entropy and the generator assume is checked here, once. A word means one thing, or a
-// reader could not tell an object from a place. The first word of a sentence reveals its kind, or the
-// entropy would have to average over what a reader does not know. A question names its object before
-// the place, or nobody could answer it. And a document must have room for an answer.
+// Here we check, once, what the entropy and the generator assume. A word means one thing; otherwise a reader could
+// not tell an object from a place. The first word of a sentence reveals its kind; otherwise the entropy would have to
+// average over what a reader does not know. A question names its object before the place; otherwise nobody could
+// answer it. And a document has room for an answer.
 //
 // Read before: `Grammar+Parsing.swift`.
 
@@ -30,8 +30,8 @@ extension GrammarLines {
     guard abs(p + q - 1) < 1e-9 else {
       throw error(
         at: question.probability,
-        "the probabilities of statement and question are \(p) and \(q), which is not 1 together",
-        remedy: "write \(p) and \(1 - p), or others that are")
+        "the probabilities of statement and question are \(p) and \(q), which do not add up to 1",
+        remedy: "write \(p) and \(1 - p), or others that do")
     }
     let grammar = Grammar(
       T: T.T, tokenizer: WordTokenizer(words: vocabulary.words)!, objects: vocabulary.ranges["OBJECT"]!,
@@ -102,7 +102,7 @@ extension GrammarLines {
   }
 }
 
-/// The words so far, and the symbol of each.
+/// The words so far, and which of them belong to each symbol.
 private struct Vocabulary {
   private(set) var words: [String] = []
   /// The tokens of each symbol.
@@ -121,7 +121,7 @@ private struct Vocabulary {
         }
         if let (symbol, first) = owners.updateValue((key.text, word), forKey: word.text) {
           throw lines.error(
-            at: word, "“\(word.text)” is a word of \(symbol) already, in line \(first.line)",
+            at: word, "“\(word.text)” is a word of \(symbol) already, on line \(first.line)",
             remedy: "remove one of the two, so that a word means one thing")
         }
       }
@@ -130,7 +130,7 @@ private struct Vocabulary {
     }
   }
 
-  /// The token of a word in a sentence; a new word gets a new one.
+  /// The token of a word in a sentence; a new word gets a new token.
   mutating func token(of word: GrammarWord, in lines: GrammarLines) throws -> Int {
     if let (symbol, _) = ranges.first(where: { words[$0.value].contains(word.text) }) {
       throw lines.error(

@@ -1,10 +1,10 @@
 // # Documents, and what has to be recalled in them
 //
-// Documents are drawn by the rules of `Grammar.swift`. Beside the tokens we keep where each answer
-// is, and how far back lies what it depends on: the statement, and the last sentence that named the
-// object with its place. The two differ if an object is asked for twice. After recalling the answer
-// to the first question, a model need not go back to the statement for the second; so the distance
-// that a memory has to bridge is the one to the last mention.
+// Documents are drawn by the rules of `Grammar.swift`. With the tokens we record where each answer is, and how far
+// back are the words that determine it: the statement, and the last sentence that named the object with its place.
+// The two differ if an object is asked for twice. A model that has recalled the answer to the first question need not
+// go back to the statement for the second, so the distance that its memory has to bridge is the one to the last
+// mention.
 //
 //     anna took the key barn . the key barn . the key barn .
 //                        ↑              ↑              ↑
@@ -19,9 +19,10 @@ import Tensors
 public struct Recall: Sendable, Equatable {
   /// The index of the answer among the document's tokens, 1…T: the logits at `position - 1` predict it.
   public let position: Int
-  /// The tokens from the place's name in the statement to the answer.
+  /// The number of tokens from the place's name in the statement to the answer.
   public let sinceFact: Int
-  /// The tokens from the place's name in the last sentence about the object to the answer; at most `sinceFact`.
+  /// The number of tokens from the place's name in the last sentence about the object to the answer; at most
+  /// `sinceFact`.
   public let sinceMention: Int
 
   /// An answer whose distances are known; for tests and for languages of your own. Nothing is checked.
@@ -53,7 +54,7 @@ public struct RecallBatch: Sendable, Equatable {
     let T = (documents.first?.tokens.count ?? 0) - 1
     precondition(
       T > 0 && documents.allSatisfy { $0.tokens.count == T + 1 },
-      "a batch has at least one document, and all have one length of at least two tokens")
+      "a batch must have at least one document, and all must have the same length of at least two tokens")
     batch = Batch(documents.flatMap(\.tokens), starts: documents.indices.map { $0 * (T + 1) }, T: T)
     recalls = documents.map(\.recalls)
   }
@@ -117,14 +118,14 @@ extension Grammar {
 
   /// B new documents.
   public func randomBatch(B: Int, using random: inout some RandomNumberGenerator) -> RecallBatch {
-    precondition(B > 0, "a batch has at least one document, not \(B)")
+    precondition(B > 0, "a batch must have at least one document, not \(B)")
     return RecallBatch((0..<B).map { _ in document(using: &random) })
   }
 
-  /// `count` new documents in batches of B (the last may be smaller): to evaluate with, from a seed that training
+  /// `count` new documents in batches of B (the last can be smaller): to evaluate with, from a seed that training
   /// does not use.
   public func batches(count: Int, B: Int, using random: inout some RandomNumberGenerator) -> [RecallBatch] {
-    precondition(count > 0 && B > 0, "\(count) documents in batches of \(B) are none")
+    precondition(count > 0 && B > 0, "\(count) documents cannot be split into batches of \(B)")
     let documents = (0..<count).map { _ in document(using: &random) }
     return stride(from: 0, to: count, by: B).map { RecallBatch(Array(documents[$0..<min($0 + B, count)])) }
   }

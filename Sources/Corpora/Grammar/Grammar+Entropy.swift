@@ -1,4 +1,4 @@
-// # The least loss that is possible
+// # The lowest possible loss
 //
 // No model can do better than a reader who knows the grammar and remembers everything. The expected
 // loss of that reader at a token is the entropy of the token given those before it, and the mean over
@@ -25,10 +25,10 @@
 //     the first word of a sentence     h(q)  +  (1 − q) · (entropy of a statement's first word)
 //                                            +  q · (entropy of a question's first word)
 //
-// with h(q) = −q log q − (1 − q) log (1 − q). The last line is the chain rule once more: the first
-// word reveals first the kind, then itself. How likely is it that a sentence begins at t with k
-// objects placed? A sentence of S words leads from (t, k) to (t + S, k + 1) or (t + S, k), so one
-// pass over t gives all these probabilities, which weight the entropies.
+// with h(q) = −q log q − (1 − q) log (1 − q). The last line is the chain rule once more: the first word reveals first
+// the kind, then itself. How likely is it that a sentence begins at t with k objects placed? A sentence of S words
+// leads from (t, k) to (t + S, k + 1) or (t + S, k), so one pass over t gives all these probabilities. With them we
+// weight the entropies.
 //
 // The end needs no special case: a document is the first T + 1 tokens of an endless text, and where
 // it is cut says nothing about the tokens before the cut. The beginning does: k = 0, the first
@@ -93,7 +93,7 @@ extension Grammar {
   /// Computed anew at each access, in time proportional to T and the number of objects.
   public var entropies: [Double] { expectations.entropies }
 
-  /// The least cross-entropy that any model can have on documents of this grammar, in nats per predicted token.
+  /// The lowest cross-entropy that any model can have on documents of this grammar, in nats per predicted token.
   ///
   /// The mean of `entropies` without the first, which no model predicts.
   public var lossFloor: Double { entropies.dropFirst().reduce(0, +) / Double(T) }

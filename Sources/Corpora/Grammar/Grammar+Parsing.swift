@@ -3,7 +3,7 @@
 // The file is meant to be edited by readers of the book, so its errors matter as much as its format:
 // each gives line and column, what was wrong, and what to do. The format, line by line:
 //
-//     # a comment                          also after anything else
+//     # a comment                          also at the end of any other line
 //     tokens 128                           T
 //     NAME = anna ben …                    a symbol and its words; OBJECT and PLACE are required
 //     statement 0.3 = NAME took the OBJECT PLACE .
@@ -53,7 +53,7 @@ struct GrammarLines {
 
   /// The words of a line before its comment.
   private static func words(of line: Substring, number: Int) -> [GrammarWord] {
-    // Columns are counted from word to word: from the beginning each time, a long line would take for ever.
+    // Columns are counted from word to word; counted from the beginning each time, a long line would take for ever.
     var (column, counted) = (1, line.startIndex)
     return line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace).map { word in
       column += line.distance(from: counted, to: word.startIndex)
@@ -85,7 +85,7 @@ struct GrammarLines {
 
   private func expectNew(_ key: GrammarWord, before: GrammarWord?) throws {
     if let before {
-      throw error(at: key, "\(key.text) was given before, in line \(before.line)", remedy: "remove one of the two")
+      throw error(at: key, "\(key.text) was given before, on line \(before.line)", remedy: "remove one of the two")
     }
   }
 
@@ -99,14 +99,15 @@ struct GrammarLines {
     return T
   }
 
-  /// More tokens than any model of this book could read: a larger number is a typing error and would fill the memory.
+  /// More tokens than any model of this book could read: a larger number is surely a typing error, and would fill the
+  /// memory.
   static let longest = 100_000
 
   private func probability(_ key: GrammarWord, _ rest: [GrammarWord]) throws -> GrammarWord {
     guard let word = rest.first, let number = Double(word.text), (0...1).contains(number) else {
       throw error(
         at: rest.first ?? key, "“\(rest.first?.text ?? "")” is not the probability of the \(key.text)",
-        remedy: "write a number from 0 to 1 behind \(key.text), then =, then the sentence")
+        remedy: "write a number from 0 to 1 after \(key.text), then =, then the sentence")
     }
     return word
   }
@@ -120,10 +121,10 @@ struct GrammarLines {
     }
     let words = Array(rest.dropFirst())
     guard !words.isEmpty else {
-      throw error(at: key, "\(key.text) has no words", remedy: "write them behind the =, in the same line")
+      throw error(at: key, "\(key.text) has no words", remedy: "write them after the =, on the same line")
     }
     if let second = words.first(where: { $0.text == "=" }) {
-      throw error(at: second, "there is a second = in this line", remedy: "begin a new line for what it belongs to")
+      throw error(at: second, "there is a second = on this line", remedy: "begin a new line for what it belongs to")
     }
     return words
   }

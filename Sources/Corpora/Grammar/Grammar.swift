@@ -15,8 +15,8 @@
 //
 // 1. It begins with a statement. After that each sentence is a question with a fixed probability,
 //    until all objects are placed: then only questions follow.
-// 2. A statement names an object not placed before and a place, both uniformly at random. Two
-//    objects may share a place; an object stays where it is.
+// 2. A statement names an object not placed before and a place, both uniformly at random. Two objects can share a
+//    place; an object stays where it is.
 // 3. A question names an object that was placed, uniformly at random, and its place.
 // 4. A document is cut after T + 1 tokens, even in the middle of a sentence.
 //
@@ -27,7 +27,7 @@
 
 /// The words and sentences of a small language about who took what where.
 public struct Grammar: Sendable, Equatable {
-  /// What stands at one place of a sentence.
+  /// What can stand at one place of a sentence.
   public enum Symbol: Sendable, Equatable {
     /// This token, always.
     case word(Int)
@@ -43,7 +43,7 @@ public struct Grammar: Sendable, Equatable {
   public struct Production: Sendable, Equatable {
     /// The probability of this sentence where both kinds are possible.
     public let probability: Double
-    /// What stands at each place of the sentence, one symbol a token.
+    /// What stands at each place of the sentence, one symbol for each token.
     public let symbols: [Symbol]
   }
 
@@ -63,7 +63,8 @@ public struct Grammar: Sendable, Equatable {
   /// The size of the vocabulary.
   public var V: Int { tokenizer.vocabularySize }
 
-  /// The two kinds of sentence, each with its probability after so many objects were placed; 0 if it is impossible.
+  /// The two kinds of sentence, each with its probability after `placed` objects have been placed; 0 if it is
+  /// impossible.
   func sentences(placed: Int) -> [(production: Production, isQuestion: Bool, probability: Double)] {
     let asked =
       switch placed {

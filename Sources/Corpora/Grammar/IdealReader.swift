@@ -64,7 +64,7 @@ public struct IdealReader: Sendable {
   public mutating func read(_ token: Int) -> Double {
     let probability = distribution[token]
     precondition(
-      probability > 0, "“\(grammar.tokenizer.decode([token]))” cannot come here in a document of this grammar")
+      probability > 0, "“\(grammar.tokenizer.decode([token]))” cannot occur here in a document of this grammar")
     if sentence == nil {
       isQuestion = !grammar.canBegin(grammar.statement, with: token)
       (sentence, count, object, place) = (isQuestion ? grammar.question : grammar.statement, 0, nil, nil)

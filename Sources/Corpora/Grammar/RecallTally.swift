@@ -53,7 +53,7 @@ public struct RecallTally: Sendable, Equatable {
   public init(upTo bounds: [Int], from origin: Recall.Origin = .mention) {
     precondition(
       !bounds.isEmpty && zip([0] + bounds, bounds).allSatisfy { $0 < $1 },
-      "the greatest distances of the bins are above 0 and ascend, not \(bounds)")
+      "the greatest distances of the bins must be above 0 and in ascending order, not \(bounds)")
     self.origin = origin
     bins = zip([0] + bounds, bounds).map { Bin(distances: ($0 + 1)...$1) }
   }
@@ -70,7 +70,7 @@ public struct RecallTally: Sendable, Equatable {
   ///
   /// - Parameter logits: [B, T, V], for the token that follows each token of the batch
   ///
-  /// Stops the program if an answer lies beyond the last bin: it would be lost silently.
+  /// Stops the program if an answer lies beyond the last bin: otherwise it would be lost silently.
   public mutating func add(_ logits: Tensor, _ batch: RecallBatch) {
     let targets = batch.batch.targets
     logits.expecting(targets.B, targets.T, nil, as: "the logits")

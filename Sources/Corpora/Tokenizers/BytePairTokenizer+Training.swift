@@ -63,7 +63,7 @@ private struct PairCounts {
     }
   }
 
-  /// The pair with the highest count, the smallest of equals; nil if none occurs twice.
+  /// The pair with the highest count, and of pairs with equal counts the smallest; nil if none occurs twice.
   func mostFrequent() -> TokenPair? {
     var best: (pair: TokenPair, count: Int)?
     for (pair, count) in counts where count > 1 {

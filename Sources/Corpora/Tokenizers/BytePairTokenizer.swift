@@ -11,7 +11,7 @@
 // Read before: `Words.swift`. Read next: `BytePairTokenizer+Training.swift`.
 // Source: Sennrich, Haddow and Birch, arXiv 1508.07909, on bytes as in GPT-2.
 
-/// Two neighbouring tokens; smaller where the left one is, then where the right one is.
+/// Two neighbouring tokens, ordered by the left one, then by the right one.
 struct TokenPair: Hashable, Comparable {
   let left: Int
   let right: Int
@@ -26,9 +26,11 @@ public struct BytePairTokenizer: Tokenizer, Equatable {
   private let ranks: [TokenPair: Int]
   private let spellings: [[UInt8]]
 
-  /// The tokenizer with these merges, or nil if they are not a possible result of training: a pair of later tokens,
-  /// or one that is there already. Nor are two tokens of the same bytes ever learned: within the bounds of a token,
-  /// the merges so far have given the same parts wherever its bytes stand.
+  /// The tokenizer with these merges, or nil if training cannot have learned them: if a pair has a token that comes
+  /// later, occurs twice, makes a token longer than a word, or makes the bytes of another token.
+  ///
+  /// Training never learns two tokens with the same bytes: within the bounds of a token, the merges so far have given
+  /// the same parts wherever its bytes stand.
   init?(merges: [TokenPair]) {
     var ranks: [TokenPair: Int] = [:]
     var spellings = (0...255).map { [UInt8($0)] }

@@ -1,9 +1,8 @@
 // # Text that comes token by token
 //
-// On a terminal each token should appear as soon as it is drawn. But the text of one token may be
-// incomplete: a byte-pair token can end inside a character, whose other bytes come with the next
-// token, and the space between two words belongs to neither. So a stream holds back what is not
-// complete yet:
+// On a terminal each token should appear as soon as it is drawn. But the text of one token can be incomplete: a
+// byte-pair token can end inside a character, whose other bytes come with the next token, and the space between two
+// words belongs to neither. So a stream holds back what is not yet complete:
 //
 //     tokens       226   130   172
 //     append       ""    ""    "€"            € is the bytes 226 130 172
@@ -27,7 +26,7 @@ public struct TextStream: Sendable {
     (self.tokenizer, isAtBeginning, unfinished) = (tokenizer, true, [])
   }
 
-  /// Whether these bytes can be what a stream has left over: none, or the beginning of one character.
+  /// Whether these bytes can be what a stream holds back: none, or the beginning of one character.
   public static func isUnfinished(_ bytes: [UInt8]) -> Bool { lengthOfUnfinishedEnd(bytes) == bytes.count }
 
   /// A stream that continues a text, from the `unfinished` bytes of its first part.
@@ -75,7 +74,7 @@ private func lengthOfUnfinishedEnd(_ bytes: [UInt8]) -> Int {
 // An error about an unknown character lists the known ones.
 
 extension AnyTokenizer {
-  /// What a text may consist of, for an error message: the first 200 characters, the first 40 words, or "every text".
+  /// What a text can consist of, for an error message: the first 200 characters, the first 40 words, or "every text".
   public var alphabet: String {
     switch self {
     case .characters:

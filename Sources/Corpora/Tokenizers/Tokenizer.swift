@@ -1,11 +1,12 @@
 // # Tokens from text, and back
 //
 // A model reads numbers. A tokenizer translates between text and numbers, and belongs to the model that was trained
-// with it: under another vocabulary the same numbers are another language. So every tokenizer can be saved, and a
-// teacher carries its own.
+// with it: with another vocabulary the same numbers mean another text. So every tokenizer can be saved, and a teacher
+// carries its own.
 //
 // Read next: `CharacterTokenizer.swift`, `BytePairTokenizer.swift`, `WordTokenizer.swift`; then
-// `ByteLevelTokenizer.swift` for the tokenizers of others, and `AnyTokenizer+Files.swift` for how they are saved.
+// `ByteLevelTokenizer.swift` for the tokenizers of published models, and `AnyTokenizer+Files.swift` for how they are
+// saved.
 
 /// A reversible mapping from text to numbers below `vocabularySize`.
 public protocol Tokenizer: Sendable {
@@ -29,7 +30,7 @@ public enum AnyTokenizer: Tokenizer, Equatable {
   case bytePairs(BytePairTokenizer)
   /// A token for each word of a list, as in a language that a `Grammar` describes.
   case words(WordTokenizer)
-  /// Byte pairs as others write them, with a model that was downloaded.
+  /// Byte-level byte pairs, the tokenizer of a published model.
   case byteLevel(ByteLevelTokenizer)
 
   private var content: any Tokenizer {
@@ -47,10 +48,10 @@ public enum AnyTokenizer: Tokenizer, Equatable {
   /// Encodes with the tokenizer inside; throws `CorpusError` if it has no token for a part of the text.
   public func encode(_ text: String) throws -> [Int] { try content.encode(text) }
 
-  /// The token after which a text is over; nil if the tokenizer has none, as those of this book.
+  /// The token that ends a text; nil if the tokenizer has none, like those of this book.
   public var endOfText: Int? { if case .byteLevel(let tokenizer) = self { tokenizer.endOfText } else { nil } }
 
-  /// Whether a token is a sign for the model and not a part of the text; never with the tokenizers of this book.
+  /// Whether a token is a signal to the model and not a part of the text; false for the tokenizers of this book.
   public func isSpecial(_ id: Int) -> Bool {
     if case .byteLevel(let tokenizer) = self { tokenizer.isSpecial(id) } else { false }
   }

@@ -9,7 +9,7 @@
 public struct WordTokenizer: Tokenizer, Equatable {
   /// The words; the index of a word is its token.
   public let words: [String]
-  /// By bytes: to a dictionary of texts, two ways to type “é” would be one word.
+  /// The tokens by the bytes of their words: as texts, two ways to type “é” would be the same key.
   private let ids: [[UInt8]: Int]
 
   /// The tokenizer of a list of words, or nil if a word is empty, occurs twice or contains white space.

@@ -1,7 +1,7 @@
 // # Writing with a cache
 //
-// The memory is a cache of keys and values, already turned by their positions. Texts may be at
-// different positions, so the table of angles has a row for each token of each text.
+// The memory is a cache of keys, already rotated by their positions, and of values. Texts can be at different
+// positions, so the table of angles has a row for each token of each text.
 //
 // Read before: `CausalAttention.swift`, `MixerMemory.swift`, `Tensors/Attention/KeyValueCache.swift`.
 
@@ -31,9 +31,9 @@ extension CausalAttention {
     return ["keys": shape, "values": shape]
   }
 
-  /// Reads T further tokens, u [B, T, D] → [B, T, D]; the cache grows by T keys and values a text.
+  /// Reads T further tokens, u [B, T, D] → [B, T, D]; the cache grows by T keys and values per text.
   ///
-  /// Each text goes on at its own position, so the rows may have read different numbers of tokens.
+  /// Each text goes on at its own position, so the texts can have different lengths.
   public func advance(_ u: Tensor, _ memory: inout KeyValueCache) -> Tensor {
     let (B, T) = (u.shape[0], u.shape[1])
     let positions = memory.counts.flatMap { $0..<($0 + T) }

@@ -1,14 +1,15 @@
-// # The sizes of an attention
+// # The sizes of an attention layer
 //
-// Numbers of heads, where positions go, and the convention by which it is written; and the words of a
-// config.json for all of them. Phi and Llama of Hugging Face use the same words, in two generations:
+// The numbers of heads, the part of a head that carries positions, and the convention in which the layer is
+// published; and the words of a config.json for all of these. Phi and Llama of Hugging Face use the same words, in
+// two generations:
 //
-//     transformers 4     "rope_theta": 10000.0, "partial_rotary_factor": 0.5, "rope_scaling": null
-//     transformers 5     "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}
+//     transformers 4  "rope_theta": 10000.0, "partial_rotary_factor": 0.5, "rope_scaling": null
+//     transformers 5  "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}
 //
-// We write the first, which the second reads, and read both. What an attention may be asked for and
-// is not computed here (scaled positions, norms of queries and keys, heads of another width) is
-// refused and not read over: the numbers would be wrong, and the text nearly right.
+// We write the first form, which transformers 5 also reads, and read both. A setting that is not computed here
+// (scaled positions, norms of queries and keys, heads of another width) is refused, not ignored: the numbers would be
+// wrong, and the text nearly right.
 //
 // Read before: `MixerSizes.swift`, `CausalAttention.swift`. Source of the words: PhiConfig and
 // LlamaConfig in transformers.
@@ -16,13 +17,13 @@
 import Gradients
 import Tensors
 
-/// The sizes of an attention.
+/// The sizes of an attention layer.
 public struct CausalAttentionSizes: MixerSizes {
   /// How a published model writes its attention.
   public enum Convention: String, Sendable {
-    /// Biases, and `dense` as the name of the last map; half of each head is turned by its position.
+    /// Biases, and `dense` as the name of the last map; half of the features of a head are rotated by position.
     case phi
-    /// No biases, and `o_proj` as the name of the last map; all of each head is turned.
+    /// No biases, and `o_proj` as the name of the last map; all features of a head are rotated.
     case llama
   }
 
@@ -36,13 +37,13 @@ public struct CausalAttentionSizes: MixerSizes {
   public var rotaryFraction: Double
   /// The base of the rotary angles.
   public var rotaryBase: Double
-  /// Whose names and biases it has.
+  /// The published model whose names and biases it has.
   public var convention: Convention
 
-  /// Sizes that are not yet checked; `problem` says whether an attention can have them.
+  /// Sizes that are not yet checked; `problem` says whether an attention layer can have them.
   ///
   /// - Parameters:
-  ///   - G: nil for as many as there are heads of queries
+  ///   - G: nil for as many heads of keys and values as of queries
   ///   - rotaryFraction: nil for the convention's
   public init(
     D: Int, H: Int, G: Int? = nil, rotaryFraction: Double? = nil, rotaryBase: Double = 10_000,
@@ -56,14 +57,14 @@ public struct CausalAttentionSizes: MixerSizes {
   /// The features of a head.
   public var P: Int { D / H }
 
-  /// An attention with random weights, and biases of zeros if its convention has any.
+  /// An attention layer with random weights, and biases of zeros if its convention has any.
   public func make(_ name: String, using random: inout some RandomNumberGenerator) -> any MatrixMixer {
     CausalAttention(name, sizes: self, using: &random)
   }
 }
 
 extension CausalAttentionSizes.Convention {
-  /// The part of a head that carries its position where a config.json does not say it.
+  /// The part of a head that carries its position if a config.json does not say.
   var rotaryFraction: Double { self == .phi ? 0.5 : 1 }
 }
 
@@ -89,7 +90,7 @@ extension CausalAttentionSizes {
     var rope_type: String?
     var rope_theta: Double?
     var partial_rotary_factor: Double?
-    /// The kind of positions that is asked for.
+    /// The kind of positions that the file asks for.
     var kind: String { rope_type ?? type ?? "default" }
 
     private enum Word: String, CodingKey { case type, rope_type, rope_theta, partial_rotary_factor }
@@ -106,11 +107,11 @@ extension CausalAttentionSizes {
       rope_type = try words.decodeIfPresent(String.self, forKey: .rope_type)
       rope_theta = try words.decodeIfPresent(Double.self, forKey: .rope_theta)
       partial_rotary_factor = try words.decodeIfPresent(Double.self, forKey: .partial_rotary_factor)
-      // Positions for each kind of layer stand in objects of their own.
+      // Where positions differ by kind of layer, each kind has an object of its own.
       let all = try decoder.container(keyedBy: AnyWord.self)
       for key in all.allKeys where (try? all.nestedContainer(keyedBy: AnyWord.self, forKey: key)) != nil {
         throw DecodingError.dataCorruptedError(
-          forKey: key, in: all, debugDescription: "positions of several kinds are not computed here")
+          forKey: key, in: all, debugDescription: "positions of several kinds are not supported here")
       }
     }
   }
@@ -130,7 +131,7 @@ extension CausalAttentionSizes {
 
   /// Reads what `encode(to:)` writes, and what transformers 4 and 5 write.
   ///
-  /// Throws `DecodingError` if a word is missing or of another type, or asks for what is not computed here.
+  /// Throws `DecodingError` if a word is missing or of another type, or asks for something that is not computed here.
   public init(from decoder: any Decoder, D: Int, convention: Convention) throws {
     let words = try decoder.container(keyedBy: Word.self)
     func refuse(_ word: Word, _ what: String) -> DecodingError {
@@ -141,13 +142,13 @@ extension CausalAttentionSizes {
     let old = try words.decodeIfPresent(Positions.self, forKey: .rope_scaling)
     for (word, positions) in [(Word.rope_parameters, new), (.rope_scaling, old)] {
       if let kind = positions?.kind, kind != "default" {
-        throw refuse(word, "positions of the type \(kind) are not computed here, only those of the type default")
+        throw refuse(word, "positions of the type \(kind) are not supported here, only those of the type default")
       }
     }
     let flags: [(Word, Bool)] = [(.qk_layernorm, false), (.attention_bias, convention == .phi), (.is_causal, true)]
     for (word, expected) in flags {
       if let value = try words.decodeIfPresent(Bool.self, forKey: word), value != expected {
-        throw refuse(word, "it is \(value), and an attention with that is not computed here, only with \(expected)")
+        throw refuse(word, "it is \(value), and an attention with that is not supported here, only with \(expected)")
       }
     }
     if let P = try words.wholeIfPresent(.head_dim),
@@ -156,14 +157,15 @@ extension CausalAttentionSizes {
       throw refuse(.head_dim, "\(H) heads of \(P) features do not fill the width of \(D)")
     }
     let part = try new?.partial_rotary_factor ?? words.decodeIfPresent(Double.self, forKey: .partial_rotary_factor)
-    // Turned features come in pairs; programs differ in what they make of one that is left over.
+    // Rotated features come in pairs; programs differ in what they do with one that is left over.
     let turned = Double(H > 0 ? D / H : 0) * (part ?? convention.rotaryFraction)
     if turned >= 0, turned < 1e6, !Int(turned).isMultiple(of: 2) {
-      throw refuse(.num_attention_heads, "\(Int(turned)) features of each head would be turned, which are not pairs")
+      throw refuse(
+        .num_attention_heads, "\(Int(turned)) features of each head would be turned, which is an odd number")
     }
     if convention == .llama, let part, part != 1 {
-      // Llama of transformers turns whole heads, whatever it is told.
-      throw refuse(.partial_rotary_factor, "it is \(part), and Llama's attention turns all of a head")
+      // Llama in transformers rotates whole heads, whatever the file says.
+      throw refuse(.partial_rotary_factor, "it is \(part), but Llama's attention turns all of a head")
     }
     self.init(
       D: D, H: H, G: try words.wholeIfPresent(.num_key_value_heads),
@@ -172,11 +174,13 @@ extension CausalAttentionSizes {
       convention: convention)
   }
 
-  /// Why no attention has these sizes, in a sentence that goes on "its …"; nil if one can.
+  /// Why no attention layer can have these sizes, in a sentence that begins with "its …"; nil if one can.
   public var problem: String? {
     if let problem = problem(among: [("heads of keys and values", G)]) { return problem }
     if !H.isMultiple(of: G) { return "its \(G) heads of keys and values cannot be shared evenly by \(H) heads" }
-    if !(0...1).contains(rotaryFraction) { return "its rotary part of a head is \(rotaryFraction), not in 0 … 1" }
+    if !(0...1).contains(rotaryFraction) {
+      return "its rotary part of a head is \(rotaryFraction), not between 0 and 1"
+    }
     if !(rotaryBase > 0 && rotaryBase.isFinite) { return "its base of rotary angles is \(rotaryBase), not above 0" }
     return nil
   }

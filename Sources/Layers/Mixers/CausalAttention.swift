@@ -1,12 +1,12 @@
 // # Causal attention
 //
-//     q, k, v  =  W u + b for each, cut into heads of P features         rotary positions on the first R features of q and k
+//     q, k, v  =  W u + b for each, cut into heads of P features         the first R features of q and k are rotated
 //     M        =  softmax( q kᵀ / √P )                                   over the past and the present
 //     output   =  W_o (M v) + b_o                                        heads side by side
 //
-// There are H heads of queries and G of keys and values; each of the latter serves H / G of the former
-// (grouped queries), which makes the cache of a text H / G times smaller. With G = H every head has
-// its own.
+// There are H heads of queries and G of keys and values; each head of keys and values serves H / G heads of queries
+// (grouped queries), which makes the cache of a text H / G times smaller. With G = H every head has keys and values
+// of its own.
 //
 // Published models write the same layer in two conventions: Phi's has biases and calls its last map
 // `dense`, Llama's has none and calls it `o_proj`.
@@ -20,7 +20,7 @@ import Tensors
 
 /// Softmax attention over the past, with rotary positions: the teacher's mixer.
 public struct CausalAttention: MatrixMixer {
-  /// The sizes it was made with.
+  /// The sizes that it was made with.
   public let sizes: CausalAttentionSizes
   /// W_q, D → H P, heads one after another in the output.
   public let queries: Linear
@@ -36,7 +36,7 @@ public struct CausalAttention: MatrixMixer {
   /// The number of features of a head that carry its position.
   public var rotaryWidth: Int { Int(Double(sizes.P) * sizes.rotaryFraction / 2) * 2 }
 
-  /// An attention with random weights, and biases of zeros if its convention has any.
+  /// An attention layer with random weights, and biases of zeros if its convention has any.
   ///
   /// - Parameter name: the prefix of its parameters' names: q_proj, k_proj, v_proj, and dense or o_proj
   public init(_ name: String, sizes: CausalAttentionSizes, using random: inout some RandomNumberGenerator) {
@@ -77,14 +77,14 @@ public struct CausalAttention: MatrixMixer {
     x.reshaped(to: [x.shape[0], x.shape[1], x.shape[2] / sizes.P, sizes.P])
   }
 
-  /// The keys or values of each head of queries: [B, T, G, P] → [B, T, H, P], those that are shared repeated.
+  /// The keys or values of each head of queries: [B, T, G, P] → [B, T, H, P]; shared ones are repeated.
   private func forEachHead<A: Activation>(_ x: A) -> A {
     let (B, T, H, G, P) = (x.shape[0], x.shape[1], sizes.H, sizes.G, sizes.P)
     if G == H { return x }
     return x.reshaped(to: [B, T, G, 1, P]).broadcast(to: [B, T, G, H / G, P]).reshaped(to: [B, T, H, P])
   }
 
-  /// Queries, keys, values, output: of each the weight, and the bias if there is one.
+  /// Queries, keys, values, output: for each the weight, then the bias if there is one.
   public var parameters: [Parameter] {
     queries.parameters + keys.parameters + values.parameters + output.parameters
   }

@@ -2,13 +2,12 @@
 //
 // The same function, computed in three ways that agree to the last digits:
 //
-//     recurrent       step after step: T small operations, one state                    cost T·N·P, nothing in parallel
+//     recurrent       step after step: T small operations, one state                    cost T·N·P, no parallel steps
 //     materialised    the matrix M [T, T], then M x                                     cost T²·(N + P)
 //     chunked         the matrix inside chunks of Q steps, the recurrence between       cost T·Q·(N + P) + T·N·P
 //
-// The recurrent form is composed of elementary primitives, a few for each step. It is slow, and
-// long on the tape, but its values and gradients owe nothing to the kernels of the other two: it is
-// the check of both.
+// The recurrent form is composed of elementary primitives, a few for each step. It is slow, and its tape is long, but
+// its values and gradients do not depend on the kernels of the other two: it is the check of both.
 //
 // Read before: `DiscreteMamba2.swift`. Chapter: 07-student.
 
@@ -17,7 +16,7 @@ import Tensors
 
 /// How the layer is computed.
 public enum MambaForm: Sendable, Equatable {
-  /// Step by step, composed of elementary primitives: slow, and long on the tape.
+  /// Step by step, composed of elementary primitives: slow, and with a long tape.
   case recurrent
   /// Through the matrix [B, H, T, T]; memory grows as T².
   case materialised

@@ -1,10 +1,10 @@
 // # Writing with a state
 //
-// What a Discrete-Mamba-2 mixer remembers of a text has one size, however long the text is: the last
-// K − 1 inputs of the convolution, and a state of N × P numbers for each head.
+// What a Discrete-Mamba-2 mixer remembers of a text has the same size however long the text is: the last K − 1 inputs
+// of the convolution, and a state of N × P numbers for each head.
 //
-// A single token is one step of the recurrence; a piece goes through the chunked algorithm, from
-// the state that earlier pieces left.
+// A single token is one step of the recurrence; a longer piece goes through the chunked algorithm, from the state
+// that earlier pieces left.
 //
 // Read before: `MixerMemory.swift`, `DiscreteMamba2.swift`.
 

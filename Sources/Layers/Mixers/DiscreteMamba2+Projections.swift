@@ -1,20 +1,20 @@
 // # From attention to the mixer
 //
-// The paper copies nothing from an attention that is replaced. One could: attention reads with q
-// what it stored with k and v, the mixer reads with C what it stored with B and x, and both end in
-// an output projection. Per head, before rotation and softmax, the score of t and s is
+// The paper copies nothing from an attention layer that it replaces. Much could be copied: attention reads with q
+// what it stored with k and v, the mixer reads with C what it stored with B and x, and both end in an output
+// projection. Per head, before rotation and softmax, the score of t and s is
 //
 //     q[t] · k[s] / √P  =  u[t]ᵀ A u[s]          A = W_qᵀ W_k / √P,  of rank P at most
 //     C[t] · B[s]       =  u[t]ᵀ W_Cᵀ W_B u[s]   of rank N at most
 //
-// so that the best W_C and W_B keep the N largest singular values of A: with A = U diag(σ) Vᵀ they
-// are √σᵢ uᵢᵀ and √σᵢ vᵢᵀ. Values become x, their bias that of the convolution of x; the output
-// projection is copied, without its bias, which the mixer has no place for. What is lost is the
-// softmax, the rotation, and the biases of queries and keys.
+// so the best W_C and W_B keep the N largest singular values of A: with A = U diag(σ) Vᵀ their rows are √σᵢ uᵢᵀ and
+// √σᵢ vᵢᵀ. The values become x, and their bias becomes the bias of the convolution of x. The output projection is
+// copied without its bias, for which the mixer has no place. The softmax, the rotation, and the biases of queries and
+// keys are lost as well.
 //
-// Values and output projection alone are a copy without loss: the student then differs from its teacher
-// in the matrices and nothing else. Where keys and values have fewer heads than queries, each serves
-// several heads of the student, which get copies of their own.
+// If only values and output projection are taken over, nothing else is lost but the bias of the output projection,
+// where there is one: the student then differs from its teacher only in the matrices. Where keys and values have
+// fewer heads than queries, each of them serves several heads of the student, which get copies of their own.
 //
 // Read before: `DiscreteMamba2.swift`, `Tensors/Products/SingularValues.swift`. Used in chapters 11 and 15.
 
@@ -22,10 +22,10 @@ import Gradients
 import Tensors
 
 extension DiscreteMamba2 {
-  /// Takes the best that this family can hold of an attention's queries, keys, values and output projection.
+  /// Takes over as much of an attention layer's queries, keys, values and output projection as this mixer can hold.
   ///
-  /// Takes nothing if widths or heads differ, or queries and keys are to go to heads that share B and C. Expects the
-  /// convolution to be the identity.
+  /// Takes nothing if widths or heads differ, or if queries and keys would go to heads that share B and C. Expects
+  /// the convolution to be the identity.
   public func begin(with attention: MixerProjections, taking part: MixerProjections.Part) -> Bool {
     let (D, H, P) = (sizes.D, sizes.H, sizes.P)
     let fits = attention.H == H && attention.queries.weight.value.shape == [D, D]
@@ -43,7 +43,7 @@ extension DiscreteMamba2 {
     return true
   }
 
-  /// The rows of B and C whose product is the nearest to that of keys and queries.
+  /// Sets the rows of B and C so that their product is nearest to that of keys and queries.
   private func takeQueriesAndKeys(of attention: MixerProjections) {
     let (D, H, N, P) = (sizes.D, sizes.H, sizes.N, sizes.P)
     let (b, c) = (MambaPart.b.rows(sizes), MambaPart.c.rows(sizes))
@@ -60,6 +60,6 @@ extension DiscreteMamba2 {
     }
   }
 
-  /// The rows of a head in a projection of the attention.
+  /// The rows of a head in a projection of the attention layer.
   private func rows(of head: Int) -> Range<Int> { (head * sizes.P)..<((head + 1) * sizes.P) }
 }

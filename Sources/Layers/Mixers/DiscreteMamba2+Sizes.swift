@@ -24,7 +24,7 @@ public struct DiscreteMamba2Sizes: MixerSizes {
   /// Pairs of B and C, a divisor of H: H for multi-head, 1 for multi-value.
   public var G: Int
 
-  /// - Parameter G: nil for as many as there are heads
+  /// - Parameter G: nil for one pair of B and C per head
   public init(D: Int, H: Int, N: Int, K: Int = 4, Q: Int = 64, G: Int? = nil) {
     (self.D, self.H, self.N, self.K, self.Q, self.G) = (D, H, N, K, Q, G ?? H)
   }
@@ -42,7 +42,7 @@ public struct DiscreteMamba2Sizes: MixerSizes {
   }
 }
 
-/// The parts of the in-projection, and of the convolution as far as they pass through it.
+/// The parts of the in-projection; x, B and C are also the parts of the convolution.
 public enum MambaPart: CaseIterable, Sendable {
   /// In the order of the rows; z and a do not pass through the convolution.
   case x, b, c, z, a
@@ -72,7 +72,7 @@ extension DiscreteMamba2Sizes {
     case norm_cls, d_inner
   }
 
-  /// Writes all sizes but D in the authors' words, and what a mixer of this library fixes.
+  /// Writes all sizes but D in the authors' words, and the settings that are fixed in this library.
   public func encode(to encoder: any Encoder) throws {
     var words = encoder.container(keyedBy: Word.self)
     try words.encode(N, forKey: .d_state)
@@ -80,24 +80,25 @@ extension DiscreteMamba2Sizes {
     try words.encode(G, forKey: .n_qk_heads)
     try words.encode(K, forKey: .d_conv)
     try words.encode(Q, forKey: .chunk_size)
-    // What the mixer of this library cannot do otherwise.
+    // Settings that are fixed in this library.
     try words.encode(true, forKey: .conv_bias)
     try words.encode(1, forKey: .expand)
     try words.encode("identity", forKey: .activation)
     try words.encode(false, forKey: .bias)
   }
 
-  /// Reads the words that `encode(to:)` writes; those that are left out have the authors' values, and without
+  /// Reads the words that `encode(to:)` writes; those that are missing have the authors' values, and without
   /// `n_qk_heads` each head has a B and a C of its own.
   ///
-  /// Throws `DecodingError` if a word asks for what is not computed here, such as an activation after the convolution.
+  /// Throws `DecodingError` if a word asks for something that is not computed here, such as an activation after the
+  /// convolution.
   public init(from decoder: any Decoder, D: Int) throws {
     let words = try decoder.container(keyedBy: Word.self)
     func require(_ word: Word, _ found: String, among possible: [String]) throws {
       if possible.contains(found) { return }
       throw DecodingError.dataCorruptedError(
         forKey: word, in: words,
-        debugDescription: "it is \(found), and a mixer with that is not computed here, only with \(possible[0])")
+        debugDescription: "it is \(found), and a mixer with that is not supported here, only with \(possible[0])")
     }
     func flag(_ word: Word, is expected: Bool) throws {
       try require(word, "\(try words.decodeIfPresent(Bool.self, forKey: word) ?? expected)", among: ["\(expected)"])
@@ -116,7 +117,7 @@ extension DiscreteMamba2Sizes {
       Q: try size(.chunk_size, 128), G: try words.wholeIfPresent(.n_qk_heads))
   }
 
-  /// Why no mixer has these sizes, in a sentence that goes on "its …"; nil if one can.
+  /// Why no mixer can have these sizes, in a sentence that begins with "its …"; nil if one can.
   public var problem: String? {
     if let problem = problem(among: [("state size", N), ("taps", K), ("chunk", Q), ("pairs of B and C", G)]) {
       return problem

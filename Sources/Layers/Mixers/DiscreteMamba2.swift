@@ -1,29 +1,28 @@
 // # The Discrete-Mamba-2 mixer
 //
-// The student's mixer. It stands where attention stood, has a head for each head of attention, and
-// is a matrix for each head as well:
+// The student's mixer. It takes the place of attention, has a head for each head of attention, and like attention is
+// a matrix for each head:
 //
 //     x, B, C   =  convolution( W_xBC u )              causal, depthwise, width 4, with bias; no activation after it
 //     z         =  W_z u                               the gate; z and a do not pass through the convolution
 //     a         =  W_a u
 //     α[t]      =  exp(−softplus(a[t]))  =  sigmoid(−a[t])
 //     h[t]      =  α[t] h[t − 1] + B[t] x[t]ᵀ
-//     y[t]      =  C[t]ᵀ h[t] + D x[t]
+//     y[t]      =  C[t]ᵀ h[t] + d x[t]
 //     output    =  W_o ( y ⊙ silu(z + z_bias) )
 //
-// "Discrete", because there is no step size: α comes from a alone, and B is not scaled by anything.
-// "Multi-head", because each head has a B and a C of its own. The usual Mamba-2 is "multi-value":
-// all heads share one B and one C, and differ in x and in the decay only. G counts the pairs of B
-// and C: H of them here, one there; each serves H / G heads.
+// "Discrete", because there is no step size: α comes from a alone, and B is not scaled by anything. "Multi-head",
+// because each head has a B and a C of its own. The usual Mamba-2 is "multi-value": all heads share one B and one C,
+// and differ only in x and in the decay. G counts the pairs of B and C: H of them here, 1 there; each pair serves
+// H / G heads.
 //
-// One matrix holds W_xBC, W_z and W_a, in the order x, B, C, z, a. We use its rows in parts instead
-// of cutting the product: stage 1 needs only B, C and a, and then computes only these.
+// One matrix holds W_xBC, W_z and W_a, in the order x, B, C, z, a. We multiply by parts of its rows instead of
+// cutting up the whole product: stage 1 needs only B, C and a, and so computes only these.
 //
 // ## Where it starts
 //
-// Convolution: identity (last tap 1, the others and the bias 0). Gate: open (rows of z zero, z_bias
-// where silu is 1). D = 1. Chapter 07-student shows what becomes of the gradient when the gate
-// starts closed.
+// Convolution: identity (last tap 1, the others and the bias 0). Gate: open (rows of z zero, z_bias where silu is 1).
+// d = 1. Chapter 07-student shows what happens to the gradient when the gate starts closed.
 //
 // Read before: `MatrixMixer.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Read next: `DiscreteMamba2+Sizes.swift`,
 // `DiscreteMamba2+Memory.swift`, `DiscreteMamba2+Forms.swift`. Source: arXiv 2408.10189;
@@ -37,7 +36,7 @@ public struct DiscreteMamba2: MatrixMixer {
   /// silu is 1 here: the gate of a new mixer is open.
   public static let openGate: Scalar = 1.278464542761
 
-  /// The sizes it was made with.
+  /// The sizes that it was made with.
   public let sizes: DiscreteMamba2Sizes
   /// [2 D + 2 G N + H, D], rows in the order x, B, C, z, a
   public let inProjection: Parameter
@@ -75,9 +74,9 @@ public struct DiscreteMamba2: MatrixMixer {
   @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func callAsFunction<A: Activation>(_ u: A) -> A { output(u, form: .chunked(Q: sizes.Q)) }
 
-  /// The matrix of each head, with D on its diagonal: u [B, T, D] → [B, H, T, T].
+  /// The matrix of each head, with d on its diagonal: u [B, T, D] → [B, H, T, T].
   ///
-  /// Depends on the rows of B, C and a of the in-projection, on their convolution, and on D; on nothing else.
+  /// Depends on the rows of B, C and a of the in-projection, on their convolution, and on d; on nothing else.
   @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func matrix<A: Activation>(_ u: A) -> A {
     ssdMatrix(logDecay: logDecay(u), b: heads(.b, u), c: heads(.c, u), d: A(skip))
@@ -88,7 +87,7 @@ public struct DiscreteMamba2: MatrixMixer {
     [inProjection, zBias, convolutionWeight, convolutionBias, skip] + output.parameters
   }
 
-  /// The rows of B, C and a, the convolution of B and C, and D.
+  /// The rows of B, C and a, the convolution of B and C, and d.
   public var matrixRows: [ParameterRows] {
     let (b, c, a) = (MambaPart.b.rows(sizes), MambaPart.c.rows(sizes), MambaPart.a.rows(sizes))
     let both = b.lowerBound..<c.upperBound

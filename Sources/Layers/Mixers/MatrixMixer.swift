@@ -1,21 +1,21 @@
 // # Matrix mixers
 //
-// The idea that the method rests on. A layer that mixes tokens computes, for each head, y = M x
-// with a matrix M of T × T numbers. Attention makes M by a softmax, a state space model by a
-// product of decays; what they do with it is the same. So a teacher and a student of different
-// kinds can be compared in two ways: by their matrices (stage 1) and by their outputs (stage 2).
+// The method rests on one idea. A layer that mixes tokens computes, for each head, y = M x with a matrix M of T × T
+// numbers. Attention makes M by a softmax, a state space model by a product of decays; what they do with it is the
+// same. So a teacher and a student of different kinds can be compared in two ways: by their matrices (stage 1) and by
+// their outputs (stage 2).
 //
-// Code that needs something from a mixer asks one of these questions, and never which kind it is:
+// Code that needs something from a mixer asks one of these questions, and never which kind of mixer it is:
 //
 //     question                                          asked by
 //     what is your output, what your matrix             the passes, stages 1 and 2
 //     which rows of your parameters make the matrix     stage 1, which trains these and no others
-//     what do you remember of a text; read on           writing (`MixerMemory.swift`)
+//     what do you remember of a text; read further      generation (`MixerMemory.swift`)
 //     what are your sizes, and how is one made          models and their config.json (`MixerSizes.swift`)
-//     do you have projections to begin another with     weight transfer
+//     can another mixer begin with your projections     weight transfer
 //
-// A new kind of mixer is one file with these answers, and one line in `Models/ModelParts.swift`
-// under which a config.json finds it. `CONTRIBUTING.md` has the recipe.
+// A new kind of mixer is one file with these answers, and one line in `Models/ModelParts.swift`, through which it is
+// found from a config.json. `CONTRIBUTING.md` has the recipe.
 //
 // Read before: `../Layer.swift`. Read next: `CausalAttention.swift`, `DiscreteMamba2.swift`.
 
@@ -50,16 +50,16 @@ public protocol MatrixMixer: Layer {
   /// The shapes of the memory's tensors, by name, when texts of these lengths have been read: what a file must hold.
   func memoryShapes(lengths: [Int]) -> [String: Shape]
 
-  /// Reads further tokens: u [B, T, D], T at least 1 → [B, T, D]; no tape. Moves the memory on by T tokens.
+  /// Reads further tokens: u [B, T, D], T at least 1 → [B, T, D]; no tape. Advances the memory by T tokens.
   func advance(_ u: Tensor, _ memory: inout Memory) -> Tensor
 
-  /// The linear maps around the matrix, if it has queries, keys and values; nil for none.
+  /// The linear maps around the matrix, if the mixer has queries, keys and values; nil if not.
   var projections: MixerProjections? { get }
 
   /// Begins with another mixer's projections, as far as this one has a place for them.
   ///
   /// - Parameter part: which of them
-  /// - Returns: whether it took any; nothing is changed if not
+  /// - Returns: whether it took any; if not, nothing is changed
   func begin(with projections: MixerProjections, taking part: MixerProjections.Part) -> Bool
 }
 
@@ -78,9 +78,9 @@ extension MatrixMixer {
 public struct MixerProjections {
   /// Which of the projections another mixer takes over.
   public enum Part: String, Codable, Sendable, CaseIterable {
-    /// What a token gives, and what becomes of it: values and output projection.
+    /// What a token contributes, and what becomes of it: values and output projection.
     case valuesAndOutput
-    /// Queries and keys as well, which say who looks at whom.
+    /// Queries and keys as well, which decide which token attends to which.
     case all
   }
 

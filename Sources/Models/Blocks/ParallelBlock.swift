@@ -1,11 +1,11 @@
 // # The parallel block
 //
-// One layer norm feeds both branches, and both are added to what came in:
+// One layer norm feeds both branches, and both are added to the block's input:
 //
 //     y  =  x + mixer(LN x) + MLP(LN x)
 //
-// It is Phi's block. The branches do not see each other, so that a mixer can be taken out and
-// another put in its place without anything else being touched: what the method does.
+// This is Phi's block. Neither branch sees the other, so one mixer can be exchanged for another without touching
+// anything else, which is what the method does.
 //
 // Read before: `Block.swift`. Read next: `SequentialBlock.swift`, `../LanguageModel.swift`.
 
@@ -15,14 +15,14 @@ import Tensors
 
 /// A block whose mixer and feed-forward read the same norm.
 public struct ParallelBlock: Block {
-  /// What both branches read through, [B, T, D] → [B, T, D].
+  /// The norm before both branches, [B, T, D] → [B, T, D].
   public let norm: any Layer
   /// The branch that mixes tokens.
   public let mixer: any MatrixMixer
   /// The branch that works on each token by itself.
   public let feedForward: any Layer
 
-  /// A block of parts that have their weights; all have the model's width.
+  /// A block made of parts that have their weights; all have the model's width.
   public init(norm: any Layer, mixer: any MatrixMixer, feedForward: any Layer) {
     (self.norm, self.mixer, self.feedForward) = (norm, mixer, feedForward)
   }
@@ -44,7 +44,7 @@ public struct ParallelBlock: Block {
   }
 }
 
-/// A parallel block with a layer norm and an MLP, as Phi has it.
+/// A parallel block with a layer norm and an MLP, as in Phi.
 public struct ParallelBlockSizes: BlockSizes {
   /// The name of the kind in a config.json.
   public static let kind = "modules.phi_block"

@@ -1,14 +1,14 @@
 // # The sequential block
 //
-// First the tokens are mixed, then each is worked on; either branch has a norm of its own and is
-// added to what came in:
+// First the tokens are mixed, then each is transformed by itself. Each branch has a norm of its own, and its output
+// is added to its input:
 //
 //     h  =  x + mixer( norm₁ x )
 //     y  =  h + feedForward( norm₂ h )
 //
-// It is Llama's block, and the usual one. The feed-forward branch sees what the mixer has done, so
-// that a student's mixer that errs changes what its neighbour reads. In a parallel block it does not.
-// Stage 2 therefore compares the mixers' outputs: compared are equal inputs, and nothing else.
+// This is Llama's block, and the usual one. Its feed-forward reads what the mixer has added, so an error of a
+// student's mixer changes the input of the feed-forward beside it; in a parallel block it does not. Stage 2 therefore
+// compares the outputs of the mixers: they are computed from equal inputs, and nothing else enters the comparison.
 //
 // Read before: `ParallelBlock.swift`. Source: Llama in Hugging Face transformers.
 
@@ -16,18 +16,18 @@ import Gradients
 import Layers
 import Tensors
 
-/// A block whose feed-forward reads what the mixer has added.
+/// A block whose feed-forward reads the mixer's output added to the block's input.
 public struct SequentialBlock: Block {
-  /// What the mixer reads through, [B, T, D] → [B, T, D].
+  /// The norm before the mixer, [B, T, D] → [B, T, D].
   public let norm: any Layer
   /// The branch that mixes tokens.
   public let mixer: any MatrixMixer
-  /// What the feed-forward reads through, [B, T, D] → [B, T, D].
+  /// The norm before the feed-forward, [B, T, D] → [B, T, D].
   public let secondNorm: any Layer
   /// The branch that works on each token by itself.
   public let feedForward: any Layer
 
-  /// A block of parts that have their weights; all have the model's width.
+  /// A block made of parts that have their weights; all have the model's width.
   public init(norm: any Layer, mixer: any MatrixMixer, secondNorm: any Layer, feedForward: any Layer) {
     (self.norm, self.mixer, self.secondNorm, self.feedForward) = (norm, mixer, secondNorm, feedForward)
   }
@@ -52,7 +52,7 @@ public struct SequentialBlock: Block {
   }
 }
 
-/// A sequential block with RMS norms and a gated feed-forward, as Llama has it.
+/// A sequential block with RMS norms and a gated feed-forward, as in Llama.
 public struct SequentialBlockSizes: BlockSizes {
   /// The name of the kind in a config.json.
   public static let kind = "LlamaBlock"
@@ -61,7 +61,7 @@ public struct SequentialBlockSizes: BlockSizes {
   /// What the norms add to the mean square.
   public var epsilon: Double
 
-  /// Sizes with a feed-forward of this hidden width, and norms that add 1e-5.
+  /// Sizes with a feed-forward of this hidden width, and norms with an epsilon of 1e-5.
   public init(feedForward: Int) { self.init(feedForward: feedForward, epsilon: 1e-5) }
 
   /// Sizes with a feed-forward of this hidden width.
@@ -82,9 +82,9 @@ public struct SequentialBlockSizes: BlockSizes {
   /// An RMS norm with scale 1.
   public func norm(_ name: String, D: Int) -> any Layer { RMSNorm(name, D: D, epsilon: Scalar(epsilon)) }
 
-  /// Why no block has these sizes, in a sentence that goes on "its …"; nil if one can.
+  /// Why no block can have these sizes, in a sentence that begins with "its …"; nil if one can.
   public var problem: String? {
     epsilon > 0 && epsilon < 1
-      ? nil : "its norms add \(epsilon) to the mean square, where a number in 0 … 1 is needed"
+      ? nil : "its norms add \(epsilon) to the mean square, where a number between 0 and 1 is needed"
   }
 }

@@ -1,8 +1,8 @@
 // # Models in files
 //
-// A folder with two files: model.safetensors and config.json. The names of the tensors are the
-// published ones, so that what is trained here can be read elsewhere. What others write is read too:
-// shards, half precision, GGUF (`ModelFiles.swift`).
+// A model is saved as a folder with two files, model.safetensors and config.json. The tensors have their published
+// names, so that other programs can read what is trained here. We also read the forms that others write: shards, half
+// precision, GGUF (`ModelFiles.swift`).
 //
 // Read before: `../LanguageModel.swift`, `ModelLayout.swift`, `ModelFiles.swift`.
 
@@ -19,7 +19,7 @@ extension LanguageModel {
       metadata: ["format": "pt"])
   }
 
-  /// Takes over all parameters of a checkpoint.
+  /// Sets all parameters to those of a checkpoint.
   ///
   /// Throws, with no parameter changed, if a name is missing or unknown, a shape differs or a number is not finite.
   public func load(_ checkpoint: Checkpoint) throws {
@@ -28,7 +28,7 @@ extension LanguageModel {
     for (parameter, value) in zip(parameters, values) { parameter.value = value }
   }
 
-  /// Writes model.safetensors and config.json into a folder, which is created if it is not there.
+  /// Writes model.safetensors and config.json into a folder, which is created if it does not exist.
   public func write(to folder: URL) throws {
     try configuration.write(to: folder.appendingPathComponent("config.json"))
     try checkpoint.write(to: folder.appendingPathComponent("model.safetensors"))
@@ -38,8 +38,8 @@ extension LanguageModel {
   ///
   /// - Parameter parts: the kinds of mixers and blocks that its config.json may name
   ///
-  /// Throws `CheckpointError` if a file is missing or damaged, they do not fit together, or the model is of a kind or
-  /// has settings that are not computed here.
+  /// Throws `CheckpointError` if a file is missing or damaged, if the files do not fit together, or if the kind of
+  /// the model or one of its settings is not supported here.
   public init(contentsOf place: URL, parts: ModelParts = .standard) throws {
     let files = try ModelFiles(place, parts: parts)
     self.init(unset: files.configuration)

@@ -1,7 +1,7 @@
 // # Llama's layout
 //
-// The names and words of Hugging Face's LlamaForCausalLM: RMS norms, sequential blocks, grouped queries,
-// no biases. Many published models are of this kind, SmolLM2 among them.
+// The tensor names and config keys of Hugging Face's LlamaForCausalLM: RMS norms, sequential blocks, grouped-query
+// attention, no biases. Many published models are of this kind, SmolLM2 among them.
 //
 // A head that is tied to the embedding is not in the file.
 //
@@ -13,7 +13,7 @@ import Foundation
 import Layers
 
 extension ModelLayout {
-  /// Llama of Hugging Face: sequential blocks, attention in every one of them, of the same sizes.
+  /// Hugging Face's Llama: sequential blocks with attention, of the same sizes in all of them.
   public static let llama = ModelLayout(
     name: "Llama (model_type \"llama\")",
     names: ModelNames(model: "model", embedding: "embed_tokens", finalNorm: "norm", mixer: nil),
@@ -26,13 +26,13 @@ extension ModelLayout {
     problem: { c in
       guard let attention = c.sameAttentionThroughout, attention.convention == .llama, c.block is SequentialBlockSizes
       else {
-        return "its blocks are not all sequential blocks with the same attention, as the layout of Llama has them"
+        return "its blocks are not all sequential blocks with the same attention, as the layout of Llama requires"
       }
-      return c.hasHeadBias ? "its head has a bias, as the layout of Llama has none" : nil
+      return c.hasHeadBias ? "its head has a bias, but the layout of Llama has none" : nil
     })
 }
 
-/// A config.json in the words of Hugging Face's LlamaConfig.
+/// A config.json with the keys of Hugging Face's LlamaConfig.
 private struct LlamaWords: Codable {
   let configuration: ModelConfiguration
 
@@ -59,7 +59,7 @@ private struct LlamaWords: Codable {
     try words.encode("silu", forKey: .hidden_act)
     try words.encode(c.hasTiedHead, forKey: .tie_word_embeddings)
     try words.encode(false, forKey: .mlp_bias)
-    // Heads and rotary positions are words of the same object.
+    // The sizes of the attention are keys of the same object.
     try c.mixers.first?.encode(to: encoder)
   }
 

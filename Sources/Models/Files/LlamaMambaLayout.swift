@@ -1,19 +1,20 @@
 // # The layout of the authors' later framework
 //
-// Students of Llama teachers, and hybrids, have the names and words of the framework that the authors
-// published after Phi-Mamba. The model names the class of its backbone, and a list of groups says the
-// kind of block, the kind of its mixer and the sizes of both:
+// Students of Llama teachers, and hybrids, have the tensor names and config keys of the framework that the authors
+// published after Phi-Mamba. The config.json names the class of the backbone, and a list of groups gives the kind of
+// block, the kind of its mixer and the sizes of both:
 //
 //     {"input": {"vocab_size": …, "tie_embeddings": …, "lm_head_bias": …},
 //      "MixerModel": {"name": "LlamaModel", "input": {"d_model": …, "n_layer": …, "rope_theta": …},
 //                     "Blocks": [{"name": "LlamaBlock", "n_layers": …, "input": {"mlp_intermediate_size": …},
 //                                 "Layer": {"name": "DiscreteMamba2", "input": {…}}}, …]}}
 //
-// Their rotary angles are the backbone's, the same for all its attention, and so is the epsilon of the
-// final norm. We write both there and in the groups, and read those of the backbone first.
+// In the framework the rotary angles belong to the backbone and are the same for all attention, and the epsilon of
+// the final norm belongs to the backbone too. We write both there and in the groups. When we read, the rotary base of
+// the backbone takes precedence, and an epsilon that is not the same everywhere is refused.
 //
-// In this framework a Discrete-Mamba-2 mixer that is not told otherwise has a norm before its output and
-// an activation after its convolution. The method's has neither, so that both words have to be there.
+// In the framework a Discrete-Mamba-2 mixer has, unless told otherwise, a norm before its output projection and an
+// activation after its convolution. The mixer of the method has neither, so both keys must be present.
 //
 // Read before: `PhiMambaLayout.swift`, `../Blocks/SequentialBlock.swift`. Source: components/ and
 // configs/Llama in goombalab/mohawk.
@@ -37,26 +38,29 @@ extension ModelLayout {
       return words.configuration
     },
     problem: { c in
-      c.block is SequentialBlockSizes
-        ? nil : "its blocks are not sequential blocks, as the layout of Llama-Mamba has them"
+      if !(c.block is SequentialBlockSizes) {
+        return "its blocks are not sequential blocks, as the layout of Llama-Mamba requires"
+      }
+      return c.hasTiedHead && c.hasHeadBias
+        ? "in the layout of Llama-Mamba a head that is the embedding has no bias" : nil
     })
 }
 
-/// A config.json in the words of the authors' later framework.
+/// A config.json with the keys of the authors' later framework.
 private struct LlamaMambaWords: Codable {
   let configuration: ModelConfiguration
-  /// What is wrong with the kinds that it names, or with the number of layers.
+  /// What is wrong with its kinds, its settings or its number of layers.
   private(set) var problem: (what: String, remedy: String)?
 
   init(_ configuration: ModelConfiguration) { self.configuration = configuration }
 
-  /// Whether a config.json has the two outermost words of this layout.
+  /// Whether a config.json has the two outermost keys of this layout.
   static func isIn(_ file: URL) throws -> Bool {
     let keys = try readJSONMembers(from: file)
     return keys["input"] != nil && keys["MixerModel"] != nil
   }
 
-  // The words, object by object.
+  // The keys, object by object.
   private struct Language: Codable {
     var vocab_size: Int
     var pad_vocab_size_multiple: Int?
@@ -69,19 +73,20 @@ private struct LlamaMambaWords: Codable {
     var lm_head_prenorm: String?
     var norm_epsilon: Double?
     var rope_theta: Double?
-    /// The features of a head: their backbone makes the angles for all attention.
+    /// The number of features of a head: the backbone of the framework makes the angles for all attention.
     var head_dim: Int?
-    /// Never written; `llama3` and others are not computed here.
+    /// Never written; `llama3` and other kinds are not supported here.
     var rope_scaling: Scaling?
     var max_position_embeddings: Int?
 
-    /// What is asked for and not computed here, if any attention is to be turned; nil for nothing.
+    /// What it asks for that is not supported here; nil for nothing. Scaled rotary positions matter only if there is
+    /// attention.
     func problem(turning isTurning: Bool) -> (what: String, remedy: String)? {
       if let norm = lm_head_prenorm, norm != "rms" {
-        return ("it asks for lm_head_prenorm = \(norm), which is not computed here", "give rms")
+        return ("it asks for lm_head_prenorm = \(norm), which is not supported here", "give rms")
       }
       if isTurning, let kind = rope_scaling?.kind, kind != "default" {
-        return ("it asks for rope_scaling = \(kind), which is not computed here", "give a model without it")
+        return ("it asks for rope_scaling = \(kind), which is not supported here", "give a model without it")
       }
       return nil
     }
@@ -99,18 +104,19 @@ private struct LlamaMambaWords: Codable {
   }
   private enum Word: String, CodingKey { case name, input, MixerModel, Blocks, n_layers, Layer }
 
-  /// Words of a mixer that only this framework has.
+  /// Keys of a mixer that only this framework has.
   private enum MixerWord: String, CodingKey {
     case norm_cls, activation, initializer
 
-    /// How the method starts a mixer; without it their program makes none, even one whose weights are read.
+    /// How the method initialises a mixer. Without this key the framework makes no mixer, even one whose weights are
+    /// then read.
     static let initialValues = [
       "a_log": "default", "x": "default", "B": "default", "C": "default", "D": "default", "z": "identity",
       "out": "default", "convolution": "identity",
     ]
   }
 
-  /// What the framework calls the kinds that this library has under other names.
+  /// The framework's names for kinds that have other names in this library.
   private static let kinds = [
     "DiscreteMamba2": DiscreteMamba2Sizes.kind, "LlamaAttention": CausalAttentionSizes.kind,
   ]
@@ -192,13 +198,14 @@ private struct LlamaMambaWords: Codable {
       let own = SequentialBlockSizes(
         feedForward: input.mlp_intermediate_size, epsilon: input.norm_epsilon ?? backbone.norm_epsilon ?? 1e-6)
       if !["silu", "swish"].contains(input.mlp_act_fn) {
-        problem = (
-          "its group \(groups) of Blocks asks for mlp_act_fn = \(input.mlp_act_fn), which is not computed here",
-          "give silu"
-        )
+        problem =
+          problem ?? (
+            "its group \(groups) of Blocks asks for mlp_act_fn = \(input.mlp_act_fn), which is not supported here",
+            "give silu"
+          )
       }
       if let block, block != own {
-        problem = ("its groups of Blocks differ in the sizes of their blocks", "give all of them the same")
+        problem = problem ?? ("its groups of Blocks differ in the sizes of their blocks", "give all of them the same")
       }
       block = own
     }
@@ -206,7 +213,8 @@ private struct LlamaMambaWords: Codable {
     if let block, let epsilon = backbone.norm_epsilon, epsilon != block.epsilon {
       problem =
         problem ?? (
-          "the norm before its head adds \(epsilon), those of its blocks \(block.epsilon)", "give one number"
+          "the norm before its head adds \(epsilon), but those of its blocks add \(block.epsilon)",
+          "give the same number for both"
         )
     }
     if mixers.count != backbone.n_layer {

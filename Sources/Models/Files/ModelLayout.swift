@@ -1,12 +1,12 @@
 // # How a model looks in files
 //
-// A layout is a published way to write a model down: what its tensors are called, and in which words
-// its config.json says how it is made. Four are known here:
+// A layout is a published way to write a model into files: the names of its tensors, and the keys of its config.json.
+// Four are known here:
 //
 //     teachers    Phi and Llama of Hugging Face                        `PhiLayout.swift`, `LlamaLayout.swift`
 //     students    the authors' Phi-Mamba, and their later framework    `PhiMambaLayout.swift`, `LlamaMambaLayout.swift`
 //
-// A fifth, GGUF, is read and not written: `GGUFLayout.swift`.
+// A fifth, GGUF, is read but not written: `GGUFLayout.swift`.
 //
 // Read before: `../ModelConfiguration.swift`. Read next: `LanguageModel+Files.swift`.
 
@@ -14,25 +14,26 @@ import Checkpoints
 import Foundation
 import Layers
 
-/// A way to write a model down.
+/// A way to write a model into files.
 public struct ModelLayout: Sendable {
   /// The name of the layout.
   public let name: String
   let names: ModelNames
-  /// The config.json of a configuration.
+  /// Makes the config.json of a configuration.
   let words: @Sendable (ModelConfiguration) -> any Encodable
   /// Reads a config.json; nil if it is of another layout.
   let read: @Sendable (_ file: URL, _ parts: ModelParts) throws -> ModelConfiguration?
-  /// Why a model cannot be written in this layout, in a sentence that goes on "its …"; nil if it can.
+  /// Why a model cannot be written in this layout, in a sentence that begins with "its …"; nil if it can.
   let problem: @Sendable (ModelConfiguration) -> String?
 
-  /// The layouts that are known, in the order in which a file is tried; the last reads what no other knows.
+  /// The layouts that are known, in the order in which they are tried on a file; the last is tried on every file that
+  /// the others leave.
   static let all = [phi, llama, llamaMamba, phiMamba]
 
   /// Whether the published models of this layout have a bias in their head.
   var hasHeadBias: Bool { self == .phi || self == .phiMamba }
 
-  /// The layout of a student of a model in this one.
+  /// The layout of a student whose teacher has this layout.
   var ofStudents: ModelLayout { self == .llama || self == .llamaMamba ? .llamaMamba : .phiMamba }
 
   func problem(_ configuration: ModelConfiguration) -> String? { problem(configuration) as String? }
@@ -43,42 +44,42 @@ extension ModelLayout: Equatable {
   public static func == (a: ModelLayout, b: ModelLayout) -> Bool { a.name == b.name }
 }
 
-/// The names in front of a model's parameters.
+/// The prefixes of the names of a model's parameters.
 struct ModelNames: Sendable {
-  /// What all but the head begin with.
+  /// What the names of all but the head begin with.
   var model: String
   /// The embedding, below `model`.
   var embedding: String
   /// The norm before the head, below `model`.
   var finalNorm = "final_layernorm"
-  /// The mixer, below its block; nil for none but the mixer's own module.
+  /// The mixer, below its block; nil if the mixer's own module follows the block directly.
   var mixer: String?
 
-  /// The prefix of a mixer's parameters in the block of a name.
+  /// The prefix of the parameters of a mixer in the block with this name.
   func mixer(_ sizes: some MixerSizes, in block: String) -> String {
     ([block] + [mixer, type(of: sizes).module].compactMap { $0 }).joined(separator: ".")
   }
 }
 
-/// What is wrong with a config.json in which a part is of a kind that is not known: problem and remedy.
+/// Problem and remedy for a config.json that names a part of an unknown kind.
 func unknownKind(_ name: String, _ word: String, of known: [String], in group: String) -> (
   what: String, remedy: String
 ) {
   (
-    "its \(group) is of no kind that is known here: \(word) \(name)",
+    "its \(group) is of an unknown kind: \(word) \(name)",
     "give \(word) one of \(known.joined(separator: ", "))"
   )
 }
 
 extension KeyedDecodingContainer {
-  /// A number of layers, before a list of so many is made; throws where no model has so many.
+  /// A number of layers, checked before a list of that length is made; throws if no model can have so many.
   ///
-  /// - Parameter others: the layers of the groups before this one
+  /// - Parameter others: the number of layers in the groups before this one
   func layers(_ key: Key, after others: Int = 0) throws -> Int {
     let (count, most) = (try whole(key), ModelConfiguration.largestSize)
     guard (0...most).contains(count) else {
       throw DecodingError.dataCorruptedError(
-        forKey: key, in: self, debugDescription: "a model has no \(count) layers; the most here are \(most)")
+        forKey: key, in: self, debugDescription: "a model cannot have \(count) layers, only 0 to \(most)")
     }
     guard others + count <= most else {
       throw DecodingError.dataCorruptedError(
@@ -89,7 +90,7 @@ extension KeyedDecodingContainer {
 }
 
 extension ModelConfiguration {
-  /// Writes a config.json in the words of the layout.
+  /// Writes a config.json with the keys of the layout.
   ///
   /// Throws `CheckpointError` if the sizes have a `problem` or the file cannot be written.
   public func write(to file: URL) throws {
@@ -105,7 +106,7 @@ extension ModelConfiguration {
   ///
   /// - Parameter parts: the kinds of mixers and blocks that it may name
   ///
-  /// Throws `CheckpointError`, naming file and key, if it is of no known layout, or of sizes that no model has.
+  /// Throws `CheckpointError`, naming file and key, if it is of no known layout, or if no model can have its sizes.
   public init(contentsOf file: URL, parts: ModelParts = .standard) throws {
     for layout in ModelLayout.all {
       guard let found = try layout.read(file, parts) else { continue }
@@ -117,7 +118,7 @@ extension ModelConfiguration {
       return
     }
     throw CheckpointError(
-      file: file.path, problem: "it is of no layout that is known here",
-      remedy: "give one in the words of \(ModelLayout.all.map(\.name).joined(separator: " or "))")
+      file: file.path, problem: "its layout is not known here",
+      remedy: "give one in the layout of \(ModelLayout.all.map(\.name).joined(separator: " or "))")
   }
 }

@@ -1,8 +1,7 @@
 // # Phi's layout
 //
-// A teacher's names and words are those of Hugging Face's PhiForCausalLM, so that what was trained
-// here runs there. Its config.json has one set of sizes for the attention of all blocks, beside
-// those of the model.
+// A teacher has the tensor names and config keys of Hugging Face's PhiForCausalLM, so that a model trained here runs
+// there. Its config.json has one set of sizes for the attention of all blocks, beside the sizes of the model.
 //
 // Read before: `ModelLayout.swift`, `TransformersWords.swift`. Source: PhiConfig in transformers.
 
@@ -11,7 +10,7 @@ import Foundation
 import Layers
 
 extension ModelLayout {
-  /// Phi of Hugging Face: attention in every block, of the same sizes.
+  /// Hugging Face's Phi: parallel blocks with attention, of the same sizes in all of them.
   public static let phi = ModelLayout(
     name: "Phi (model_type \"phi\")",
     names: ModelNames(model: "model", embedding: "embed_tokens", mixer: nil),
@@ -24,21 +23,21 @@ extension ModelLayout {
     problem: { c in
       guard let attention = c.sameAttentionThroughout, attention.convention == .phi, c.block is ParallelBlockSizes
       else {
-        return "its blocks are not all parallel blocks with the same attention, as the layout of Phi has them"
+        return "its blocks are not all parallel blocks with the same attention, as the layout of Phi requires"
       }
-      return c.hasHeadBias ? nil : "its head has no bias, as the layout of Phi has one"
+      return c.hasHeadBias ? nil : "its head has no bias, but the layout of Phi has one"
     })
 }
 
 extension ModelConfiguration {
-  /// The sizes of the attention of all blocks; nil if they are not all alike, or not attention.
+  /// The sizes of the attention of all blocks; nil if these differ, or if a block has another mixer.
   var sameAttentionThroughout: CausalAttentionSizes? {
     guard let attention = mixers.first as? CausalAttentionSizes else { return nil }
     return mixers.allSatisfy { $0.isEqual(to: attention) } ? attention : nil
   }
 }
 
-/// A config.json in the words of Hugging Face's PhiConfig.
+/// A config.json with the keys of Hugging Face's PhiConfig.
 private struct PhiWords: Codable {
   let configuration: ModelConfiguration
 
@@ -64,7 +63,7 @@ private struct PhiWords: Codable {
     try words.encode(1e-5, forKey: .layer_norm_eps)  // LayerNorm.epsilon, without the digits that Float adds to it
     try words.encode("gelu_new", forKey: .hidden_act)
     try words.encode(c.hasTiedHead, forKey: .tie_word_embeddings)
-    // Heads and rotary positions are words of the same object.
+    // The sizes of the attention are keys of the same object.
     try c.mixers.first?.encode(to: encoder)
   }
 

@@ -1,8 +1,8 @@
 // # Phi-Mamba's layout
 //
-// Students and hybrids have the names and words of the authors' Phi-Mamba. Consecutive blocks of
-// one kind form a group, Block1, Block2, …, which says the kind of its mixer and, in that kind's own
-// words, its sizes.
+// Students of Phi teachers, and hybrids, have the tensor names and config keys of the authors' Phi-Mamba. Consecutive
+// blocks with equal mixers form a group, Block1, Block2, …, which names the kind of mixer and gives its sizes, with
+// keys of that kind's own.
 //
 // Read before: `ModelLayout.swift`, `Layers/Mixers/MixerSizes.swift`. Source:
 // assets/sample_config.json in goombalab/phi-mamba.
@@ -14,7 +14,7 @@ import Layers
 extension ModelLayout {
   /// The authors' Phi-Mamba: any mixer in each block.
   public static let phiMamba = ModelLayout(
-    name: "Phi-Mamba (LanguageModel, MixerModel, Block1, …)",
+    name: "\(PhiMambaWords.name) (LanguageModel, MixerModel, Block1, …)",
     names: ModelNames(model: "backbone", embedding: "embedding", mixer: "mixer"),
     words: { PhiMambaWords($0) },
     read: { file, parts in
@@ -24,7 +24,13 @@ extension ModelLayout {
       }
       return words.configuration
     },
-    problem: { _ in nil })
+    problem: { configuration in
+      let block = configuration.block
+      if !block.isEqual(to: type(of: block).init(feedForward: block.feedForward)) {
+        return "the layout \(PhiMambaWords.name) keeps the width of a block and none of its other settings"
+      }
+      return configuration.hasHeadBias ? nil : "the layout \(PhiMambaWords.name) has a head with a bias"
+    })
 }
 
 extension CodingUserInfoKey {
@@ -32,15 +38,16 @@ extension CodingUserInfoKey {
   static let parts = CodingUserInfoKey(rawValue: "parts")!
 }
 
-/// A config.json in the words of the authors' Phi-Mamba.
+/// A config.json with the keys of the authors' Phi-Mamba.
 private struct PhiMambaWords: Codable {
+  static let name = "Phi-Mamba"
   let configuration: ModelConfiguration
-  /// What is wrong with the kinds that it names.
+  /// What is wrong with its kinds, its settings or its number of layers.
   private(set) var problem: (what: String, remedy: String)?
 
   init(_ configuration: ModelConfiguration) { self.configuration = configuration }
 
-  // The words, object by object.
+  // The keys, object by object.
   private struct Named<Input: Codable>: Codable { var input: Input }
   private struct Language: Codable {
     var vocab_size: Int
@@ -52,7 +59,7 @@ private struct PhiMambaWords: Codable {
     var d_model: Int
     var n_layer: Int
     var lm_head_prenorm: String? = "layer"
-    /// Written here; in the authors' files the width is 4 D and is not said.
+    /// Written here; the authors leave it out, and then it is 4 D.
     var d_intermediate: Int?
     /// Written here, not by the authors.
     var max_position_embeddings: Int?
@@ -124,10 +131,10 @@ private struct PhiMambaWords: Codable {
     }
     if let other = others.min() {
       problem =
-        problem ?? ("its group \(other) comes after none", "number the groups Block1, Block2, … without a gap")
+        problem ?? ("its group \(other) follows a gap", "number the groups Block1, Block2, … without a gap")
     }
     if let norm = backbone.lm_head_prenorm, norm != "layer" {
-      problem = problem ?? ("it asks for lm_head_prenorm = \(norm), which is not computed here", "give layer")
+      problem = problem ?? ("it asks for lm_head_prenorm = \(norm), which is not supported here", "give layer")
     }
     if problem == nil, mixers.count != backbone.n_layer {
       problem = disagreeingLayers(backbone.n_layer, mixers.count)
@@ -140,7 +147,7 @@ private struct PhiMambaWords: Codable {
   }
 }
 
-// ## What both layouts of students say
+// ## Shared by both layouts of students
 
 extension ModelConfiguration {
   /// Consecutive layers with equal mixers, from the first to the last.
@@ -150,13 +157,13 @@ extension ModelConfiguration {
   }
 }
 
-/// The size of a vocabulary that is padded to a multiple, as the authors pad it.
+/// The size of a vocabulary, padded to a multiple as the authors do it.
 func padded(_ V: Int, to multiple: Int?) -> Int {
   guard let multiple, multiple > 1, V > 0, V <= ModelConfiguration.largestSize, multiple <= V else { return V }
   return (V + multiple - 1) / multiple * multiple
 }
 
-/// What is wrong with a config.json whose groups have another number of layers than it says.
+/// Problem and remedy for a config.json whose groups do not have the number of layers that it states.
 func disagreeingLayers(_ said: Int, _ counted: Int) -> (what: String, remedy: String) {
   ("it says n_layer \(said), but its groups of blocks have \(counted) layers", "correct one of the two")
 }

@@ -1,15 +1,15 @@
 // # Config files of transformers
 //
-// A config.json of Hugging Face holds what makes the model and much that does not: dropout, which acts
-// in training alone, the numbers of special tokens, defaults for sampling. It may also ask for something
-// that is not computed here. Read over, such a word gives a model that runs and writes nearly right
-// text, which is worse than none.
+// A config.json of Hugging Face holds what defines the model, and much that does not: dropout, which acts only in
+// training, the numbers of special tokens, defaults for sampling. It can also ask for something that is not supported
+// here. If such a key were ignored, the model would run and its text would be nearly right, which is worse than no
+// text.
 //
-// So every word of a config.json is one of three:
+// So there are three kinds of keys:
 //
-//     honoured       a size, or a setting that is computed here, with the values that are
-//     passed over    listed below: it does not change what a text's logits are
-//     refused        everything else, by key and value, unless it is null, false or empty
+//     honoured       a size, or a setting that is supported here, with a value that is supported
+//     passed over    listed below, or with an underscore in front: it does not change the logits of a text
+//     refused        everything else, naming key and value, unless the value is null, false or empty
 //
 // Read before: `ModelLayout.swift`. Source: PretrainedConfig, PhiConfig and LlamaConfig of
 // transformers 4 and 5, and the config files of published models.
@@ -18,24 +18,25 @@ import Checkpoints
 import Foundation
 
 enum TransformersWords {
-  /// The kinds of models that are computed here.
+  /// The model types that are supported here.
   static let modelTypes = ["phi", "llama"]
 
-  /// The word that says which kind of model a config.json is of, nil if it has none.
+  /// The model type of a config.json; nil if it states none.
   ///
-  /// Throws `CheckpointError` if it is of a kind that is not computed here.
+  /// Throws `CheckpointError` if the type is not supported here.
   static func modelType(in file: URL) throws -> String? {
     struct Kind: Decodable { var model_type: String? }
     guard let type = try readJSON(Kind.self, from: file).model_type else { return nil }
     guard modelTypes.contains(type) else {
       throw CheckpointError(
-        file: file.path, problem: "its model_type is \(quoted(type)), which is not computed here",
+        file: file.path, problem: "its model_type is \(quoted(type)), which is not supported here",
         remedy: "give a model of the type \(modelTypes.joined(separator: " or "))")
     }
     return type
   }
 
-  /// Throws `CheckpointError`, with key and value, if a config.json has a word that is neither known nor passed over.
+  /// Throws `CheckpointError`, naming key and value, if a config.json has a key that is neither known nor passed
+  /// over.
   static func refuseUnknown(in file: URL, known: [String]) throws {
     let known = passedOver.union(known)
     let unknown = try readJSONMembers(from: file).filter { key, value in
@@ -44,11 +45,11 @@ enum TransformersWords {
     if unknown.isEmpty { return }
     let settings = unknown.sorted { $0.key < $1.key }.map { "\($0) = \($1)" }.joined(separator: " and ")
     throw CheckpointError(
-      file: file.path, problem: "it asks for \(settings), which is not computed here",
+      file: file.path, problem: "it asks for \(settings), which is not supported here",
       remedy: "give a model without it, or delete the key if it only keeps notes")
   }
 
-  /// Words that do not change the logits of a text.
+  /// Keys that do not change the logits of a text.
   static let passedOver: Set<String> = [
     // Notes
     "architectures", "auto_map", "dtype", "is_decoder", "is_llama_config", "model_type", "name_or_path",
@@ -63,7 +64,7 @@ enum TransformersWords {
     // Training
     "attention_dropout", "attention_probs_dropout_prob", "embd_pdrop", "embedding_dropout", "hidden_dropout",
     "initializer_range", "resid_pdrop", "tf_legacy_loss",
-    // What is given back, and how it is computed
+    // What is returned, and how it is computed
     "attn_implementation", "chunk_size_feed_forward", "flash_attn", "flash_rotary", "fused_dense",
     "output_attentions",
     "output_hidden_states", "output_scores", "return_dict", "return_dict_in_generate",
@@ -78,10 +79,10 @@ enum TransformersWords {
 }
 
 extension KeyedDecodingContainer {
-  /// Throws `DecodingError` if a word is there and none of the values that are computed here.
+  /// Throws `DecodingError` if a key is present and its value is none of the supported ones.
   func require<Value: Decodable & Equatable>(_ key: Key, among possible: [Value]) throws {
     guard let value = try decodeIfPresent(Value.self, forKey: key), !possible.contains(value) else { return }
     throw DecodingError.dataCorruptedError(
-      forKey: key, in: self, debugDescription: "it is \(value), which is not computed here, only \(possible[0])")
+      forKey: key, in: self, debugDescription: "it is \(value), which is not supported here, only \(possible[0])")
   }
 }

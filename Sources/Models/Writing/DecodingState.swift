@@ -1,12 +1,12 @@
 // # Reading a text in pieces
 //
-// One model for training and for writing. `callAsFunction` takes whole texts; `read` takes the next
-// tokens of texts that were begun before, with a state that holds what the mixers remember. A
-// prompt may come all at once, in pieces of any lengths or token by token: the distribution of the
-// next token is the same, up to rounding, and so is the state.
+// The same model serves for training and for generation. `callAsFunction` takes whole texts; `read` takes the next
+// tokens of texts that have already begun, with a state that holds what the mixers remember. A prompt can come all at
+// once, in pieces of any length or token by token: up to rounding, the distribution of the next token is the same,
+// and so is the state.
 //
-// The teacher's state is a cache of keys and values that grows with the text, the student's has one
-// size forever, and a hybrid has both kinds. Nothing here asks which it is.
+// The teacher's state is a cache of keys and values that grows with the text, the student's has a fixed size, and a
+// hybrid has both kinds. The code here does not depend on which it is.
 //
 // Read before: `../FrozenModel.swift`, `Layers/Mixers/MixerMemory.swift`. Read next: `Generation.swift`.
 
@@ -16,7 +16,7 @@ import Tensors
 
 /// What a model remembers of B texts that it is reading.
 public struct DecodingState: Sendable {
-  /// The number of tokens that have been read of each text.
+  /// The number of tokens read of each text so far.
   public internal(set) var positions: [Int]
   /// The logits of the next token of each text, [B, V]; nil before anything is read.
   public internal(set) var logits: Tensor?
@@ -29,14 +29,15 @@ public struct DecodingState: Sendable {
   /// The bytes that the mixers keep.
   public var bytes: Int { mixers.reduce(0) { $0 + $1.bytes } }
 
-  /// The states of several groups of texts of one model as one, in their order.
+  /// Joins the states of several groups of texts, all of one model, in order.
   ///
-  /// Either all of them have read something or none has.
+  /// Either all of the states have read something or none has.
   public static func joined(_ states: [DecodingState]) -> DecodingState {
     precondition(!states.isEmpty, "there is no state to join")
     let logits = states.compactMap(\.logits)
     precondition(
-      logits.isEmpty || logits.count == states.count, "states that have read something do not join with empty ones")
+      logits.isEmpty || logits.count == states.count,
+      "states that have read something cannot be joined with empty ones")
     return DecodingState(
       positions: states.flatMap(\.positions), logits: logits.isEmpty ? nil : .concatenated(logits),
       mixers: states[0].mixers.indices.map { layer in Layers.joined(states.map { $0.mixers[layer] }) })
@@ -50,23 +51,24 @@ public struct DecodingState: Sendable {
 }
 
 extension FrozenModel {
-  /// The state of B texts of which nothing has been read.
+  /// The state of B texts before anything is read.
   public func emptyState(B: Int = 1) -> DecodingState {
     DecodingState(
       positions: Array(repeating: 0, count: B), logits: nil, mixers: blocks.map { $0.mixer.emptyMemory(B: B) })
   }
 
-  /// Reads the next tokens of each text; leaves the logits of the one after them in the state.
+  /// Reads the next tokens of each text, and leaves the logits of the token after them in the state.
   ///
   /// - Parameters:
   ///   - tokens: a row for each text of the state, at least one token each
-  ///   - state: of this model; no length is too long for it, though a model is trained on at most `configuration.T`
-  ///   - length: read in pieces of at most so many tokens, which bounds the memory on the way, except for
-  ///     attention, which copies a layer's keys and values of a text for each piece; nil for one piece
+  ///   - state: a state of this model; a text can grow longer than `configuration.T`, the longest that the model is
+  ///     trained on
+  ///   - length: the most tokens to read at once, which bounds the working memory except in attention, where each
+  ///     piece copies a layer's keys and values of a text; nil to read all at once
   public func read(_ tokens: Tokens, _ state: inout DecodingState, inPiecesOf length: Int? = nil) {
     precondition(
-      tokens.B == state.B && tokens.T > 0, "\(tokens.B) rows of \(tokens.T) tokens do not go on \(state.B) texts")
-    precondition(length ?? 1 > 0, "a piece has at least one token, not \(length!)")
+      tokens.B == state.B && tokens.T > 0, "\(tokens.B) rows of \(tokens.T) tokens do not continue \(state.B) texts")
+    precondition(length ?? 1 > 0, "a piece must have at least one token, not \(length!)")
     if let length, length < tokens.T {
       for start in stride(from: 0, to: tokens.T, by: length) {
         read(tokens.columns(start..<min(tokens.T, start + length)), &state)
@@ -77,16 +79,17 @@ extension FrozenModel {
     for (layer, block) in blocks.enumerated() {
       u = block(u) { block.mixer.advance($0, memory: &state.mixers[layer]) }
     }
-    // Only what comes after the last token is asked for.
+    // Only the logits after the last token are needed.
     let last = u.sliced((tokens.T - 1)..<tokens.T, along: 1).reshaped(to: [tokens.B, configuration.D])
     state.logits = model.logits(fromLastState: last)
     for row in state.positions.indices { state.positions[row] += tokens.T }
   }
 
-  /// Reads texts of any lengths, at least one token each: the state of all, in their order.
+  /// Reads texts of any lengths, at least one token each, and returns the state of all, in order.
   public func read(texts: [[Int]], inPiecesOf length: Int? = nil) -> DecodingState {
-    precondition(!texts.isEmpty && texts.allSatisfy { !$0.isEmpty }, "a text that is read has at least one token")
-    // Texts of one length are read side by side, others one by one.
+    precondition(
+      !texts.isEmpty && texts.allSatisfy { !$0.isEmpty }, "a text that is read must have at least one token")
+    // Texts that all have one length are read side by side, others one by one.
     if Set(texts.map(\.count)).count == 1 {
       var state = emptyState(B: texts.count)
       read(Tokens(texts.flatMap { $0 }, B: texts.count, T: texts[0].count), &state, inPiecesOf: length)

@@ -1,16 +1,16 @@
 // # A generation in a file
 //
-// What a model remembers, the random generators and the sampler, in one safetensors file: another
-// process reads it and writes the tokens that this one would have written. A student's file has one
-// size, a teacher's grows with the text.
+// One safetensors file holds what a model remembers, the random generators and the sampler. Another process can read
+// it and write the tokens that this one would have written. A student's file has a fixed size, a teacher's grows with
+// the text.
 //
 //     logits                     [B, V]                   of the next token
-//     layers.0.past              [B, K − 1, D + 2 G N]    the tensors of each mixer's memory: of a state space mixer
+//     layers.0.past              [B, K − 1, D + 2 G N]    each mixer's memory: here of a state space mixer
 //     layers.0.state             [B, H, N, P]
-//     layers.1.keys, .values     [B, H, longest, P]       of an attention; zeros beyond the end of a shorter text
+//     layers.1.keys, .values     [B, H, longest, P]       of attention; zeros beyond the end of a shorter text
 //
-// The model itself is not in it, but a sum over all its numbers is: a state means nothing to
-// another model, and the mistake would not be noticed, since shapes agree.
+// The model itself is not in the file, but a checksum of its weights is. A state means nothing to another model, and
+// since the shapes can agree, the mistake would go unnoticed.
 //
 // Read before: `Generation.swift`, `../Files/LanguageModel+Files.swift`.
 
@@ -20,13 +20,14 @@ import Layers
 import Tensors
 
 extension LanguageModel {
-  /// A sum over all parameters, by which a file knows its model: FNV-1a over the bits of the numbers as Doubles.
+  /// A checksum of all parameters, by which a file recognises its model: FNV-1a over the bits of the numbers as
+  /// Doubles.
   public var fingerprint: UInt64 {
     checksum(parameters.lazy.flatMap { $0.value.elements.lazy.map { Double($0).bitPattern } })
   }
 }
 
-/// The words of the file's metadata.
+/// The keys of the file's metadata, and the name of its format.
 private enum Word {
   static let (format, model, positions, dice, sampler) = ("format", "model", "positions", "dice", "sampler")
   static let thisFormat = "mohawk generation 1"
@@ -61,7 +62,7 @@ extension Generation {
       CheckpointError(file: file.path, problem: problem, remedy: remedy)
     }
     guard checkpoint.metadata[Word.format] == Word.thisFormat else {
-      throw wrong("this is no state of a text that was being written", "give a file that a generation wrote")
+      throw wrong("this is not the state of a text being written", "give a file that a generation wrote")
     }
     guard checkpoint.metadata[Word.model] == hexadecimal(model.model.fingerprint) else {
       throw wrong("the state belongs to another model", "give the model that has read the text")
@@ -71,7 +72,7 @@ extension Generation {
       let numbers = words.compactMap(read)
       guard numbers.count == words.count else {
         throw wrong(
-          "the metadata \"\(word)\" are damaged", "give a file that is whole; this one may have been changed by hand")
+          "the metadata \"\(word)\" is damaged", "give a file that is whole; this one may have been changed by hand")
       }
       return numbers
     }
@@ -84,7 +85,7 @@ extension Generation {
       positions.allSatisfy({ $0 > 0 }), dice.count == positions.count, states.count == 4 * dice.count
     else {
       throw wrong(
-        "the metadata do not say how the text goes on",
+        "the metadata does not say how the text continues",
         "give a file that is whole; this one may have been changed by hand")
     }
 
@@ -92,7 +93,7 @@ extension Generation {
     try checkpoint.expectNames(
       ["logits"] + shapes.enumerated().flatMap { layer, shapes in shapes.keys.map { "layers.\(layer).\($0)" } })
     func finite(_ name: String, _ shape: Shape) throws -> Tensor {
-      try withRemedy("give a file that --save has written; this one was changed or damaged") {
+      try withRemedy("give a file written by --save; this one was changed or damaged") {
         try checkpoint.finiteTensor(name, shape: shape)
       }
     }
@@ -116,7 +117,8 @@ extension Generation {
 private func hexadecimal(_ number: UInt64) -> String { String(number, radix: 16) }
 
 extension Sampler {
-  /// "0.7 40 0.9", with a dash for what is not limited; the vocabulary belongs to the model, not to the text.
+  /// Temperature, top k and top p as "0.7 40 0.9", with a dash for no limit; the vocabulary belongs to the model, not
+  /// to the text.
   fileprivate var words: String {
     "\(temperature) \(topK.map(String.init) ?? "-") \(topP.map { "\($0)" } ?? "-")"
   }

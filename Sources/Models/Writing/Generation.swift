@@ -1,16 +1,16 @@
-// # Writing
+// # Generating text
 //
-// A prompt is read once, then each token is drawn from what the last one left and read in turn.
-// Writing a token costs what reading one costs: for a state space model always the same, for
-// attention in proportion to its cache.
+// A prompt is read once. Then each token is drawn from the logits that the last one left, and is read in turn.
+// Writing a token costs as much as reading one: always the same for a state space model, in proportion to its cache
+// for attention.
 //
-// Several texts are written side by side. They may have prompts of different lengths and come to
-// their ends at different times; each has a random generator of its own, seeded by the seed and its
-// row, so a text in the same row does not depend on which others are written beside it. Writing
-// them together saves time in the products: a matrix of weights is loaded once for all rows.
+// Several texts can be written side by side. Their prompts can have different lengths, and they can end at different
+// times. Each has a random generator of its own, made from the seed and the number of its row, so a text does not
+// depend on which others are written beside it. Writing them together saves time in the matrix products: each weight
+// matrix is loaded once for all rows.
 //
-// After each token the generation has read all it has written: it can be asked what comes next, be
-// given more to read, or be saved to a file and continued elsewhere with the same tokens.
+// After each token the generation has read all that it has written. It can then be asked for the next token, be given
+// more to read, or be saved to a file and continued elsewhere with the same tokens.
 //
 // Read before: `DecodingState.swift`, `Sampler.swift`. Read next: `Generation+Files.swift`. Slow
 // twin: `Sampling.swift`.
@@ -19,7 +19,7 @@ import Tensors
 
 /// B texts that a model is writing.
 public struct Generation {
-  /// The model that writes; its weights are read at each token.
+  /// The model that writes; its weights are used as they are at each token.
   public let model: FrozenModel
   /// How tokens are chosen.
   public var sampler: Sampler
@@ -28,12 +28,12 @@ public struct Generation {
   /// The random generator of each text.
   public internal(set) var dice: [SeededGenerator]
 
-  /// Reads prompts.
+  /// Reads the prompts.
   ///
   /// - Parameters:
   ///   - prompts: at least one, of at least one token each; their lengths may differ
-  ///   - seed: equal seeds give equal texts to a prompt in the same row, whichever texts are written beside it
-  ///   - length: prompts are read in pieces of at most so many tokens; nil for one piece
+  ///   - seed: equal seeds give the same text for a prompt in the same row, whichever texts are written beside it
+  ///   - length: the most tokens to read at once; nil to read all at once
   public init(
     _ model: FrozenModel, prompts: [[Int]], sampler: Sampler = Sampler(), seed: UInt64 = 0,
     inPiecesOf length: Int? = nil
@@ -53,9 +53,9 @@ public struct Generation {
   /// The number of texts.
   public var B: Int { state.B }
 
-  /// Writes a token of each text, and reads it.
+  /// Draws the next token of each text, and reads it.
   ///
-  /// Throws `SamplingError`, with nothing written, if what the model computed of a text is not finite.
+  /// Throws `SamplingError`, with nothing written, if the logits of a text allow no draw.
   public mutating func next() throws -> [Int] {
     let (logits, V) = (state.logits!, model.configuration.V)
     var dice = dice
@@ -67,15 +67,15 @@ public struct Generation {
     return tokens
   }
 
-  /// Reads more of each text that the model has not written; the same number of tokens for each, at least one.
+  /// Reads more tokens of each text, which the model has not written; the same number for each, at least one.
   public mutating func read(_ tokens: [[Int]]) {
     precondition(
       tokens.count == B && Set(tokens.map(\.count)).count == 1,
-      "\(B) texts read on by the same number of tokens each, not by \(tokens.map(\.count))")
+      "all \(B) texts must read the same number of tokens, at least one, not \(tokens.map(\.count))")
     model.read(Tokens(tokens.flatMap { $0 }, B: B, T: tokens[0].count), &state)
   }
 
-  /// Several generations of one model as one, their texts in order; all take the first one's sampler.
+  /// Joins several generations of one model, their texts in order; the result has the sampler of the first.
   public static func joined(_ parts: [Generation]) -> Generation {
     precondition(!parts.isEmpty, "there is no generation to join")
     return Generation(
@@ -93,16 +93,16 @@ public struct Generation {
 }
 
 extension FrozenModel {
-  /// What the model writes after prompts: a text for each, without the prompt.
+  /// What the model writes after each prompt: a text for each, without the prompt.
   ///
   /// Throws `SamplingError` if what the model computes is not finite.
   ///
   /// - Parameters:
   ///   - prompts: at least one, of at least one token each; their lengths may differ
-  ///   - count: the most tokens of a text
-  ///   - seed: equal seeds give equal texts to a prompt in the same row, whichever texts are written beside it
-  ///   - isComplete: asked after each token with what a text has so far; the token that completes it is part of it
-  ///   - onToken: called with the prompt's number and each new token, for showing it at once
+  ///   - count: the most tokens to write for each prompt
+  ///   - seed: equal seeds give the same text for a prompt in the same row, whichever texts are written beside it
+  ///   - isComplete: called after each token with the text so far; the token that completes a text is part of it
+  ///   - onToken: called with the prompt's index and each new token, so that it can be shown at once
   public func generate(
     _ prompts: [[Int]], count: Int, _ sampler: Sampler = Sampler(), seed: UInt64 = 0,
     until isComplete: (_ text: [Int]) -> Bool = { _ in false },

@@ -1,26 +1,26 @@
 // # Colour scales: how values become colours
 //
-// Lightness alone orders the values (after viridis), or two arms are blue and orange: both survive a printer without
-// colours and an eye that does not tell red from green. A scale knows its colours, its two ends, and the characters
-// that stand for its colours in a terminal. Read before: Axis.swift. Read after: HeatMap.swift.
+// Either lightness alone orders the values (after viridis), or two arms are blue and orange: both survive a printer
+// without colours and an eye that cannot tell red from green. A scale knows its colours, its two ends, and the
+// characters that stand for its colours in a terminal. Read before: Axis.swift. Read after: HeatMap.swift.
 
 import Foundation
 
 /// How values become colours.
 public enum ColourScale: Sendable, Equatable {
-  /// Dark blue to yellow, brighter for more.
+  /// Dark blue to yellow, brighter for larger values.
   case sequential
   /// Blue, white, orange: symmetric about 0, which is white.
   case diverging
-  /// The sequential colours by the logarithm. Smaller values, zero and negative ones too, take the colour of `floor`
-  /// > 0.
+  /// The sequential colours over the logarithm. Smaller values, zero and negative ones too, take the colour of
+  /// `floor` > 0.
   case logarithmic(floor: Double)
   /// Names instead of numbers: a cell of value k has the k-th name, counted from 0, and the bar lists them. The colours
   /// are steps of the sequential scale, which differ in lightness.
   case categories([String])
 }
 
-// What follows is for HeatMap.
+// The rest is for HeatMap.
 
 extension ColourScale {
   /// The smallest value of a logarithmic scale.
@@ -42,11 +42,12 @@ extension ColourScale {
       let places = Set(names.indices.map(Double.init))
       try place.require(
         values.joined().allSatisfy { $0.isNaN || places.contains($0) },
-        "a cell has a value that is no category", remedy: "give whole numbers from 0 to \(names.count - 1), or NaN")
+        "a cell has a value that is not a category",
+        remedy: "give whole numbers from 0 to \(names.count - 1), or NaN")
     }
   }
 
-  /// The values at the ends of the scale: the asked ones or the data's, never equal.
+  /// The values at the ends of the scale: those asked for or the data's, never equal.
   func ends(of values: [[Double]], asked: ClosedRange<Double>?) -> ClosedRange<Double> {
     let cells = values.lazy.joined().filter(isDrawable)
     let low = asked?.lowerBound ?? cells.min() ?? 0
@@ -81,7 +82,7 @@ extension ColourScale {
     "#440154", "#482878", "#3E4A89", "#31688E", "#26828E", "#1F9E89", "#35B779", "#6DCD59", "#B4DE2C", "#FDE725",
   ]
 
-  /// Blue, white, orange; both arms darken alike.
+  /// Blue, white, orange; both arms darken equally.
   private static let blueToOrange = [
     "#0B3C6F", "#1F68A6", "#5C9BCB", "#A9CDE6", "#FFFFFF", "#FAD2A4", "#EE9A4D", "#CC6412", "#8A3B04",
   ]

@@ -1,9 +1,9 @@
-// # Dot plots: one number an arm
+// # Dot plots: one number per arm
 //
-// The result of an experiment with several arms: a dot for each, with its error, sorted by the caller. Dots and not
-// bars, because a bar's length means something only when the axis begins at zero, and losses do not. In the script each
-// group has a datablock, so that it has its colour, its marker and its line in the legend; the names of the rows are
-// ticks of the vertical axis. Read before: Panel.swift, Axis.swift.
+// The result of an experiment with several arms: a dot for each, with its error, sorted by the caller. Dots rather
+// than bars, because a bar's length means something only when the axis begins at zero, and an axis of losses does
+// not. In the script each group has a datablock, so that it has its own colour, marker and line in the legend; the
+// names of the rows are ticks of the vertical axis. Read before: Panel.swift, Axis.swift.
 
 /// Named values, one below the other, with their errors.
 public struct DotPlot: Panel {
@@ -12,7 +12,7 @@ public struct DotPlot: Panel {
     /// The name beside the dot, a tick of the vertical axis.
     public let name: String
 
-    /// In the unit of the plot's axis; when it is not finite the row stays, empty, and is noted.
+    /// In the unit of the plot's axis; when it is not finite the row stays empty, and a note says so.
     public let value: Double
 
     /// Half the length of the error bar, in the same unit; nil or not finite for none. The sign does not matter.
@@ -64,7 +64,7 @@ public struct DotPlot: Panel {
     return seen
   }
 
-  /// The names of the lines from the top down: each name of a row once.
+  /// The names of the lines from the top down: each row name once.
   private var lines: [String] {
     var seen: [String] = []
     for row in rows where !seen.contains(row.name) { seen.append(row.name) }
@@ -92,7 +92,7 @@ public struct DotPlot: Panel {
 // # Size, axes and legend
 
 extension DotPlot {
-  /// 30 pixels a line, also beside taller panels.
+  /// 30 pixels per line, even beside taller panels.
   public func wish(columns: Int) -> PanelSize {
     var size = PanelSize.chart(columns: columns)
     size.width *= 0.85

@@ -1,12 +1,12 @@
 // # Heat maps in characters
 //
-// gnuplot's ASCII terminal cannot draw images, so we draw heat maps ourselves: darker characters for more, two
-// characters a cell because characters are twice as tall as wide, and neighbouring cells averaged when the matrix is
-// larger than a terminal. Names of rows stand beside them, and names of columns below, a letter a line.
+// gnuplot's ASCII terminal cannot draw images, so we draw heat maps ourselves: denser characters for larger values,
+// two characters per cell because characters are twice as tall as wide, and neighbouring cells averaged when the
+// matrix is larger than a terminal. Names of rows stand beside them, and names of columns below, one letter per line.
 // Read before: HeatMap.swift. Read after: Figure+Pictures.swift.
 
 extension HeatMap {
-  /// A drawing of at most 64 × 32 characters, 80 × 40 with names of cells, with title, frame and scale.
+  /// A drawing of at most 64 × 32 characters (80 × 40 with names of cells), plus title, frame and scale.
   public var ascii: String? {
     let ends = ends
     let ramp = scale.ramp
@@ -58,7 +58,7 @@ extension HeatMap {
     return lines.joined(separator: "\n")
   }
 
-  /// A name as it is drawn, of at most so many columns of a terminal.
+  /// A name as it is drawn, in at most `limit` columns of a terminal.
   private static func cut(_ label: String, to limit: Int) -> String {
     let name = visible(label)
     guard name.columns > limit else { return name }

@@ -1,9 +1,9 @@
 // # Heat maps: a matrix as a picture
 //
 // Attention matrices, their structured fits and the difference between them. To compare maps, give them the same
-// `range` and show the colour bar once. In the script the matrix stands as it is, a row a line. Its cells are drawn as
-// an image over a grey ground that shows where a cell is not finite; small matrices and those with named cells are
-// drawn as rectangles, because some viewers of SVG blur the pixels of an image.
+// `range` and show the colour bar once. In the script the matrix stands as it is, one row per line. Its cells are
+// drawn as an image over a grey ground that shows where a cell is not finite; small matrices and those with named
+// cells are drawn as rectangles, because some viewers of SVG blur the pixels of an image.
 // Read before: Panel.swift, ColourScale.swift. Read after: HeatMap+ASCII.swift for the drawing in characters.
 
 /// A matrix drawn as coloured cells, row 0 on top.
@@ -14,7 +14,7 @@ public struct HeatMap: Panel {
   /// What stands above the plot; empty for nothing.
   public let title: String
 
-  /// The cells, row by row from the top; every row has the same length.
+  /// The cells, row by row from the top; all rows have the same length.
   public let values: [[Double]]
 
   /// What the columns are.
@@ -56,7 +56,7 @@ extension HeatMap {
   var rows: Int { values.count }
   var columns: Int { values[0].count }
 
-  /// Throws unless the rows are equally long and the axes linear, and when the colours do not suit the values.
+  /// Throws unless the rows are equally long, the axes are linear, and the colours suit the values.
   public func check(at place: Place) throws {
     try place.require(
       !values.isEmpty && !values[0].isEmpty, "the matrix has no cells", remedy: "give at least one row and one column"
@@ -100,10 +100,11 @@ extension HeatMap {
     return size
   }
 
-  /// Up to how many cells a map grows so that each can be named, and how wide they are then, in pixels.
+  /// A map with up to so many cells along an axis grows until each can be named; the width of a named cell then, in
+  /// pixels.
   private static let (readableNames, namedCell) = (40, 14.0)
 
-  /// How close together names can stand: of narrower cells every second one is named, or every third …
+  /// The smallest distance between names, in pixels: of narrower cells we name every second one, or every third …
   private static let closestNames = 9.0
 
   /// Axes along the cells, row 0 on top, and the colour bar.
@@ -149,7 +150,7 @@ extension HeatMap {
 // # Drawing
 
 extension HeatMap {
-  /// An image; notes how many cells are infinite.
+  /// The cells as an image or as rectangles; notes how many cells are infinite.
   public func draw(into script: inout PanelScript) {
     script.line("set border 15 linecolor rgb '#404040'")
     script.comment("Cells without a value let this grey ground show.")
@@ -165,14 +166,14 @@ extension HeatMap {
     noteLabels(in: &script)
     var comment = "\(rows) × \(columns) cells, the first row on top: \(colourLabel)"
     var drawn = values
-    // gnuplot warns of a nan in a matrix, but not of an infinity, of which the plot command makes one.
+    // gnuplot warns of a NaN in a matrix, but not of an infinity, which the plot command turns into NaN.
     let hasGaps = !values.joined().allSatisfy(isDrawable)
     if hasGaps {
       drawn = drawn.map { $0.map { isDrawable($0) ? $0 : .infinity } }
       comment += "; inf: no value"
     }
-    // gnuplot draws no image of a single row or column. A second one lies outside the plot, where rectangles are cut
-    // off and images in SVG are not.
+    // gnuplot draws no image of a single row or column, so it is written twice. The copy lies outside the plot, where
+    // rectangles are cut off and images in SVG are not.
     let isNamed = x.labels != nil || y.labels != nil
     let isSingle = columns == 1 || rows == 1
     if columns == 1 { drawn = drawn.map { $0 + $0 } }

@@ -1,15 +1,15 @@
 // # Line charts: how one quantity follows another
 //
-// Loss against steps, time against length. The legend avoids the curves, so all that is drawn is known to the plan.
-// In the script bands come first, so that no band covers a curve; then the curves and the references, in the order of
-// the legend. Every series has a datablock, and a gap in a curve is an empty line in it.
+// Loss against steps, time against length. The legend avoids the curves, so the plan must know everything that is
+// drawn. In the script the bands come first, so that no band covers a curve; then come the curves and the references,
+// in the order of the legend. Every series has a datablock, and a gap in a curve is an empty line in it.
 // Read before: Panel.swift, Series.swift.
 
 /// Curves over a common pair of axes.
 public struct LineChart: Panel {
   /// What stands above the plot; empty for nothing.
   public let title: String
-  /// The axis to the right.
+  /// The horizontal axis.
   public let x: Axis
   /// The vertical axis.
   public let y: Axis
@@ -18,7 +18,7 @@ public struct LineChart: Panel {
 
   /// Horizontal lines, named in the legend: the entropy floor, the uniform guess.
   public let references: [Reference]
-  /// Where the legend would like to stand.
+  /// The preferred place of the legend.
   public let legend: LegendPlace
 
   /// A chart; nothing is checked before it is written.
@@ -67,7 +67,7 @@ extension LineChart {
     return PanelPlan(x: PlannedAxis(x, xScale), y: PlannedAxis(y, yScale), legend: legend)
   }
 
-  /// All that is drawn, as segments in shares of the plot.
+  /// All that is drawn, as segments; coordinates are fractions of the plot's width and height.
   private func obstacles(_ xScale: AxisScale, _ yScale: AxisScale) -> [Legend.Segment] {
     func segment(_ x0: Double, _ y0: Double, _ x1: Double, _ y1: Double) -> Legend.Segment {
       Legend.Segment(
@@ -126,7 +126,7 @@ extension LineChart {
     script.plot(bands + curves + levels)
   }
 
-  /// One note for the whole chart on the points that have no place.
+  /// One note for the whole chart about the points that have no place.
   private func noteMissing(drawn: [Int], in script: inout PanelScript) {
     let missing = zip(series, drawn).compactMap { series, drawn in
       drawn == series.x.count ? nil : "'\(series.name)' \(series.x.count - drawn) of \(series.x.count)"

@@ -1,7 +1,8 @@
 // # A series: the points of one curve
 //
-// A series may carry a band (a standard error, a range over seeds), which is filled in the series' colour. What has no
-// place on the axes cuts the curve and the band into runs. Read before: Axis.swift. Read after: LineChart.swift.
+// A series may carry a band (a standard error, a range over seeds), which is filled in the series' colour. Points
+// that have no place on the axes cut the curve and the band into runs. Read before: Axis.swift. Read after:
+// LineChart.swift.
 
 /// One curve: points in the order in which they are joined.
 ///
@@ -12,7 +13,7 @@ public struct Series: Sendable {
   public enum Style: Sendable, CaseIterable {
     /// A solid line; from the fifth series on dash-dotted, from the ninth dotted.
     case line
-    /// A dashed line: for what is compared with, or a held-out twin of a solid curve.
+    /// A dashed line: for what a curve is compared with, or a held-out twin of a solid curve.
     case dashed
     /// Markers, a shape for each series.
     case points
@@ -46,7 +47,7 @@ public struct Series: Sendable {
   }
 }
 
-// What follows is for LineChart: a series is checked first; then it may be asked what of it can be drawn.
+// The rest is for LineChart, which first checks a series and then asks which parts of it can be drawn.
 
 extension Series {
   func check(at place: Place) throws {
@@ -57,10 +58,10 @@ extension Series {
     try place.require(
       band.lower.count == x.count && band.upper.count == x.count,
       "the band has \(band.lower.count) lower and \(band.upper.count) upper limits for \(x.count) points",
-      remedy: "give one lower and one upper limit a point")
+      remedy: "give one lower and one upper limit for each point")
   }
 
-  /// Whether the curve or its band has a place on the y axis there.
+  /// Whether the curve or its band has a place on the y axis at `index`.
   func isDrawn(at index: Int, on axis: Axis) -> Bool {
     axis.shows(y[index]) || band.map { axis.shows($0.upper[index]) } == true
   }
@@ -104,7 +105,7 @@ extension Series {
     return runs
   }
 
-  /// How gnuplot draws the series at `index` of the chart, of which `count` points have a place.
+  /// How gnuplot draws the series at `index` of the chart, in which `count` points have a place.
   func look(_ index: Int, count: Int) -> String {
     let type = "linetype \(Palette.lineType(index))"
     // One point makes no line: show it as a marker.

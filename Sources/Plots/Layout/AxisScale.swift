@@ -1,7 +1,7 @@
 // # From data to an axis: range and ticks
 //
-// gnuplot can choose ranges and ticks by itself. We choose them here, because only then is it known how wide the
-// labels are, and panels side by side can be given the same frame. Steps are 1, 2 or 5 times a power of ten.
+// gnuplot can choose ranges and ticks by itself. We choose them here, because only then do we know how wide the
+// labels are and can give panels side by side the same frame. Steps are 1, 2 or 5 times a power of ten.
 // Read before: Axis.swift. Read after: Layout.swift.
 
 import Foundation
@@ -68,7 +68,7 @@ public struct AxisScale: Sendable {
     case nextTick
   }
 
-  /// Fits an axis to `values`, unless it brings its own range. `count` is how many ticks there may be.
+  /// Fits an axis to `values`, unless it brings its own range. `count` is the largest number of ticks.
   ///
   /// Values that the axis does not show (`Axis.shows`) are passed over; without any other the range is 0...1, or 1...10.
   public init(_ axis: Axis, fitting values: some Sequence<Double>, room: Room, ticks count: Int) {
@@ -89,7 +89,7 @@ public struct AxisScale: Sendable {
     self.init(lower: low, upper: high, logarithmic: log, count: count)
   }
 
-  /// A scale over a given range with at most `count` ticks or so; an integral one has none between whole numbers.
+  /// A scale over a given range with at most about `count` ticks; an integral scale has none between whole numbers.
   public init(lower: Double, upper: Double, logarithmic: Bool = false, integral: Bool = false, count: Int) {
     let step = Self.step(over: upper - lower, atMost: count, integral: integral)
     self.init(lower: lower, upper: upper, logarithmic: logarithmic, ticks: .every(step))
@@ -116,7 +116,7 @@ public struct AxisScale: Sendable {
     (self.lower, self.upper, self.logarithmic, self.ticks) = (lower, upper, logarithmic, ticks)
   }
 
-  /// A range that is wide enough to be drawn: the script carries seven digits.
+  /// A range that is wide enough to be drawn: data in the script have seven digits.
   private static func widened(_ low: Double, _ high: Double, log: Bool) -> (Double, Double) {
     let size = max(low.magnitude, high.magnitude)
     if high - low > 1e-5 * size { return (low, high) }
@@ -152,7 +152,7 @@ public struct AxisScale: Sendable {
     return step
   }
 
-  /// The numbers of one significant digit out of `digits` in a range of a few decades.
+  /// The numbers with one significant digit, out of `digits`, in a range of a few decades.
   private static func logarithmic(_ digits: [Int], from lower: Double, to upper: Double) -> [Double] {
     let inside = (lower * (1 - 1e-9))...(upper * (1 + 1e-9))
     let first = log10(lower).rounded(.down)

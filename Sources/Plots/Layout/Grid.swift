@@ -1,4 +1,4 @@
-// # The grid: which panels stand side by side, which one below the other
+// # The grid: which panels stand side by side, and which below each other
 //
 // Filled row by row. Read before: PanelPlan.swift. Read after: Layout.swift.
 

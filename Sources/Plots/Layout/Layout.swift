@@ -1,8 +1,8 @@
 // # Where the panels stand
 //
-// A grid. All plots of a column have the same left edge and all plots of a row the same bottom, so that what is to be
-// compared lies side by side; the margins are as wide as the widest labels in them; the figure grows with the number
-// of panels. Panels that repeat the axes of their neighbour do not write them again.
+// A grid. All plots of a column have the same left edge and all plots of a row the same bottom, so that plots to
+// compare line up; the margins are as wide as the widest labels in them; the figure grows with the number of panels.
+// Panels that repeat the axes of their neighbour do not write them again.
 // Read before: PanelPlan.swift, Grid.swift. Read after: Script/Script.swift.
 
 /// A figure with all its measures in pixels.
@@ -14,7 +14,7 @@ struct Layout {
 
   init(_ figure: Figure, at place: Place) throws {
     let grid = Grid(figure)
-    // The legends' place depends on the size of the plots, and with legends outside the size changes: two rounds.
+    // Where a legend goes depends on its plot's size, and a legend outside changes that size: hence two rounds.
     let wishes = figure.panels.map { $0.wish(columns: grid.columns) }
     let draft = try Self.arranged(
       zip(figure.panels, wishes).map { PanelPlan(of: $0, width: $1.width, height: $1.height) }, wishes, figure, grid,
@@ -75,7 +75,7 @@ extension Layout {
     let heights = wantedHeights.map { $0 * stretchY }
     let smallest = min(widths.min() ?? 0, heights.min() ?? 0)
     try place.require(
-      smallest >= 40, "\(plans.count) panels do not fit into the asked size",
+      smallest >= 40, "\(plans.count) panels do not fit into the requested size",
       remedy: "leave width and height out, or ask for more pixels")
 
     // Places.
@@ -108,8 +108,8 @@ extension Rectangle {
     (width, height) = (fittedWidth, fittedHeight)
   }
 
-  /// Makes cells of 3 pixels and more whole pixels wide and high: between cells that end within a pixel, a seam
-  /// shows.
+  /// Makes cells of 3 pixels and more whole pixels wide and high: between cells that end within a pixel, a seam would
+  /// show.
   fileprivate mutating func snap(columns: Int, rows: Int) {
     func snapped(_ length: Double, _ count: Int) -> Double {
       let cell = length / Double(count)

@@ -1,8 +1,8 @@
 // # A legend that hides nothing
 //
-// Before the chart is drawn we know all its points, and roughly how large its legend will be. So we can try the
-// corners, the wanted one first, and take the first through which no curve passes; when there is none, the legend
-// stands outside. Read before: Axis.swift, Text.swift. Read after: Layout.swift.
+// Before the chart is drawn we know all its points, and roughly how large its legend will be. So we try the corners,
+// the preferred one first, and take the first that no curve passes through; when there is none, the legend stands
+// outside. Read before: Axis.swift, Text.swift. Read after: Layout.swift.
 
 /// A legend with its names, placed.
 public struct Legend: Sendable, Equatable {
@@ -72,7 +72,7 @@ public struct Legend: Sendable, Equatable {
     let left, right, bottom, top: Double
   }
 
-  /// A straight piece of what is drawn, in shares of the plot's width and height from the lower left corner:
+  /// A straight piece of what is drawn, in fractions of the plot's width and height from the lower left corner:
   /// `AxisScale.fraction(of:)`.
   public struct Segment: Sendable {
     let x0, y0, x1, y1: Double

@@ -1,18 +1,18 @@
 // # What a panel needs before it can be placed
 //
-// Each panel says which scales its axes have in a plot of a given size, and where its legend goes. The layout puts the
-// plans together, and leaves out what a neighbour has written already.
+// Each panel says which scales its axes have in a plot of a given size, and where its legend goes. The layout
+// combines the plans, and leaves out what a neighbour has already written.
 // Read before: AxisScale.swift, Legend.swift. Read after: Layout.swift.
 
 /// The axes and the legend of a panel in a plot of a given size.
 public struct PanelPlan: Sendable {
-  /// The axis that runs to the right.
+  /// The horizontal axis.
   public var x: PlannedAxis
 
   /// The vertical axis.
   public var y: PlannedAxis
 
-  /// Where the names of what is drawn stand; `PanelScript.legend()` draws it.
+  /// The names of what is drawn, and their place; `PanelScript.legend()` draws it.
   public var legend: Legend
 
   /// The scale that colours are read from, if there is one; `PanelScript.colourBar()` draws it.
@@ -21,10 +21,10 @@ public struct PanelPlan: Sendable {
   /// The plot itself, in pixels from the upper left corner of the figure.
   var box = Rectangle()
 
-  /// The panel's title as it is broken into lines.
+  /// The panel's title, broken into lines.
   var titleLines: [String] = []
 
-  /// A plan without measures: the layout places it.
+  /// A plan without a place: the layout gives it one.
   public init(x: PlannedAxis, y: PlannedAxis, legend: Legend = .none, bar: PlannedAxis? = nil) {
     (self.x, self.y, self.legend, self.bar) = (x, y, legend, bar)
   }
@@ -68,7 +68,7 @@ public struct PlannedAxis: Sendable {
   /// The names of cells, where they are the ticks.
   var names: [(String, Double)]? { if case .named(let names) = scale.ticks, cells != nil { names } else { nil } }
 
-  /// Makes the letters so small that names of cells do not touch each other along an axis of so many pixels.
+  /// Makes the letters so small that names of cells do not touch each other along an axis of `pixels` pixels.
   fileprivate mutating func fitNames(to pixels: Double) {
     let places = (names ?? []).map { scale.fraction(of: $0.1) * pixels }
     let closest = zip(places, places.dropFirst()).map { ($1 - $0).magnitude }.min()

@@ -1,8 +1,8 @@
 // # Colours that everyone can tell apart
 //
-// About one man in twelve does not see red and green as different. Lines use the eight colours of Okabe and Ito,
-// without their yellow, which is faint on white. Markers and dashes differ as well, for print in grey. The colours of
-// maps are those of their scale. Read before: nothing. Read after: Charts/ColourScale.swift, Script.swift.
+// About one man in twelve cannot tell red from green. Lines use the eight colours of Okabe and Ito without their
+// yellow, which is faint on white. Markers and dashes differ as well, for print in grey. Maps take their colours from
+// a colour scale. Read before: nothing. Read after: Charts/ColourScale.swift, Script.swift.
 
 /// The colours and marks of all figures.
 public enum Palette {
@@ -25,7 +25,7 @@ public enum Palette {
     }
   }
 
-  /// Dashes of the series of style `.dashed`: another length for each, over and over.
+  /// Dashes of the series of style `.dashed`: four patterns in turn.
   static func dash(_ index: Int) -> String { ["(8,4)", "(4,3)", "(14,5)", "(9,3,3,3)"][index % 4] }
 
   /// Dashes of the references, thinner and shorter than those of the series.

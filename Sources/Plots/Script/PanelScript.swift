@@ -1,10 +1,10 @@
 // # What a panel writes into the script
 //
-// A panel finds its title, margins and axes written, and adds what is its own: border, legend, data, the plot. The
-// commands are gnuplot's; what they have in common (numbers, quotation marks, the continued lines of a plot) is here.
+// A panel finds its title, margins and axes already written, and adds the rest: border, legend, data and the plot.
+// The commands are gnuplot's; what they share (numbers, quotation marks, the continued lines of a plot) is here.
 // Read before: Script.swift, Layout/PanelPlan.swift. Read after: the kinds in Charts, each of which draws into it.
 
-/// The section of one panel in a figure's script, in the making.
+/// The section of one panel in a figure's script, while it is being written.
 ///
 /// Colours and marks are those of gnuplot's line types 1, 2, 3 …, which the head of the script defines
 /// (`Palette.lineType`). Text may hold anything and is passed through `quoted`, `named` or the comment of `data`.
@@ -12,7 +12,7 @@ public struct PanelScript {
   /// The panel's name in the script: "panel2".
   public let id: String
 
-  /// The panel's axes and legend, for the size that it has in the end.
+  /// The panel's axes and legend, for its final size.
   public let plan: PanelPlan
 
   private let title: String
@@ -43,10 +43,10 @@ public struct PanelScript {
   /// Adds a datablock: rows of equally many numbers, and an empty line between blocks.
   ///
   /// - Parameters:
-  ///   - name: what tells it from the panel's other blocks; empty for the only one.
+  ///   - name: what distinguishes it from the panel's other blocks; empty for the only one.
   ///   - comment: stands above it.
-  /// - Returns: what the plot calls it, "$panel2_name"; nil when there are no rows, which gnuplot cannot plot: nothing
-  ///   is added then.
+  /// - Returns: its name in the plot, "$panel2_name"; nil when there are no rows: gnuplot cannot plot an empty block,
+  ///   so none is added.
   public mutating func data(_ name: String, _ comment: String, _ blocks: [[[Double]]]) -> String? {
     guard blocks.contains(where: { !$0.isEmpty }) else { return nil }
     let name = name.isEmpty ? id : "\(id)_\(name)"
@@ -54,9 +54,9 @@ public struct PanelScript {
     return "$" + name
   }
 
-  /// The plot command, an element a line: "$panel2 using 1:2 with lines title 'loss'".
+  /// The plot command, one element per line: "$panel2 using 1:2 with lines title 'loss'".
   ///
-  /// Left out in characters when the panel has an `ascii` of its own. To be called once.
+  /// Left out in characters when the panel has an `ascii` of its own. Call it once.
   public mutating func plot(_ elements: [String]) {
     line()
     if drawsItself {
@@ -72,7 +72,7 @@ public struct PanelScript {
   /// The end of an element of the plot: its name in the legend, or that it has none.
   public func named(_ name: String) -> String { name.isEmpty ? "notitle" : "title \(quoted(name))" }
 
-  /// `text` as a string of gnuplot's that shows it literally.
+  /// `text` as a gnuplot string that shows it literally.
   public func quoted(_ text: String) -> String { Plots.quoted(text) }
 
   /// A number as gnuplot reads it, with ten digits.
@@ -112,7 +112,7 @@ extension PanelScript {
 
   /// Writes the caption of an axis with names of cells around a point in pixels.
   ///
-  /// gnuplot takes all letters for equally wide, and would put it too far away from the names or among them.
+  /// gnuplot takes all letters for equally wide, and would put the caption too far from the names or among them.
   private mutating func place(caption: String, x: Double, y: Double, turned: String = "") {
     guard !caption.isEmpty else { return }
     let point = "screen \(share(x / figureWidth)), screen \(share(1 - y / figureHeight))"

@@ -1,8 +1,8 @@
 // # A figure as a gnuplot script
 //
-// The script is the figure: it holds the data, needs no other file and runs from any directory. It begins with what a
-// reader may want to change (format, file, colours), and then has a section a panel: data, axes, plot.
-// In gnuplot's ASCII terminal each panel is a page of its own; those that draw themselves in characters are left out.
+// The script is the figure: it holds the data, needs no other file and runs in any directory. It begins with what a
+// reader may want to change (format, file, colours), followed by one section for each panel: data, axes, plot. In
+// gnuplot's ASCII terminal each panel is a page of its own; panels that draw themselves in characters are left out.
 // Read before: Text.swift, Layout/Layout.swift. Read after: PanelScript.swift, ScriptWriter.swift.
 
 /// A piece of a script.
@@ -12,7 +12,7 @@ enum ScriptPart: Sendable {
   case data(name: String, comment: String, blocks: [[[Double]]])
 }
 
-/// A gnuplot script in the making.
+/// A gnuplot script that is being written.
 struct Script {
   private(set) var parts: [ScriptPart] = []
 

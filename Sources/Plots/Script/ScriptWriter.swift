@@ -20,12 +20,12 @@ enum WholeFile {
     let target = directory.appendingPathComponent(name)
     guard rename(partial.path, target.path) == 0 else {
       throw PlotError(
-        "the file cannot take its name: \(String(cString: strerror(errno)))", at: target.path,
-        remedy: "see whether a directory of this name is in the way")
+        "the finished file cannot be renamed: \(String(cString: strerror(errno)))", at: target.path,
+        remedy: "check whether a directory of this name is in the way")
     }
   }
 
-  /// Makes `directory` if need be, and sees whether files can be written there.
+  /// Makes `directory` if need be, and checks that files can be written there.
   static func prepare(_ directory: URL) throws {
     do {
       try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -43,14 +43,14 @@ enum WholeFile {
 }
 
 extension Script {
-  /// Writes the script to `file`. Throws a `PlotError` when that fails; the file may then be there in part.
+  /// Writes the script to `file`. Throws a `PlotError` when that fails; the file may then be incomplete.
   func write(to file: URL) throws {
     func succeed(_ message: UnsafeMutablePointer<CChar>?) throws {
       guard let message else { return }
       defer { free(message) }
       throw PlotError(
         "the script cannot be written: \(String(cString: message))", at: file.deletingLastPathComponent().path,
-        remedy: "see whether the directory is writable and the disk has room")
+        remedy: "check whether the directory is writable and the disk has room")
     }
 
     var message: UnsafeMutablePointer<CChar>?

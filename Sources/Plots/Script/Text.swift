@@ -3,7 +3,8 @@
 // A title may hold anything: x_t, {a}, @home, 100 %, quotes, a backslash. Three rules keep gnuplot from reading
 // meaning into it. The terminals are `noenhanced`, so _ ^ { } @ are letters. Strings are in single quotes, where a
 // backslash and a backquote are letters too and only the quote itself is doubled. Names of ticks double the per cent
-// sign, which is a format there. A token of a sentence may be a space or a line end: what cannot be seen gets a sign.
+// sign, which is a format there. A token of a sentence may be a space or a line end: what cannot be seen is shown by
+// a sign.
 // Read before: nothing. Read after: Script.swift.
 
 import Foundation
@@ -77,8 +78,8 @@ extension Unicode.GeneralCategory {
 /// A number as gnuplot reads it.
 func number(_ value: Double) -> String { String(format: "%.10g", value == 0 ? 0 : value) }
 
-// Nobody tells us how wide a letter is before it is drawn, and it depends on the font that the machine has. The
-// estimates are those of a wide font (DejaVu Sans), so that the margins are rather too large than too small.
+// We cannot know how wide a letter is before it is drawn: that depends on the machine's fonts. The estimates are
+// those of a wide font (DejaVu Sans), so that the margins are rather too large than too small.
 
 /// The size of the letters in pixels.
 enum FontSize {

@@ -1,30 +1,28 @@
 // # Attention without its matrix
 //
-// Attention makes a row of scores, turns them into weights, and takes the weighted mean of the
-// values. The mean can be taken as the scores come in, a block of keys at a time, and then nothing
-// of size T × S is ever kept. For one query, with scores xₛ and values vₛ, we carry three things
-// over the keys that have been seen:
+// Attention makes a row of scores, turns them into weights, and takes the weighted mean of the values. The mean can
+// be taken as the scores come in, a block of keys at a time, so that nothing of size T × S is ever kept. For one
+// query, with scores xₛ and values vₛ, we keep three running values over the keys seen so far:
 //
 //     m  =  max xₛ                      `largest`
 //     l  =  Σ exp(xₛ − m)               `total`
-//     a  =  Σ exp(xₛ − m) · vₛ          the row of the result, until it is divided
+//     a  =  Σ exp(xₛ − m) · vₛ          the row of the result, before the final division
 //
-// and after the last block the output is a / l. A new block may bring a larger score. Then the
-// old sums stand in terms of the old maximum m, and have to be brought to the new one, m′:
+// and after the last block the output is a / l. A new block may bring a larger score. The old sums then refer to the
+// old maximum m and have to be rescaled to the new one, m′:
 //
-//     exp(xₛ − m′)  =  exp(xₛ − m) · exp(m − m′)           for every old key the same factor
+//     exp(xₛ − m′)  =  exp(xₛ − m) · exp(m − m′)           the same factor for every old key
 //     c   =  exp(m − m′)                `correction`, at most 1
 //     l′  =  c · l  +  Σ over the block of exp(xₛ − m′)
 //     a′  =  c · a  +  Σ over the block of exp(xₛ − m′) · vₛ
 //
-// No exponent is above 0, so nothing overflows; in exact arithmetic a / l is the softmax's mean
-// whatever the blocks are. At the start l = 0 and a = 0, so that the first c does not matter. We
-// begin with m = −(largest finite number), not −∞: a first block of scores that are all −∞ would
-// make −∞ − (−∞), which is NaN.
+// No exponent is above 0, so nothing overflows; in exact arithmetic a / l is the softmax-weighted mean, however the
+// keys are cut into blocks. At the start l = 0 and a = 0, so the first c does not matter. We begin with m = −(largest
+// finite number), not −∞: a first block of scores that are all −∞ would make −∞ − (−∞), which is NaN.
 //
-// Queries come in blocks too, so that both sums over a block are products of matrices. Blocks that
-// the mask hides as a whole are left out, nearly half of them when S = T. Value only: what is
-// trained in this book needs the matrix itself (stage 1) or is short.
+// Queries come in blocks too, so that both sums over a block are matrix products. Blocks that the mask hides entirely
+// are skipped, nearly half of them when S = T. There is no pullback: whatever we train in this book needs the matrix
+// itself (stage 1) or is short.
 //
 // Source: Milakov and Gimelshein, arXiv 1805.02867 (the running sums); Dao et al., arXiv 2205.14135
 // (blocks, FlashAttention). Read before: `HeadProducts.swift`, `Softmax.swift`. Slow twin:
@@ -36,8 +34,8 @@
 ///   - q: [B, T, H, P]
 ///   - k: [B, S, G, P], G a divisor of H: each head of keys and values serves H / G heads of queries
 ///   - v: [B, S, G, P]
-///   - causal: whether row t sees only its first S − T + t + 1 places; a row that sees none is 0
-///   - Q: rows and keys of a block, at least 1; beside the result at most 4 · Q · (Q + 2) numbers are kept
+///   - causal: whether row t sees only the first S − T + t + 1 keys; a row that sees none is 0
+///   - Q: queries and keys per block, at least 1; besides the result at most 4 · Q · (Q + 2) numbers are kept
 /// - Returns: [B, T, H, P]
 public func blockedAttention(
   _ q: Tensor, _ k: Tensor, _ v: Tensor, scale: Scalar = 1, causal: Bool = true, Q: Int = 64
@@ -58,7 +56,7 @@ public func blockedAttention(
   var scratch = Tensor(uninitialised: [pieces, room])
   reading(q, k, v) { q, k, v in
     writing(&scratch, rows: pieces, .singly(work: Parallel.grain)) { piece, working in
-      // Late rows see more than early ones: the pieces take blocks in turns, not neighbours.
+      // Late rows see more keys than early ones, so the pieces take blocks in turn, not neighbouring ones.
       for task in stride(from: piece, to: tasks, by: pieces) {
         let (head, first) = (task / blocks, task % blocks * Q)
         let group = head / (H / G)
@@ -72,9 +70,10 @@ public func blockedAttention(
   return result
 }
 
-/// The rows of one block of queries of one head, whose result begins as zeros; `working` holds Q · (Q + 2) numbers.
+/// Computes the output of one block of queries of one head. `target` begins as zeros; `working` holds Q · (Q + 2)
+/// numbers.
 ///
-/// Raw pointers: the sums and weights of a row are read and written by turns, the weights also by BLAS.
+/// Raw pointers, because the sums and weights of a row are read and written in turn, the weights also by BLAS.
 private func attendBlock(
   rows: Range<Int>, scale: Scalar, causal: Bool, Q: Int, queries: MatrixOperand, keys: MatrixOperand,
   values: MatrixOperand, into target: MatrixTarget, working: inout MutableSpan<Scalar>

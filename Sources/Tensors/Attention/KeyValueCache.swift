@@ -1,29 +1,29 @@
 // # The keys and values of a text
 //
-// Attention looks at every earlier token. A model that generates a text token by token therefore
-// keeps the key and the value of each token: 2 · G · P numbers a token, so that memory grows with the
-// text, and so does the cost of the next token. A state space model needs none of this.
+// Attention looks at every earlier token. A model that generates a text token by token therefore keeps the key and
+// the value of each token, 2 · G · P numbers per token. So memory grows with the text, and with it the cost of the
+// next token. A state space model needs none of this.
 //
-// Several texts may be generated at once, of different lengths. Each row has a count of its own, and
-// there is room for the longest:
+// Several texts of different lengths can be generated at once. Each has a count of its own, and there is room for the
+// longest:
 //
-//     keys, values   [B, G, room, P]         the rows of a head lie side by side, in the order of the loop over all places
+//     keys, values   [B, G, room, P]         the rows of a head are contiguous, in the order of the loop over places
 //
-// When the room is used up it is doubled, so that a token is moved once on average.
+// When the room is used up it is doubled, so that a token is moved less than twice on average.
 //
-// For one new token a loop goes over the places of the cache (`attendToLast`); a longer piece goes
-// through `blockedAttention`, which never makes the whole matrix of new tokens by places.
+// For one new token, a loop runs over the places of the cache (`attendToLast`). A longer piece goes through
+// `blockedAttention`, which never makes the whole matrix of new tokens by places.
 //
 // Read before: `BlockedAttention.swift`. Used by: `Layers/Mixers/MixerMemory.swift`. Slow twin:
 // `Naive.attention`.
 
-/// The keys and values that attention has seen of B texts.
+/// The keys and values that attention has seen so far, of B texts.
 public struct KeyValueCache: Sendable {
   /// The number of tokens of each text that have been read.
   public private(set) var counts: [Int]
   private var keys, values: Tensor
 
-  /// A cache of B texts that are still empty, with G heads of keys and values.
+  /// A cache for B texts that are still empty, with G heads of keys and values.
   public init(B: Int, G: Int, P: Int) {
     counts = Array(repeating: 0, count: B)
     keys = Tensor(uninitialised: [B, G, 0, P])
@@ -44,14 +44,14 @@ public struct KeyValueCache: Sendable {
   private var G: Int { keys.shape[1] }
   private var P: Int { keys.shape[3] }
 
-  /// The bytes of the keys and values that are kept, without room that is not used yet.
+  /// The bytes of the keys and values that are kept, not counting unused room.
   public var bytes: Int { 2 * counts.reduce(0, +) * G * P * MemoryLayout<Scalar>.size }
 }
 
 // ## Further tokens
 
 extension KeyValueCache {
-  /// Appends further tokens, and attends from each of them to its text before, and to the new tokens up to itself.
+  /// Appends further tokens; each attends to the earlier tokens of its text and to the new ones up to itself.
   ///
   /// - Parameters:
   ///   - q: queries of the new tokens, [B, T, H, P], at least one, H a multiple of G
@@ -127,7 +127,7 @@ extension KeyValueCache {
         for s in 0..<count { w[s] = exponential(w[s] - largest) }
         let factor = 1 / sum(w.span.extracting(first: count))
         for p in 0..<P { target[p] = 0 }
-        // Four places at a time, so that the sums are loaded and stored once for four.
+        // Four places at a time, so that the sums are loaded and stored once per four places.
         let whole = count / 4 * 4
         for s in stride(from: 0, to: whole, by: 4) {
           let (w0, w1, w2, w3) = (w[s], w[s + 1], w[s + 2], w[s + 3])
@@ -145,8 +145,8 @@ extension KeyValueCache {
 
 // ## Rows of texts
 //
-// Texts of different lengths are read one by one, and joined to be continued together; a text that
-// has ended is removed from the others.
+// Texts of different lengths are read one by one, then joined so that they continue together; a text that has ended
+// is dropped.
 
 extension KeyValueCache {
   /// Several caches as one; there is room for the longest text.
@@ -174,7 +174,7 @@ extension KeyValueCache {
     return result
   }
 
-  /// Keys and values without room that is not used: [B, G, longest, P], zeros beyond a shorter text's end.
+  /// Keys and values without unused room: [B, G, longest, P], zeros beyond the end of a shorter text.
   public var contents: (keys: Tensor, values: Tensor) {
     let longest = counts.max() ?? 0
     func trimmed(_ tensor: Tensor) -> Tensor {

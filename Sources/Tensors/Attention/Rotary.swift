@@ -1,15 +1,15 @@
 // # Rotary positions
 //
-// The first R features of each head are seen as R/2 pairs (i, i + R/2), and each pair is turned by
-// an angle that grows with the position:
+// The first R features of each head form R/2 pairs (i, i + R/2), and each pair is rotated by an angle that grows with
+// the position:
 //
 //     angle(t, i)   =  t · base^(−2i/R)
 //     y[i]          =  x[i] cos − x[i + R/2] sin
 //     y[i + R/2]    =  x[i] sin + x[i + R/2] cos
 //
-// so that the inner product of a query at t and a key at s depends on t − s alone. A rotation's
-// pullback is the rotation back. Features from R on pass through. Source: Su et al.,
-// arXiv 2104.09864; halves as pairs as in GPT-NeoX and Phi.
+// so that the inner product of a query at t and a key at s depends on t − s alone. The pullback of a rotation is the
+// rotation back. Features from R on pass through unchanged. Source: Su et al., arXiv 2104.09864; the two halves are
+// paired as in GPT-NeoX and Phi.
 //
 // Slow twin: `Naive.rotary`.
 
@@ -17,21 +17,22 @@ import Foundation
 
 /// The cosines and sines of the rotary embedding for T positions.
 public struct RotaryTable: Sendable {
-  /// The number of features that are turned, even.
+  /// The number of features that are rotated; even.
   public let width: Int
   /// The number of positions that the table holds.
   public let T: Int
   fileprivate let cosines: Tensor
   fileprivate let sines: Tensor
 
-  /// The last table that `forText` gave: the layers of a model, and the steps of a training, ask for the same one.
+  /// The last table that `forText` returned: all layers of a model, and all steps of a training run, ask for the same
+  /// one.
   private static let last = Lock<(base: Double, table: RotaryTable)?>(nil)
 
   /// The table for the positions 0..<T.
   ///
   /// - Parameters:
   ///   - T: the number of positions
-  ///   - width: the number of features that are turned, even
+  ///   - width: the number of features that are rotated; even
   ///   - base: the base of the angles' geometric series
   public static func forText(T: Int, width: Int, base: Double) -> RotaryTable {
     if let last = last.withLock({ $0 }), last.table.T == T, last.table.width == width, last.base == base {
@@ -44,7 +45,7 @@ public struct RotaryTable: Sendable {
 
   /// - Parameters:
   ///   - T: the number of positions
-  ///   - width: the number of features that are turned, even
+  ///   - width: the number of features that are rotated; even
   ///   - base: the base of the angles' geometric series; 10000 in Phi
   ///   - offset: the position of the first row
   public init(T: Int, width: Int, base: Double = 10_000, offset: Int = 0) {
@@ -54,11 +55,11 @@ public struct RotaryTable: Sendable {
   /// The table for rows at any positions.
   ///
   /// - Parameters:
-  ///   - positions: of the rows, in their order
-  ///   - width: the number of features that are turned, even
+  ///   - positions: the position of each row, in order
+  ///   - width: the number of features that are rotated; even
   ///   - base: the base of the angles' geometric series; 10000 in Phi
   public init(positions: some Collection<Int>, width: Int, base: Double = 10_000) {
-    precondition(width.isMultiple(of: 2), "rotary positions turn pairs of features, so that \(width) is no width")
+    precondition(width.isMultiple(of: 2), "the width of a rotary table must be even, not \(width)")
     (T, self.width) = (positions.count, width)
     let half = width / 2
     let speeds = (0..<half).map { i in pow(base, -2 * Double(i) / Double(width)) }
@@ -72,8 +73,8 @@ public struct RotaryTable: Sendable {
 ///
 /// - Parameters:
 ///   - x: [B, T, H, P]
-///   - table: for the same T; its width is at most P
-///   - backward: turns the other way, which is the pullback and the inverse
+///   - table: a table for the same T; its width is at most P
+///   - backward: whether to rotate the other way, which is both the pullback and the inverse
 /// - Returns: [B, T, H, P]
 public func rotary(_ x: Tensor, _ table: RotaryTable, backward: Bool = false) -> Tensor {
   let (B, T, H, P) = x.sizesOfHeads

@@ -1,12 +1,13 @@
 // # Rows by number
 //
-// An embedding is a table from which rows are taken by number. Its pullback adds each row's
-// cotangent where the row came from; a row that was taken twice gets both.
+// An embedding is a table from which rows are taken by number. Its pullback adds the cotangent of each taken row to
+// the row of the table that it came from; a row that was taken twice gets both cotangents.
 //
 // Read before: `Tensor+Writing.swift`. Slow twin: a product with one-hot rows, `Naive.gathered`.
 
 extension Tensor {
-  /// Some rows of the first axis, in any order; stops the program if there are none or one does not exist.
+  /// Some rows of the first axis, in any order; stops the program if `rows` is empty or names a row that does not
+  /// exist.
   public func gathered(_ rows: [Int]) -> Tensor { .concatenated(rows.map { sliced($0..<($0 + 1)) }) }
 }
 

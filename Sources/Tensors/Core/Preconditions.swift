@@ -1,10 +1,9 @@
 // # Stopping with a sentence
 //
-// A wrong shape is a mistake in the program, and the program stops. It should say which shapes.
-// Swift's own `precondition` does so in a debug build only: with optimisation its message is
-// dropped, and what is left is "Illegal instruction". All that is worth running here is optimised.
-// So this module has a `precondition` of its own, which covers the standard one here and in every
-// module that imports this one, and which speaks in each build.
+// A wrong shape is a mistake in the program, and the program stops. It should say which shapes. Swift's own
+// `precondition` does so in a debug build only: with optimisation its message is dropped, and what is left is
+// "Illegal instruction". Everything worth running here is optimised. So this module has a `precondition` of its own.
+// It shadows the standard one, here and in every module that imports this one, and prints its message in every build.
 //
 // Read next: `Shape.swift`.
 
@@ -24,7 +23,7 @@ package func preconditionFailure(
   fatalError(message(), file: file, line: line)
 }
 
-/// Stops the program unless the condition holds, without a sentence: for checks inside kernels, which only a mistake in
-/// this module can fail, and where the code that makes a sentence would be larger than the loop.
+/// Stops the program without a message unless the condition holds: for checks inside kernels, which fail only through
+/// a mistake in this module, and where the code that makes a message would be larger than the loop.
 @inline(__always)
 func precondition(_ condition: Bool) { Swift.precondition(condition) }

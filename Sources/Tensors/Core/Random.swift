@@ -1,14 +1,14 @@
 // # Randomness
 //
-// A generator whose state can be saved: a run that was interrupted continues with the same random
-// numbers. There is no global generator; a function that needs randomness takes one as an `inout`
-// argument.
+// A generator whose state can be saved, so that an interrupted run continues with the same random numbers. There is
+// no global generator; a function that needs randomness takes one as an `inout` argument.
 //
 // Read before: `Tensor.swift`.
 
 import Foundation
 
-/// xoshiro256** with a state that can be saved (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2021).
+/// xoshiro256**, with a state that can be saved (Blackman and Vigna, "Scrambled linear pseudorandom number
+/// generators", 2021).
 public struct SeededGenerator: RandomNumberGenerator, Codable, Equatable, Sendable {
   /// The state, four words that are not all zero.
   public private(set) var state: [UInt64]
@@ -26,7 +26,7 @@ public struct SeededGenerator: RandomNumberGenerator, Codable, Equatable, Sendab
     }
   }
 
-  /// The generator in a state that was saved, or nil if the words are not four or all zero.
+  /// The generator in a saved state, or nil unless there are four words that are not all zero.
   public init?(state: [UInt64]) {
     guard state.count == 4, state.contains(where: { $0 != 0 }) else { return nil }
     self.state = state
@@ -34,8 +34,8 @@ public struct SeededGenerator: RandomNumberGenerator, Codable, Equatable, Sendab
 
   /// A generator that draws nothing: tensors made with it hold whatever was in memory before.
   ///
-  /// For models whose weights are about to be read: no time goes into numbers that are thrown away, and memory that is
-  /// not written to is not taken from the system. As a source of bits it gives zeros.
+  /// For models whose weights are about to be read: no time goes into numbers that are overwritten anyway, and memory
+  /// that is never written to is not taken from the system. As a source of bits it gives zeros.
   public static let idle = SeededGenerator(words: [0, 0, 0, 0])
   /// Whether it draws nothing.
   public var isIdle: Bool { state.allSatisfy { $0 == 0 } }

@@ -1,7 +1,7 @@
 // # Shapes
 //
-// The sizes of a tensor's axes, outermost first. A shape is created for every operation, so that it
-// must not allocate: it is a fixed row of six integers and a count, not an array.
+// The sizes of a tensor's axes, outermost first. A shape is created for every operation, so it must not allocate: it
+// is a fixed row of six integers and a count, not an array.
 //
 // Read before: `Scalar.swift`. Read next: `Tensor.swift`.
 
@@ -36,7 +36,7 @@ public struct Shape: Sendable, Equatable, ExpressibleByArrayLiteral {
     set { sizes[resolved(axis)] = newValue }
   }
 
-  /// An axis counted from the front, from one that may be counted from the end.
+  /// The index, counted from the front, of an axis that may be counted from the end.
   public func resolved(_ axis: Int) -> Int {
     let index = axis < 0 ? axis + rank : axis
     precondition(index >= 0 && index < rank, "axis \(axis) does not exist in the shape \(self)")
@@ -60,10 +60,10 @@ public struct Shape: Sendable, Equatable, ExpressibleByArrayLiteral {
   /// The sizes as an array.
   public var array: [Int] { (0..<rank).map { sizes[$0] } }
 
-  /// The sizes of some of the axes, as a shape of its own.
+  /// The sizes of the outermost axes, at most `length` of them, as a shape of its own.
   public func prefix(_ length: Int) -> Shape { axes(0..<min(length, rank)) }
 
-  /// The sizes of the innermost axes, as a shape of its own.
+  /// The sizes of the innermost axes, at most `length` of them, as a shape of its own.
   public func suffix(_ length: Int) -> Shape { axes(max(0, rank - length)..<rank) }
 
   private func axes(_ range: Range<Int>) -> Shape {
@@ -80,7 +80,7 @@ public struct Shape: Sendable, Equatable, ExpressibleByArrayLiteral {
     return shape
   }
 
-  /// This shape with more axes inside.
+  /// This shape with further innermost axes.
   public func appending(_ more: Int...) -> Shape {
     var shape = self
     for size in more { shape.append(size) }
@@ -95,7 +95,7 @@ public struct Shape: Sendable, Equatable, ExpressibleByArrayLiteral {
     rank += 1
   }
 
-  /// Whether number and sizes of the axes are equal.
+  /// Whether the axes are equal in number and in size.
   public static func == (a: Shape, b: Shape) -> Bool {
     guard a.rank == b.rank else { return false }
     for axis in 0..<a.rank where a.sizes[axis] != b.sizes[axis] { return false }
@@ -104,7 +104,7 @@ public struct Shape: Sendable, Equatable, ExpressibleByArrayLiteral {
 
   /// The shape of an elementwise result: axes are matched from the innermost, and a size of 1 stretches.
   ///
-  /// Returns nil where two sizes differ and neither is 1. The rule is NumPy's ("General broadcasting rules").
+  /// Returns nil if two sizes differ and neither is 1. The rule is NumPy's ("General broadcasting rules").
   public func broadcast(with other: Shape) -> Shape? {
     if self == other { return self }
     let rank = max(self.rank, other.rank)

@@ -13,11 +13,12 @@ import Foundation
 /// A block of memory for the elements of one tensor, shared by copies and by reshaped views.
 final class Storage: @unchecked Sendable {
   let pointer: UnsafeMutablePointer<Scalar>
-  /// The number of elements: a tensor asks for it at every door to its memory, so that it is not computed from the shape.
+  /// The number of elements, stored because a tensor needs it at every access to its memory; computing it from the
+  /// shape takes longer.
   let count: Int
   private let sizeClass: Int
 
-  /// A block with room for `count` elements, whose values are whatever was there before.
+  /// A block with room for `count` elements; their values are whatever was there before.
   init(count: Int) {
     self.count = count
     sizeClass = BlockPool.sizeClass(for: count)
@@ -27,7 +28,7 @@ final class Storage: @unchecked Sendable {
   deinit { BlockPool.shared.give(pointer, sizeClass) }
 }
 
-/// Calls `body` with room for `count` numbers, whose values are whatever was there before, for the time of the call.
+/// Calls `body` with room for `count` numbers, which lasts for the call; their values are whatever was there before.
 @inline(__always)
 func withScratch<R>(_ count: Int, _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> R) rethrows -> R {
   let storage = Storage(count: count)
@@ -35,7 +36,8 @@ func withScratch<R>(_ count: Int, _ body: (UnsafeMutableBufferPointer<Scalar>) t
   return try body(UnsafeMutableBufferPointer(start: storage.pointer, count: count))
 }
 
-/// Free blocks by size class. Classes are powers of two and the three steps between, so that at most a fifth is unused.
+/// Free blocks by size class. Classes are the powers of two, with three equal steps between neighbours, so that at
+/// most a fifth of a block is unused.
 struct BlockPool: ~Copyable, Sendable {
   static let shared = BlockPool()
 
@@ -100,7 +102,7 @@ struct BlockPool: ~Copyable, Sendable {
     }
   }
 
-  /// Begins a new peak at what is in use now, and returns that.
+  /// Restarts the peak at the bytes that are in use now, and returns them.
   func restartPeak() -> Int {
     state.withLock { state in
       state.peak = state.bytesTaken
@@ -121,19 +123,19 @@ struct BlockPool: ~Copyable, Sendable {
   }
 }
 
-/// Ends the program with one sentence: nothing can go on without the memory, and a trap would print its whole stack.
+/// Ends the program with one sentence: nothing can go on without the memory, and a trap would print the whole stack.
 func stopOutOfMemory(_ bytes: Int) -> Never {
   let sentence =
     "error: there is no memory for \(bytes) bytes more (of tensors \(MemoryStatistics.current.bytesInUse) are in use);"
     + " raise the limit, or choose smaller sizes\n"
   FileHandle.standardError.write(Data(sentence.utf8))
-  // Without what the program would do at its end: OpenBLAS may ask for memory there too, for ever.
+  // Skips the exit handlers: OpenBLAS may ask for memory in them too, for ever.
   _exit(1)
 }
 
 /// How much memory tensors use, in bytes.
 public struct MemoryStatistics: Sendable {
-  /// Bytes in blocks that a living tensor owns.
+  /// Bytes in blocks that live tensors own.
   public let bytesInUse: Int
   /// Bytes in free blocks that wait for the next tensor of their size.
   public let bytesHeldForReuse: Int
@@ -143,9 +145,11 @@ public struct MemoryStatistics: Sendable {
   /// The state of the pool now.
   public static var current: MemoryStatistics { BlockPool.shared.statistics }
 
-  /// The most bytes that tensors own at once while `body` runs, beyond what they own before, and what it returns.
+  /// The most bytes that tensors own at once while `body` runs, beyond what they owned before, and the result of
+  /// `body`.
   ///
-  /// Tensors of all threads count, blocks with what is unused in them, and not what is no tensor. Not to be nested.
+  /// Counts the tensors of all threads, each with the unused part of its block, and nothing but tensors. Calls must
+  /// not be nested.
   public static func peak<R>(during body: () throws -> R) rethrows -> (bytes: Int, result: R) {
     let before = BlockPool.shared.restartPeak()
     let result = try body()
@@ -155,10 +159,10 @@ public struct MemoryStatistics: Sendable {
   /// Gives every free block back to the system.
   public static func releaseFreeBlocks() { BlockPool.shared.releaseFreeBlocks() }
 
-  /// The bytes that the system could still give to this program; nil if it does not tell.
+  /// The bytes that the system could still give to this program; nil if that is not known.
   ///
-  /// The least of three, where they are known: what the machine has left (Linux: MemAvailable), the limit of the
-  /// container (cgroup 2), and the limit of addresses (`ulimit -v`).
+  /// The least of three, where they are known: what the machine has left (MemAvailable of Linux), what the container
+  /// may still use (cgroup 2), and what the limit of the address space leaves (`ulimit -v`).
   public static var available: Int? {
     func contents(_ file: String) -> String? { try? String(contentsOfFile: file, encoding: .utf8) }
     func kilobytes(_ name: String, in file: String) -> Int? {

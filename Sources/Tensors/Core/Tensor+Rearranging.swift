@@ -1,7 +1,7 @@
 // # Rearrangements
 //
-// The same numbers in another order or under another shape. Reshaping is free; all else copies.
-// Each has an inverse among them, which is why their pullbacks need no kernels of their own.
+// The same numbers in another order or under another shape. Reshaping is free; everything else copies. The pullback
+// of each rearrangement is itself one of them, so none needs a kernel of its own.
 //
 // Read before: `Tensor.swift`.
 
@@ -76,26 +76,27 @@ extension Tensor {
     }
   }
 
-  /// A tensor of zeros of the given shape with this one in a range of an axis: the pullback of `sliced`.
+  /// A tensor of zeros of the given shape, with this one written into a range of one axis: the pullback of `sliced`.
   public func padded(into shape: Shape, at start: Int, along axis: Int) -> Tensor {
     var result = Tensor.zeros(shape)
     result.assign(self, at: start, along: axis)
     return result
   }
 
-  /// Writes `part` over the places from `start` on of an axis.
+  /// Overwrites the places of an axis from `start` on with `part`.
   public mutating func assign(_ part: Tensor, at start: Int, along axis: Int = 0) {
     combine(part, at: start, along: axis) { target, start, part in copy(part, to: &target, at: start) }
   }
 
-  /// Adds `part` to the places from `start` on of an axis.
+  /// Adds `part` to the places of an axis from `start` on.
   public mutating func add(_ part: Tensor, at start: Int, along axis: Int = 0) {
     combine(part, at: start, along: axis) { target, start, part in
       Tensors.add(1, times: part, to: &target, at: start)
     }
   }
 
-  /// Calls `body` with all elements, where a block of the places from `start` on begins in them, and that block of `part`.
+  /// Calls `body` for each contiguous block of `part`: with all elements of this tensor, the place where the block
+  /// goes, and the block.
   @inline(__always)
   private mutating func combine(
     _ part: Tensor, at start: Int, along axis: Int,

@@ -1,28 +1,27 @@
 // # Reading and writing in kernels
 //
-// A loop over `x[i, j]` would check, offset and retain at every element. A kernel therefore works on
-// spans: stretches of memory that know their length. Three rules keep it safe.
+// A loop over `x[i, j]` would check bounds, compute an offset and retain the tensor at every element. A kernel
+// therefore works on spans: stretches of memory that know their length. Three rules keep it safe.
 //
-//     reading(x, y) { x, y in … }       the tensors live until the closure returns; Swift lets no span leave it
+//     reading(x, y) { x, y in … }       the tensors live until the closure returns; Swift lets no span escape it
 //     writing(&z, rows: n, …)           cuts z into n rows of equal length; each call gets one of them, and can
 //                                       reach no other, on whatever core it runs
-//     x.extracting(places(row, D))      a row to read; where it ends is checked once, when it is taken
+//     x.extracting(places(row, D))      a row to read; its bounds are checked once, when it is taken
 //
-// Inside a row the compiler sees that the loop ends where the span ends, takes the check out of the
-// loop, and makes vector code of the rest; loops that go eight places at a time are in `Lanes.swift`.
+// Inside a row the compiler sees that the loop ends where the span ends, moves the check out of the loop, and
+// vectorises the rest. Loops that go eight places at a time are in `Lanes.swift`.
 //
-// Rejected: one span of the whole result for all cores. A `MutableSpan` has one writer at a time,
-// which is what makes it safe. Rejected too: a property that returns a span, as arrays have one. It
-// needs an experimental feature of the compiler, and Swift 6.3.1 stopped on its mutable form with an
-// internal error.
+// Rejected: one span of the whole result for all cores. A `MutableSpan` has one writer at a time, which is what makes
+// it safe. Rejected too: a property that returns a span, as arrays have. It needs an experimental feature of the
+// compiler, and Swift 6.3.1 stopped at its mutable form with an internal error.
 //
-// A row costs 3 to 6 ns more than in a loop over raw pointers: for rows of 96 numbers layer
-// normalisation takes 1.15 times as long, softmax 1.1 times. Of whole steps of training the shortest
-// took 1.00 to 1.04 times as long, on a machine that other programs used at the same time.
+// A row costs 3 to 6 ns more than in a loop over raw pointers: for rows of 96 numbers layer normalisation takes 1.15
+// times as long, softmax 1.1 times. For whole training steps, the shortest times were 1.00 to 1.04 times as long, on
+// a machine that other programs used at the same time.
 //
-// Where this does not do, because a library wants a pointer or because pieces write between one
-// another's numbers (heads side by side in one row), a kernel takes `uninitialisedNumbers` and says
-// why. What is cut out of them is checked as well; that no two pieces write to one place is not.
+// Sometimes this is not enough: a library needs a pointer, or the numbers that different pieces write are interleaved
+// (heads side by side in one row). A kernel then takes `uninitialisedNumbers` and says why. Parts cut out of these
+// are bounds-checked as well; that no two pieces write to the same place is not checked.
 //
 // Read before: `Tensor.swift`, `Parallel.swift`. Read next: `Elementwise.swift`, the first kernels.
 
@@ -55,7 +54,8 @@ func reading<R>(
   try reading(x, y) { x, y in try reading(z, u) { z, u in try body(x, y, z, u) } }
 }
 
-/// The places of row `row` in rows of `width` numbers one after another; whoever takes them out of a span checks them.
+/// The places of row `row` where rows of `width` numbers follow one another; they are checked when they are extracted
+/// from a span.
 @inline(__always)
 func places(_ row: Int, _ width: Int) -> Range<Int> {
   Range(uncheckedBounds: (row &* width, row &* width &+ width))
@@ -65,9 +65,9 @@ func places(_ row: Int, _ width: Int) -> Range<Int> {
 
 /// How the rows of a result are shared among the cores.
 enum Shares {
-  /// Neighbours together, at least so many at a time: for rows of equal cost.
+  /// Neighbours together, at least this many at a time: for rows of equal cost.
   case runs(atLeast: Int)
-  /// One by one, each worth so many additions: for rows that take long.
+  /// One by one, each as costly as this many additions: for rows that take long.
   case singly(work: Int)
   /// All on the calling thread, one after another.
   case inOrder
@@ -93,7 +93,7 @@ func writing(
   shares.each(rows) { row in rowsOfTarget.write(row) { body(row, &$0) } }
 }
 
-/// The same with two tensors, each of which is cut into so many rows.
+/// The same with two tensors, each cut into `rows` rows.
 @inline(__always)
 func writing(
   _ first: inout Tensor, _ second: inout Tensor, rows: Int, _ shares: Shares,
@@ -103,7 +103,7 @@ func writing(
   shares.each(rows) { row in one.write(row) { a in two.write(row) { b in body(row, &a, &b) } } }
 }
 
-/// The same with three tensors, each of which is cut into so many rows.
+/// The same with three tensors, each cut into `rows` rows.
 @inline(__always)
 func writing(
   _ first: inout Tensor, _ second: inout Tensor, _ third: inout Tensor, rows: Int, _ shares: Shares,
@@ -115,7 +115,8 @@ func writing(
   }
 }
 
-/// Calls `body` with stretches of a range of places, to be changed: the places of each, and itself, counted from 0.
+/// Cuts a range of places into stretches and calls `body` with the places of each and its elements, to be changed.
+/// The elements are counted from 0.
 ///
 /// For functions of single elements. A stretch has at least `grain` elements, unless there are fewer.
 @inline(__always)
@@ -129,7 +130,7 @@ func changing(
   }
 }
 
-/// The same with three tensors that have these places.
+/// The same for one range of places of three tensors.
 @inline(__always)
 func changing(
   _ first: inout Tensor, _ second: inout Tensor, _ third: inout Tensor, _ range: Range<Int>, grain: Int,
@@ -145,14 +146,14 @@ func changing(
 }
 
 extension Tensor {
-  /// A tensor of this shape, seen as so many rows of equal length, each of which `body` writes in full.
+  /// A tensor of this shape, seen as `rows` rows of equal length; `body` writes each of them in full.
   @inline(__always)
   init(writing shape: Shape, rows: Int, _ shares: Shares, _ body: (Int, inout MutableSpan<Scalar>) -> Void) {
     self.init(uninitialised: shape)
     writing(&self, rows: rows, shares, body)
   }
 
-  /// A tensor of this shape, of which each call of `body` writes a stretch in full, as in `changing`.
+  /// A tensor of this shape; each call of `body` writes one stretch of it in full, as in `changing`.
   @inline(__always)
   init(writing shape: Shape, grain: Int, _ body: (Range<Int>, inout MutableSpan<Scalar>) -> Void) {
     self.init(uninitialised: shape)
@@ -160,7 +161,7 @@ extension Tensor {
   }
 }
 
-/// The numbers of a tensor as rows of equal length. Each row has to be written by one thread alone.
+/// The numbers of a tensor as rows of equal length. Each row must be written by one thread only.
 private struct EqualRows {
   let numbers: UnsafeMutableBufferPointer<Scalar>
   let rows, width: Int
@@ -173,7 +174,7 @@ private struct EqualRows {
     precondition(width * rows == numbers.count, "the shape \(tensor.shape) is not cut into \(rows) rows")
   }
 
-  /// One of the rows, whose ends were checked when they were cut.
+  /// Calls `body` with one of the rows, whose ends were checked when they were cut.
   @inline(__always)
   func write(_ row: Int, _ body: (inout MutableSpan<Scalar>) -> Void) {
     precondition(row >= 0 && row < rows, "there is no such row")

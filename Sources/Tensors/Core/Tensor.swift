@@ -1,9 +1,8 @@
 // # Tensors
 //
-// A shape and its numbers in one row, the innermost axis running fastest. Tensors are values: a
-// copy shares the numbers until one of the two is changed. There are no strided views. A
-// rearrangement copies, and the kernels that would suffer from a copy (the products over heads)
-// take their strides from the layout instead.
+// A shape and its numbers in one stretch of memory, the innermost axis running fastest. Tensors are values: a copy
+// shares the numbers until one of the two is changed. There are no strided views. A rearrangement copies, and the
+// kernels that would suffer from a copy (the products over heads) take their strides from the layout instead.
 //
 // Read before: `Storage.swift`. Read next: `Tensor+Rearranging.swift`, `Tensor+Writing.swift`.
 
@@ -21,7 +20,7 @@ public struct Tensor: @unchecked Sendable {
 
   /// A tensor of the given shape from its elements in row-major order.
   ///
-  /// Stops the program if their number is not the shape's.
+  /// Stops the program if there are more or fewer elements than the shape has.
   public init(_ elements: some Collection<Scalar>, shape: Shape) {
     precondition(
       elements.count == shape.count,
@@ -106,8 +105,8 @@ public struct Tensor: @unchecked Sendable {
 
 // ## Access to the elements
 //
-// These are the only doors to the memory. Spans know their length and are checked; how kernels use
-// them on several cores, and what `uninitialisedNumbers` is for, stands in `Tensor+Writing.swift`.
+// Other files reach the memory only through these functions. Spans know their length and are checked. How kernels use
+// them on several cores, and what `uninitialisedNumbers` is for, is explained in `Tensor+Writing.swift`.
 
 extension Tensor {
   /// Calls `body` with the elements, which it may read during the call.
@@ -134,7 +133,7 @@ extension Tensor {
     mutating get { isKnownUniquelyReferenced(&storage) }
   }
 
-  /// Gives this tensor elements of its own, where a copy shares them.
+  /// Gives this tensor elements of its own if a copy shares them.
   @inline(__always)
   mutating func makeUnique() {
     if isUnique { return }
@@ -159,8 +158,8 @@ extension Tensor {
 
 // ## Shapes that are checked
 //
-// A comment that states a shape can lie. `x.expecting(B, T, D)` states the same thing as code, and
-// stops with the name of the tensor, what was expected and what came.
+// A comment that states a shape can lie. `x.expecting(B, T, D)` states the same thing as code, and stops with the
+// name of the tensor, the expected shape and the actual one.
 
 extension Tensor {
   /// This tensor, after a check that its axes have these sizes; nil allows any size.
@@ -186,7 +185,7 @@ extension Shape {
 }
 
 extension Tensor: Equatable {
-  /// Whether shape and every element are equal (so that NaN differs from itself, and −0 equals 0).
+  /// Whether the shapes and all elements are equal (so NaN differs from itself, and −0 equals 0).
   public static func == (a: Tensor, b: Tensor) -> Bool {
     guard a.shape == b.shape else { return false }
     let count = a.count

@@ -1,7 +1,7 @@
 // # Tokens
 //
-// A batch of text as numbers: B rows of T token numbers, row by row. What a model reads, and what
-// it is to predict.
+// A batch of text as numbers: B rows of T token numbers, row by row. It is what a model reads, and what it has to
+// predict.
 //
 // Read next: `Corpora/Windows.swift`, `Gradients/Positions.swift`.
 

@@ -1,10 +1,11 @@
 // # A lock that the sanitizer sees
 //
-// `Mutex` of the module Synchronization locks with the system's futex, in a library that ThreadSanitizer does not look
-// into: to it two threads that take blocks from the pool one after the other race, some thousand times a minute, and a
-// real race would be one line among those. The build for it (`make sanitize`) has a lock that it knows.
+// `Mutex` of the module Synchronization locks with the system's futex, in a library that ThreadSanitizer does not
+// look into. It would report a race whenever two threads take blocks from the pool one after the other, some thousand
+// times a minute, and a real race would be one line among those. So the build for the sanitizer (`make sanitize`) has
+// a lock that it knows.
 //
-// Used by: `../Core/Storage.swift` and what else is shared between threads.
+// Used by: `../Core/Storage.swift` and whatever else is shared between threads.
 
 import Foundation
 import Synchronization

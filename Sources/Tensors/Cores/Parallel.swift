@@ -5,7 +5,7 @@
 // same to the last bit on every run. OpenBLAS itself stays on one thread: our pieces already use all
 // cores, and two levels of threads slow each other down.
 //
-// A loop is worth cutting from about three microseconds on, because the other threads are awake
+// A loop is worth cutting if it takes more than about three microseconds, because the other threads stay awake
 // (`WorkerPool.swift`).
 //
 // Read before: `Tensor.swift`. Read next: `WorkerPool.swift`. Used by every kernel.
@@ -29,7 +29,7 @@ enum Parallel {
     ranges(count, pieces: pieces(count, grain: grain), body)
   }
 
-  /// The same with a number of pieces that is given.
+  /// The same with a given number of pieces.
   @inline(__always)
   static func ranges(_ count: Int, pieces: Int, _ body: (Range<Int>) -> Void) {
     if pieces == 1 { return body(0..<count) }
@@ -41,7 +41,7 @@ enum Parallel {
     }
   }
 
-  /// Calls `body` with each index in 0..<count, on all cores, if the whole is worth two pieces.
+  /// Calls `body` with each index in 0..<count, on all cores if there is enough work for two pieces.
   @inline(__always)
   static func each(_ count: Int, workPerItem: Int, _ body: (Int) -> Void) {
     if count * workPerItem < 2 * grain || count == 1 { return (0..<count).forEach(body) }

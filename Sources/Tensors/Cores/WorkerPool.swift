@@ -1,26 +1,24 @@
 // # The worker pool
 //
-// A training step is some hundred loops of ten to a thousand microseconds, one after another. A loop
-// that short is worth sharing only if the other threads are awake. To wake a sleeping thread took 30
-// to 50 microseconds on a virtual machine with two cores (the machine of the table), so that
-// Dispatch's `concurrentPerform`, which wakes its threads for each loop, took longer for two pieces of
-// 15 microseconds than one thread took for both. The threads of this pool stay awake for 0.2
-// milliseconds after each job and look for the next one; only then do they sleep.
+// A training step is some hundred loops of ten to a thousand microseconds, one after another. A loop that short is
+// worth sharing only if the other threads are awake. Waking a sleeping thread took 30 to 50 microseconds on a virtual
+// machine with two cores (the machine of the table). Dispatch's `concurrentPerform`, which wakes its threads for each
+// loop, therefore took longer for two pieces of 15 microseconds than one thread took for both. The threads of this
+// pool stay awake for 0.2 milliseconds after each job and look for the next one; only then do they sleep.
 //
-// While they look they do not yield their core. A thread that was started on the core of the thread
-// it should help, and that yields again and again, looks idle to the scheduler and is not moved: both
-// then shared one core for seconds. A thread that uses its core for 0.2 milliseconds and goes to
-// sleep is woken on a core that is free.
+// While they look they do not yield their core. A thread that starts on the core of the thread it should help, and
+// yields again and again, looks idle to the scheduler and is not moved: the two then shared one core for seconds. A
+// thread that keeps its core busy for 0.2 milliseconds and then sleeps is woken on a free core.
 //
 //     two pieces of    one after the other    concurrentPerform    pool
 //          1.4 µs            2.8 µs                2.9 µs         1.8 µs
 //         14.4 µs           28.7 µs               36.6 µs        14.6 µs
 //         48.0 µs           96.0 µs              102.9 µs        48.2 µs      (`make cost`)
 //
-// A job is a number of items and a closure that is called with each. One atomic number holds both how
-// many items there are (its upper half) and which is the next (its lower half); a thread takes an item
-// by raising it. The job ends when every item is done, not when every thread has taken part: no job
-// waits for a thread that is still asleep.
+// A job is a number of items and a closure that is called with the index of each. One atomic number holds both how
+// many items there are (its upper half) and which is next (its lower half); a thread takes an item by adding 1 to it.
+// The job ends when every item is done, not when every thread has taken part: no job waits for a thread that is still
+// asleep.
 //
 // There is one job at a time. A loop that starts while another job runs (a loop inside a loop, two
 // tests at once) does all its items on its own thread, in order: the outermost loop gets the cores.
@@ -33,14 +31,15 @@ import Synchronization
 
 /// Threads that share the items of a loop with the thread that calls `perform`.
 package final class WorkerPool: @unchecked Sendable {
-  /// As many threads as there are cores, counting the calling one, or fewer if OMP_NUM_THREADS in the environment says so,
-  /// as other programs that compute are told. More than there are cores only get in one another's way.
+  /// As many threads as there are cores, counting the calling one, or fewer if OMP_NUM_THREADS in the environment
+  /// says so, the variable that other numerical programs read too. More threads than cores only get in each other's
+  /// way.
   package static let shared = WorkerPool(
     threads: threads(
       cores: ProcessInfo.processInfo.activeProcessorCount,
       wish: ProcessInfo.processInfo.environment["OMP_NUM_THREADS"]))
 
-  /// - Parameter wish: OpenMP's list, "4" or "4,2", of which the first number counts; nothing else is a wish
+  /// - Parameter wish: a list as in OpenMP, "4" or "4,2"; only its first number counts, and anything else is ignored
   package static func threads(cores: Int, wish: String?) -> Int {
     let first = wish?.split(separator: ",").first.flatMap { Int($0.trimmingCharacters(in: .whitespaces)) }
     guard let first, first > 0 else { return cores }
@@ -51,10 +50,10 @@ package final class WorkerPool: @unchecked Sendable {
   package let threads: Int
 
   private let isBusy = Atomic(false)
-  /// The job's items in the upper half, the next item to be taken in the lower.
+  /// The number of the job's items in the upper half, the next item to be taken in the lower.
   private let taken = Atomic<UInt64>(0)
   private let done = Atomic<Int>(0)
-  /// What to do with an item. Set while nothing can be taken, read after something was.
+  /// What to do with an item. Set while no item can be taken, read after one has been.
   private var body: ((Int) -> Void)?
 
   private let sleeping = Atomic<Int>(0)
@@ -74,7 +73,8 @@ package final class WorkerPool: @unchecked Sendable {
     }
   }
 
-  /// Calls `body` with each index in 0..<count, on several threads and in any order, or in order on this one.
+  /// Calls `body` with each index in 0..<count: on several threads in any order, or in order on this thread if
+  /// another job runs or there are no other threads.
   package func perform(_ count: Int, _ body: (Int) -> Void) {
     let isOurs =
       threads > 1 && count > 1
@@ -90,7 +90,7 @@ package final class WorkerPool: @unchecked Sendable {
       var looks = 0
       while done.load(ordering: .acquiring) < count {
         looks += 1
-        // The thread that has the last item may need this core for it.
+        // The thread that does the last item may need this core for it.
         if looks.isMultiple(of: 1024) { sched_yield() }
       }
       self.body = nil
@@ -124,11 +124,11 @@ package final class WorkerPool: @unchecked Sendable {
     }
   }
 
-  /// In a function of its own, which releases `body` when it returns: after the last item no thread holds it.
+  /// A function of its own, which releases `body` when it returns: after the last item no thread holds it.
   @inline(never)
   private func perform(_ item: Int) { body!(item) }
 
-  /// The life of one of the threads.
+  /// The endless loop of each thread of the pool.
   private func help() {
     while true {
       work()
@@ -149,7 +149,7 @@ package final class WorkerPool: @unchecked Sendable {
     return seen & 0xffff_ffff < seen >> 32
   }
 
-  /// Takes this thread from the number of sleepers, unless they have all been woken already.
+  /// Removes this thread from the count of sleepers, unless all of them have been woken already.
   private func withdraw() -> Bool {
     var count = sleeping.load(ordering: .sequentiallyConsistent)
     while count > 0 {

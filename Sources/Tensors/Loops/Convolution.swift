@@ -7,11 +7,10 @@
 //     weight‾[c, k] =  Σₜ ȳ[t, c] · x[t − (K − 1) + k, c]          ȳ after the end is 0
 //     bias‾[c]      =  Σₜ ȳ[t, c]                                  both also summed over the batch
 //
-// The channels lie side by side in memory, so that the loops run over them; the weights are
-// transposed once for that.
+// The channels lie side by side in memory, so the loops run over them; the weights are transposed once for that.
 //
-// A text may come in pieces. What the next piece needs of the earlier ones is their last K − 1
-// values, the past: it stands where the zeros stand at the beginning.
+// A text can come in pieces. From the earlier pieces, the next one needs only their last K − 1 values, the past,
+// which takes the place of the zeros before the beginning.
 //
 // Slow twin: `Naive.causalConvolution`.
 
@@ -45,7 +44,7 @@ public func causalConvolution(_ x: Tensor, weight: Tensor, bias: Tensor, past: T
   }
 }
 
-/// What a convolution of width K needs of a text for its next piece: the last K − 1 values of `past` and `x` together.
+/// The past for the next piece of a text: the last K − 1 values of `past` and `x` together.
 ///
 /// - Parameters:
 ///   - past: [B, K − 1, C]
@@ -71,11 +70,12 @@ public func causalConvolutionPullback(
   let (B, T, C, K) = convolutionSizes(x, weight)
   let taps = weight.reshaped(to: [C, K]).transposed()
   var result = Tensor(uninitialised: x.shape)
-  // Each row of the batch sums its own cotangent of the taps; they are added afterwards in their order.
+  // Each row of the batch sums its own cotangent of the taps; these are added afterwards, in order.
   var partial = Tensor.zeros([B, K * C])
   reading(cotangent, x, taps) { cotangent, x, taps in
     writing(&result, &partial, rows: B, .singly(work: 4 * T * C * K)) { b, target, sums in
-      // By pointers, each into a row of the batch that is checked here once: three short loops for each tap and token.
+      // Pointers, each into a row of the batch that is checked here once: there are two short loops for each tap and
+      // token.
       let (flowing, source) = (
         address(cotangent.extracting(places(b, T * C))), address(x.extracting(places(b, T * C)))
       )

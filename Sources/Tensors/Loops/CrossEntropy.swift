@@ -1,6 +1,6 @@
 // # Cross-entropy
 //
-// How many nats the model's distribution q = softmax(logits) spends on what really came: a token,
+// How many nats the model's distribution q = softmax(logits) spends on the target: the token that really came next,
 // or a teacher's whole distribution p.
 //
 //     hard   ℓ  =  log Σ exp(logits) − logits[target]          logits‾  =  ℓ̄ · (q − onehot)
@@ -12,7 +12,7 @@
 
 import Foundation
 
-/// What a cross-entropy gives, and what its pullback needs.
+/// The result of a cross-entropy, and what its pullback needs.
 public struct CrossEntropyValue: Sendable {
   /// The loss of each token, in nats; the shape of the logits without their innermost axis.
   public let losses: Tensor
@@ -48,7 +48,7 @@ public func crossEntropy(_ logits: Tensor, distributions: Tensor) -> CrossEntrop
   }
 }
 
-/// The common part: log Σ exp(logits) − what `score` says of a row.
+/// The common part: log Σ exp(logits) minus the `score` of the row.
 @inline(__always)
 private func crossEntropyRows(
   _ logits: Tensor, score: (_ logits: Span<Scalar>, _ row: Int) -> Scalar
@@ -70,7 +70,7 @@ private func crossEntropyRows(
   return CrossEntropyValue(losses: losses, probabilities: probabilities)
 }
 
-/// The cotangent of the logits, from one number a token: cotangent · (q − onehot).
+/// The cotangent of the logits, from one number per token: cotangent · (q − onehot).
 ///
 /// - Parameters:
 ///   - cotangent: [B, T]
@@ -84,7 +84,7 @@ public func crossEntropyPullback(_ cotangent: Tensor, value: CrossEntropyValue, 
   return result
 }
 
-/// The cotangent of the logits, from one number a token: cotangent · (q − p).
+/// The cotangent of the logits, from one number per token: cotangent · (q − p).
 ///
 /// - Parameters:
 ///   - cotangent: [...]

@@ -1,12 +1,12 @@
 // # Numbers as files hold them
 //
-// A file may hold its numbers in another format than ours: a published model in sixteen bits, or in
-// blocks of four bits each. Here stored bytes become a tensor. Equal formats are copied byte by byte,
-// so that even the payload of a NaN survives; others are converted number by number. Bytes are
-// little-endian in the file and on every machine that this package supports, and need not be aligned.
+// A file can hold its numbers in a format other than ours: a published model often uses sixteen bits per number, or
+// blocks of numbers with four bits each. Here stored bytes become a tensor. A format equal to ours is copied byte by
+// byte, so that even the payload of a NaN survives; others are converted number by number. Bytes are little-endian in
+// the file and on every machine that this package supports, and need not be aligned.
 //
-// The bytes are those of a file that is mapped into memory and may be larger than what is free; they
-// are read once, from front to back, by all cores. Whoever calls has checked that they are there.
+// The bytes belong to a file that is mapped into memory and can be larger than the memory that is free; they are read
+// once, from front to back, by all cores. The caller has checked that they are there.
 //
 // Read before: `../Core/Tensor+Writing.swift`. Read next: `Dequantising.swift`. The slow twin:
 // `../Naive/Naive+Decoding.swift`. Used by: `Checkpoints/ElementType.swift`.
@@ -15,7 +15,7 @@
 package enum NumberFormat: CaseIterable, Sendable {
   /// IEEE 754, with 64, 32 and 16 bits.
   case f64, f32, f16
-  /// The upper half of a number in 32 bits.
+  /// The upper half of a `Float` of 32 bits.
   case bf16
   /// A signed integer of 64 bits.
   case i64
@@ -25,7 +25,7 @@ package enum NumberFormat: CaseIterable, Sendable {
   /// The format of `Scalar`.
   package static let ofScalar: NumberFormat = Scalar.self == Double.self ? .f64 : .f32
 
-  /// How many numbers stand together: 1, or 32 where they share a scale.
+  /// How many numbers form a block: 1, or 32 where they share a scale.
   package var block: Int {
     switch self {
     case .f64, .f32, .f16, .bf16, .i64: 1
@@ -47,10 +47,10 @@ package enum NumberFormat: CaseIterable, Sendable {
 }
 
 extension Tensor {
-  /// The numbers that are stored in these bytes, row-major.
+  /// The numbers stored in these bytes, row-major.
   ///
-  /// Numbers with more digits than `Scalar` are rounded; beyond its range they become infinite. Stops the program if the
-  /// bytes do not fill the shape.
+  /// Numbers with more digits than `Scalar` are rounded; those beyond its range become infinite. Stops the program if
+  /// the bytes do not fill the shape.
   package init(decoding bytes: UnsafeRawBufferPointer, as format: NumberFormat, shape: Shape) {
     precondition(
       shape.count % format.block == 0 && bytes.count == shape.count / format.block * format.bytes,
@@ -75,7 +75,7 @@ extension Tensor {
   }
 }
 
-/// A tensor from stored values, each of which gives one number.
+/// A tensor from stored values, one number from each.
 @inline(__always)
 private func converted<Stored: BitwiseCopyable>(
   _ bytes: UnsafeRawBufferPointer, _ shape: Shape, _ number: (Stored) -> Scalar
@@ -98,10 +98,10 @@ private func converted<Stored: BitwiseCopyable>(
 //     exponent 0       f · 2^−24                           zero and the subnormal numbers: exact in Float
 //     exponent 31      ∞ where f = 0, else NaN
 //
-// One formula serves the first two rows. The fifteen bits after the sign, moved to where `Float` has
-// them, are a number whose exponent is too small by 112; a product with 2^112 mends that, and is exact
-// for subnormal numbers too. What has exponent 31 gets all bits of the exponent set instead. Without
-// branches, the compiler makes vector code of it.
+// One formula serves the first two rows. The fifteen bits after the sign, moved to where `Float` has them, form a
+// number whose exponent is too small by 112; multiplying by 2^112 corrects it, and is exact for subnormal numbers
+// too. For exponent 31, all bits of the exponent are set instead. There are no branches, so the compiler vectorises
+// it.
 
 /// The value of a number in half precision, which `Float` holds exactly.
 @inline(__always)

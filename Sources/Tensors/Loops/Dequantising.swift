@@ -1,27 +1,27 @@
 // # Weights in a few bits
 //
-// A published model often comes in blocks: 32 neighbours of a row share a scale in half precision, and
-// each is a small whole number q times that scale. A file of 98 MB then holds 135 million weights. The
-// three layouts that we read, with d and m in half precision, little-endian:
+// A published model often stores its weights in blocks: 32 neighbours of a row share a scale in half precision, and
+// each weight is a small whole number q times that scale. A file of 98 MB then holds 135 million weights. We read
+// three layouts, with d and m in half precision, little-endian:
 //
-//     Q8_0    34 bytes: d, then 32 bytes with a sign        xᵢ = d · qᵢ
+//     Q8_0    34 bytes: d, then 32 signed bytes             xᵢ = d · qᵢ
 //     Q4_0    18 bytes: d, then 16 bytes                    xᵢ = d · (qᵢ − 8)
 //     Q4_1    20 bytes: d, m, then 16 bytes                 xᵢ = d · qᵢ + m
 //
-// With four bits, byte i holds q of place i in its lower half and q of place i + 16 in its upper half.
+// With four bits, byte i holds the q of place i in its lower half and the q of place i + 16 in its upper half.
 //
-// The arithmetic is that of `Float` in both builds, so that the weights are those which other programs
-// compute, to the last bit. The product is exact, since d has 11 binary digits and q no more than 8;
-// only the sum with m is rounded. `Double` widens what comes out, and does not know better.
+// The arithmetic is in `Float` in both builds, so that the weights equal those of other programs to the last bit. The
+// product is exact, since d has 11 binary digits and q no more than 8; only the sum with m is rounded. `Double`
+// widens the result, which adds no precision.
 //
-// A block is a row of the result. Its whole numbers are loaded at once, and the loops over sixteen
-// places have a length that the compiler knows, so that it makes vector code of them.
+// A block is a row of the result. Its whole numbers are loaded at once, and the loops over 16 or 32 places have a
+// length that the compiler knows, so it vectorises them.
 //
 // Read before: `Decoding.swift`. The slow twin: `../Naive/Naive+Decoding.swift`.
 // Source: github.com/ggml-org/ggml, ggml-quants.c; the package `gguf` on PyPI, quants.py.
 
 extension Tensor {
-  /// The numbers of a format in blocks; the caller has checked that the bytes fill the shape.
+  /// A tensor from bytes in a format that has blocks; the caller has checked that the bytes fill the shape.
   init(dequantising bytes: UnsafeRawBufferPointer, as format: NumberFormat, shape: Shape) {
     let count = shape.count / format.block
     let stored = StoredBlocks(bytes, size: format.bytes, count: count)
@@ -59,11 +59,11 @@ private struct StoredBlocks {
   }
 }
 
-/// One block. Its bytes are there: those of all blocks were counted.
+/// One block. Its bytes exist: `StoredBlocks` has checked the size of all blocks together.
 private struct StoredBlock {
   let start: UnsafeRawPointer
 
-  /// The number in half precision at a byte.
+  /// The number in half precision that begins at a byte.
   @inline(__always)
   func scale(at byte: Int) -> Float { float(halfBits: start.loadUnaligned(fromByteOffset: byte, as: UInt16.self)) }
 

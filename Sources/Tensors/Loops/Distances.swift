@@ -1,14 +1,14 @@
 // # Distances
 //
-// The first two stages compare tensors by the root of a sum of squares: over a whole matrix
-// (Frobenius) in stage 1, over the features of one token (L2) in stage 2. Both are one kernel: the
-// norm over the innermost one or two axes.
+// The first two stages compare tensors by the root of a sum of squares: over a whole matrix (Frobenius) in stage 1,
+// over the features of one token (L2) in stage 2. One kernel serves both: the norm over the innermost one or two
+// axes.
 //
 //     d       =  √ Σ (x − y)²
 //     x̄       =  d̄ · (x − y) / d,       ȳ = −x̄
 //
-// Where x = y the norm has no gradient; we return 0, a subgradient, with which a student that equals
-// its teacher does not change.
+// Where x = y the norm has no gradient; we return 0, a subgradient, so a student that equals its teacher does not
+// change.
 //
 // Read before: `RowSums.swift`. Slow twin: `Naive.distance`.
 

@@ -1,9 +1,9 @@
 // # Elementwise functions
 //
-// One number in, one number out, at every place. The loops are written once, in `map`, `zip` and
-// `combine`. What they apply is a struct and not a closure: a closure that is handed on to another
-// core stays a call for each element, where a struct's method is known when the loop is compiled,
-// is inlined, and becomes vector code (GELU: 0.1 against 1.1 elements per nanosecond).
+// One number in, one number out, at every place. The loops are written once, in `map`, `zip` and `combine`. They
+// apply a struct, not a closure: a closure that is handed to another core stays a call for each element, whereas a
+// struct's method is known when the loop is compiled, so it is inlined and vectorised (GELU: 0.1 against 1.1 elements
+// per nanosecond).
 //
 // Read before: `Sigmoids.swift`, `Parallel.swift`. Read next: `ElementwiseFunctions.swift`.
 
@@ -27,7 +27,7 @@ func map<F: Unary>(_ x: Tensor, cost: Int = 1, _ f: F) -> Tensor {
   }
 }
 
-/// The tensor of f(x, y) for each pair of elements of two tensors of one shape.
+/// The tensor of f(x, y) for each pair of elements of two tensors of the same shape.
 func zip<F: Binary>(_ x: Tensor, _ y: Tensor, cost: Int = 1, _ f: F) -> Tensor {
   precondition(x.shape == y.shape, "the shapes \(x.shape) and \(y.shape) differ")
   return reading(x, y) { left, right in
@@ -40,7 +40,7 @@ func zip<F: Binary>(_ x: Tensor, _ y: Tensor, cost: Int = 1, _ f: F) -> Tensor {
 
 /// The tensor of f(x, y) under broadcasting.
 ///
-/// Stops the program if the shapes do not go together, naming both.
+/// Stops the program if the shapes cannot be broadcast to one another, naming both.
 func combine<F: Binary>(_ x: Tensor, _ y: Tensor, _ f: F) -> Tensor {
   if x.shape == y.shape { return zip(x, y, f) }
   guard let shape = x.shape.broadcast(with: y.shape) else {
@@ -48,7 +48,7 @@ func combine<F: Binary>(_ x: Tensor, _ y: Tensor, _ f: F) -> Tensor {
   }
   if shape.count == 0 { return Tensor(uninitialised: shape) }
   let (strideX, strideY) = (broadcastStrides(of: x.shape, in: shape), broadcastStrides(of: y.shape, in: shape))
-  // The innermost axis in a loop of its own, the others as the digits of a counter.
+  // The innermost axis has a loop of its own; the others are the digits of a counter.
   let width = shape.rank == 0 ? 1 : shape[-1]
   let (stepX, stepY) = (strideX.last ?? 0, strideY.last ?? 0)
   return reading(x, y) { left, right in
@@ -74,7 +74,8 @@ func combine<F: Binary>(_ x: Tensor, _ y: Tensor, _ f: F) -> Tensor {
   }
 }
 
-/// For each axis of `shape`, how far a step along it moves in a tensor of shape `inner`: 0 where `inner` stretches.
+/// For each axis of `shape`, how far a step along it moves in a tensor of shape `inner`: 0 where `inner` is
+/// stretched.
 func broadcastStrides(of inner: Shape, in shape: Shape) -> [Int] {
   (0..<shape.rank).map { axis in
     let own = axis - (shape.rank - inner.rank)

@@ -1,8 +1,7 @@
 // # The elementwise functions by name
 //
-// Arithmetic with broadcasting, the functions of one variable, and their pullbacks, which take the
-// cotangent and what the formula needs in one pass. The formulas stand in
-// `Gradients/Activations.swift`.
+// Arithmetic with broadcasting, the functions of one variable, and their pullbacks, which read the cotangent and what
+// else the formula needs in one pass. The formulas are in `Gradients/Activations.swift`.
 //
 // Errors are stated in ulp, units in the last place of the true result. They are the largest that
 // `ElementwiseErrorTests.swift` found in both precisions over all exponents, rounded up.
@@ -54,7 +53,8 @@ extension Tensor {
     }
   }
 
-  /// This tensor repeated along the axes where `shape` is larger; stops the program if it does not stretch to it.
+  /// This tensor repeated along the axes where `shape` is larger; stops the program if it cannot be stretched to
+  /// that.
   public func broadcast(to shape: Shape) -> Tensor {
     if self.shape == shape { return self }
     precondition(
@@ -80,7 +80,7 @@ public func exp(_ x: Tensor) -> Tensor { map(x, cost: 8, Exp()) }
 /// The natural logarithm, elementwise: the C library's, within 0.82 ulp here.
 public func log(_ x: Tensor) -> Tensor { map(x, cost: 16, Log()) }
 
-/// The hyperbolic tangent, elementwise: the C library's, within 2.3 ulp here, also of arguments near 0.
+/// The hyperbolic tangent, elementwise: the C library's, within 2.3 ulp here, near 0 as well.
 public func tanh(_ x: Tensor) -> Tensor { map(x, cost: 16, Tanh()) }
 
 /// The square root, elementwise, correctly rounded.
@@ -102,9 +102,9 @@ public func gelu(_ x: Tensor) -> Tensor { map(x, cost: 10, GELU()) }
 
 // ## Their pullbacks
 //
-// The bounds are those of the slopes, for a cotangent of 1; the product rounds once more. Where the
-// slope is a function of the value, the bound is that of this function: how far the value itself is
-// off comes on top, and a value that was rounded to 1 has the slope 0.
+// The bounds are for the slopes, that is for a cotangent of 1; the product with another cotangent rounds once more.
+// Where the slope is computed from the value of the function, the bound covers this computation alone: the error of
+// the value comes on top, and a value that was rounded to 1 has the slope 0.
 
 private struct SigmoidPullback: Binary {
   func callAsFunction(_ g: Scalar, _ y: Scalar) -> Scalar { g * y * (1 - y) }
@@ -124,12 +124,12 @@ private struct GELUPullback: Binary {
   func callAsFunction(_ g: Scalar, _ x: Scalar) -> Scalar { g * gaussianErrorSlope(x) }
 }
 
-/// cotangent ⊙ σ(1 − σ), where σ is the value that `sigmoid` gave; within 1.5 ulp.
+/// cotangent ⊙ σ(1 − σ), where σ is the value that `sigmoid` returned; within 1.5 ulp.
 public func sigmoidPullback(_ cotangent: Tensor, value: Tensor) -> Tensor { zip(cotangent, value, SigmoidPullback()) }
 
-/// cotangent ⊙ (1 − t²), where t is the value that `tanh` gave; within 1.6 ulp.
+/// cotangent ⊙ (1 − t²), where t is the value that `tanh` returned; within 1.6 ulp.
 ///
-/// As (1 − t)(1 + t): the square, rounded, loses up to all digits of what is left where |t| is near 1.
+/// Computed as (1 − t)(1 + t): where |t| is near 1, the rounding of t² can cost 1 − t² all its digits.
 public func tanhPullback(_ cotangent: Tensor, value: Tensor) -> Tensor { zip(cotangent, value, TanhPullback()) }
 
 /// cotangent ⊙ sigmoid(x), within 2.4 ulp.

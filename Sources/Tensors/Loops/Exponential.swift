@@ -1,8 +1,8 @@
 // # The exponential function
 //
-// A Transformer of this size spends a good part of its time in `exp`: softmax, GELU, SiLU, the
-// decay matrix. The C library's `exp` takes one number a call. This one has no branch and no table,
-// so that the compiler turns a loop over it into vector code; it is three to six times faster here.
+// A Transformer of this size spends a good part of its time in `exp`: softmax, GELU, SiLU, the decay matrix. The C
+// library's `exp` takes one number per call. This one has no branch and no table, so the compiler turns a loop over
+// it into vector code; it is three to six times faster here.
 //
 //     exp x  =  2ⁿ · exp r                   n = round(x / ln 2)
 //         r  =  x − n·ln 2                   |r| ≤ ½ ln 2, ln 2 in two parts so that the difference is exact
@@ -12,11 +12,11 @@
 // and its low bits hold n. Those bits, shifted into the exponent's place and added to the pattern
 // of exp r, multiply it by 2ⁿ.
 //
-// Rejected: a clamped argument, which is what one sees most. It turns exp(−∞) into 1e−38, and a
-// mask is then not a mask. Here everything below the smallest normal number is exactly 0,
-// everything above the largest is +∞, NaN stays NaN.
+// Rejected: clamping the argument, which is the most common way. It turns exp(−∞) into 1e−38, and then a mask no
+// longer masks. Here everything below the smallest normal number is exactly 0, everything above the largest is +∞,
+// NaN stays NaN.
 //
-// Read before: `Parallel.swift`. Read next: `Sigmoids.swift`, what is built on it.
+// Read before: `Parallel.swift`. Read next: `Sigmoids.swift`, which is built on it.
 
 import Foundation
 
@@ -69,6 +69,6 @@ func exponential(_ x: Scalar) -> Scalar {
   let n = shifted - roundingShift
   let r = (x - n * ln2High) - n * ln2Low
   let scaled = Scalar(bitPattern: polynomial(r).bitPattern &+ (shifted.bitPattern << mantissaBits))
-  // What is not below the largest argument is above it or NaN, and x + ∞ is right for both.
+  // An x that is not at most the largest argument is above it or NaN, and x + ∞ is right for both.
   return x < smallestArgument ? 0 : (x <= largestArgument ? scaled : x + .infinity)
 }

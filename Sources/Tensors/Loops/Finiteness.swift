@@ -1,12 +1,12 @@
 // # Is every number finite
 //
-// One NaN among a hundred million weights makes every output NaN, and nothing says where it came from.
-// So whoever reads weights of others looks at each of them, at the speed of memory:
+// One NaN among a hundred million weights makes every output NaN, and nothing says where it came from. So when we
+// read other people's weights we check each of them, at the speed of memory:
 //
 //     0 · x  =  0 for every finite x, and NaN for NaN, ∞ and −∞
 //
-// A sum of such products is therefore 0 or NaN, and `RowSums.swift` adds 32 of them side by side, with
-// no comparison. Only the stretch whose sum is NaN is then searched one by one.
+// A sum of such products is therefore 0 or NaN, and `RowSums.swift` adds 32 of them side by side, with no comparison.
+// Only a stretch whose sum is NaN is then searched number by number.
 //
 // Read before: `RowSums.swift`. Used by: `Checkpoints/Checkpoint+Reading.swift`.
 
@@ -17,7 +17,7 @@ extension Tensor {
   package var firstNonFinite: Int? {
     reading(self) { x in
       let stretch = 8192
-      // The pieces run at once: each notes its first place, and the smallest remains.
+      // The pieces run at the same time: each notes its first place, and the smallest remains.
       let first = Atomic(Int.max)
       Parallel.ranges((x.count + stretch - 1) / stretch, grain: 4) { stretches in
         for number in stretches {

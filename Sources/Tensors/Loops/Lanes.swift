@@ -1,14 +1,13 @@
 // # Eight at a time
 //
-// The compiler turns a loop over many elements into vector code by itself. For a loop over few it
-// does little: with wide registers its vector loop takes 64 places a turn, and what is left over goes
-// one by one or in fours. But a head here has 24 features, a state 16 numbers, a row of the model 96,
-// and a row of a triangle any number. Loops over such rows are written out: eight places at a time,
-// then the rest. Every element is computed as in the plain loop, so that the results are the same to
-// the last bit.
+// The compiler turns a loop over many elements into vector code by itself. For a loop over few elements this gains
+// little: with wide registers its vector loop takes 64 places per turn, and the rest goes one by one or in fours. But
+// a head here has 24 features, a state 16 numbers, a row of the model 96, and a row of a triangle any number. So
+// loops over such rows are written out: eight places at a time, then the rest. Every element is computed as in the
+// plain loop, so that the results are the same to the last bit.
 //
-// Lengths are checked once for a row, not once for eight places. Behind that check stand raw
-// pointers: eight numbers that need not be aligned are loaded through one.
+// Lengths are checked once per row, not once per eight places. After that check the loops use raw pointers, because
+// eight numbers that need not be aligned are loaded through one.
 //
 // Read before: `Tensor+Writing.swift`. Used by: `RowSums.swift` and the kernels with short rows.
 
@@ -20,30 +19,30 @@ private func load<Wide: SIMD>(_ x: UnsafePointer<Scalar>, _ index: Int) -> Wide 
   UnsafeRawPointer(x + index).loadUnaligned(as: Wide.self)
 }
 
-/// Eight numbers from a place on, which the caller has checked.
+/// Eight numbers from a place on; the caller has checked that they exist.
 @inline(__always)
 func lanes(_ x: UnsafePointer<Scalar>, _ index: Int) -> Lanes { load(x, index) }
 
 @inline(__always)
 func lanes(_ x: UnsafeMutablePointer<Scalar>, _ index: Int) -> Lanes { load(x, index) }
 
-/// Writes eight numbers from a place on, which the caller has checked.
+/// Writes eight numbers from a place on; the caller has checked that there is room.
 @inline(__always)
 func store(_ value: Lanes, _ target: UnsafeMutablePointer<Scalar>, _ index: Int) {
   UnsafeMutableRawPointer(target + index).storeBytes(of: value, as: Lanes.self)
 }
 
-/// Where a span begins, for a loop by eights over a row whose length is known; the pointer is not kept beyond the row.
+/// The address of a span, for a loop in eights over a row of known length; the pointer is not kept beyond the row.
 ///
-/// Such a loop within `withUnsafeBufferPointer` would be a closure within a closure, which Swift calls for every eight
-/// numbers instead of inlining it: layer normalisation then takes half as long again.
+/// Inside `withUnsafeBufferPointer` such a loop would be a closure within a closure, which Swift calls for every
+/// eight numbers instead of inlining it: layer normalisation then takes half as long again.
 @inline(__always)
 func address(_ x: Span<Scalar>) -> UnsafePointer<Scalar> {
   // An empty span has no address, and nothing is read from it.
   x.withUnsafeBufferPointer { $0.baseAddress } ?? UnsafePointer(bitPattern: 64)!
 }
 
-/// Where a result begins that the caller has just made, and whose pieces it keeps apart itself.
+/// The address of a result that the caller has just made; the caller itself keeps its pieces apart.
 @inline(__always)
 func address(ofResult x: Tensor) -> UnsafeMutablePointer<Scalar> {
   x.uninitialisedNumbers.baseAddress ?? UnsafeMutablePointer(bitPattern: 64)!
@@ -55,7 +54,7 @@ func address(_ x: inout MutableSpan<Scalar>) -> UnsafeMutablePointer<Scalar> {
   x.withUnsafeMutableBufferPointer { $0.baseAddress } ?? UnsafeMutablePointer(bitPattern: 64)!
 }
 
-/// Calls `wide` for eight places at once, then `narrow` for each that is left over.
+/// Calls `wide` for every eight places, then `narrow` for each place that is left over.
 @inline(__always)
 func inLanes(_ count: Int, wide: (Int) -> Void, narrow: (Int) -> Void) {
   var index = 0
@@ -71,9 +70,9 @@ func inLanes(_ count: Int, wide: (Int) -> Void, narrow: (Int) -> Void) {
 
 // ## Rows
 //
-// Where a row has sixteen places, they go at once.
+// As long as a row has sixteen more places, they go at once.
 
-/// target = f, for each place, or target += f; `sixteen`, `eight` and `one` are f for so many places.
+/// target = f, for each place, or target += f; `sixteen`, `eight` and `one` are f for that many places.
 @inline(__always)
 private func write(
   adding: Bool, to target: UnsafeMutablePointer<Scalar>, _ count: Int, sixteen: (Int) -> SIMD16<Scalar>,
@@ -107,7 +106,7 @@ func add(_ factor: Scalar, times x: UnsafePointer<Scalar>, to target: UnsafeMuta
     one: { factor * x[$0] })
 }
 
-/// The first places of target = factor · x, as many as x has.
+/// target = factor · x, for the first places of target, as many as x has.
 @inline(__always)
 func write(_ factor: Scalar, times x: Span<Scalar>, to target: inout MutableSpan<Scalar>) {
   let count = x.count
@@ -174,12 +173,12 @@ func copy(_ x: Span<Scalar>, to target: inout MutableSpan<Scalar>, at start: Int
   (address(&target) + start).update(from: address(x), count: count)
 }
 
-/// The next multiple of sixteen, or `room` if that is less: up to there a row may be computed where the rest of it is
-/// written anew.
+/// The next multiple of sixteen, or `room` if that is less: how far a loop in sixteens can go where the places from
+/// `count` on are overwritten later.
 @inline(__always)
 func wholeTurns(_ count: Int, room: Int) -> Int { min(room, (count + 15) / 16 * 16) }
 
-/// Replaces each of `count` numbers, which the caller has checked, by a function of it, sixteen at a time.
+/// Replaces each of `count` numbers by a function of it, sixteen at a time; the caller has checked that they exist.
 @inline(__always)
 func replace(_ x: UnsafeMutablePointer<Scalar>, _ count: Int, by function: (Scalar) -> Scalar) {
   var index = 0

@@ -1,9 +1,8 @@
 // # Layer normalisation
 //
-// Each row of D numbers is shifted to mean 0, scaled to variance 1, and given a learned scale and
-// shift.
+// Each row of D numbers is shifted to mean 0, scaled to variance 1, and then given a learned scale and shift.
 //
-//     x̂  =  (x − mean) · r,   r = 1/√(variance + ε)            variance with 1/D
+//     x̂  =  (x − mean) · r,   r = 1/√(variance + ε)            the variance divides by D
 //     y  =  x̂ ⊙ weight + bias
 //
 //     ĝ  =  ȳ ⊙ weight
@@ -15,7 +14,7 @@
 // Read before: `RowSums.swift`. Slow twin: `Naive.layerNorm`. Source: Ba et al.,
 // arXiv 1607.06450.
 
-/// What layer normalisation gives, and what its pullback needs.
+/// The result of layer normalisation, and what its pullback needs.
 public struct LayerNormValue: Sendable {
   /// y, the shape of x
   public let output: Tensor
@@ -40,8 +39,8 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Scalar
   let (output, normalised) = (Tensor(uninitialised: x.shape), Tensor(uninitialised: x.shape))
   let inverse = Tensor(uninitialised: outer)
   reading(x, weight, bias) { x, weight, bias in
-    // By pointers: three results a row would be three spans for a closure that Swift then calls for each row instead of
-    // inlining it, and the norm takes 1.4 times as long. All of them have outer.count rows.
+    // Pointers: with three results per row, Swift would call a closure with three spans for each row instead of
+    // inlining it, and the norm would take 1.4 times as long. All three have outer.count rows.
     let (source, w, b) = (address(x), address(weight), address(bias))
     let (y, hat, r) = (address(ofResult: output), address(ofResult: normalised), address(ofResult: inverse))
     Parallel.ranges(outer.count, grain: max(1, Parallel.grain / (4 * max(1, D)))) { rows in
@@ -62,7 +61,8 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Scalar
   return LayerNormValue(output: output, normalised: normalised, inverseDeviation: inverse)
 }
 
-/// 1/√x, and NaN where x is infinite: squares that were too large would make a row of zeros, and nobody would notice.
+/// 1/√x, and NaN where x is infinite: squares that overflow would otherwise make a row of zeros, and nobody would
+/// notice.
 @inline(__always)
 func inverseRoot(_ x: Scalar) -> Scalar { x < .infinity ? 1 / x.squareRoot() : .nan }
 

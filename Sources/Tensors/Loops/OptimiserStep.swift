@@ -1,7 +1,7 @@
 // # The optimiser's arithmetic
 //
-// One pass over four tensors at once: value, gradient and two moments. Written as separate tensor
-// operations it would be a dozen passes.
+// One pass over four tensors at once: value, gradient and two moments. Written as separate tensor operations it would
+// take a dozen passes.
 //
 // Slow twin: `Naive.adamW`. Used by: `Training/AdamW.swift`.
 
@@ -11,15 +11,15 @@ import Foundation
 public struct AdamWStep: Sendable {
   /// The learning rate of this step.
   public var learningRate: Scalar
-  /// How much of the first and of the second moment is kept.
+  /// The fraction of the first and of the second moment that is kept.
   public var beta1, beta2: Scalar
   /// 1 − β₁ᵗ and 1 − β₂ᵗ at step t = 1, 2, …
   public var correction1, correction2: Scalar
   /// What is added to the root of the second moment, so that the quotient stays finite.
   public var epsilon: Scalar
-  /// The part of a value that decays, before it is multiplied by the learning rate.
+  /// The fraction of a value that decays, before it is multiplied by the learning rate.
   public var weightDecay: Scalar
-  /// What each gradient is multiplied by before anything else, at most 1 where gradients are clipped.
+  /// What each gradient is multiplied by before anything else; at most 1, if gradients are clipped.
   public var gradientScale: Scalar
 
   /// The numbers of one step; `step` counts from 1 and gives the two corrections.

@@ -1,6 +1,6 @@
 // # Sums of tensors
 //
-// Over all elements, along an axis, or over what a broadcast has repeated; and the largest element.
+// Sums over all elements, along an axis, or over what a broadcast has repeated; also means, and the largest element.
 //
 // Read before: `RowSums.swift`, `Elementwise.swift`. Read next: `Products.swift`.
 
@@ -15,13 +15,13 @@ public func mean(_ x: Tensor) -> Tensor {
   return Tensor(sum(x).scalar / Scalar(x.count))
 }
 
-/// The sum of x ⊙ y over all elements of two tensors of one shape.
+/// The sum of x ⊙ y over all elements of two tensors of the same shape.
 public func dot(_ x: Tensor, _ y: Tensor) -> Scalar {
   precondition(x.shape == y.shape, "the shapes \(x.shape) and \(y.shape) differ")
   return reading(x, y) { dot($0, $1) }
 }
 
-/// The largest absolute value, 0 if there are no elements; NaN if one is NaN.
+/// The largest absolute value; 0 if there are no elements, NaN if one of them is NaN.
 public func largestMagnitude(_ x: Tensor) -> Scalar {
   reading(x) { elements in
     var largest: Scalar = 0
@@ -39,7 +39,7 @@ public func isFinite(_ x: Tensor) -> Bool {
   reading(x) { accumulate($0, $0, wide: { x, _ in x - x }, narrow: { x, _ in x - x }) == 0 }
 }
 
-/// The sum along an axis, which disappears.
+/// The sum along an axis, which is removed.
 public func sum(_ x: Tensor, along axis: Int) -> Tensor {
   let axis = x.shape.resolved(axis)
   let (size, inner) = (x.shape[axis], x.shape.stride(of: axis))
@@ -60,7 +60,7 @@ public func sum(_ x: Tensor, along axis: Int) -> Tensor {
   return result
 }
 
-/// The mean along an axis, which disappears; stops the program if the axis has size 0.
+/// The mean along an axis, which is removed; stops the program if the axis has size 0.
 public func mean(_ x: Tensor, along axis: Int) -> Tensor {
   precondition(x.shape[axis] > 0, "the axis \(axis) of \(x.shape) has no mean")
   return (1 / Scalar(x.shape[axis])) * sum(x, along: axis)
@@ -71,7 +71,7 @@ public func sum(_ x: Tensor, to shape: Shape) -> Tensor {
   if x.shape == shape { return x }
   if shape.count == 1 { return sum(x).reshaped(to: shape) }
   if x.shape.suffix(shape.rank) == shape { return columnSums(x, width: shape.count).reshaped(to: shape) }
-  // One axis after another: first those that `shape` lacks, then those where its size is 1.
+  // One axis after another: first the axes that `shape` lacks, then those where its size is 1.
   var result = x
   while result.rank > shape.rank { result = sum(result, along: 0) }
   for axis in 0..<shape.rank where shape[axis] == 1 && result.shape[axis] != 1 {
@@ -83,17 +83,18 @@ public func sum(_ x: Tensor, to shape: Shape) -> Tensor {
   return result
 }
 
-/// The sum over all rows of a tensor that is seen as rows of `width` numbers, or of its product with one of its shape.
+/// The sum over all rows of x, seen as rows of `width` numbers, or of x ⊙ y if y, of the same shape, is given.
 /// - Returns: [width]
 func columnSums(_ x: Tensor, times y: Tensor? = nil, width: Int) -> Tensor {
   if width == 0 { return Tensor.zeros([0]) }
   let rows = x.count / width
-  // Each piece sums its own rows; then the pieces are added in their order. Long pieces: each costs a row of sums.
+  // Each piece sums its own rows; then the pieces are added in order. They are long, because each costs a row of
+  // sums.
   let pieces = Parallel.pieces(x.count, grain: 8 * Parallel.grain)
-  // Few pieces are cut once more, into strips of columns; that leaves every sum as it is.
+  // A single piece is cut into strips of columns instead; that leaves every sum as it is.
   let strips = pieces == 1 ? min(Parallel.pieces(x.count, grain: Parallel.grain), (width + 31) / 32) : 1
   let partial = Tensor.zeros([pieces, width])
-  let sums = partial.uninitialisedNumbers  // Strips are not of equal length.
+  let sums = partial.uninitialisedNumbers  // Strips differ in length.
   let hasFactor = y != nil
   reading(x, y ?? x) { x, factor in
     Parallel.each(pieces * strips, workPerItem: x.count / (pieces * strips)) { item in
@@ -101,7 +102,7 @@ func columnSums(_ x: Tensor, times y: Tensor? = nil, width: Int) -> Tensor {
       let columns = (width * strip / strips)..<(width * (strip + 1) / strips)
       let own = sums.extracting((piece * width + columns.lowerBound)..<(piece * width + columns.upperBound))
       var target = own.mutableSpan
-      // By pointers, into rows that are checked here once: a strip may be as short as 32 numbers.
+      // Pointers, into rows that are checked here once: a strip can be short.
       let mine = (rows * piece / pieces)..<(rows * (piece + 1) / pieces)
       let all = (mine.lowerBound * width)..<(mine.upperBound * width)
       let (from, by, to) = (address(x.extracting(all)), address(factor.extracting(all)), address(&target))
@@ -118,7 +119,7 @@ func columnSums(_ x: Tensor, times y: Tensor? = nil, width: Int) -> Tensor {
   return pieces == 1 ? partial.reshaped(to: [width]) : sum(partial, along: 0)
 }
 
-/// For each row of the innermost axis, the place of its largest number, the first of equals.
+/// For each row of the innermost axis, the place of its largest number; of equal ones the first.
 public func indicesOfLargest(_ x: Tensor) -> [Int] {
   let V = x.shape[-1]
   return reading(x) { elements in

@@ -1,7 +1,7 @@
 // # Root-mean-square normalisation
 //
-// Layer normalisation without the mean: each row of D numbers is divided by its root mean square and
-// given a learned scale.
+// Layer normalisation without the mean: each row of D numbers is divided by its root mean square, then given a
+// learned scale.
 //
 //     x̂  =  x · r,   r = 1/√(mean(x²) + ε)                      mean over the row
 //     y  =  x̂ ⊙ weight
@@ -10,15 +10,15 @@
 //     x̄  =  r · (ĝ − x̂ · mean(ĝ ⊙ x̂))
 //     weight‾ = Σ ȳ ⊙ x̂                                         sum over all rows
 //
-// The scale of a row is discarded and its level is not: a row that is shifted gives another result,
-// which layer normalisation would not. Llama has this norm.
+// The norm discards the scale of a row but not its mean: a shifted row gives a different result, whereas layer
+// normalisation would give the same. Llama uses this norm.
 //
 // x̂ and r are kept for the pullback.
 //
 // Read before: `Normalization.swift`. Slow twin: `Naive.rmsNorm`. Source: Zhang and Sennrich,
 // arXiv 1910.07467.
 
-/// What root-mean-square normalisation gives, and what its pullback needs.
+/// The result of root-mean-square normalisation, and what its pullback needs.
 public struct RMSNormValue: Sendable {
   /// y, the shape of x
   public let output: Tensor
@@ -41,7 +41,7 @@ public func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Scalar) -> RMSNormValu
   let (output, normalised) = (Tensor(uninitialised: x.shape), Tensor(uninitialised: x.shape))
   let inverse = Tensor(uninitialised: outer)
   reading(x, weight) { x, weight in
-    // By pointers, for the reason that `layerNorm` gives. All of them have outer.count rows.
+    // Pointers, for the reason given in `layerNorm`. All three results have outer.count rows.
     let (source, w) = (address(x), address(weight))
     let (y, hat, r) = (address(ofResult: output), address(ofResult: normalised), address(ofResult: inverse))
     Parallel.ranges(outer.count, grain: max(1, Parallel.grain / (4 * max(1, D)))) { rows in

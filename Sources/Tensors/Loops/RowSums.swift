@@ -1,11 +1,11 @@
 // # Sums over a row
 //
-// A plain loop over `sum += x[i]` waits for each addition before it begins the next, since
-// floating-point additions may not be reordered. Thirty-two sums side by side, added at the end,
-// keep the processor busy, are eight times faster, and round less.
+// A plain loop over `sum += x[i]` waits for each addition before it begins the next, since the compiler must not
+// reorder floating-point additions. Thirty-two sums side by side, added at the end, keep the processor busy, are
+// eight times faster, and round less.
 //
-// Each comes for a span, and for a pointer and a count: the second where a kernel works on matrices
-// whose rows it has already checked (`Matrices.swift`).
+// `sum`, `dot` and `maximum` take a span, or a pointer and a count: the second form is for kernels that work on
+// matrices whose rows they have already checked (`Matrices.swift`).
 //
 // Read before: `Lanes.swift`. Read next: `Reductions.swift`.
 
@@ -35,7 +35,8 @@ private func accumulate(
   return total
 }
 
-/// The sum of f over the places of x and y, for spans of one length: f of eight places, and of one.
+/// The sum of f over the places of x and y, spans of equal length; `wide` is f for eight places at once, `narrow` for
+/// one.
 @inline(__always)
 func accumulate(
   _ x: Span<Scalar>, _ y: Span<Scalar>, wide: (Lanes, Lanes) -> Lanes, narrow: (Scalar, Scalar) -> Scalar
@@ -74,14 +75,14 @@ func maximum(_ x: UnsafePointer<Scalar>, _ count: Int) -> Scalar {
 @inline(__always)
 func sum(_ x: Span<Scalar>) -> Scalar { sum(address(x), x.count) }
 
-/// The sum of x ⊙ y, for spans of one length.
+/// The sum of x ⊙ y, for spans of equal length.
 @inline(__always)
 func dot(_ x: Span<Scalar>, _ y: Span<Scalar>) -> Scalar {
   precondition(x.count == y.count)
   return dot(address(x), address(y), x.count)
 }
 
-/// The sum of (x − y)², for spans of one length.
+/// The sum of (x − y)², for spans of equal length.
 @inline(__always)
 func squaredDistance(_ x: Span<Scalar>, _ y: Span<Scalar>) -> Scalar {
   accumulate(x, y, wide: { ($0 - $1) * ($0 - $1) }, narrow: { ($0 - $1) * ($0 - $1) })

@@ -1,14 +1,13 @@
 // # Softmax
 //
-// Along the innermost axis, with the largest number subtracted first, so that nothing overflows.
-// The causal form gives row t of a matrix [T, S] its first S − T + t + 1 places and writes exact
-// zeros to the rest: with S = T that is the lower triangle, with S > T the last T rows of it, which
-// decoding with a cache needs.
+// The softmax runs along the innermost axis, with the largest number subtracted first, so that nothing overflows. In
+// the causal form, row t of a matrix [T, S] sees its first S − T + t + 1 places, and the rest are exact zeros: with
+// S = T that is the lower triangle, with S > T the last T rows of a larger one, which decoding with a cache needs.
 //
 //     m[t, s]  =  exp(f·x[t, s] − max) / Σ exp(…)                      value
 //     x̄[t, s]  =  f · m[t, s] · (m̄[t, s] − Σᵣ m̄[t, r] m[t, r])         pullback; f is the scale
 //
-// A row that may see nothing (S < T) is zero everywhere, and so is its pullback.
+// A row that sees nothing (possible if S < T) is zero everywhere, and so is its pullback.
 //
 // Read before: `Exponential.swift`. Slow twin: `Naive.softmax`. Read next: `HeadProducts.swift`.
 
@@ -37,7 +36,7 @@ public func softmax(_ x: Tensor, scale: Scalar = 1, causal: Bool = false) -> Ten
 /// The cotangent of x in `softmax(x)`, from its value.
 ///
 /// - Parameters:
-///   - cotangent: the shape of the value; what stands at places that the mask hides is not read
+///   - cotangent: the shape of the value; what it holds at places that the mask hides has no effect
 ///   - value: what `softmax` returned
 /// - Returns: the shape of x
 public func softmaxPullback(
@@ -57,7 +56,7 @@ public func softmaxPullback(
   }
 }
 
-/// A tensor of this shape, of which `body` writes each row; it is told the number of places that may be seen.
+/// A tensor of this shape; `body` writes each row and is told how many places the row sees.
 @inline(__always)
 private func softmaxRows(
   of shape: Shape, causal: Bool, _ body: (_ row: Int, _ visible: Int, _ target: inout MutableSpan<Scalar>) -> Void

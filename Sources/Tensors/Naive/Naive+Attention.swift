@@ -7,13 +7,13 @@
 //     m[t, s]  =  exp(f·q[t]·k[s] − max) / Σ exp(…)        s up to what row t may see; 0 beyond
 //     y[t]     =  Σₛ m[t, s] v[s]
 //
-// Read before: `Naive.swift`. Its clever forms: `headScores`, `softmax`, `headMix` one after the
-// other, and `blockedAttention`.
+// Read before: `Naive.swift`. Fast versions: `headScores`, `softmax` and `headMix` one after another, and
+// `blockedAttention`.
 
 import Foundation
 
 extension Naive {
-  /// Causal attention, or attention to everything: q [B, T, H, P], k and v [B, S, H, P] → [B, T, H, P].
+  /// Causal attention, or attention without a mask: q [B, T, H, P], k and v [B, S, H, P] → [B, T, H, P].
   ///
   /// With `causal` row t sees its first S − T + t + 1 places; a row that sees none is 0.
   public static func attention(

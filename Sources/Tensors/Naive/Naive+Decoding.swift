@@ -1,10 +1,10 @@
 // # Stored numbers, one at a time
 //
-// Each format as its definition says, one byte after another. The clever ones: `Decoding.swift`,
+// Each format is decoded as its definition says, one byte after another. Fast versions: `Decoding.swift`,
 // `Dequantising.swift`.
 
 extension Naive {
-  /// The numbers that these bytes hold in a format; bytes that fill no block are left out.
+  /// The numbers that these bytes hold in a format; bytes at the end that do not fill a block are ignored.
   package static func decoded(_ bytes: [UInt8], as format: NumberFormat) -> [Scalar] {
     (0..<(bytes.count / format.bytes)).flatMap { block in
       decodedBlock(Array(bytes[(block * format.bytes)..<((block + 1) * format.bytes)]), as: format)
@@ -31,7 +31,7 @@ extension Naive {
     bytes.map { Int($0 % 16) } + bytes.map { Int($0 / 16) }
   }
 
-  /// The value of a number in half precision, by the three rows of its definition.
+  /// The value of a number in half precision, by the three cases of its definition.
   package static func float(halfBits bits: UInt16) -> Float {
     let sign: Float = bits & 0x8000 == 0 ? 1 : -1
     let exponent = Int(bits >> 10) & 31

@@ -1,12 +1,12 @@
 // # AdamW, one number at a time
 //
-// The update as the paper writes it, for one number and one step. The clever one:
-// `OptimiserStep.swift`.
+// The update as the paper writes it, for one number and one step. Fast version: `OptimiserStep.swift`.
 
 import Foundation
 
 extension Naive {
-  /// One AdamW step of one number (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2, decay scaled by the learning rate).
+  /// One AdamW step of one number (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2, with the decay scaled by the
+  /// learning rate).
   public static func adamW(
     value: Double, gradient: Double, firstMoment: Double, secondMoment: Double, step: Int, learningRate: Double,
     beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double

@@ -1,12 +1,12 @@
 // # The state space model, step by step
 //
-// The definition, before any algebra: a state, a decay, an input that is written, a question that
-// is read.
+// The definition, before any algebra: a state that decays, an input that is written into it, and a query that reads
+// from it.
 //
 //     h[t]  =  α[t] · h[t − 1] + b[t] x[t]ᵀ          [N, P]
 //     y[t]  =  c[t]ᵀ h[t] + d · x[t]                 [P]
 //
-// Read before: `Naive.swift`. The clever ones: `SSDMatrix.swift`, `SSDSequence.swift`.
+// Read before: `Naive.swift`. Fast versions: `SSDMatrix.swift`, `SSDSequence.swift`.
 
 import Foundation
 

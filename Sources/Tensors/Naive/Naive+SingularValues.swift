@@ -1,13 +1,13 @@
-// # Singular values by turning pairs of columns
+// # Singular values by rotating pairs of columns
 //
-// One-sided Jacobi: take two columns, turn their plane so that they become orthogonal, and go on
-// until all are. What was turned is V; the lengths of the columns are then the singular values, and
-// their directions U. With α = ‖x‖², β = ‖y‖² and γ = x·y the angle of a turn follows from
+// One-sided Jacobi: take two columns, rotate them in their plane so that they become orthogonal, and go on until all
+// pairs are. The rotations together are V; the lengths of the columns are then the singular values, and their
+// directions U. With α = ‖x‖², β = ‖y‖² and γ = x·y the angle of a rotation follows from
 //
 //     ζ  =  (β − α) / 2γ          t  =  sign(ζ) / (|ζ| + √(1 + ζ²))          the smaller root of t² + 2ζt = 1
 //     c  =  1 / √(1 + t²)         x, y  ←  c·(x − t·y),  c·(t·x + y)
 //
-// Slow, and more exact than any other way (Demmel and Veselić, 1992): a good witness.
+// Slow, but more accurate than the usual methods (Demmel and Veselić, 1992), which makes it a good reference.
 //
 // Read before: `Tensors/Products/SingularValues.swift`.
 

@@ -1,9 +1,8 @@
 // # The slow twins
 //
-// Each clever routine of this module has a twin here that is as close to its formula as a loop can
-// be. A twin is never fast and never changes for speed: it is what the clever one is measured
-// against, in tests and in chapters. A reader who wants to know what a kernel computes reads the
-// twin; one who wants to know how reads the kernel.
+// Nearly every routine of this module that is written for speed has a twin here, as close to its formula as a loop
+// can be. A twin is never fast and never changes for speed: it is what the fast version is compared with, in tests
+// and in chapters. To learn what a kernel computes, read the twin; to learn how, read the kernel.
 //
 // Read next: `Naive+SSD.swift`.
 
@@ -11,7 +10,7 @@ import Foundation
 
 /// The slow twins of the kernels: plain loops, one number at a time.
 public enum Naive {
-  /// A tensor whose element at a position is what `element` says.
+  /// A tensor whose element at each position is `element(position)`.
   public static func tabulate(_ shape: Shape, _ element: ([Int]) -> Scalar) -> Tensor {
     var elements: [Scalar] = []
     var position = [Int](repeating: 0, count: shape.rank)

@@ -1,26 +1,25 @@
 // # Few rows and a large matrix
 //
-// A token that is written is one row, and passes through every matrix of the model. Each number of a
-// matrix is then used once: what counts is how fast memory gives it, and no order of the
-// multiplications helps. A library for products of matrices is made for the other case, and copies
-// the matrix first.
+// When a model writes, each new token is a single row that passes through every matrix of the model. Each number of a
+// matrix is then used once: what counts is how fast memory delivers it, and no order of the multiplications helps. A
+// library for matrix products is made for the other case, and copies the matrix first.
 //
 //     y[r, o]  =  Σᵢ x[r, i] · W[o, i] + b[o]
 //
-// Here each row of W, which lies in memory from its first number to its last, is read once, and
-// multiplied with the few rows of x, which stay in the nearest cache. The rows of W are shared among
-// the cores, for one core alone cannot ask for as much as the memory can give.
+// Here each row of W, which is contiguous in memory, is read once and multiplied with the few rows of x, which stay
+// in the nearest cache. The rows of W are shared among the cores, because one core alone cannot ask for as much as
+// the memory can deliver.
 //
-// For matrices that fit into a cache BLAS does as well, and small models keep it.
+// For matrices that fit into a cache BLAS does as well, and small models keep using it.
 //
 // Read before: `RowSums.swift`, `Gemm.swift`. Used by: `linear`. Slow twin: `Naive.matmul`.
 
-/// Up to so many rows, dot products are faster than a product of matrices.
+/// Up to this many rows, dot products are faster than a matrix product.
 private let mostRows = 4
-/// Matrices of fewer numbers stay in a core's cache from one token to the next.
+/// Matrices with fewer numbers stay in a core's cache from one token to the next.
 private let largeMatrix = 1 << 18
 
-/// Whether `productOfFewRows` is the way to go.
+/// Whether `productOfFewRows` is the faster way.
 @inline(__always)
 func areFewRows(_ rows: Int, inputs: Int, outputs: Int) -> Bool {
   rows <= mostRows && inputs * outputs >= largeMatrix
@@ -39,7 +38,7 @@ func productOfFewRows(
   precondition(
     x.count == rows * inputs && weight.count == outputs * inputs && result.count == rows * outputs
       && (!hasBias || bias.count == outputs))
-  // By pointers: the numbers of a piece lie between those of others in every row of the result.
+  // Pointers: in every row of the result, the numbers of a piece lie between those of other pieces.
   guard let target = result.baseAddress else { return }
   let (from, w, b) = (address(x), address(weight), address(bias))
   nonisolated(unsafe) let (source, matrix, start, y) = (from, w, b, target)

@@ -1,16 +1,17 @@
 // # One product
 //
-// The one place that calls BLAS. A product is cut into pieces of the result's rows or columns for
-// the cores; OpenBLAS itself stays on one thread. Every kernel with an inner product goes through
-// `gemm`, or through `gemmInPiece` where it has cut its own pieces.
+// The one place that calls BLAS. For the cores, a product is cut into pieces by the rows or the columns of the
+// result; OpenBLAS itself stays on one thread. Kernels that multiply matrices go through `gemm`, or through
+// `gemmInPiece` where they have cut their own pieces.
 //
 // Read before: `Matrices.swift`. Slow twin: `Naive.matmul`. Read next: `Tiles.swift`, `Products.swift`.
 
 import COpenBLAS
 import Foundation
 
-/// Evaluated once, before the first product: our pieces are the only parallelism. OpenBLAS asks for its memory again and
-/// again until it gets it, so that under a limit it would never return: we ask first.
+/// Evaluated once, before the first product: sets OpenBLAS to one thread, since our pieces are the only parallelism.
+/// OpenBLAS asks for its memory again and again until it gets it, so under a limit it would never return. We
+/// therefore ask the system for as much first, and give it back.
 let openBLASIsSerial: Void = {
   let needed = (WorkerPool.shared.threads + 1) * openBLASBuffer
   let room = mmap(nil, needed, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
@@ -22,13 +23,14 @@ let openBLASIsSerial: Void = {
 /// The bytes that OpenBLAS maps for each thread that asks for a product (its BUFFER_SIZE on this kind of processor).
 private let openBLASBuffer = 128 << 20
 
-/// Multiplications in one piece of a product: below it a second core does not pay.
+/// The fewest multiplications in one piece of a product: below that a second core does not pay off.
 private let smallestPiece = 250_000
-/// Each piece copies the factor that all pieces share into the order in which OpenBLAS wants it; so two pieces do up to
-/// that many multiplications together.
+/// Each piece copies the factor that all pieces share into the order that OpenBLAS needs, so products of fewer
+/// multiplications than this get at most two pieces.
 private let smallestOfFour = 128_000_000
 
-/// result = left · right + keep · result, on all cores; with `start`, one row, each row begins as that row instead.
+/// result = left · right + keep · result, on all cores; with `start`, a single row, each row of the result begins as
+/// that row instead.
 func gemm(
   _ left: MatrixOperand, _ right: MatrixOperand, into result: MatrixTarget, keep: Scalar = 0,
   plus start: MatrixOperand? = nil
@@ -36,7 +38,7 @@ func gemm(
   let (m, n, k) = (result.rows, result.columns, left.columns)
   let splitsRows = m >= n
   let length = splitsRows ? m : n
-  // One or two for each of two cores: of three, one core would have two.
+  // One or two for each of two cores: of three pieces, one core would get two.
   let pieces = min(Parallel.pieces(length, grain: 16), m * n * k / smallestPiece, m * n * k < smallestOfFour ? 2 : 4)
   Parallel.ranges(length, pieces: max(1, pieces)) { range in
     if splitsRows {
@@ -49,8 +51,8 @@ func gemm(
 
 /// result = factor · left · right + keep · result, on the calling thread alone.
 ///
-/// With `keep` 0 the old result is not read. With `start`, one row, each row begins as that row instead. Stops the
-/// program if the sizes do not go together.
+/// With `keep` 0 the old result is not read. With `start`, a single row, each row of the result begins as that row
+/// instead. Stops the program if the sizes do not match.
 @inline(__always)
 func gemmInPiece(
   _ left: MatrixOperand, _ right: MatrixOperand, into result: MatrixTarget, factor: Scalar = 1, keep: Scalar = 0,
@@ -68,7 +70,7 @@ func gemmInPiece(
   }
 }
 
-/// What `gemmInPiece` computes, by a single call; the caller has checked the sizes.
+/// What `gemmInPiece` computes without `start`, by a single call of BLAS; the caller has checked the sizes.
 func blas(
   _ left: MatrixOperand, _ right: MatrixOperand, into result: MatrixTarget, factor: Scalar, keep: Scalar
 ) {

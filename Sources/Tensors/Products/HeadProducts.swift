@@ -1,15 +1,14 @@
 // # Products over heads
 //
-// Queries, keys and values come out of one projection with all heads side by side: [B, T, H, P].
-// The matrix of a head needs the rows of that head only. Instead of moving the axes (a copy of
-// everything), the products below hand BLAS the distance H·P between two rows of one head. Matrices
-// of heads have the shape [B, H, T, S].
+// Queries, keys and values come out of one projection with all heads side by side: [B, T, H, P]. The matrix of a head
+// needs the rows of that head only. Instead of moving the axes, which would copy everything, the products below hand
+// BLAS the distance H·P between two rows of one head. Matrices of heads have the shape [B, H, T, S].
 //
 //     scores[b, h, t, s]  =  Σₚ q[b, t, h, p] · k[b, s, h, p]
 //        mix[b, t, h, p]  =  Σₛ m[b, h, t, s] · v[b, s, h, p]
 //
-// The pullbacks of the two are one another, and the transposed mix: a closed family of three
-// functions.
+// The pullbacks of these two are again scores and mixes, the mix also with a transposed matrix: a closed family of
+// three functions.
 //
 // Read before: `Gemm.swift`. Slow twins: `Naive.headScores`, `Naive.headMix`.
 
@@ -55,13 +54,14 @@ public func headMix(_ m: Tensor, _ v: Tensor, transposing: Bool = false) -> Tens
   return result
 }
 
-/// The rows of one head of a tensor [B, T, H, P]; `index` counts heads within rows of the batch.
+/// The rows of one head of a tensor [B, T, H, P]; `index` counts the heads of the first row of the batch, then of the
+/// next.
 @inline(__always)
 func headRows(of x: Span<Scalar>, _ index: Int, _ T: Int, _ H: Int, _ P: Int) -> MatrixOperand {
   MatrixOperand(x, at: headStart(index, T, H, P), rows: T, columns: P, stride: H * P)
 }
 
-/// The same, to be written: the rows of other heads lie between them, so that no span can hold them alone.
+/// The same, to be written: the rows of other heads lie between them, so no span can hold them alone.
 @inline(__always)
 func headRows(
   of x: UnsafeMutableBufferPointer<Scalar>, _ index: Int, _ T: Int, _ H: Int, _ P: Int

@@ -1,17 +1,17 @@
 // # Matrices in memory
 //
-// BLAS is given an address, sizes, and the distance between two rows, and believes all of it. So that
-// a wrong size stops the program instead of reading a neighbour's numbers, products take the views
-// below. A view is checked when it is made: its last row has to end inside the span it lies in. Parts
-// of a view are checked against the view.
+// BLAS is given an address, sizes, and the distance between two rows, and trusts all of it. Products therefore take
+// the views below, so that a wrong size stops the program instead of reading a neighbour's numbers. A view is checked
+// when it is made: its last row has to end inside the span it lies in. Parts of a view are checked against the view.
 //
-// A view holds a raw pointer and not a span. BLAS wants one; and in a tensor [B, T, H, P] the rows of
-// different heads lie between one another, so that several cores write to what is one stretch of
-// memory. It must not outlive the `reading` in which it was made.
+// A view holds a raw pointer, not a span. BLAS needs one; and in a tensor [B, T, H, P] the rows of different heads
+// are interleaved, so that several cores write to one stretch of memory. A view must not outlive the `reading` in
+// which it was made.
 //
 // Read before: `Tensor+Writing.swift`. Read next: `Gemm.swift`.
 
-/// A matrix to be read: sizes as it is read, the distance between two stored rows, and whether those are its columns.
+/// A matrix to be read: its sizes as read, the distance between two stored rows, and whether the stored rows are its
+/// columns.
 struct MatrixOperand {
   let start: UnsafePointer<Scalar>
   let rows, columns: Int
@@ -61,7 +61,7 @@ struct MatrixOperand {
   @inline(__always)
   func columns(_ range: Range<Int>) -> MatrixOperand { part(rows: 0..<rows, columns: range) }
 
-  /// The `columns` numbers of a row, of a matrix that is not transposed.
+  /// The `columns` numbers of a row; stops the program if the matrix is transposed.
   @inline(__always)
   func row(_ index: Int) -> UnsafePointer<Scalar> {
     precondition(index >= 0 && index < rows && !isTransposed)

@@ -1,17 +1,17 @@
 // # Products of tensors
 //
-// The product of two tensors, of every matrix in a batch, and what a linear layer computes.
+// The product of two matrices, or of every pair of matrices in two batches, and what a linear layer computes.
 //
 // Read before: `Gemm.swift`. Slow twin: `Naive.matmul`. Read next: `HeadProducts.swift`.
 
-/// The matrix product over the two innermost axes, either factor transposed first if asked for.
+/// The matrix product over the two innermost axes; either factor can be transposed first.
 ///
 /// - Parameters:
 ///   - a: [..., m, k], or [..., k, m] when `transposingA`
 ///   - b: [..., k, n] with the same outer axes, or [k, n] for all of them; [..., n, k] when `transposingB`
 /// - Returns: [..., m, n]
 ///
-/// Stops the program if the sizes do not go together, naming both shapes.
+/// Stops the program if the sizes do not match, naming both shapes.
 public func matmul(_ a: Tensor, _ b: Tensor, transposingA: Bool = false, transposingB: Bool = false) -> Tensor {
   func message(_ problem: String) -> String {
     "matmul of \(a.shape)\(transposingA ? "ᵀ" : "") and \(b.shape)\(transposingB ? "ᵀ" : ""): \(problem)"
@@ -51,10 +51,10 @@ extension Tensor {
   /// Adds a product in place: a product and a sum in one pass, without a tensor between them.
   ///
   /// - Parameters:
-  ///   - rows: [..., k], the outer axes those of this tensor
+  ///   - rows: [..., k], with the outer axes of this tensor
   ///   - matrix: [k, n], n the innermost axis of this tensor
   ///
-  /// Stops the program if the sizes do not go together, naming the shapes.
+  /// Stops the program if the sizes do not match, naming the shapes.
   public mutating func add(_ rows: Tensor, times matrix: Tensor) {
     precondition(
       rank >= 1 && rows.shape.prefix(rows.rank - 1) == shape.prefix(rank - 1)
@@ -76,7 +76,7 @@ extension Tensor {
   }
 }
 
-/// Up to so many rows a product is made of small results.
+/// Up to this many rows, a linear layer computes its result in small blocks of columns.
 private let fewRows = 32
 
 /// x Wᵀ + bias over the innermost axis: what a linear layer computes.
@@ -107,7 +107,7 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor?) -> Tensor {
     return Tensor(writing: shape, rows: 1, .inOrder) { _, target in
       let target = MatrixTarget(&target, rows: rows, columns: outputs)
       if rows > fewRows { return gemm(left, right, into: target, plus: start) }
-      // A few tokens that are being written.
+      // A few tokens, as in generation.
       let width = max(1, Tiles.smallResult / max(1, rows))
       for first in stride(from: 0, to: outputs, by: width) {
         let columns = first..<min(outputs, first + width)

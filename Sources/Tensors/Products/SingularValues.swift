@@ -4,11 +4,11 @@
 //
 //     A  =  U diag(σ) Vᵀ         U and V with orthonormal columns, σ₁ ≥ σ₂ ≥ … ≥ 0
 //
-// The stretches σ say how much of A a matrix of lower rank can hold: the best one of rank n keeps
-// the n largest, and misses A by √(Σ_{k>n} σₖ²) in the Frobenius norm (Eckart and Young, 1936). The
-// number of σ above the rounding is the numerical rank.
+// The stretches σ say how much of A a matrix of lower rank can hold: the best one of rank n keeps the n largest, and
+// misses A by √(Σ_{k>n} σₖ²) in the Frobenius norm (Eckart and Young, 1936). The number of σ above rounding error is
+// the numerical rank.
 //
-// LAPACK's gesdd does the work. It reads columns first; our rows are its columns, so it is given Aᵀ
+// LAPACK's gesdd does the work. It expects a matrix stored column by column, so our rows are its columns: it sees Aᵀ,
 // and what it calls U is our V.
 //
 // Read before: `Gemm.swift`. Slow twin: `Naive.singularValueDecomposition`.
@@ -27,7 +27,7 @@ public struct SingularValueDecomposition: Sendable {
 
 /// The singular values and vectors of each matrix of [..., m, n].
 ///
-/// Stops the program if x is no matrix or LAPACK does not converge, which happens for NaN and infinity.
+/// Stops the program if x is not a matrix, or if LAPACK does not converge, which happens for NaN and infinity.
 public func singularValueDecomposition(_ x: Tensor) -> SingularValueDecomposition {
   let (outer, k) = outerAxesAndRank(of: x)
   let (m, n) = (x.shape[-2], x.shape[-1])
@@ -68,7 +68,7 @@ private func divideAndConquer(
 ) {
   let rank = min(m, n)
   if rank == 0 { return }
-  // LAPACK takes addresses: of a copy, which it overwrites, and of results that are as large as the matrix says.
+  // LAPACK takes addresses: of a copy, which it overwrites, and of results, whose sizes follow from the matrix.
   precondition(matrix.count == m * n && values.count == rank)
   let status = matrix.withUnsafeBufferPointer { matrix in
     values.withUnsafeMutableBufferPointer { values in
@@ -96,7 +96,7 @@ private func gesdd(
   var (m, n, k, status) = (Int32(columns), Int32(rows), Int32(rank), Int32(0))
   func call(_ work: UnsafeMutablePointer<Scalar>, length: Int32, _ whole: UnsafeMutablePointer<Int32>) {
     var length = length
-    // Without vectors their places are not touched, but may not be missing.
+    // Without vectors these two arguments are not touched, but they must not be missing.
     let (left, right) = (vTransposed ?? values, u ?? values)
     #if Float32
     sgesdd_(&job, &m, &n, matrix, &m, values, left, &m, right, &k, work, &length, whole, &status, 1)
@@ -105,7 +105,7 @@ private func gesdd(
     #endif
   }
   withUnsafeTemporaryAllocation(of: Int32.self, capacity: 8 * rank) { whole in
-    // Asked with a length of −1, it answers with how much room it wants.
+    // Called with a length of −1, it answers how much room it wants.
     var wanted: Scalar = 0
     call(&wanted, length: -1, whole.baseAddress!)
     let length = Int(wanted) + 1

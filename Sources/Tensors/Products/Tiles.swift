@@ -1,28 +1,27 @@
 // # Products in tiles
 //
-// A library for products of large matrices first copies both factors into the order in which its
-// innermost loop reads them. For matrices of 10,000 numbers that took a fifth of the time of the
-// products of a step here, and one more pass over the result, which is set to zero first. For
-// processors with AVX-512 OpenBLAS has a second way: products of at most a million multiplications read
-// their factors where they are and write each number of the result once. So we cut a product into tiles
-// of that size.
+// A library for products of large matrices first copies both factors into the order in which its innermost loop reads
+// them. For matrices of 10,000 numbers, this copying took a fifth of the time of all products in a training step
+// here. It also costs one more pass over the result, which is set to zero first. For processors with AVX-512 OpenBLAS
+// has a second way: products of at most a million multiplications read their factors where they are and write each
+// number of the result once. So we cut a product into tiles of that size.
 //
 //                          rows    columns    depth
 //     a tile, at most        48         64      320         983,040 multiplications
 //
-// A right factor that is to be read transposed is the one case for which the second way is slow; of it
-// we copy 64 columns at a time, turned, which all tiles below one another share. That is what a linear
-// layer needs, and of a large layer that reads few rows the weight is most of all numbers: there we turn
-// the rows and the result instead. The depth is cut as OpenBLAS cuts it, 320 at a time and what is left
-// in two halves, and both ways add the terms of a sum in the same order.
+// The second way is slow in one case: when the right factor has to be read transposed, as in a linear layer. We then
+// copy 64 of its columns at a time in the transposed order, and all tiles in these columns share the copy. When a
+// large layer reads few rows, most of the numbers are in its weight, so there we transpose the rows and the result
+// instead. The depth is cut as OpenBLAS cuts it, 320 at a time and the rest in two halves, so that both ways add the
+// terms of a sum in the same order.
 //
 //     512 × 384, depth 96, right factor transposed      99.9 → 108.4 GFLOP/s, one core
 //     512 × 384, depth 96                              102.0 → 113.6
 //     192 × 96, depth 1024, left factor transposed      98.1 → 116.0
 //     512 × 1024, depth 1024                            97.4 →  92.3
 //
-// Where rows are far apart in memory, or a multiple of 1024 numbers, so that they share the same few places
-// of a cache, tiles do not pay; such products OpenBLAS cuts by itself.
+// Tiles do not pay off where rows are far apart in memory, or a multiple of 1024 numbers apart, so that they share
+// the same few places of a cache. We leave such products to OpenBLAS.
 //
 // Read before: `Gemm.swift`. Slow twin: `Naive.matmul`.
 
@@ -33,16 +32,17 @@ enum Tiles {
   private static let rows = 48
   private static let columns = 64
   private static let depth = 320
-  /// Products of at most so many multiplications OpenBLAS computes in place.
+  /// OpenBLAS computes products of at most this many multiplications in place.
   private static let inPlace = 1_000_000
-  /// With a right factor that is read transposed, only results up to this size, of at least such a depth.
+  /// If the right factor is read transposed, it does so only for results up to this size, with at least this depth.
   static let smallResult = 1200
   private static let smallDepth = 32
-  /// Rows further apart than this many numbers are not read in place, nor those a multiple of `badStride` apart.
+  /// We do not read rows in place if they are further apart than this many numbers, or a multiple of `badStride`
+  /// apart.
   private static let (largestStride, badStride) = (1600, 1024)
-  /// Up to so many rows are turned in place of a weight.
+  /// Up to this many rows, we transpose the rows instead of the weight.
   private static let mostTurnedRows = 256
-  /// A turned copy pays for results with so many rows and columns.
+  /// A transposed copy pays off for results with at least this many rows and columns.
   private static let smallestSide = 16
 
   /// Whether OpenBLAS has kernels for this processor that read small factors in place.
@@ -93,7 +93,7 @@ enum Tiles {
               left.part(rows: high, columns: deep), strip, into: target, factor: factor,
               keep: first > 0 ? 1 : start == nil ? keep : 0)
             if first == 0, let start = start?.columns(wide) {
-              // While the tile is still in the nearest cache.
+              // Now, while the tile is still in the nearest cache.
               for i in 0..<high.count { add(1, times: start.row(0), to: target.row(i), wide.count) }
             }
           }
@@ -103,8 +103,8 @@ enum Tiles {
     }
   }
 
-  /// The product with a right factor that is read transposed and larger than all else: tiles of the turned result, from
-  /// turned rows, each written where it belongs when it is whole.
+  /// The product with a right factor that is read transposed and is larger than all else: computes tiles of the
+  /// transposed result from the transposed rows, and writes each where it belongs when it is complete.
   private static func gemmTurningRows(
     _ left: MatrixOperand, _ right: MatrixOperand, into result: MatrixTarget, factor: Scalar,
     plus start: MatrixOperand?
@@ -137,13 +137,13 @@ enum Tiles {
     }
   }
 
-  /// The depth of the next tile where so much is left.
+  /// The depth of the next tile if this much is left.
   private static func depth(of rest: Int) -> Int {
     rest >= 2 * depth ? depth : rest > depth ? (rest / 2 + 15) / 16 * 16 : rest
   }
 
-  /// Writes the rows of a matrix as columns. Eight numbers are gathered from as many rows: raw pointers, whose places
-  /// the sizes of the two matrices bound.
+  /// Writes the rows of a matrix as columns, eight rows at a time. The raw pointers stay inside the two matrices,
+  /// whose sizes are checked first.
   private static func turn(_ matrix: MatrixOperand, into target: MatrixTarget) {
     precondition(target.rows == matrix.columns && target.columns == matrix.rows && !matrix.isTransposed)
     let (count, depth, stride) = (matrix.rows, matrix.columns, matrix.stride)

@@ -1,29 +1,29 @@
 // # Least squares, row by row
 //
-// Of the matrix L ∘ (C Bᵀ) of a state space model, with the decays fixed, the rows do not know of
-// one another: once B is given, row t of C is a least squares problem of its own, with N unknowns
-// and an equation for each s ≤ t,
+// In the matrix L ∘ (C Bᵀ) of a state space model with fixed decays, the rows are independent of one another: once B
+// is given, row t of C is the solution of a least squares problem of its own, with N unknowns and an equation for
+// each s ≤ t,
 //
 //     L[t, s] · (c[t] · b[s])  ≈  M[t, s]
 //
-// Its normal equations are cheap, because their matrices follow from one another by the decay:
+// The normal equations are cheap, because the decay leads from each of their matrices to the next:
 //
 //     G[t] c[t]  =  r[t]          G[t]  =  Σ L[t, s]² b[s] b[s]ᵀ  =  α[t]² G[t − 1] + b[t] b[t]ᵀ
 //                                 r[t]  =  Σ L[t, s] M[t, s] b[s]
 //
-// Column s of B, once C is given, is the same problem read backwards in time. The first rows have
-// fewer equations than unknowns; a ridge of 1e-10 of the trace of G picks a short solution. G has
-// the square of the condition of B, which Float could not carry: inside, all is Double.
+// Row s of B, once C is given, is the same problem read backwards in time. The first rows have fewer equations than
+// unknowns; a ridge of 1e-10 times the trace of G picks a short solution. The condition number of G is the square of
+// that of B, too large for Float, so everything inside is computed in Double.
 //
-// Read before: `SSDMatrix.swift`. Its witness is the gradient, which is zero where squares are least:
-// `Tests/TensorsTests/StructureTests.swift`.
+// Read before: `SSDMatrix.swift`. There is no slow twin; `Tests/TensorsTests/StructureTests.swift` checks that the
+// gradient is zero where the sum of squares should be least.
 
 import Foundation
 
-/// The factor of L ∘ (C Bᵀ) that brings it nearest to causal matrices when the other is given.
+/// One factor of L ∘ (C Bᵀ), given the other: the one that brings the product nearest to the given causal matrices.
 ///
 /// - Parameters:
-///   - m: [B, T, T]; what stands above the diagonal is not read
+///   - m: [B, T, T]; entries above the diagonal are not read
 ///   - logDecay: log α, [B, T]; log α[0] has no meaning
 ///   - factor: b for c, c for b, [B, T, N]
 ///   - backwards: false to find c from b, true to find b from c
@@ -40,7 +40,7 @@ public func causalLeastSquares(_ m: Tensor, logDecay: Tensor, factor: Tensor, ba
       var weights = [Double](repeating: 0, count: T)
       var gram = [Double](repeating: 0, count: N * N)
       for step in 0..<T {
-        // The row that is solved, and the decay that led to it from the row before.
+        // The row to solve for, and the decay that leads to it from the previous one.
         let row = backwards ? T - 1 - step : step
         let decay = step == 0 ? 1 : exp(Double(log[backwards ? row + 1 : row]))
         for i in 0..<N {
@@ -62,14 +62,14 @@ public func causalLeastSquares(_ m: Tensor, logDecay: Tensor, factor: Tensor, ba
   }
 }
 
-/// Solves (G + ridge) x = right in place by Cholesky's G = Rᵀ R; of G the upper triangle is read.
+/// Solves (G + ridge) x = right in place by Cholesky's G = Rᵀ R; only the upper triangle of G is read.
 private func solve(_ gram: [Double], _ right: inout [Double], _ N: Int) {
   var trace = 0.0
   for i in 0..<N { trace += gram[i * N + i] }
   let ridge = 1e-10 * trace + 1e-200
   var work = gram
   for i in 0..<N { work[i * N + i] += ridge }
-  // Row k of R, then what it explains taken off the rows below; Rᵀ y = right on the way.
+  // Row k of R, then its share is subtracted from the rows below; this solves Rᵀ y = right on the way.
   for k in 0..<N {
     let pivot = max(work[k * N + k], ridge).squareRoot()
     for j in k..<N { work[k * N + j] /= pivot }

@@ -1,8 +1,8 @@
 // # Where a chunk lies
 //
-// The chunked algorithm works on one head and one chunk at a time. In tensors [B, T, H, ·] the rows
-// of one head have the rows of the other heads between them; here is the arithmetic that finds them,
-// and the scratch memory that a head's worker needs.
+// The chunked algorithm works on one head and one chunk at a time. In tensors [B, T, H, ·] the rows of one head have
+// the rows of the other heads between them. This file has the arithmetic that finds them, and the scratch memory for
+// the work on one head.
 //
 // Read before: `Matrices.swift`. Used by: `SSDSequence.swift`, `SSDRecurrence.swift`.
 
@@ -21,7 +21,7 @@ struct SSDChunks {
     chunks = (T + self.Q - 1) / self.Q
   }
 
-  /// One chunk of one head; `index` counts heads within rows of the batch.
+  /// One chunk of one head; `index` counts the heads of the first row of the batch, then of the next.
   func part(_ chunk: Int, of index: Int) -> Part {
     let first = index / H * T + chunk * Q
     return Part(start: first * H + index % H, H: H, count: min(Q, T - chunk * Q))
@@ -29,7 +29,7 @@ struct SSDChunks {
 
   /// One chunk of one head.
   struct Part {
-    /// How many rows of heads stand before its first.
+    /// The number of head rows before its first.
     fileprivate let start: Int
     fileprivate let H: Int
     /// The number of its steps.
@@ -51,8 +51,9 @@ struct SSDChunks {
 
 /// Scratch memory for one head, for chunks of at most Q steps.
 ///
-/// Raw pointers into one block: what a head's worker writes is read again by the next line, by our loops and by BLAS,
-/// under other names and shapes. A chunk of q steps uses the first q · q or q · N numbers of a part, which `matrix` checks.
+/// Raw pointers into one block: what one line writes, the next reads, in our loops and in BLAS, under other names and
+/// shapes. A chunk of q steps uses the first q · q or q · N numbers of a part; `MatrixTarget` checks that they are
+/// there.
 struct SSDScratch {
   /// L, [q, q]
   let decay: UnsafeMutableBufferPointer<Scalar>
@@ -73,7 +74,7 @@ struct SSDScratch {
   /// log α, [q]
   private let log: UnsafeMutableBufferPointer<Scalar>
 
-  /// Calls `body` with scratch memory, which is free again when it returns.
+  /// Calls `body` with scratch memory, which is released when it returns.
   @inline(__always)
   static func with(_ layout: SSDChunks, _ body: (SSDScratch) -> Void) {
     let (Q, N, P) = (layout.Q, layout.N, layout.P)
@@ -92,7 +93,7 @@ struct SSDScratch {
     (entry, sums, running, log) = (take(Q), take(Q), take(Q), take(Q))
   }
 
-  /// L and e of a chunk, whose log α is [q, 1]; what is returned are e and l, the last row of L.
+  /// Fills L and e for a chunk with log α [q, 1]; returns e, and l, the last row of L.
   @inline(__always)
   func fillDecays(_ logDecay: MatrixOperand) -> (
     e: UnsafeMutableBufferPointer<Scalar>, l: UnsafeMutableBufferPointer<Scalar>

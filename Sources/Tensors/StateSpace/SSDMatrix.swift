@@ -7,14 +7,14 @@
 //     M[t, t]  =   c[t] · b[t] + d
 //     M        =  L ∘ (C Bᵀ) + d·I,   L = exp(segment sums of log α)
 //
-// This is the matrix that stage 1 turns toward the teacher's attention matrix: d belongs to it.
+// This is the matrix that stage 1 turns toward the teacher's attention matrix, with d as a part of it.
 //
 //     Ḡ       =  M̄ ∘ L                                 cotangent of G = C Bᵀ
 //     C̄       =  Ḡ B,   B̄ = Ḡᵀ C
 //     d̄       =  trace M̄
 //     S̄       =  M̄ ∘ L ∘ G  =  Ḡ ∘ G                   of the segment sums, strictly below the diagonal
 //
-// The pullback computes L and G again, which is cheaper than to keep two more matrices for each head.
+// The pullback recomputes L and G, which is cheaper than keeping two more matrices for each head.
 //
 // Read before: `Scans.swift`. Slow twin: `Naive.ssdMatrix`. Source: arXiv 2405.21060, section 3.
 // Read next: `SSDSequence.swift`.
@@ -64,7 +64,7 @@ public func ssdMatrix(logDecay: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tens
 
 /// The cotangents of all arguments of `ssdMatrix`.
 ///
-/// - Parameter cotangent: [B, H, T, T]; what stands above the diagonal is not read
+/// - Parameter cotangent: [B, H, T, T]; entries above the diagonal are not read
 /// - Returns: [B, T, H], [B, T, H, N], [B, T, H, N], [H]
 public func ssdMatrixPullback(
   _ cotangent: Tensor, logDecay: Tensor, b: Tensor, c: Tensor, d: Tensor

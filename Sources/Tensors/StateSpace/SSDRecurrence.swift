@@ -1,15 +1,14 @@
 // # The recurrence, one step after another
 //
-// The definition as a kernel. A step of a head takes its row of x, forgets a part of the state,
-// writes, and reads:
+// The definition as a kernel. A step of a head takes a row of x, lets the state decay, writes the row into it, and
+// reads from it:
 //
 //     h[t]  =  α[t] h[t − 1] + b[t] x[t]ᵀ          [N, P]
 //     y[t]  =  c[t]ᵀ h[t] + d x[t]                 [P]
 //
-// Three multiplications for each number of the state, and nothing to remember but the state. A step
-// has to wait for the one before it, so that there is no matrix product in it; only the heads run
-// beside one another. The state is passed through once: each number is loaded, faded, written to
-// and read in one go.
+// That takes three multiplications for each number of the state, and nothing has to be remembered but the state. Each
+// step has to wait for the one before it, so there is no matrix product; only the heads run side by side. A step
+// passes through the state once: each number is loaded, decayed, updated and read in one go.
 //
 // Read before: `SSDMatrix.swift`. Slow twin: `Naive.ssdSequence`. Read next: `SSDSequence.swift`.
 
@@ -32,7 +31,7 @@ public func ssdRecurrence(
   return (output, state)
 }
 
-/// The same with a state that is moved on in place: what writing a text token by token needs.
+/// The same with a state that is updated in place, which generation token by token needs.
 ///
 /// - Parameter state: [B, H, N, P]; if nothing else shares it, nothing is copied
 /// - Returns: the output [B, T, H, P]
@@ -52,7 +51,7 @@ public func ssdRecurrence(
         let (log, y) = (text.rows(of: logDecay, 1), text.rows(of: y, P))
         let (state, skip) = (MatrixTarget(&h, rows: N, columns: P), d[index % H])
         for t in 0..<T {
-          // Raw pointers: one pass over a state of a few hundred numbers, for each token that is written.
+          // Raw pointers: each token is one pass over a state of a few hundred numbers.
           let (from, to, written, asked) = (x.row(t), y.row(t), b.row(t), c.row(t))
           let fade = exponential(log.row(t)[0])
           for p in 0..<P { to[p] = skip * from[p] }

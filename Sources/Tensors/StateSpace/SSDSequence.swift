@@ -1,20 +1,19 @@
 // # The chunked algorithm
 //
-// The recurrence takes T steps one after another; the matrix costs T² numbers. In between: cut time
-// into chunks of Q steps, use the matrix inside a chunk and the recurrence from chunk to chunk. The
-// cost grows with T·Q, and nearly all of it is matrix products.
+// The recurrence takes T steps one after another; the matrix costs T² numbers. The chunked algorithm lies in between:
+// cut time into chunks of Q steps, use the matrix inside a chunk and the recurrence from chunk to chunk. The cost
+// grows with T·Q, and nearly all of it is matrix products.
 //
 // For one head and one chunk, with rows X, B, C, the state h [N, P] that enters, local times i, j
 // from 0:
 //
-//     e[i]     =  α[0] ⋯ α[i]                     how the entering state fades until i
+//     e[i]     =  α[0] ⋯ α[i]                     the decay of the entering state up to i
 //     L[i, j]  =  α[j + 1] ⋯ α[i]                 inside the chunk, exp of the segment sums
 //     W        =  L ∘ (C Bᵀ)
 //     Y        =  W X + diag(e) C h + d X
 //     h′       =  e[last] h + (diag(L[last, ·]) B)ᵀ X
 //
-// The last chunk is shorter where Q does not divide T, so that nothing is padded and nothing has to
-// be cut off.
+// Where Q does not divide T the last chunk is shorter, so nothing has to be padded or cut off.
 //
 // ## Backward
 //
@@ -29,15 +28,15 @@
 //
 // log α enters through four terms, each over a range of times:
 //
-//     L[i, j]    through S̄[i, j] = Ḡ[i, j] · (C Bᵀ)[i, j]          for times j < k ≤ i
-//     l[j]       through B[j] · (the term with h̄′ of B̄)[j]              for times j < k ≤ last: one more term in the last row of S̄
-//     e[i]       through C[i] · (the term with e of C̄)[i]              for times k ≤ i
-//     e[last]    through e[last] · ⟨h, h̄′⟩                         for all times of the chunk
+//     L[i, j]    through S̄[i, j] = Ḡ[i, j] · (C Bᵀ)[i, j]     for times j < k ≤ i
+//     l[j]       through B[j] · (the term with h̄′ of B̄)[j]    for times j < k ≤ last: added to the last row of S̄
+//     e[i]       through C[i] · (the term with e of C̄)[i]     for times k ≤ i
+//     e[last]    through e[last] · ⟨h, h̄′⟩                    for all times of the chunk
 //
 // Read before: `SSDMatrix.swift`. Slow twin: `Naive.ssdSequence`. Source: arXiv 2405.21060, section
 // 6; the pullback is derived here.
 
-/// What the chunked algorithm gives, and what its pullback needs.
+/// The result of the chunked algorithm, and what its pullback needs.
 public struct SSDSequenceValue: Sendable {
   /// y, [B, T, H, P]
   public let output: Tensor
@@ -157,17 +156,17 @@ public func ssdSequencePullback(
               scratch.w[place] *= scratch.decay[place]
               scratch.scores[place] *= scratch.w[place]
             }
-            // C̄ = diag(e) Ȳ hᵀ + Ḡ B; the term with e tells how e is moved.
+            // C̄ = diag(e) Ȳ hᵀ + Ḡ B; the term with e gives the cotangent of log e.
             gemmInPiece(yBar, h.transposed, into: cBar)
             cBar.scaleRows(by: e)
             for i in 0..<q { sums[i] = dot(c.row(i), cBar.row(i), N) }
             gemmInPiece(w.operand, b, into: cBar, keep: 1)
-            // B̄ = diag(l) X h̄′ᵀ + Ḡᵀ C; the term with h̄′ tells how l is moved, the last row of L.
+            // B̄ = diag(l) X h̄′ᵀ + Ḡᵀ C; the term with h̄′ gives the cotangent of log l, the last row of log L.
             gemmInPiece(x, hBar.operand.transposed, into: bBar)
             bBar.scaleRows(by: l)
             for j in 0..<q { scores.row(q - 1)[j] += dot(b.row(j), bBar.row(j), N) }
             gemmInPiece(w.operand.transposed, c, into: bBar, keep: 1)
-            // log α: e[i] fades with all times until i, e[last] with all of the chunk.
+            // log α: e[i] depends on all times up to i, e[last] on all of the chunk.
             sums[q - 1] += e[q - 1] * dot(h.start, hBar.start, N * P)
             for i in stride(from: q - 1, to: 0, by: -1) { sums[i - 1] += sums[i] }
             addSegmentSumPullback(scores, into: sums, running: scratch.running)

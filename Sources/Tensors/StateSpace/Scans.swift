@@ -1,7 +1,7 @@
 // # Segment sums
 //
-// A decay that acts from step s to step t is a product of numbers below 1, in logarithms a sum over
-// the segment between them:
+// The decay from step s to step t is a product of numbers below 1; its logarithm is a sum over the segment between
+// them:
 //
 //     segmentSum(x)[t, s]  =  x[s + 1] + … + x[t]       s ≤ t; the empty sum, at s = t, is 0
 //                          =  −∞                        s > t: exp makes it exactly 0
@@ -43,14 +43,15 @@ public func segmentSum(_ x: Tensor) -> Tensor {
 //
 //     x̄[k]  =  Σ over t ≥ k, s < k of S̄[t, s]
 //
-// We go through the rows from below and keep, for each column, the sum of what has been passed.
+// We go up through the rows from the last and keep, for each column, the sum of the rows that we have passed.
 //
-// Both work on scratch memory (`SSDScratch`), whose parts are read and written by turns: a row of the
-// matrix is made from `running`, and eight places at a time. Its lengths are checked at the start.
+// Both work on scratch memory, whose parts are read and written in turn: a row of the matrix is made from `running`.
+// The lengths are checked once, at the start.
 
-/// decay[t, s] = exp(x[s + 1] + … + x[t]) for s ≤ t, and 0 above, for as many numbers of x as `decay` has rows.
+/// decay[t, s] = exp(x[s + 1] + … + x[t]) for s ≤ t, and 0 above the diagonal, for as many numbers of x as `decay`
+/// has rows.
 ///
-/// `running` has room for as many.
+/// `running` needs room for as many numbers.
 @inline(__always)
 func exponentialOfSegmentSums(
   _ x: UnsafeMutableBufferPointer<Scalar>, into decay: MatrixTarget, running: UnsafeMutableBufferPointer<Scalar>
@@ -73,7 +74,7 @@ func exponentialOfSegmentSums(
 
 /// Adds to x̄ the pullback of the segment sums. Reads S̄ strictly below the diagonal.
 ///
-/// x̄ and `running` have room for as many numbers as S̄ has rows.
+/// x̄ and `running` need room for as many numbers as S̄ has rows.
 @inline(__always)
 func addSegmentSumPullback(
   _ cotangent: MatrixTarget, into target: UnsafeMutableBufferPointer<Scalar>,

@@ -1,8 +1,8 @@
 // # The nearest Toeplitz matrix
 //
-// A Toeplitz matrix has one number on each diagonal: k[j] for everything j steps back. It is what a
-// convolution with the filter k does, the same at every place. The distance to a causal matrix M
-// falls apart into its diagonals, and the number nearest to several numbers is their mean:
+// A Toeplitz matrix has one number on each diagonal: k[j] for everything j steps back. It is the matrix of a
+// convolution with the filter k, which does the same at every place. The squared distance to a causal matrix M is a
+// sum over the diagonals, and the number nearest to several numbers is their mean:
 //
 //     Σ over t  (M[t, t − j] − k[j])²   is least for   k[j]  =  mean over t of M[t, t − j]
 //
@@ -10,10 +10,11 @@
 
 /// The causal Toeplitz matrix nearest to each causal matrix, by the Frobenius norm: [..., T, T] → [..., T, T].
 ///
-/// What stands above the diagonal is not read, and is 0 in the result.
+/// Entries above the diagonal are not read, and are 0 in the result.
 public func toeplitzProjection(_ x: Tensor) -> Tensor {
   precondition(
-    x.rank >= 2 && x.shape[-1] == x.shape[-2], "a Toeplitz matrix is square, and \(x.shape) has no square at its end")
+    x.rank >= 2 && x.shape[-1] == x.shape[-2],
+    "a Toeplitz matrix is square, but the last two axes of \(x.shape) are not equal")
   let T = x.shape[-1]
   var result = Tensor.zeros(x.shape)
   if result.count == 0 { return result }

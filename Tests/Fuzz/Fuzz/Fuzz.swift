@@ -1,12 +1,13 @@
 // # Inputs that nobody thought of
 //
-// libFuzzer makes inputs, watches which parts of the program each one reaches, and changes those that reached something
-// new. What it is after is a trap: every reader has to end, with a value or with an error. Which reader is asked says the
-// environment's FUZZ_READER, and FUZZ_WEIGHTS names the weights that lie beside a config.json. `make fuzz` asks the
+// libFuzzer makes inputs, watches which parts of the program each one reaches, and changes those that reached
+// something new. It looks for traps: every reader must end, with a value or with an error. The environment variable
+// FUZZ_READER names the reader, and FUZZ_WEIGHTS the weights to put beside a config.json. `make fuzz` asks the
 // readers one after another.
 //
-// A file that this book writes itself, the state of a text or of a run, names the model or the recipe that it belongs to.
-// No seed that is kept could do that for long: these two are written afresh into the folder that FUZZ_WRITTEN names.
+// A file that this book writes itself, the state of a text or of a run, names the model or the recipe that it belongs
+// to. A seed in the repository would not fit them for long, so the seeds of these two are written afresh into the
+// folder that FUZZ_WRITTEN names.
 //
 // Read before: `Tests/Fuzz/Package.swift`.
 
@@ -20,7 +21,7 @@ import Notebook
 import Tensors
 import Training
 
-/// What is asked to read the bytes; it may write into the folder.
+/// Reads the bytes; it may write into the folder.
 private typealias Reader = @Sendable (Data, URL) throws -> Void
 
 /// Readers of what comes from outside, by name.

@@ -1,17 +1,17 @@
 // # Mutants that change nothing
 //
-// Some changes can not be seen by any test, because no result depends on them. They are listed in
-// `equivalents.md` with the reason, file by file:
+// Some changes cannot be seen by any test, because no result depends on them. They are listed in `equivalents.md`
+// with the reason, file by file:
 //
 //     ## Tensors/Loops/Softmax.swift
 //
 //     - `let (S, T) = (shape[-1], causal ? shape[-2] : ⟦1 + 1⟧)`
 //       The reason, in a sentence.
 //
-// An entry is named by what the mutated line looks like. One that no survivor matches is an error,
-// so that the list can not outlive what it explains; that there is such a mutant is checked without
-// a run. Where a change lets two cores write to one place, a run may notice it or not; such a reason
-// begins with “By chance:”, and the mutant may also be dead.
+// An entry is identified by the text of the mutated line. An entry that no survivor matches is an error, so that the
+// list cannot outlive what it explains; `--check` finds without a run whether there is such a mutant. Where a change
+// lets two cores write to one place, a run may notice it or not; such a reason begins with “By chance:”, and the
+// mutant may also be dead.
 
 import Foundation
 import MutationSites
@@ -30,7 +30,7 @@ struct Equivalent {
   }
 }
 
-/// Whether there is a mutant for each entry; names those without.
+/// Whether there is a mutant for each entry; prints those without one.
 func entriesStand(_ entries: [Equivalent], among mutants: [Mutant]) -> Bool {
   let lost = entries.filter { entry in !mutants.contains(where: entry.explains) }
   if !lost.isEmpty { say("explained in equivalents.md, but there is no such mutant:") }

@@ -10,7 +10,7 @@ import MutationSites
 /// Prints a line at once, so that it stands before what the compiler or a later line says.
 func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
 
-/// Prints the table and the lists; gives whether each survivor is explained and each explanation needed.
+/// Prints the table and the lists; returns whether each survivor is explained and each explanation needed.
 func report(_ mutants: [Mutant], _ outcomes: [Outcome], killedBySecond: Int, _ explained: [Equivalent]) -> Bool {
   func isExplained(_ mutant: Mutant) -> Bool {
     explained.contains { $0.explains(mutant) }

@@ -1,8 +1,8 @@
 // # Running the suite against a mutant
 //
-// A mutant is dead as soon as one test records an issue, so that the rest of a run is not waited
-// for. A crash, a failed precondition and a run that takes ten times as long as it should kill
-// too. Only a run that passes as many tests as the original lets a mutant live.
+// A mutant is dead as soon as one test records an issue, so we do not wait for the rest of the run. A crash, a failed
+// precondition and a run that takes ten times as long as it should kill it too. A mutant lives only if a run passes
+// as many tests as the original.
 //
 // Read before: `ScratchCopy.swift`. Read next: `Equivalents.swift`.
 
@@ -15,7 +15,7 @@ enum Outcome: Sendable {
   case survived, failed, crashed, timedOut
 }
 
-/// A program that holds tests, and the suites that are to be run.
+/// A program that holds tests, and the suites to run.
 struct TestRun: Sendable {
   let program: String
   let suites: [String]
@@ -24,7 +24,7 @@ struct TestRun: Sendable {
   /// The closing line of a run of the original, without its duration.
   var closing = ""
 
-  /// Runs the suites against one mutant; gives also the closing line and the duration.
+  /// Runs the suites against one mutant; also returns the closing line and the duration.
   func outcome(of mutant: Int) throws -> (Outcome, closing: String, seconds: Double) {
     let start = Date()
     let process = Process()
@@ -70,7 +70,7 @@ struct TestRun: Sendable {
     return (hasPassed ? .survived : .failed, found, seconds)
   }
 
-  /// This run with the limit and the closing line that the original has; throws if the original does not pass.
+  /// This run with the limit and the closing line of the original; throws if the original does not pass.
   func calibrated() throws -> TestRun {
     let (outcome, closing, seconds) = try outcome(of: 0)
     let names = suites.joined(separator: ", ")

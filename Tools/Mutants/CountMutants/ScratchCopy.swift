@@ -1,23 +1,23 @@
 // # The scratch copy
 //
-// The package once more, in `.build-mutants/package`, with its sources made switchable, fresh memory
-// filled with NaN, and without what the chosen tests do not need. Every file is made switchable, also
-// those that are not asked for: the copy is the same for all runs. Files are written only where they
-// changed, so that the second run builds little.
+// A second copy of the package, in `.build-mutants/package`, with its sources made switchable, fresh memory filled
+// with NaN, and without what the chosen tests do not need. Every file is made switchable, even those that are not
+// asked for: the copy is the same for all runs. Files are written only where they changed, so that the second run
+// builds little.
 //
-// A site may be of a type that its twin does not know. The copy then does not compile at that line;
-// the sites of the line are taken out, named, and the run goes on without them. It ends with an error.
+// A site may be of a type that its twin does not know. The copy then does not compile at that line; the sites of the
+// line are taken out and named, and the run goes on without them. It ends with an error.
 //
 // Read before: `../MutationSites/Schemata.swift`. Read next: `Runs.swift`.
 
 import Foundation
 import MutationSites
 
-/// The suites that are run first, and those that see what survived them.
+/// The suites that are run first, and those that are run on the survivors.
 let firstTests = ["GradientsTests"]
 let furtherTests = ["TensorsTests", "LayersTests", "DistillationTests"]
 
-/// What tests the pool of memory and nothing that is mutated: ten seconds for each survivor.
+/// A suite that tests the pool of memory and nothing that is mutated: it would take ten seconds for each survivor.
 let skippedTests = "StorageTests"
 
 struct ScratchCopy {
@@ -29,7 +29,7 @@ struct ScratchCopy {
 
   init(flags: [String], suites: [String]) { (self.flags, self.suites) = (flags, suites) }
 
-  /// Writes and builds the copy; gives the mutants that had to be taken out, after it has named them.
+  /// Writes and builds the copy; returns the mutants that had to be taken out, after naming them.
   mutating func make(of sources: [Source], _ sites: Sites) throws -> Set<Int> {
     var out: Set<Int> = []
     while true {
@@ -91,7 +91,7 @@ struct ScratchCopy {
         try write(Data(contentsOf: URL(fileURLWithPath: path)), to: path)
       }
     }
-    // What is no longer there in the package goes here too.
+    // What is no longer in the package is removed here too.
     for root in ["Sources", "Tests"] {
       for case let name as String in manager.enumerator(atPath: folder + "/" + root)! {
         let path = root + "/" + name
@@ -115,7 +115,7 @@ struct ScratchCopy {
     try data.write(to: URL(fileURLWithPath: target))
   }
 
-  /// Builds the tests of the copy; gives the places of the compiler's errors.
+  /// Builds the tests of the copy; returns the places of the compiler's errors.
   private func compile() throws -> [(path: String, line: Int)] {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")

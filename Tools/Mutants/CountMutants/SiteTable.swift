@@ -1,19 +1,17 @@
 // # What was found before
 //
-// `sites.tsv` holds, for each file, how many functions, sites and mutants there are, and how many
-// places were left out; below, the reasons, the functions that pullbacks call and that are not
-// mutated, and the sample, a mutant of each file. It is committed, so that a change which hides a
-// pullback from the mutants shows in the diff:
+// `sites.tsv` holds, for each file, how many functions, sites and mutants there are, and how many places were left
+// out; below, the reasons, the functions that pullbacks call and that are not mutated, and the sample, one mutant of
+// each file. It is committed, so that a change that hides a pullback from the mutants shows in the diff:
 //
 //     fewer than recorded, or a file that is gone    an error, until `make mutants-record` writes
 //                                                    the smaller number down
-//     more than recorded                             said, and no error
+//     more than recorded                             reported, but no error
 //
-// Files are known by their names without folders: moving one loses nothing. A mutant of the sample
-// stays in it as long as there is one with its text; a file without gets the one whose text hashes to
-// the smallest number.
+// Files are known by their names without folders: moving one loses nothing. A mutant of the sample stays in it as
+// long as there is one with its text; a file without one gets the mutant with the smallest hash.
 //
-// Read before: `main.swift`.
+// Read before: `../CountMutants/main.swift`.
 
 import Foundation
 import MutationSites
@@ -99,7 +97,7 @@ struct SiteTable {
     say("wrote \(SiteTable.file)")
   }
 
-  /// Whether nothing that was recorded is missing now.
+  /// Whether everything that was recorded is still found.
   func check() throws -> Bool {
     let recorded = try SiteTable.recorded()
     if recorded.rows.isEmpty { throw CommandError("\(SiteTable.file) has no rows") }

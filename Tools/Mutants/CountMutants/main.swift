@@ -11,8 +11,8 @@
 // gap in the tests or a change that changes nothing; the latter are explained in `equivalents.md`.
 // The sources themselves are not touched.
 //
-// Exit status: 0 if each mutant is dead or explained and each explanation is needed, else 1. With
-// `--check`, 1 if something that was mutated is not found any more (`SiteTable.swift`).
+// Exit status: 0 if each mutant is dead or explained and each explanation is needed, otherwise 1. With `--check`, 1
+// if something that was mutated is no longer found (`SiteTable.swift`).
 //
 // Run by `make mutants`, `mutants-sample`, `mutants-check` and `mutants-record`. Read next:
 // `../MutationSites/Regions.swift`, `Sites.swift` and `Schemata.swift` there, `ScratchCopy.swift`.

@@ -1,7 +1,7 @@
-// # Memory that is not zero by chance
+// # Fresh memory filled with NaN
 //
-// In the scratch copy fresh memory is filled with NaN, so that an element which a mutant forgets to
-// write is not by chance what another test left behind. Fresh memory is what the pool's `take` gives:
+// In the scratch copy fresh memory is filled with NaN, so that an element that a mutant forgets to write cannot hold
+// the right value by chance, left behind by another test. Fresh memory is what the pool's `take` gives:
 //
 //     pointer = BlockPool.shared.take(sizeClass)
 //

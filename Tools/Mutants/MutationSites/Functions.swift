@@ -1,8 +1,8 @@
 // # Functions and who calls them
 //
-// Every function, operator, initialiser and computed property of some sources, with what its body
-// calls. There are no types here: a call belongs to each function of its name and labels. That is
-// enough to know what a pullback is made of, and where it errs, it errs on the side of more.
+// Every function, operator, initialiser and computed property in some sources, with the calls in its body. There are
+// no types here: a call counts for every function with its name and labels. That is enough to know what a pullback is
+// made of; where it errs, it finds too much rather than too little.
 //
 // Read before: `Source.swift`. Read next: `Regions.swift`.
 
@@ -53,7 +53,7 @@ final class Function {
     title = (types + [name]).joined(separator: ".") + labels
   }
 
-  /// Whether a call may mean this function; `caller` is the innermost type around the call.
+  /// Whether a call can mean this function; `caller` is the innermost type around the call.
   func answers(_ call: Call, from caller: String?) -> Bool {
     switch kind {
     case .property: return !call.isCalled && call.name == name && call.isMember
@@ -90,7 +90,7 @@ final class Function {
 /// A name that a body uses.
 struct Call: Hashable {
   let name: String
-  /// What stands before the point, if it looks like a type.
+  /// What stands before the dot, if it looks like a type.
   var type: String?
   var labels: [String?] = []
   var trailingClosures = 0
@@ -118,7 +118,7 @@ final class References: SyntaxVisitor {
     if node.parent?.as(FunctionCallExprSyntax.self)?.calledExpression.id != node.id {
       calls.insert(Call(name: node.declName.baseName.text, isMember: true, isCalled: false))
     }
-    // The name behind the point is no name of its own.
+    // The name after the dot is not a plain name.
     if let base = node.base { walk(base) }
     return .skipChildren
   }
@@ -174,7 +174,7 @@ final class Functions {
     }
   }
 
-  /// The functions that some calls may mean.
+  /// The functions that some calls can mean.
   func answering(_ calls: Set<Call>, from caller: String?) -> [Function] {
     calls.flatMap { call in
       (byName[call.name == "init" ? caller ?? "" : call.name] ?? []).filter { $0.answers(call, from: caller) }

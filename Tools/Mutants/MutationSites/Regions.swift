@@ -1,22 +1,21 @@
 // # What is mutated
 //
-// Everything that a gradient passes through on its way back, found by what it is and not by where
-// it stands, so that a source may be moved or renamed:
+// Everything that a gradient passes through on its way back, found by what it is and not by where it stands, so that
+// a source can be moved or renamed:
 //
 //     the rules     the pullbacks that `Rules.swift` finds in Gradients
 //     the sweep     `cotangents(of:…)`, and what it calls in Gradients
 //     by name       functions and types of Tensors that are named …Pullback or …Slope
 //     called        what rules and sweep call in Tensors to get a tensor, such as products
-//     helpers       what of Tensors is called by these, and else only by forward functions of
-//                   primitives or from its own folder: `softmaxRows`, the layout of chunks
+//     helpers       functions of Tensors that these call, and that otherwise only forward functions of
+//                   primitives or their own folder call: `softmaxRows`, the layout of chunks
 //
-// A helper whose callers come from all over Tensors (`dot`, the sharing of loops) knows nothing of
-// derivatives, nor do those that share a file with it. It is not mutated, and listed. So are shapes:
-// a wrong one stops the program.
+// A function whose callers come from all over Tensors (`dot`, the sharing of loops) knows nothing of derivatives, and
+// neither do the others in its file. It is listed and not mutated. Shapes are not mutated either: a wrong shape stops
+// the program.
 //
-// Where one of these is empty, something was renamed that this file knows by name. That is an error,
-// as is a primitive without a rule, a rule without a pullback, and a pullback in which nothing can
-// be mutated.
+// If one of these groups is empty, something was renamed that this file knows by name. That is an error, as is a
+// primitive without a rule, a rule without a pullback, and a pullback in which nothing can be mutated.
 //
 // Read before: `Rules.swift`. Read next: `Sites.swift`.
 
@@ -35,7 +34,7 @@ struct Regions {
   var problems: [String] = []
   /// Functions of Tensors that pullbacks call and that are not mutated.
   var general: Set<String> = []
-  /// Functions in each of which, or in what it calls, there must be a site; with the functions that count as its own.
+  /// Functions that must have a site, in their own body or in what they call; with all these places.
   var expectations: [(title: String, places: [(path: String, place: Range<Int>)])] = []
 
   init(of sources: [Source]) {
@@ -95,7 +94,7 @@ struct Regions {
         callers[ObjectIdentifier(callee), default: []].append(function)
       }
     }
-    // A file of which something is called from several folders is a toolbox.
+    // A file with a function that several folders call is a toolbox.
     let toolboxes = Set(
       tensors.all.filter { Set(callers[ObjectIdentifier($0), default: []].map(\.source.folder)).count > 1 }
         .map(\.source.path))

@@ -6,8 +6,8 @@
 //     let inverse = order.indices.map { axis in order.firstIndex(of: axis)! }
 //     return Variable(value.permuted(order), by: .permute, from: (self, { $0.permuted(inverse) }))
 //
-// The pullback is what stands behind the label `by`, every other closure of the rule, and what is
-// computed for these alone, as `inverse` is here. The value is forward work.
+// The pullback is what follows the label `by`, every other closure of the rule, and what is computed for these alone,
+// as `inverse` is here. The value is forward work.
 //
 // Read before: `Functions.swift`. Read next: `Regions.swift`.
 
@@ -23,7 +23,7 @@ struct Rule {
 
   /// Nil if the function is no rule.
   init?(_ function: Function) {
-    // What takes a pullback belongs to it as a whole.
+    // An initialiser that takes a pullback belongs to it as a whole.
     if function.kind == .initialiser, let parameter = function.parameters.first(where: { $0.label == "by" }) {
       let standard = parameter.standard?.as(MemberAccessExprSyntax.self)?.declName.baseName.text
       (pullback, primitives, hasClosure) = ([function.body], [standard].compactMap { $0 }, true)
@@ -53,7 +53,7 @@ struct Rule {
     pullback = parts
   }
 
-  /// The statements whose results nothing but some parts uses.
+  /// The statements whose results only `parts` use.
   private static func statements(of list: CodeBlockItemListSyntax, usedOnlyBy parts: [Syntax]) -> [Syntax] {
     struct Step {
       let node: Syntax
@@ -83,7 +83,7 @@ struct Rule {
 }
 
 extension SequenceExprSyntax {
-  /// The variable that this expression assigns to, or to a part of which.
+  /// The variable that this expression assigns to, as a whole or in part.
   fileprivate var target: String? {
     let parts = Array(elements)
     guard parts.count > 2, parts[1].is(AssignmentExprSyntax.self) else { return nil }
@@ -157,7 +157,7 @@ private final class BoundNames: SyntaxVisitor {
 /// The names of all primitives that some sources declare: cases of an enumeration, or constants of a type `Primitive`.
 final class DeclaredPrimitives: SyntaxVisitor {
   private(set) var names: Set<String> = []
-  /// Those of nodes that nothing made: `Node(.leaf)`.
+  /// The primitives of nodes that no operation made: `Node(.leaf)`.
   private(set) var withoutRule: Set<String> = []
   private var types: [String] = []
 

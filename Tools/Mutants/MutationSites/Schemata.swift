@@ -1,14 +1,14 @@
 // # All mutants in one program
 //
-// To build the package once for each mutant would take hours. Instead the scratch copy holds all
-// of them at once, and the environment variable MUTANT chooses one when the program starts (mutant
-// schemata: Untch, Offutt and Harrold, 1993). With 0 it is the original.
+// Building the package once for each mutant would take hours. Instead the scratch copy holds all of them at once, and
+// the environment variable MUTANT chooses one when the program starts (mutant schemata: Untch, Offutt and Harrold,
+// 1993). With 0 it is the original.
 //
-// Each operator gets a twin of its own, of the same precedence, with a name that no one else uses:
+// Each operator gets a twin of its own, of the same precedence, with a name that nothing else uses:
 //
 //     g * y * (1 - y)     becomes     g ─╀ y ─╁ (1 ─╂ y)
 //
-// so that no expression has to be taken apart (`Twins.swift`). All else becomes a choice:
+// so that no expression has to be taken apart (`Twins.swift`). Everything else becomes a choice:
 //
 //     gemm(m, n, a, b)    becomes     gemm(m, n, (Mutants.chosen == 7 ? b : a), (Mutants.chosen == 7 ? a : b))
 //
@@ -31,7 +31,7 @@ extension Source {
 }
 
 extension Site {
-  /// Which of two sites with one range is the outer one.
+  /// Which of two sites with the same range is the outer one.
   fileprivate var rank: Int {
     switch form {
     case .statement: 0
@@ -46,7 +46,7 @@ private struct Rendering {
   let source: Source
   let sites: [Site]
 
-  /// A range with the sites in it that come at or after a place of the list.
+  /// The text of a range, with the sites in it that come at or after index `first` of the list.
   func text(_ range: Range<Int>, from first: Int) -> String {
     var (result, place, index) = ("", range.lowerBound, first)
     while index < sites.count, sites[index].range.lowerBound < range.upperBound {

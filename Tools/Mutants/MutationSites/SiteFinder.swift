@@ -1,7 +1,7 @@
 // # Finding the sites
 //
-// One walk over the syntax of each region. What is known to have no mutant is counted with the
-// reason, so that the report can say how much of a pullback nobody touches.
+// One walk over the syntax of each region. What is known to have no mutant is counted with its reason, so that the
+// report can say how much of a pullback no mutant touches.
 //
 // Read before: `Sites.swift`.
 
@@ -184,7 +184,7 @@ final class SiteFinder: SyntaxVisitor {
     return .visitChildren
   }
 
-  /// What a number of pieces is computed from.
+  /// A binding that computes a number of pieces: nothing in it is mutated.
   override func visit(_ node: PatternBindingSyntax) -> SyntaxVisitorContinueKind {
     let calls = node.initializer.map { References(of: [Syntax($0.value)]).calls } ?? []
     if calls.contains(where: { $0.name == "pieces" && $0.isCalled }) { muted.append((node.id, cuts)) }
@@ -203,7 +203,7 @@ final class SiteFinder: SyntaxVisitor {
     return .visitChildren
   }
 
-  /// Neighbouring arguments of one type, which could be given the other way round.
+  /// Neighbouring arguments of one type, which could be passed the other way round.
   private func exchange(_ call: Call, _ node: FunctionCallExprSyntax) {
     let rivals = functions.answering([call], from: nil)
     let arguments = Array(node.arguments)
@@ -324,7 +324,7 @@ final class SiteFinder: SyntaxVisitor {
 }
 
 extension Function {
-  /// The type of an argument of a call, counted among the arguments.
+  /// The type of the argument at a place among a call's arguments.
   fileprivate func type(ofArgument place: Int, in call: Call) -> String? {
     var next = 0
     for parameter in parameters {

@@ -1,6 +1,6 @@
 // # Where something can go wrong
 //
-// A site is a piece of syntax, and its mutants are what may stand there by mistake:
+// A site is a piece of syntax, and its mutants are what could stand there by mistake:
 //
 //     a + b        a − b,  a,  b              a += b       a −= b,  a = b,  nothing
 //     a − b        a + b,  a,  b − a          a −= b       a += b,  a = b,  nothing
@@ -31,21 +31,21 @@ public struct Mutant: Sendable {
   /// The function that the change is in.
   public let function: String
   public let line: Int
-  /// The line with what was done to it in ⟦brackets⟧ instead of the token.
+  /// The line, with the change in ⟦brackets⟧ in place of the token.
   public let text: String
   public let original: String
 }
 
-/// What stands in place of a piece of syntax when the scratch copy is written.
+/// A piece of syntax that the scratch copy replaces.
 public struct Site {
   enum Form {
     /// An operator between two operands, or before one.
     case infix(String), prefix(String)
-    /// A number, or a truth value: handed to a function.
+    /// A number, or a truth value: passed through a function.
     case number, flag
     /// A statement that can be left out.
     case statement
-    /// Expressions of which two change places, in each mutant another pair.
+    /// Expressions, of which each mutant exchanges another pair.
     case exchange([Range<Int>], [(Int, Int)])
     /// An expression that can be taken without its last member.
     case member(base: Range<Int>)

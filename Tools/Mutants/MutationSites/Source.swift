@@ -30,7 +30,7 @@ public struct Source {
   /// The module that the file belongs to.
   public var module: String { String(path.split(separator: "/")[1]) }
 
-  /// The folder that the file lies in.
+  /// The folder of the file.
   var folder: Substring { path[..<(path.lastIndex(of: "/") ?? path.startIndex)] }
 
   /// Whether the file is one of the slow twins, which no pullback calls.

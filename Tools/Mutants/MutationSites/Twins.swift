@@ -1,8 +1,8 @@
 // # What the twins of operators do
 //
-// A file for each mutated module: an operator for each site, with the types that it is used with.
-// Integers, numbers, tensors and lanes share one generic function, so that the compiler has few to
-// choose from; another one is for what has two types, such as a number times a tensor.
+// A file for each mutated module: an operator for each site, for the types that it is used with. Integers, numbers,
+// tensors and lanes share one generic function, so that the compiler has few to choose from; operands of two types,
+// such as a number times a tensor, have a function of their own.
 //
 // Read before: `Schemata.swift`.
 
@@ -108,7 +108,7 @@ private func prefixTwins(_ site: Site, _ token: String) -> String {
     """
 }
 
-/// The file that makes the mutated sources of a module compile; that of Tensors has also what all share.
+/// The file that makes the mutated sources of a module compile; the file of Tensors also has what all modules share.
 public func support(for sites: [Site], inModule module: String) -> String {
   let operators = sites.compactMap { site -> String? in
     switch site.form {
@@ -133,7 +133,7 @@ private let chosen = """
 
   """
 
-/// In each module for itself: tests that saw more operators would not be compiled in reasonable time.
+/// Each module has its own: tests that saw more operators would not compile in reasonable time.
 private let numbers = """
   /// What integers, numbers, tensors and lanes have in common.
   protocol MutantNumber {

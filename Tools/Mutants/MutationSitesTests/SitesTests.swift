@@ -53,7 +53,7 @@ private func sites(_ rules: String = rules, _ kernels: String = kernels) -> Site
       functions == [
         "half(_:)", "cotangents(of:)", "visit(_:)", "halfPullback(_:_:factor:)", "scaled(_:_:)",
       ])
-    // Of the rule: the factor that only the pullback uses and the arguments of the kernel, and not the value.
+    // In the rule: the factor that only the pullback uses and the arguments of the kernel, but not the value.
     let texts = found.mutants.filter { $0.function == "half(_:)" }.map(\.text)
     #expect(
       Set(texts) == [

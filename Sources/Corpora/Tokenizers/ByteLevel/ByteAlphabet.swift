@@ -1,8 +1,8 @@
 // # Bytes that can be printed
 //
 // The files of byte-level tokenizers are texts, and most bytes are not text by themselves. GPT-2 gave each byte a
-// character that can be printed: the 188 visible ones of Latin-1 stand for themselves, and the other 68, in ascending
-// order, get U+0100, U+0101, …. So a space is Ġ, a line end is Ċ, and “é”, two bytes, is Ã©.
+// printable character: the 188 visible ones of Latin-1 stand for themselves, and the other 68, in ascending order,
+// get U+0100, U+0101, …. So a space is Ġ, a line end is Ċ, and “é”, two bytes, is Ã©.
 //
 // Read next: `ByteLevelTokenizer.swift`. Source: encoder.py of GPT-2.
 
@@ -21,7 +21,7 @@ enum ByteAlphabet {
     }
   }()
 
-  /// The byte of each character below U+0144; nil for one that stands for none.
+  /// The byte of each character below U+0144; nil for a character that stands for none.
   private static let bytes: [UInt8?] = {
     var bytes = [UInt8?](repeating: nil, count: 0x144)
     for (byte, character) in characters.enumerated() { bytes[Int(character.value)] = UInt8(byte) }

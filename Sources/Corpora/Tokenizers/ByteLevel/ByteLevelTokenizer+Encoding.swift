@@ -1,23 +1,23 @@
 // # Encoding, each word once
 //
-// A text repeats its words: the King James Bible has a million, of which some twenty thousand differ. So the
-// tokens of a word are kept under its bytes, and the merges are only done for a new one.
+// A text repeats its words: the King James Bible has a million words, some twenty thousand of them distinct. So we
+// keep the tokens of each word, and do the merges only for a new one.
 //
-// Within a word the merges go by rank: of all pairs of neighbours that can be merged, the one with the lowest rank,
-// the leftmost of equals, again and again. Looking through the whole word each time takes the square of its length,
-// which is nothing for “beginning”, and an hour for a file of one letter. So the tokens are a chain, and the pairs
-// wait in a heap: a merge changes two pairs, which are added anew; an old entry is known by its pair having another
-// rank by now. The plain version is the twin in the tests.
+// Within a word the merges go by rank: of all neighbouring pairs that can be merged, the one with the lowest rank,
+// and the leftmost of those, again and again. Searching the whole word each time takes time quadratic in its length,
+// which is nothing for “beginning”, but an hour for a file of one repeated letter. So the tokens form a linked list,
+// and the pairs wait in a heap. A merge changes two pairs, which are added to the heap again; an old entry is
+// recognised because its pair now has another rank. The plain version is the slow twin in the tests.
 //
 // Read before: `ByteLevelWords.swift`, `WholeTokenSearch.swift`. Read next: `AnyTokenizer+Files.swift`.
 
 extension ByteLevelTokenizer {
-  /// The tokens of a text, those that Hugging Face's library gives. Where the tokenizer adds spaces, `decode` returns
+  /// The tokens of a text, the same as Hugging Face's library gives. If the tokenizer adds spaces, `decode` returns
   /// the text with them.
   ///
-  /// Throws `CorpusError` if a character has a byte without a token: SmolLM2 has none for six control characters,
-  /// say. Hugging Face's library leaves such bytes out without a word, so that another text comes back, and may merge
-  /// what then stands side by side.
+  /// Throws `CorpusError` if a character has a byte without a token; SmolLM2, for example, has none for six control
+  /// characters. Hugging Face's library silently leaves such bytes out, so that another text comes back, and can
+  /// merge what then stands side by side.
   public func encode(_ text: String) throws -> [Int] {
     var encoder = ByteLevelEncoder(self)
     try firstSearch.split(Array(text.utf8)[...]) { part, id in
@@ -48,7 +48,7 @@ extension ByteLevelTokenizer {
   }
 }
 
-/// The tokens of a text so far, and those of the words that were met.
+/// The tokens of a text so far, and those of the words met so far.
 private struct ByteLevelEncoder {
   private let tokenizer: ByteLevelTokenizer
   private var known: [ArraySlice<UInt8>: [Int]] = [:]
@@ -56,7 +56,7 @@ private struct ByteLevelEncoder {
 
   init(_ tokenizer: ByteLevelTokenizer) { self.tokenizer = tokenizer }
 
-  /// Appends the tokens of a text without whole tokens; false if a byte has none.
+  /// Appends the tokens of a text that contains no whole tokens; false if a byte has no token.
   mutating func append(text: ArraySlice<UInt8>) -> Bool {
     guard tokenizer.cutting.digitsAlone else { return append(piece: text) }
     for piece in PiecesAroundDigits(text) {
@@ -96,7 +96,7 @@ extension ByteLevelTokenizer {
   /// The tokens after all merges.
   private func merged(_ ids: [Int]) -> [Int] {
     var ids = ids
-    // The chain: places of the next and the previous token. A token that was merged into another is -1.
+    // The linked list: places of the next and the previous token. A token that was merged into another is -1.
     var next = Array(1..<(ids.count + 1))
     var previous = Array(-1..<(ids.count - 1))
     var waiting = Heap()
@@ -121,7 +121,7 @@ extension ByteLevelTokenizer {
   }
 }
 
-/// Numbers of which the least can be taken out, each step in the logarithm of their count.
+/// A binary heap, from which the least number can be taken; each step takes time logarithmic in their count.
 private struct Heap {
   private var items: [UInt64] = []
 

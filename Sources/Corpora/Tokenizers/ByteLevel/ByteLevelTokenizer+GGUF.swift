@@ -1,8 +1,9 @@
 // # From the arrays of a GGUF file
 //
-// A GGUF file carries its tokenizer as arrays: the tokens, what kind each is, the merges. Where the text is cut is
-// only a word, such as “smollm”; what it means is written in programs. We take the words whose meaning we compute,
-// and refuse the others by name. “default” is among those: it stands in files whose maker did not know.
+// A GGUF file holds its tokenizer as arrays: the tokens, the kind of each, the merges. The rule for cutting a text is
+// given only by a name, such as “smollm”; what the name means is in the programs that read it. We take the names
+// whose rules are supported here, and refuse the others, “default” among them: it is in files whose makers did not
+// know the rule.
 //
 // Read before: `ByteLevelTokenizer.swift`.
 
@@ -12,11 +13,12 @@ extension ByteLevelTokenizer {
   /// - Parameters:
   ///   - tokens: as the file spells them: special tokens as text, others in GPT-2's byte alphabet
   ///   - merges: two tokens with a space between them, in the order in which they are merged
-  ///   - specialTokens: ids of those that are found in a text as they stand (types 3, control, and 4, user-defined)
+  ///   - specialTokens: the ids of tokens that are found in a text as they stand (types 3, control, and 4,
+  ///     user-defined)
   ///   - textTokens: those of `specialTokens` that are nevertheless text, for which `isSpecial` is false
   ///   - digitsAlone: whether each digit is a word; see `digitsAlone(model:pre:name:)`
   ///   - addsPrefixSpace: whether a text that does not begin with a space gets one
-  ///   - endOfText: the token after which a text is over
+  ///   - endOfText: the token that ends a text
   ///   - name: where the arrays come from, for an error
   ///
   /// Throws `CorpusError` if the arrays contradict each other.
@@ -52,13 +54,13 @@ extension ByteLevelTokenizer {
   ///   - pre: the value of `tokenizer.ggml.pre`, nil if there is none
   ///   - name: the file, for an error
   ///
-  /// Throws `CorpusError` for a model other than "gpt2", and a `pre` whose rule is not computed here.
+  /// Throws `CorpusError` for a model other than "gpt2", or for a `pre` whose rule is not supported here.
   public static func digitsAlone(model: String, pre: String?, name: String) throws -> Bool {
     guard model == "gpt2" else {
       let kind = ["llama": " (SentencePiece)", "bert": " (WordPiece)", "t5": " (Unigram)"][model] ?? ""
       throw CorpusError(
         name, problem: "tokenizer.ggml.model is \(model.debugDescription)\(kind), which is not read",
-        remedy: "give a file with “gpt2”, byte-level byte pairs")
+        remedy: "give a file with “gpt2” (byte-level byte pairs)")
     }
     switch pre {
     case "gpt-2", "phi-2": return false
@@ -67,9 +69,9 @@ extension ByteLevelTokenizer {
       throw CorpusError(
         name,
         problem: pre.map {
-          "tokenizer.ggml.pre is \($0.debugDescription), whose rule for cutting a text is not computed here"
+          "tokenizer.ggml.pre is \($0.debugDescription), whose rule for cutting a text is not supported here"
         }
-          ?? "tokenizer.ggml.pre is missing, which says how a text is cut",
+          ?? "tokenizer.ggml.pre, which says how a text is cut, is missing",
         remedy: "give a file with gpt-2, phi-2, smollm, starcoder or refact")
     }
   }

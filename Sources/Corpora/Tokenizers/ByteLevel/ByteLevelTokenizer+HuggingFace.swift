@@ -1,8 +1,8 @@
 // # Byte-level byte pairs in a tokenizer.json
 //
 // Hugging Face's file describes a tokenizer in steps: normalizer, pre_tokenizer, model, post_processor, decoder. Each
-// step has dozens of kinds. Here are those of GPT-2's family; every other value that could change a number is refused
-// with its key, so that nobody reads wrong numbers and wonders about a bad model.
+// step can be of dozens of kinds. We read those of GPT-2's family. Every other value that could change a number is
+// refused, naming its key, so that nobody reads wrong numbers and blames the model.
 //
 // Read before: `ByteLevelTokenizer.swift`, `JSONField.swift`. Read next: `AnyTokenizer+Files.swift`.
 // Source: the library `tokenizers` 0.23, whose results the tests compare with.
@@ -13,15 +13,15 @@ extension JSONField {
     "give a tokenizer of this book, or byte-level BPE (model BPE; pre_tokenizer ByteLevel, or Digits with"
     + " individual_digits and ByteLevel; nothing that changes the text or adds to it)"
 
-  /// The error for a value that is understood by others.
-  func unsupported() -> CorpusError { error("is \(shown), which is not computed here", remedy: JSONField.kinds) }
+  /// The error for a value that is valid but not supported here.
+  func unsupported() -> CorpusError { error("is \(shown), which is not supported here", remedy: JSONField.kinds) }
 
-  /// Throws if something else stands here than nothing, or one of some values.
+  /// Throws if a value stands here that is none of these.
   func require(_ values: JSON...) throws {
     guard isNull || values.contains(value) else { throw unsupported() }
   }
 
-  /// Throws if a kind stands here, under “type”, that is none of these.
+  /// Throws unless the “type” of what stands here is one of these.
   func requireType(_ types: String...) throws {
     let type = self["type"]
     if isNull || type.isNull {
@@ -32,7 +32,7 @@ extension JSONField {
 }
 
 extension JSONField {
-  /// Throws if, in a whole file, a step changes the text or adds tokens, or the model takes other merges than all.
+  /// Throws if a step of a whole file changes the text or adds tokens, or if the model does anything but its merges.
   func requireNothingBeside() throws {
     for key in ["normalizer", "truncation", "padding"] { try self[key].require() }
     let model = self["model"]
@@ -56,7 +56,7 @@ extension JSONField {
 }
 
 extension ByteLevelTokenizer {
-  /// - Parameter settings: the contents of tokenizer_config.json, if it is there
+  /// - Parameter settings: the contents of tokenizer_config.json, if there is one
   init(_ file: JSONField, settings: JSONField?) throws {
     try file["model"].requireType("BPE")
     var cutting = try ByteLevelTokenizer.cutting(file["pre_tokenizer"])
@@ -75,7 +75,7 @@ extension ByteLevelTokenizer {
       vocabulary: vocabulary, merges: merges, wholeTokens: wholeTokens, cutting: cutting,
       endOfText: try ByteLevelTokenizer.endOfText(settings, vocabulary, wholeTokens), place: file.file)
 
-    // A token for what is unknown does not matter if nothing is.
+    // A token for unknown bytes does not matter if every byte has a token.
     let possible = Set(0..<256).subtracting([0xC0, 0xC1]).subtracting(0xF5...0xFF)
     if !possible.allSatisfy({ byteTokens[$0] != nil }) { try model["unk_token"].require() }
   }
@@ -103,7 +103,7 @@ extension ByteLevelTokenizer {
       } else {
         try field.requiredList().map { Array(try $0.requiredText().utf8)[...] }
       }
-    guard parts.count == 2 else { throw field.error("is \(field.shown), and should be two tokens") }
+    guard parts.count == 2 else { throw field.error("is \(field.shown), but should be two tokens") }
     return (parts[0], parts[1])
   }
 
@@ -122,8 +122,8 @@ extension ByteLevelTokenizer {
 }
 
 extension ByteLevelTokenizer.WholeToken {
-  /// An element of “added_tokens”. Its id is taken as it stands; Hugging Face's library numbers anew those that do
-  /// not follow on the vocabulary.
+  /// An element of “added_tokens”. Its id is taken as it stands; Hugging Face's library renumbers tokens that do not
+  /// follow directly on the vocabulary.
   fileprivate init(_ field: JSONField) throws {
     for key in ["lstrip", "rstrip", "single_word"] { try field[key].require(false) }
     id = try field["id"].requiredInteger()
@@ -133,14 +133,14 @@ extension ByteLevelTokenizer.WholeToken {
   }
 }
 
-// ## Written again
+// ## Writing it back
 
 extension ByteLevelTokenizer {
   /// The contents of the tokenizer.json, from which an equal tokenizer is read.
   var file: JSON {
     var steps: [JSON] = [.byteLevel(addsPrefixSpace: cutting.addsPrefixSpace, usesPattern: true)]
     if cutting.digitsAlone { steps.insert(["type": "Digits", "individual_digits": true], at: 0) }
-    // Whole tokens are in the vocabulary as well: those that are not get new numbers in Hugging Face's library.
+    // Whole tokens are listed in the vocabulary as well; otherwise Hugging Face's library would renumber them.
     let vocabulary = names.enumerated().compactMap { id, name in
       name.map { JSON.Member(key: $0, value: .number(Double(id))) }
     }

@@ -1,8 +1,8 @@
-// # Byte pairs as others write them
+// # The byte pairs of published models
 //
-// Most models that can be downloaded cut text as GPT-2 did. The idea is that of `BytePairTokenizer`; what differs is
-// all that a file may decide: the numbers of the tokens, which need not follow the merges; where the text is cut
-// first; and special tokens, which are found in the text before anything else, such as <|endoftext|>.
+// Most published models cut text as GPT-2 did. The idea is that of `BytePairTokenizer`, but the file decides more:
+// the numbers of the tokens, which need not follow the merges; where the text is cut first; and special tokens, such
+// as <|endoftext|>, which are found in the text before anything else.
 //
 //     In the 3rd<|im_end|>
 //     In the 3rd                   │ <|im_end|>     special tokens
@@ -10,8 +10,8 @@
 //     In │ ␣the │ ␣ │ 3 │ rd       │                GPT-2's pattern
 //     …                                             merges within each word
 //
-// Every step decides numbers, and a model that gets other numbers still writes fluently, only worse. So a rule that
-// we do not compute is refused where the file is read.
+// Every step affects the numbers, and a model that gets wrong numbers still writes fluently, only worse. So a rule
+// that is not supported here is refused when the file is read.
 //
 // Read before: `BytePairTokenizer.swift`, `ByteAlphabet.swift`. Read next: `ByteLevelWords.swift`.
 
@@ -31,20 +31,21 @@ public struct ByteLevelTokenizer: Tokenizer, Equatable {
   struct WholeToken: Equatable {
     let id: Int
     let text: String
-    /// Whether it is a sign for the model, not text.
+    /// Whether it is a signal to the model, not text.
     let isSpecial: Bool
-    /// Whether it is looked for after all that are not, in what they leave.
+    /// Whether it is looked for last, in what the tokens that are not normalised leave.
     var isNormalized = false
   }
 
   let cutting: Cutting
-  /// The tokens as a file spells them, by id: whole tokens as text, others in the byte alphabet; nil where none is.
+  /// The tokens as a file spells them, by id: whole tokens as text, others in the byte alphabet; nil for an id
+  /// without a token.
   let names: [String?]
   /// The pairs, in the order in which they are merged.
   let merges: [TokenPair]
   /// In the order of their ids.
   let wholeTokens: [WholeToken]
-  /// The token after which a text is over, if the file names one.
+  /// The token that ends a text, if the file names one.
   public let endOfText: Int?
 
   /// The bytes of each token.
@@ -54,7 +55,7 @@ public struct ByteLevelTokenizer: Tokenizer, Equatable {
   let byteTokens: [Int?]
   /// For each pair, packed, its rank and the token that it becomes.
   let ranks: [UInt64: Merge]
-  /// The tokens by their bytes, if words are looked up.
+  /// The tokens by their bytes, if words that are tokens ignore the merges; else empty.
   let tokensByBytes: [[UInt8]: Int]
   let firstSearch, secondSearch: WholeTokenSearch
 
@@ -63,10 +64,10 @@ public struct ByteLevelTokenizer: Tokenizer, Equatable {
     let id: Int32
   }
 
-  /// No id is above this, so that a damaged file cannot ask for any amount of memory.
+  /// No id is above this, so that a damaged file cannot ask for an arbitrary amount of memory.
   static let highestID = (1 << 20) - 1
 
-  /// What to say about a vocabulary that contradicts itself.
+  /// What to do about a vocabulary that contradicts itself.
   private static let remedy = "give the file that was made with the model"
 
   /// - Parameter vocabulary: names and ids, without those whole tokens that the file lists only as such
@@ -98,17 +99,19 @@ public struct ByteLevelTokenizer: Tokenizer, Equatable {
         throw flaw("token \(id) is both \(other.debugDescription) and \(name.debugDescription)")
       }
       guard ids.updateValue(id, forKey: Array(name.utf8)) == nil else {
-        throw flaw("the token \(name.debugDescription) is there twice")
+        throw flaw("the token \(name.debugDescription) occurs twice")
       }
       names[id] = name
     }
     var seen: Set<Int> = []
     for token in self.wholeTokens {
       guard !token.text.isEmpty else { throw flaw("special token \(token.id) is empty") }
-      guard seen.insert(token.id).inserted else { throw flaw("token \(token.id) is twice among the special tokens") }
+      guard seen.insert(token.id).inserted else {
+        throw flaw("token \(token.id) occurs twice among the special tokens")
+      }
       if let name = names[token.id], !name.utf8.elementsEqual(token.text.utf8) {
         throw flaw(
-          "token \(token.id) is \(name.debugDescription) and the special token \(token.text.debugDescription)")
+          "token \(token.id) is both \(name.debugDescription) and the special token \(token.text.debugDescription)")
       }
       if let id = ids.updateValue(token.id, forKey: Array(token.text.utf8)), id != token.id {
         throw flaw("the special token \(token.text.debugDescription) has two numbers, \(id) and \(token.id)")
@@ -147,7 +150,7 @@ public struct ByteLevelTokenizer: Tokenizer, Equatable {
       let pair = TokenPair(left: left, right: right)
       guard ranks.updateValue(Merge(rank: UInt32(rank), id: Int32(id)), forKey: pair.packed) == nil else {
         throw flaw(
-          "merge \(rank), of \(names[left]!.debugDescription) and \(names[right]!.debugDescription), is there twice")
+          "merge \(rank), of \(names[left]!.debugDescription) and \(names[right]!.debugDescription), occurs twice")
       }
       pairs.append(pair)
     }
@@ -162,22 +165,22 @@ extension TokenPair {
   var packed: UInt64 { UInt64(UInt32(truncatingIfNeeded: left)) << 32 | UInt64(UInt32(truncatingIfNeeded: right)) }
 }
 
-// ## What is in it, and back to text
+// ## What the vocabulary holds, and decoding
 
 extension ByteLevelTokenizer {
   /// The highest number of a token, plus one. Numbers in between without a token decode to U+FFFD.
   public var vocabularySize: Int { names.count }
 
-  /// Whether a token is a sign for the model, such as the end of a text, and not a part of the text.
+  /// Whether a token is a signal to the model, such as the end of a text, and not a part of the text.
   public func isSpecial(_ id: Int) -> Bool { specialIDs.contains(id) }
 
-  /// The token of a name as the file spells it: a special token as it stands, others in GPT-2's byte alphabet, where
-  /// a space is Ġ; nil if there is none.
+  /// The token of this name, spelled as in the file: a special token as it stands, others in GPT-2's byte alphabet,
+  /// where a space is Ġ; nil if there is none.
   public func id(of name: String) -> Int? {
     names.firstIndex { $0.map { $0.utf8.elementsEqual(name.utf8) } ?? false }
   }
 
-  /// What a text may consist of, for an error message.
+  /// What a text can consist of, for an error message.
   var alphabet: String {
     let unknown = (0..<UInt8(0x80)).filter { byteTokens[Int($0)] == nil }
     let shown = unknown.prefix(40).map { "U+00" + ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }
@@ -191,8 +194,8 @@ extension ByteLevelTokenizer {
   }
 
   /// The text whose bytes the tokens spell, special tokens included. Bytes that are not UTF-8 become U+FFFD, as does
-  /// a number without a token, which Hugging Face's library leaves out. That library also takes the letters of a
-  /// special token for the byte alphabet, and so spoils one with “é”; here it is written as it stands.
+  /// a number without a token, which Hugging Face's library leaves out. That library also decodes the letters of a
+  /// special token by the byte alphabet, which spoils a token with “é”; here it is written as it stands.
   public func decode(_ ids: [Int]) -> String {
     String(decoding: ids.flatMap { bytes(of: $0) }, as: UTF8.self)
   }

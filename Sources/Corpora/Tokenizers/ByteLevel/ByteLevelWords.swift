@@ -1,20 +1,20 @@
 // # Where GPT-2 cuts a text
 //
-// The rule is a regular expression, which every program for these models has a copy of:
+// The rule is a regular expression, and every program for these models has a copy of it:
 //
 //     's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 //
 // In words: an English ending after an apostrophe; a run of letters, of numbers, or of other characters, with the one
-// space before it; a run of white space, without its last character if something follows it. A machine for regular
-// expressions tries the alternatives at every place, and takes longer than all the rest of the work. Written out, the
-// rule looks at each character once.
+// space before it; a run of white space, without its last character if something follows it. A regular-expression
+// engine tries the alternatives at every place, and takes longer than all the rest of the encoding. Written out as a
+// loop, the rule looks at each character once.
 //
 // Letters and numbers are Unicode's general categories L and N, white space its property White_Space. A character
-// that a later Unicode made a letter is cut differently by programs that know an earlier one.
+// that became a letter in a later version of Unicode is cut differently by programs that know an earlier version.
 //
 // Read before: `Words.swift`, which has a rule of its own. Read next: `ByteLevelTokenizer+Encoding.swift`.
 
-/// What GPT-2's pattern tells apart.
+/// The kinds of characters that GPT-2's pattern tells apart.
 enum ByteLevelKind {
   case letter, number, space, other
 
@@ -96,9 +96,9 @@ struct ByteLevelWords: Sequence, IteratorProtocol {
 
 // ## Digits that stand alone
 //
-// A number of several digits is a token of its own for one model in a thousand, so many tokenizers give each digit a
-// token. They cut the text around every number before GPT-2's pattern sees it. The pattern then sees the pieces one
-// by one: the space before a digit ends its piece, and is a word.
+// Merges treat numbers unevenly: one number of several digits is a single token, another is cut into parts. So many
+// tokenizers give each digit a token of its own. They cut the text around every digit before they apply GPT-2's
+// pattern to each piece. A space before a digit is then the end of its piece, and a word by itself.
 
 /// The pieces of a text in which every character of the category N is alone; concatenated they are the text.
 struct PiecesAroundDigits: Sequence, IteratorProtocol {

@@ -1,11 +1,11 @@
 // # Tokens that are found before the text is cut
 //
-// A sign such as <|im_end|> must be one token, whatever stands beside it. So these are looked for first: from the
-// left, and of those that begin at one place the longest. What lies between them is text.
+// A special token such as <|im_end|> must be one token, whatever stands beside it. So these are looked for first,
+// from the left; of several that begin at the same place, the longest is taken. What lies between them is text.
 //
 // Read before: `ByteLevelTokenizer.swift`. Read next: `ByteLevelTokenizer+Encoding.swift`.
 
-/// A search for some texts at once, the longest of those that begin at the leftmost place.
+/// A search for several texts at once: it finds the leftmost, and of those that begin there the longest.
 struct WholeTokenSearch: Equatable {
   private struct Candidate: Equatable {
     let bytes: [UInt8]
@@ -25,7 +25,8 @@ struct WholeTokenSearch: Equatable {
     }
   }
 
-  /// Calls back with the parts of a text, none empty: those that are tokens with their ids, the rest with nil.
+  /// Calls `body` with each part of a text, none of them empty: with the id for a token, with nil for the text
+  /// between.
   func split(_ bytes: ArraySlice<UInt8>, _ body: (ArraySlice<UInt8>, _ id: Int?) throws -> Void) rethrows {
     var start = bytes.startIndex
     var place = start

@@ -1,8 +1,8 @@
 // # A tokenizer in a folder
 //
-// Beside a model lie two files: tokenizer.json, with everything that decides numbers, and tokenizer_config.json, with
-// the name of the class that Python's `transformers` takes and the token that ends a text. Both have the form that
-// Hugging Face's library gave them, so that
+// Beside a model are two files: tokenizer.json, with everything that determines the tokens of a text, and
+// tokenizer_config.json, with the name of the class that Python's `transformers` should use and the token that ends a
+// text. Both have the format of Hugging Face's library, so that
 //
 //     transformers.AutoTokenizer.from_pretrained("out/05-teacher/teacher-seed0")
 //
@@ -34,8 +34,8 @@ extension AnyTokenizer {
 
   /// Reads a tokenizer.json, and the tokenizer_config.json beside it if there is one.
   ///
-  /// Our kinds are recognised; any other tokenizer is read as `byteLevel`. Throws `CorpusError` if the file is
-  /// missing or damaged, or holds a tokenizer of a kind that is not computed here.
+  /// Our own kinds are recognised; any other tokenizer is read as `byteLevel`. Throws `CorpusError` if the file is
+  /// missing or damaged, or holds a tokenizer of a kind that is not supported here.
   public init(contentsOf url: URL) throws {
     let file = try JSONField(contentsOf: url)
     if !file["kind"].isNull || file["model"].isNull {
@@ -57,23 +57,23 @@ extension AnyTokenizer {
     case "characters":
       let characters = Array(try file["characters"].requiredText().unicodeScalars)
       guard let tokenizer = CharacterTokenizer(characters: characters) else {
-        throw file["characters"].error("are not in ascending order, each once")
+        throw file["characters"].error("does not hold characters in ascending order, each once")
       }
       self = .characters(tokenizer)
     case "words":
       let words = try file["words"].requiredList().map { try $0.requiredText() }
       guard let tokenizer = WordTokenizer(words: words) else {
-        throw file["words"].error("have one that is empty, has white space in it, or is there twice")
+        throw file["words"].error("has a word that is empty, has white space in it, or occurs twice")
       }
       self = .words(tokenizer)
     case "bytePairs":
       let merges = try file["merges"].requiredList().map { merge in
         let pair = try merge.requiredList().map { try $0.requiredInteger() }
-        guard pair.count == 2 else { throw merge.error("is \(merge.shown), and should be two tokens") }
+        guard pair.count == 2 else { throw merge.error("is \(merge.shown), but should be two tokens") }
         return TokenPair(left: pair[0], right: pair[1])
       }
       guard let tokenizer = BytePairTokenizer(merges: merges) else {
-        throw file["merges"].error("are not pairs of earlier tokens, each once")
+        throw file["merges"].error("does not hold pairs of earlier tokens, each once")
       }
       self = .bytePairs(tokenizer)
     default:

@@ -1,4 +1,4 @@
-// # Our tokenizers in others' words
+// # Our tokenizers in Hugging Face's format
 //
 // The tokenizers of this book are written as Hugging Face's library would write them, so that every program that
 // reads its files can read our models:
@@ -7,19 +7,19 @@
 //     words         a text is cut at spaces, which are removed
 //     byte pairs    the rule of `Words` as a pattern, then BPE over GPT-2's byte alphabet
 //
-// Which of the three a file holds is seen from its rule for cutting. Numbers and texts agree with that library's,
-// except where a text is none of ours: it overlooks an empty word between two spaces, where we throw. And no
-// pattern can count bytes, so it does not end a word after 64 of them: a text with longer runs of letters, digits,
-// marks or white space may get other tokens there, which decode to the same text.
+// The rule for cutting tells which of the three a file holds. That library gives the same numbers and texts as we do,
+// with two exceptions. It ignores an empty word between two spaces, where we throw. And no pattern can count bytes,
+// so the library does not end a word after 64 of them: a text with longer runs of letters, digits, marks or white
+// space can get other tokens there, which decode to the same text.
 //
 // Read before: `JSON+Tokenizer.swift`, `Words.swift`. Read next: `AnyTokenizer+Files.swift`.
 
-/// How each of our kinds is cut, in Hugging Face's words.
+/// How each of our kinds is cut, in the format of Hugging Face.
 private enum OwnCutting {
   static let characters = JSON.split(["Regex": #"[\s\S]"#], "Isolated")
   static let words = JSON.split(["String": " "], "Removed")
   static let bytePairs: JSON = {
-    // Bytes above 127 are letters: a class of all that ASCII has beside letters, and its complement.
+    // Bytes above 127 are letters, so the letters are all characters except those of ASCII that are not letters.
     let letter = #"[^\x00-@\[-`{-\x7F]"#
     let mark = #"[\x00-\x08\x0E-\x1F!-/:-@\[-`{-\x7F]"#
     let space = #"[\x20\x09-\x0D]"#
@@ -55,7 +55,7 @@ extension AnyTokenizer {
     }
   }
 
-  /// The tokenizer of ours that a file holds, or nil if the text is cut in another way.
+  /// The tokenizer of this book that a file holds, or nil if the text is cut in another way.
   init?(own file: JSONField) throws {
     let model = file["model"]
     switch file["pre_tokenizer"].value {
@@ -68,7 +68,7 @@ extension AnyTokenizer {
       self = .characters(tokenizer)
     case OwnCutting.words:
       guard let tokenizer = WordTokenizer(words: try AnyTokenizer.names(model)) else {
-        throw model["vocab"].error("has a word that is empty, has white space in it, or is there twice")
+        throw model["vocab"].error("has a word that is empty, has white space in it, or occurs twice")
       }
       self = .words(tokenizer)
     case OwnCutting.bytePairs:
@@ -77,17 +77,17 @@ extension AnyTokenizer {
       let merges = try model["merges"].requiredList().map { merge in
         let (left, right) = try ByteLevelTokenizer.merge(merge)
         guard let left = ids[Array(left)], let right = ids[Array(right)] else {
-          throw merge.error("is \(merge.shown), which are not two tokens of the vocabulary")
+          throw merge.error("is \(merge.shown), which is not two tokens of the vocabulary")
         }
         return TokenPair(left: left, right: right)
       }
       guard let tokenizer = BytePairTokenizer(merges: merges) else {
-        throw model["merges"].error("are not pairs of earlier tokens, each once")
+        throw model["merges"].error("does not hold pairs of earlier tokens, each once")
       }
       self = .bytePairs(tokenizer)
     default: return nil
     }
-    // The rest of the file has to mean what we write, too.
+    // The rest of the file must also mean what we write.
     try file.requireNothingBeside()
     let written = JSONField(file: file.file, path: "", value: self.file)
     guard file["decoder"].value == written["decoder"].value else { throw file["decoder"].unsupported() }
@@ -96,7 +96,7 @@ extension AnyTokenizer {
       throw file["added_tokens"].unsupported()
     }
     try model["ignore_merges"].require(false)
-    // What is unknown is an error here. Every byte is known.
+    // An unknown word is an error here, so there must be no token for it. In byte pairs no byte is unknown.
     if model["merges"].isNull, let unknown = model["unk_token"].text, !model["vocab"][unknown].isNull {
       throw model["unk_token"].unsupported()
     }
@@ -112,7 +112,7 @@ extension AnyTokenizer {
     for (name, field) in members {
       let id = try field.requiredInteger()
       guard names.indices.contains(id), names[id] == nil else {
-        throw field.error("is \(id), and the numbers should be 0 … \(members.count - 1), each once")
+        throw field.error("is \(id), but the numbers should be 0 … \(members.count - 1), each once")
       }
       names[id] = name
     }

@@ -1,6 +1,6 @@
 // # The frame of a tokenizer.json
 //
-// What all tokenizers that we write have in common, in the words of Hugging Face's library.
+// What all tokenizers that we write have in common, in the format of Hugging Face's library.
 //
 // Read before: `JSON+Writing.swift`. Read next: `AnyTokenizer+OwnKinds.swift`.
 
@@ -26,7 +26,7 @@ extension JSON {
     ["type": "Split", "pattern": pattern, "behavior": .text(behavior), "invert": false]
   }
 
-  /// A model of merges, as older versions of the library read them too.
+  /// A model of merges, in a form that older versions of the library also read.
   static func bytePairs(_ vocabulary: JSON, merges: [String], ignoresMerges: Bool = false) -> JSON {
     [
       "type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": nil, "end_of_word_suffix": nil,
@@ -35,13 +35,13 @@ extension JSON {
     ]
   }
 
-  /// A model that looks words up. What is not in the list is an error there as it is here: the token for the unknown
-  /// is one that no list has.
+  /// A model that looks words up. A word that is not in the list is an error there, as it is here: the token for
+  /// unknown words is the empty word, which no list has.
   static func words(_ names: [String]) -> JSON {
     ["type": "WordLevel", "unk_token": "", "vocab": .vocabulary(names)]
   }
 
-  /// Names with their places.
+  /// Names with their indices as numbers.
   static func vocabulary(_ names: [String]) -> JSON {
     .object(names.enumerated().map { Member(key: $1, value: .number(Double($0))) })
   }

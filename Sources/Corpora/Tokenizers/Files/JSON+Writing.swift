@@ -1,7 +1,7 @@
-// # JSON, written
+// # Writing JSON
 //
-// One member a line, as people compare files; equal values give equal bytes. A value may be written in a source as a
-// literal.
+// One member to a line, since people compare files; equal values give equal bytes. In source code a value can be
+// written as a literal.
 //
 // Read before: `JSON.swift`. Read next: `JSON+Tokenizer.swift`.
 

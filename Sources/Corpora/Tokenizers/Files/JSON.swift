@@ -1,9 +1,9 @@
-// # JSON, to the byte
+// # JSON, exact to the byte
 //
-// A vocabulary in a file is an object whose keys are tokens. Swift's dictionaries take “é” and “e” with an accent for
-// the same key, as one should for text, and Foundation's reader keeps one of two equal keys without a word. For a
-// vocabulary both are losses. So we read JSON ourselves: the members of an object stay in their order, a key that is
-// there twice is an error, and an error knows its line.
+// A vocabulary in a file is an object whose keys are tokens. Swift's dictionaries treat “é” and “e” with a combining
+// accent as the same key, which is right for text, and Foundation's reader silently keeps one of two equal keys.
+// Either would lose tokens of a vocabulary. So we read JSON ourselves: the members of an object stay in their order,
+// a key that occurs twice is an error, and an error gives its line.
 //
 // Read before: RFC 8259. Read next: `JSON+Writing.swift`, `JSONField.swift`.
 
@@ -39,7 +39,7 @@ enum JSON: Equatable, Sendable {
     members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
   }
 
-  /// What is wrong with a text that is no JSON, and where.
+  /// What is wrong with a text that is not JSON, and where.
   struct Flaw: Error {
     let problem: String
     let offset: Int
@@ -53,9 +53,9 @@ enum JSON: Equatable, Sendable {
   }
 }
 
-/// A place in a text, which moves on as values are read.
+/// A reader at a place in a text; the place moves on as values are read.
 private struct JSONReader {
-  /// Values inside more values than this are refused, so that no text exhausts the stack.
+  /// The deepest nesting; anything deeper is refused, so that no text exhausts the stack.
   private static let deepest = 100
 
   private let bytes: [UInt8]
@@ -80,7 +80,7 @@ private struct JSONReader {
     while place < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[place]) { place += 1 }
   }
 
-  /// Whether the next byte after white space is this one, which is then behind us.
+  /// Skips white space, and then this character if it is next; returns whether it was.
   private mutating func skip(_ character: Unicode.Scalar) -> Bool {
     skipSpace()
     guard place < bytes.count, bytes[place] == UInt8(ascii: character) else { return false }
@@ -96,7 +96,7 @@ private struct JSONReader {
 
   private mutating func value(depth: Int) throws -> JSON {
     guard depth < JSONReader.deepest else {
-      throw flaw("more than \(JSONReader.deepest) values are inside one another")
+      throw flaw("more than \(JSONReader.deepest) values are nested")
     }
     if skip("{") { return .object(try members(depth: depth)) }
     if skip("[") { return .list(try elements(depth: depth)) }
@@ -128,7 +128,7 @@ private struct JSONReader {
       guard skip("\"") else { throw flaw("a key in quotation marks is missing") }
       let key = try text()
       guard keys.insert(Array(key.utf8)).inserted else {
-        throw flaw("the key \(key.debugDescription) is there twice")
+        throw flaw("the key \(key.debugDescription) occurs twice")
       }
       guard skip(":") else { throw flaw("a colon is missing") }
       members.append(JSON.Member(key: key, value: try value(depth: depth + 1)))
@@ -140,8 +140,8 @@ private struct JSONReader {
 
 // ## Texts
 //
-// Most have no escapes and are copied as they stand. A character above U+FFFF may be written as two escapes, the
-// halves of its UTF-16; a half alone is no character.
+// Most texts have no escapes and are copied as they stand. A character above U+FFFF can be written as two escapes,
+// the halves of its UTF-16; one half alone is not a character.
 
 extension JSONReader {
   /// The text after a quotation mark, up to the next one.
@@ -151,7 +151,7 @@ extension JSONReader {
       let run = bytes[place...].prefix { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
       scalars.append(contentsOf: String(decoding: run, as: UTF8.self).unicodeScalars)
       place = run.endIndex
-      guard place < bytes.count, bytes[place] >= 0x20 else { throw flaw("a text has no end on its line") }
+      guard place < bytes.count, bytes[place] >= 0x20 else { throw flaw("a text does not end on its line") }
       place += 1
       if bytes[place - 1] == UInt8(ascii: "\"") { return String(scalars) }
       scalars.append(try escaped())
@@ -159,7 +159,7 @@ extension JSONReader {
   }
 
   private mutating func escaped() throws -> Unicode.Scalar {
-    guard place < bytes.count else { throw flaw("an escape has no end") }
+    guard place < bytes.count else { throw flaw("an escape sequence has no end") }
     place += 1
     switch Unicode.Scalar(bytes[place - 1]) {
     case "\"": return "\""
@@ -182,7 +182,7 @@ extension JSONReader {
         }
       }
       throw flaw("half a character is escaped")
-    default: throw flaw("an escape is unknown")
+    default: throw flaw("an escape sequence is unknown")
     }
   }
 
@@ -190,7 +190,7 @@ extension JSONReader {
     let digits = bytes[place...].prefix(4)
     guard digits.count == 4, digits.first != UInt8(ascii: "+"), digits.first != UInt8(ascii: "-"),
       let value = UInt32(String(decoding: digits, as: UTF8.self), radix: 16)
-    else { throw flaw("an escape is damaged") }
+    else { throw flaw("an escape sequence is damaged") }
     place += 4
     return value
   }

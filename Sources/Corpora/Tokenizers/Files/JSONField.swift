@@ -1,7 +1,7 @@
 // # A value and where it stands
 //
-// Reading a file of settings is mostly saying what is wrong with it. A field is a value with its path, such as
-// `model.vocab`, and every way to take something out of it is also the sentence for the case that it is not there.
+// Code that reads settings mostly has to say what is wrong with them. A field is a value with its path, such as
+// `model.vocab`, and every method that takes something out of it throws a fitting error if that is not there.
 //
 // Read before: `JSON.swift`. Read next: `AnyTokenizer+Files.swift`.
 
@@ -16,10 +16,10 @@ struct JSONField {
   /// What to do about a file that is damaged.
   static let remedy = "give the file that was saved with the model"
 
-  /// The whole contents of a file. Throws `CorpusError` if there are none, or no JSON.
+  /// The whole contents of a file. Throws `CorpusError` if there are none, or if they are not JSON.
   init(contentsOf url: URL) throws { try self.init(Array(contents(of: url)), file: url.path) }
 
-  /// The value that some bytes spell. Throws `CorpusError` with the line if they are no JSON.
+  /// The value that some bytes spell. Throws `CorpusError` with the line if they are not JSON.
   init(_ bytes: [UInt8], file: String) throws {
     do {
       self.init(file: file, path: "", value: try JSON(bytes))
@@ -28,7 +28,7 @@ struct JSONField {
       let line = before.count { $0 == UInt8(ascii: "\n") } + 1
       let column = before.reversed().prefix { $0 != UInt8(ascii: "\n") }.count + 1
       throw CorpusError(
-        file, problem: "the file is no JSON (line \(line), column \(column): \(flaw.problem))",
+        file, problem: "the file is not JSON (line \(line), column \(column): \(flaw.problem))",
         remedy: JSONField.remedy)
     }
   }
@@ -44,12 +44,12 @@ struct JSONField {
     return text.count > 60 ? "\(text.prefix(60))…" : text
   }
 
-  /// An error at this place: what is wrong here, as "… is missing".
+  /// An error about this field; `problem` says what is wrong with it, such as "is missing".
   func error(_ problem: String, remedy: String = JSONField.remedy) -> CorpusError {
     CorpusError(file, problem: "\(name) \(problem)", remedy: remedy)
   }
 
-  /// The field of a key; null if there is no such key, or if this is no object.
+  /// The field of a key; null if there is no such key, or if this is not an object.
   subscript(key: String) -> JSONField {
     var value = JSON.null
     if case .object(let members) = self.value { value = members.first { $0.key == key }?.value ?? .null }
@@ -57,7 +57,7 @@ struct JSONField {
   }
 
   private func path(to key: String) -> String {
-    // A token is a key, too, and may be a line end.
+    // A token can be a key, and a line end can be a token.
     let key = key.debugDescription.dropFirst().dropLast()
     return path.isEmpty ? "\(key)" : "\(path).\(key)"
   }
@@ -66,7 +66,7 @@ struct JSONField {
 
   private func needed<Value>(_ kind: String, _ found: Value?) throws -> Value {
     if let found { return found }
-    throw error(isNull ? "is missing or null, and should be \(kind)" : "is \(shown), and should be \(kind)")
+    throw error(isNull ? "is missing or null, but should be \(kind)" : "is \(shown), but should be \(kind)")
   }
 
   /// The text that stands here, or nil.
@@ -75,7 +75,7 @@ struct JSONField {
   /// The text that stands here; throws if something else does.
   func requiredText() throws -> String { try needed("a text", text) }
 
-  /// The yes or no that stands here, or `standard` if nothing does; throws if something else does.
+  /// The Boolean that stands here, or `standard` if nothing does; throws if something else does.
   func bool(or standard: Bool) throws -> Bool {
     if isNull { return standard }
     return try needed("true or false", value == true ? true : value == false ? false : nil)
