@@ -133,6 +133,18 @@ extension Chapter {
     }
   }
 
+  /// Checks a claim about times; a quick run is too short to decide it, and prints it as a volatile line.
+  ///
+  /// - Parameter value: what was measured, for the reader
+  public func timed(_ claim: String, _ holds: Bool, _ value: Double, file: String = #fileID, line: Int = #line) {
+    let evidence = "~\(number(value, digits: 3))"
+    if isQuick {
+      volatile("\(claim): \(evidence)", file: file, line: line)
+    } else {
+      check(claim, holds, evidence, file: file, line: line)
+    }
+  }
+
   /// A CSV file out/NN-name/`file`.csv, to which the chapter adds rows while it runs. `finish` completes it.
   public func metrics(_ file: String, columns: [String]) -> Metrics {
     let new = Metrics(url: directory.appending(path: "\(file).csv"), columns: columns)

@@ -7,7 +7,7 @@
 //
 //     show("loss before", loss, unit: "nats")             loss before:          1.234 nats
 //     check("recurrent = quadratic", gap, within: 1e-12)  ✓ recurrent = quadratic: ~3.1e-16 ≤ 1e-12
-//     report("stage 1 helps", with, lessThan: without)    · stage 1 helps: 1.213 < 1.198, does not hold
+//     report("stage 1 helps", with, lessThan: without)    · stage 1 helps: 1.213 < 1.198, not so here
 //
 // Read before: `Verdict.swift`, `Page.swift`. Read next: `Chapter.swift`.
 

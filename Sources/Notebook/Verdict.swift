@@ -5,7 +5,7 @@
 // - a check must hold if the code is right: the recurrence equals the quadratic form to roundoff, a loss that we
 //   minimise is lower afterwards. A failed check makes the exit status of the chapter 1.
 // - an observation is an order that the paper reports and that a small model may or may not reproduce. It is
-//   printed with its numbers and with `holds` or `does not hold`, and nothing fails: we report what we see.
+//   printed with its numbers and with `so here` or `not so here`, and nothing fails: we report what we see.
 //
 // Both are a `Verdict`. Every comparison with NaN is false in IEEE arithmetic, and each relation below is written
 // so that false means "not shown": a NaN fails every check.
@@ -39,8 +39,8 @@ public struct Verdict: Codable, Equatable, Sendable {
     switch (kind, holds) {
     case (.check, true): return "✓ \(statement)"
     case (.check, false): return "✗ \(statement), does not hold\(place.map { " (\($0.text))" } ?? "")"
-    case (.observation, true): return "· \(statement), holds"
-    case (.observation, false): return "· \(statement), does not hold"
+    case (.observation, true): return "· \(statement), so here"
+    case (.observation, false): return "· \(statement), not so here"
     }
   }
 }

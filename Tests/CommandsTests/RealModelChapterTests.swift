@@ -68,7 +68,8 @@ import Testing
 
   @Test func `a hybrid keeps what it is asked to keep`() throws {
     let bench = try Bench()
-    let outcome = try bench.run(chapter, adding: ["--layers", "0-2", "--keep", "1", "--N", "4", "--T", "24"])
+    let outcome = try bench.run(
+      chapter, adding: ["--layers", "0-2", "--keep", "1", "--N", "4", "--T", "24", "--first-token", "32"])
     #expect([0, 1].contains(outcome.status) && outcome.output.contains("What came out"), "\(outcome.errors)")
     #expect(outcome.output.contains("layers that keep their attention:   1, 3"), "\(outcome.output)")
     let config = try String(
@@ -92,6 +93,7 @@ import Testing
     (["--model", "nowhere"], 64, "nowhere"), (["--layers", "9"], 1, "no layer 9"),
     (["--layers", "2-1"], 64, "2-1"), (["--layers", "a"], 64, "--layers"),
     (["--keep", "0-3"], 1, "no layer is left"),
+    (["--first-token", "0"], 64, "--first-token 0"), (["--first-token", "nan"], 64, "--first-token nan"),
     (["--N", "0"], 64, "--N 0"), (["--T", "4"], 64, "--T 4"), (["--T", "400"], 1, "up to 256 tokens"),
     (["--tokens", "0"], 64, "--tokens 0"), (["--seeds", "0"], 64, "--seeds 0"),
     (["--byte-pairs", "300"], 1, "--byte-pairs"), (["--tokens", "99999999999999999999"], 64, "--tokens"),

@@ -35,11 +35,11 @@ import Testing
     let lost = Verdict("a = b", Float.nan, within: Float(1e-5))
     #expect(lost.text(at: place) == "✗ a = b: ~NaN ≤ 1e-05, does not hold (line 7)")
     let order = Verdict(.observation, "first helps", 1.25, .less, 1.5, digits: 3)
-    #expect(order.text(at: place) == "· first helps: 1.25 < 1.50, holds")
+    #expect(order.text(at: place) == "· first helps: 1.25 < 1.50, so here")
     let count = Verdict(.check, "heads", 4, .atLeast, 5, digits: 3)
     #expect(count.text(at: place) == "✗ heads: 4 ≥ 5, does not hold (line 7)")
     let bare = Verdict(.observation, "interior", evidence: "", holds: false)
-    #expect(bare.text(at: place) == "· interior, does not hold")
+    #expect(bare.text(at: place) == "· interior, not so here")
   }
 
   @Test @MainActor func onlyChecksAreCounted() {

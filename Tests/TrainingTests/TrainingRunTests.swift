@@ -120,7 +120,9 @@ import Training
     let error = try #require(throws: TrainingError.self) {
       try run.descend(sum(problem.weight.variable), details: [("half", 0), ("fourth", 0)])
     }
-    for names in [#""half", "third""#, #""half", "fourth""#] { #expect(error.description.contains(names), "\(error)") }
+    for names in [#""half", "third""#, #""half", "fourth""#] {
+      #expect(error.description.contains(names), "\(error)")
+    }
     #expect(Outcome(problem, run) == before)
   }
 

@@ -6,7 +6,7 @@
 // A statement may print from somewhere else: `job.report(fits)` from a file beside the main one, or from a function above.
 // Such output belongs to the last statement that was carried out before the next output of the main file.
 //
-// And `chapter.section("2. …")` prints a heading where the story has one as well, just above. The two become one.
+// And `chapter.section("2. …")` prints a heading where the story has one as well, somewhere above. The two become one.
 //
 // Read before: `SourceFile.swift`, `RunOutput.swift`. Read next: `Site.swift`.
 
@@ -16,7 +16,6 @@ import Notebook
 enum Block {
   /// Whether code is folded away, and what it is.
   enum Fold { case open, imports, sentences }
-
 
   case heading(String, level: Int)
   case story(SourceFile.Part)
@@ -150,24 +149,22 @@ struct Weave {
     return first...last
   }
 
-  /// The title of a section, moved up to the story that begins it.
+  /// The title of a section, moved up to the story that begins it, whatever stands between.
   private func joinHeadings(_ blocks: [Block]) -> [Block] {
     var joined: [Block] = []
     for block in blocks {
-      if case .heading = block, let story = joined.lastIndex(where: \.isStory), story == joined.count - 1,
-        case .story(let part) = joined[story], main.story(part).hasPrefix("## ")
-      {
-        joined.insert(block, at: story)
+      if case .heading = block {
+        let first = joined.lastIndex { if case .heading = $0 { true } else { false } }.map { $0 + 2 } ?? 0
+        let story = joined.indices.dropFirst(first).last { index in
+          if case .story(let part) = joined[index] { main.story(part).hasPrefix("## ") } else { false }
+        }
+        joined.insert(block, at: story ?? joined.count)
       } else {
         joined.append(block)
       }
     }
     return joined
   }
-}
-
-extension Block {
-  fileprivate var isStory: Bool { if case .story = self { true } else { false } }
 }
 
 extension Entry {

@@ -28,6 +28,8 @@ public struct Declarations {
   private var declared: [String: Place] = [:]
   private var used: [Spot: String] = [:]
   private var named: [String: Set<Place>] = [:]
+  /// What prose may mean by a word alone: types, and functions.
+  private var isKnownAlone: Set<Place> = []
   /// Functions by their names without labels.
   private var functions: [String: Set<Place>] = [:]
   /// Functions and types, which are worth a link on their own page too.
@@ -76,6 +78,9 @@ public struct Declarations {
     declared[usr] = place
     named[name, default: []].insert(place)
     if name.contains("(") || name.first?.isUppercase == true { large.insert(usr) }
+    // The mangled name of a type ends with its kind; an enumeration's case has an F.
+    let isType = name.first?.isUppercase == true && ["V", "C", "O", "P", "a"].contains(usr.last)
+    if name.contains("(") || isType { isKnownAlone.insert(place) }
     if let base = name.split(separator: "(").first.map(String.init), base != name {
       named[base, default: []].insert(place)
       functions[base, default: []].insert(place)
@@ -95,7 +100,11 @@ public struct Declarations {
   func declaration(ofWord word: String) -> Place? {
     let last = word.split(separator: ".").last.map(String.init) ?? word
     let bare = last.hasSuffix("()") ? String(last.dropLast(2)) : last
-    var places = (named[bare] ?? []).filter { $0.path.hasPrefix("Sources/") }
+    guard !["json", "safetensors", "md", "gguf", "py", "txt"].contains(last) else { return nil }
+    let isAlone = !word.contains(".")
+    var places = (named[bare] ?? []).filter {
+      $0.path.hasPrefix("Sources/") && (!isAlone || isKnownAlone.contains($0))
+    }
     let owner = word.split(separator: ".").dropLast().last.map(String.init)
     if let owner, let homes = named[owner], places.count > 1 {
       let inside = places.filter { place in homes.contains { $0.path == place.path } }

@@ -98,6 +98,7 @@ public struct KeptRuns {
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
       $0.wholeMatch(of: #/\d\d-[a-z-]+\.json/#) != nil
     }
+    if names.isEmpty { throw WeavingError("kept: chapters: there are no records in \(folder.relativePath)") }
     let rows = try names.sorted().map { file in
       let record = try KeptRuns.record(in: folder.appending(path: file))
       let name = record.chapter

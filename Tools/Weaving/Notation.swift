@@ -1,10 +1,12 @@
 // # What a letter means
 //
 // NOTATION.md is a set of tables. A letter in prose carries its meaning under the pointer, and a capital letter in code
-// carries that of the size which it is. Where a page uses a letter in another sense, the table "In one place only" says so,
-// and that meaning wins there.
+// carries that of the size which it is. A wrong meaning is worse than none, so a letter is explained only where it can
+// mean nothing else:
 //
-// Letters in a list such as [B, T, H, P] are sizes too, since that is a shape.
+// - sizes in shapes such as [B, T, H, P], and in prose those that the document does not except;
+// - tensors on the pages that the document lists, lower-case ones only before an index, as in x[t];
+// - on any page what the table "In one place only" says of it, which wins over all else.
 //
 // Read before: `Prose.swift`.
 
@@ -13,18 +15,37 @@ import Foundation
 /// The meanings of letters, read from NOTATION.md.
 package struct Notation {
   private var sizes: [String: String] = [:]
+  /// Sizes that mean something else in prose.
+  private var onlyInShapes: Set<String> = []
+  /// Paths, or their beginnings, of the pages on which letters mean tensors.
+  private var pagesOfTensors: [String] = []
   private var tensors: [String: String] = [:]
+  /// Letters that mean the same everywhere.
+  private var signs: [String: String] = [:]
   private var own: [(place: String, letter: String, meaning: String)] = []
+  /// The lower-case letters that mean something on a page without an index too.
+  private func isFree(_ letter: String, in path: String) -> Bool {
+    own.contains { $0.letter == letter && path.hasPrefix($0.place) }
+  }
 
   /// No meanings.
   package init() {}
 
   /// The meanings in the tables of a Markdown text.
   package init(_ markdown: String) {
+    if let found = markdown.firstMatch(of: #/only\s+in\s+shapes\s+and\s+in\s+code\s+are\s+they\s+sizes:\s+([^.]*)\./#)
+    {
+      onlyInShapes = Set(found.1.split(separator: ",").map { $0.trimmingCharacters(in: .whitespacesAndNewlines) })
+    }
     var heading = ""
     for line in markdown.split(separator: "\n") {
       if line.hasPrefix("## ") { heading = String(line.dropFirst(3)) }
-      guard line.hasPrefix("|") else { continue }
+      guard line.hasPrefix("|") else {
+        if heading == "Tensors" {
+          pagesOfTensors += line.matches(of: #/`((?:chapters|Sources)\/[^`]+)`/#).map { String($0.1) }
+        }
+        continue
+      }
       let cells = line.dropFirst().split(separator: "|", omittingEmptySubsequences: false).map {
         $0.trimmingCharacters(in: .whitespaces)
       }
@@ -32,7 +53,7 @@ package struct Notation {
       switch heading {
       case "Sizes": add(cells[0], cells[1], to: \.sizes)
       case "Tensors": add(cells[1], cells[2], to: \.tensors)
-      case "Signs": add(cells[0], cells[1], to: \.tensors)
+      case "Signs": add(cells[0], cells[1], to: \.signs)
       case "In one place only":
         for place in cells[2].matches(of: #/`([^`]+)`/#) {
           for letter in letters(in: cells[0]) { own.append((String(place.1), letter, plain(cells[1]))) }
@@ -45,9 +66,9 @@ package struct Notation {
   /// The letters of a cell: of "x[t], X" they are x and X.
   private func letters(in cell: String) -> [String] {
     cell.split(separator: ",").compactMap { part in
-      let name = part.split { $0 == "[" || $0 == " " || $0 == "`" }.last { !$0.contains("]") } ?? ""
-      return name.matches(of: Notation.name).count == 1 && name.wholeMatch(of: Notation.name) != nil
-        ? String(name) : nil
+      // Of "log α[t]" or "LN u[l]" the letter alone means something else.
+      let name = part.prefix { $0 != "[" }.trimmingCharacters(in: .whitespaces)
+      return name.wholeMatch(of: Notation.name) != nil ? name : nil
     }
   }
 
@@ -67,7 +88,8 @@ package struct Notation {
 
   /// What letters mean in the prose of a source.
   private func inProse(of path: String) -> [String: String] {
-    var meanings = sizes.merging(tensors) { _, tensor in tensor }
+    var meanings = sizes.filter { !onlyInShapes.contains($0.key) }.merging(signs) { size, _ in size }
+    if pagesOfTensors.contains(where: path.hasPrefix) { meanings.merge(tensors) { _, tensor in tensor } }
     for entry in own where path.hasPrefix(entry.place) { meanings[entry.letter] = entry.meaning }
     return meanings
   }
@@ -85,7 +107,7 @@ package struct Notation {
     var closing: String?
     while let start = rest.firstIndex(of: "<") {
       let text = rest[..<start]
-      result += closing == nil ? explained(text, meanings, lowering: !isPreformatted) : String(text)
+      result += closing == nil ? explained(text, meanings, path, lowering: !isPreformatted) : String(text)
       guard let end = rest[start...].firstIndex(of: ">") else { break }
       let tag = rest[start...end]
       if let waited = closing {
@@ -99,7 +121,7 @@ package struct Notation {
       result += tag
       rest = rest[rest.index(after: end)...]
     }
-    return result + (closing == nil ? explained(rest, meanings, lowering: true) : String(rest))
+    return result + (closing == nil ? explained(rest, meanings, path, lowering: true) : String(rest))
   }
 
   /// The meaning of a name; a bar above a letter makes it the cotangent of what the letter is.
@@ -111,7 +133,9 @@ package struct Notation {
   }
 
   /// - Parameter lowering: whether W_o becomes a W with a small o below, which would shift columns of plain text
-  private func explained(_ text: Substring, _ meanings: [String: String], lowering: Bool) -> String {
+  private func explained(
+    _ text: Substring, _ meanings: [String: String], _ path: String, lowering: Bool
+  ) -> String {
     let shapes = text.ranges(of: #/\[[A-Z0-9](?:[A-Z0-9, ·.…]|\/)*\]/#)
     var result = ""
     var last = text.startIndex
@@ -127,8 +151,15 @@ package struct Notation {
       }
       let name = String(match.0)
       let isInShape = shapes.contains { $0.contains(range.lowerBound) }
-      // "a" is a word, and "a[t]" a letter.
-      if name == "a" || name == "A" || name == "I",
+      // "A" is a word; "A[k]" and "‖A‖" are letters.
+      if name == "A" || name == "I",
+        range.upperBound == text.endIndex || !"[‖ᵀ²".contains(text[range.upperBound])
+      {
+        continue
+      }
+      // A lower-case letter without an index may be any number, unless the page has a meaning of its own for it.
+      if !isFree(name, in: path), name.count == 1, name.unicodeScalars.count == 1, name.first!.isLowercase,
+        name.first!.isASCII,
         range.upperBound == text.endIndex || text[range.upperBound] != "["
       {
         continue

@@ -60,11 +60,17 @@ struct Linker {
   let files: [String: String]
   /// The pages of the chapters by their numbers: "08".
   let chapters: [String: String]
+  /// The names of the folders of Sources: modules, their parts, and commands.
+  let modules: Set<String>
   /// The pages of documents by their paths.
   let documents: [String: String]
 
   init(declarations: Declarations, paths: [String], pages: Set<String>, documents: [String: String]) {
     (self.declarations, self.pages, self.documents) = (declarations, pages, documents)
+    modules = Set(
+      paths.filter { $0.hasPrefix("Sources/") }.flatMap { $0.split(separator: "/").dropFirst().dropLast() }
+    )
+    .reduce(into: []) { $0.insert(String($1)) }
     var ends: [String: [String]] = [:]
     for path in paths {
       let parts = path.split(separator: "/")
@@ -126,7 +132,9 @@ struct Linker {
         ? (page, file.hasPrefix("chapters/") && !file.hasSuffix("main.swift") ? "#" + file.fileName.anchor : nil)
         : nil
     }
-    guard plain.wholeMatch(of: #/[A-Za-z_][A-Za-z0-9_.]*(\([a-zA-Z_:]*\))?/#) != nil,
+    if plain.hasPrefix("chapters/"), let page = chapters[String(plain.dropFirst(9).prefix(2))] { return (page, nil) }
+    // Modules and commands have the names of declarations too.
+    guard !modules.contains(plain), plain.wholeMatch(of: #/[A-Za-z_][A-Za-z0-9_.]*(\([a-zA-Z_:]*\))?/#) != nil,
       let place = declarations.declaration(ofWord: plain)
     else { return nil }
     let page = Address.page(of: place.path)

@@ -41,8 +41,8 @@ struct RunOutput {
         switch (verdict.kind, verdict.holds) {
         case (.check, true): ("✓", "check passed", "passed")
         case (.check, false): ("✗", "check failed", "failed")
-        case (.observation, true): ("·", "holds", "holds")
-        case (.observation, false): ("·", "does not hold", "fails")
+        case (.observation, true): ("·", "so here", "holds")
+        case (.observation, false): ("·", "not so here", "fails")
         }
       let note = verdict.kind == .observation ? " <em>\(word)</em>" : ""
       let evidence = verdict.evidence.isEmpty ? "" : ": <b>\(verdict.evidence.escaped)</b>"

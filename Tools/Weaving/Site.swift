@@ -26,6 +26,17 @@ public struct BookSource {
   }
 }
 
+extension BookSource {
+  /// Whether a file of the project has been changed after another was written; false if one is not there.
+  fileprivate func isNewer(_ path: String, than file: URL) -> Bool {
+    func date(_ url: URL) -> Date? {
+      (try? FileManager.default.attributesOfItem(atPath: url.path))?[.modificationDate] as? Date
+    }
+    guard let changed = date(root.appending(path: path)), let written = date(file) else { return false }
+    return changed > written
+  }
+}
+
 /// The pages of the book, and how they hang together.
 public struct Site {
   private let source: BookSource
@@ -45,8 +56,8 @@ public struct Site {
     let record: RunRecord
     var page: String { "chapters/\(name).html" }
     var number: Substring { name.prefix(2) }
-    /// The question, unless it is the title.
-    var question: String? { record.question == title ? nil : record.question }
+    /// The question, unless the title says it.
+    var question: String? { record.question.hasPrefix(title) ? nil : record.question }
     /// "Attention", of "01  Attention".
     var title: String { main.title.drop { $0.isNumber || $0 == " " }.description }
   }
@@ -64,6 +75,10 @@ public struct Site {
         throw WeavingError("chapters/\(name) has no main.swift")
       }
       let file = source.runs.appending(path: name).appending(path: "run.json")
+      if let late = own.first(where: { source.isNewer($0.path, than: file) }) {
+        throw WeavingError(
+          "\(late.path) has been changed since the run in \(file.relativePath); run the chapter again")
+      }
       guard let data = try? Data(contentsOf: file) else {
         throw WeavingError("\(file.relativePath): chapter \(name) has not been run; run `make chapters` first")
       }
@@ -175,6 +190,8 @@ extension Site {
     layout.add("<h1><small>\(chapter.number)</small> \(chapter.title.escaped)</h1>")
     if let question = chapter.question { layout.add("<p class=\"question\">\(question.escaped)</p>") }
     layout.add(run(chapter.record))
+    let place = layout.parts.count
+    var sections: [(title: String, anchor: String)] = []
     let output = RunOutput(folder: source.runs.appending(path: chapter.name), page: chapter.page)
     let blocks = Weave(main: chapter.main, record: chapter.record).blocks()
     var followsHeading = false
@@ -184,6 +201,7 @@ extension Site {
       case .heading(let title, let level):
         var anchor = title.anchor
         while !anchors.insert(anchor).inserted { anchor += "-again" }
+        if level == 2 { sections.append((title, anchor)) }
         layout.add("<h\(level) id=\"\(anchor)\">\(title.escaped)</h\(level)>")
         followsHeading = true
       case .story(let part):
@@ -209,6 +227,11 @@ extension Site {
         add(answersOf: chapter, printed, output, to: &layout)
       }
     }
+    let list = sections.map { "<li><a href=\"#\($0.anchor)\">\($0.title.escaped)</a></li>" }.joined()
+    layout.parts.insert(
+      .html(
+        "<details class=\"sections\"><summary>the sections of this page</summary><nav aria-label=\"sections\"><ol>\(list)</ol></nav></details>"
+      ), at: place)
     for file in chapter.beside where file.path.fileName != Site.answers {
       layout.add("<section class=\"beside\"><h2 id=\"\(file.path.fileName.anchor)\">\(file.title.escaped)</h2>")
       layout.add("<p class=\"file\">\(file.path.escaped)</p>")
@@ -246,6 +269,10 @@ extension Site {
 
   /// The run that the page shows.
   private func run(_ record: RunRecord) -> String {
+    let fullRuns =
+      source.documents.first { $0.file == "RESULTS.md" }.map {
+        "What full runs gave is on the page <a href=\"../\($0.page)\">\($0.title.escaped)</a>."
+      } ?? ""
     let size =
       record.isQuick ? "the quick version, with sizes that show that all works and little more" : "the full version"
     let time = duration(seconds: record.seconds)
@@ -253,7 +280,8 @@ extension Site {
       <aside class="run" aria-label="the run on this page"><p>Printed by <code>\(record.command.escaped)</code>, \(size),
       seed \(record.seed), numbers \(record.numbers), on \(record.date) in \(time.escaped) on \
       \(record.machine.cores) cores of \(record.machine.processor.escaped), \(record.machine.system.escaped).
-      What is grey with a dotted line differs from run to run.</p></aside>
+      A line with ✓ is a check, which has to hold; one with · says whether something is so in this run. What is grey with
+      a dotted line differs from run to run.\(record.isQuick ? " \(fullRuns)" : "")</p></aside>
       """
   }
 }
@@ -263,7 +291,11 @@ extension Site {
 extension Site {
   private func layout(_ file: SourceFile) -> Layout {
     var layout = Layout(page: Address.page(of: file.path), title: file.title, path: file.path, kind: "library")
-    layout.add("<h1>\(file.title.escaped)</h1><p class=\"file\">\(file.path.escaped)</p>")
+    let module = String(file.path.split(separator: "/")[1])
+    let shelf = Address.link(from: layout.page, to: "library/index.html")
+    layout.add("<h1>\(file.title.escaped)</h1>")
+    layout.add(
+      "<p class=\"file\"><a href=\"\(shelf)#\(module.anchor)\">\(module)</a> · \(file.path.escaped)</p>")
     let twins = source.declarations.twins(ofKernelsIn: file.path)
     if !twins.isEmpty {
       let links = twins.map { name, place in
@@ -310,22 +342,23 @@ extension Site {
     return layout
   }
 
-  /// The first page: what README.md says before its first section, and what there is to read.
+  /// The first page: README.md, in which the list of chapters takes the place of its table.
   private func contents() throws -> Layout {
     var layout = Layout(page: "index.html", title: "MOHAWK in Swift", path: "README.md", kind: "contents")
     let readme = try String(contentsOf: source.root.appending(path: "README.md"), encoding: .utf8)
-    layout.parts.append(.prose(prose.add(readme.components(separatedBy: "\n## ")[0])))
-    layout.add("<h2 id=\"chapters\">The chapters</h2><ol class=\"contents\">")
+    let (start, end) = ("<!-- the chapters -->", "<!-- end of the chapters -->")
+    guard let table = readme.range(of: start), let rest = readme[table.upperBound...].range(of: end) else {
+      throw WeavingError("README.md has no \(start) … \(end), where the list of chapters goes")
+    }
+    layout.parts.append(.prose(prose.add(String(readme[..<table.lowerBound]))))
+    layout.add("<ol class=\"contents\">")
     for chapter in chapters {
       layout.add(
         "<li><a href=\"\(chapter.page)\"><b>\(chapter.number)</b> \(chapter.title.escaped)</a>"
           + (chapter.question.map { "<span>\($0.escaped)</span>" } ?? "") + "</li>")
     }
-    layout.add("</ol><h2>Beside the chapters</h2><ul>")
-    for document in source.documents {
-      layout.add("<li><a href=\"\(document.page)\">\(document.title.escaped)</a></li>")
-    }
-    layout.add("<li><a href=\"library/index.html\">The library, file by file</a></li></ul>")
+    layout.add("</ol><p>And <a href=\"library/index.html\">the library, file by file</a>.</p>")
+    layout.parts.append(.prose(prose.add(String(readme[rest.upperBound...]))))
     return layout
   }
 
@@ -341,12 +374,18 @@ extension Site {
       """)
     let modules = Dictionary(grouping: library) { String($0.path.split(separator: "/")[1]) }
     for (module, files) in modules.sorted(by: { $0.key < $1.key }) {
-      layout.add("<h2 id=\"\(module.anchor)\">\(module)</h2><ul class=\"shelf\">")
-      for file in files {
-        let link = Address.link(from: layout.page, to: Address.page(of: file.path))
-        layout.add("<li><a href=\"\(link)\">\(file.title.escaped)</a> <code>\(file.path.fileName)</code></li>")
+      layout.add("<h2 id=\"\(module.anchor)\">\(module)</h2>")
+      let folders = Dictionary(grouping: files) {
+        $0.path.split(separator: "/").dropFirst(2).dropLast().joined(separator: "/")
       }
-      layout.add("</ul>")
+      for (folder, files) in folders.sorted(by: { $0.key < $1.key }) {
+        layout.add("\(folder.isEmpty ? "" : "<h3>\(folder)</h3>")<ul class=\"shelf\">")
+        for file in files {
+          let link = Address.link(from: layout.page, to: Address.page(of: file.path))
+          layout.add("<li><a href=\"\(link)\">\(file.title.escaped)</a> <code>\(file.path.fileName)</code></li>")
+        }
+        layout.add("</ul>")
+      }
     }
     return layout
   }
@@ -361,9 +400,8 @@ extension Site {
       switch part {
       case .html(let html): html
       case .prose(let number):
-        linker.linked(
-          layout.kind == "document" ? prose[number] : notation.explained(prose[number], in: layout.path),
-          on: layout.page, in: layout.path)
+        // Links first: a meaning that names a chapter is no place for one.
+        notation(linker.linked(prose[number], on: layout.page, in: layout.path), of: layout)
       }
     }.joined(separator: "\n")
     let turning = [
@@ -376,13 +414,14 @@ extension Site {
       <head>
       <meta charset="utf-8">
       <meta name="viewport" content="width=device-width, initial-scale=1">
-      <title>\(layout.title.escaped) · MOHAWK in Swift</title>
+      <title>\(layout.page == "index.html" ? "" : "\(layout.title.escaped) · ")MOHAWK in Swift</title>
       <link rel="stylesheet" href="\(way("book.css"))">
       </head>
       <body class="\(layout.kind)" data-root="\(way(""))">
       <a class="skip" href="#content">to the text</a>
       <header><nav aria-label="the book"><a href="\(way("index.html"))">MOHAWK in Swift</a>
       <a href="\(way("library/index.html"))">library</a>
+      <a href="\(way("results.html"))">results</a>
       <a href="\(way("notation.html"))">notation</a>
       <label class="search">search <input type="search" autocomplete="off"></label></nav>
       <div class="found" hidden></div></header>
@@ -399,11 +438,19 @@ extension Site {
       """
   }
 
+  /// The meanings of letters, except in documents, which do without.
+  private func notation(_ html: String, of layout: Layout) -> String {
+    layout.kind == "document" ? html : notation.explained(html, in: layout.path)
+  }
+
   /// Titles, headings and names for the search, as a script: a page from a disk may read no other file.
   private func search(_ layouts: [Layout]) -> String {
     struct Item: Encodable {
       var title: String
       var page: String
+      /// The file that the page shows.
+      var path: String
+      /// The words of its prose; of the notation also single letters.
       var words: String
       /// What the page declares.
       var names: String
@@ -414,9 +461,10 @@ extension Site {
         if case .prose(let number) = part { prose[number] } else { nil }
       }.joined(separator: " ")
       let plain = text.replacing(#/<[^>]*>/#, with: " ").lowercased()
-      let words = Set(plain.split { !$0.isLetter && !$0.isNumber }.filter { $0.count > 2 }.map(String.init))
+      let shortest = layout.path == "NOTATION.md" ? 1 : 3
+      let words = Set(plain.split { !$0.isLetter && !$0.isNumber }.filter { $0.count >= shortest }.map(String.init))
       return Item(
-        title: layout.title, page: layout.page, words: words.sorted().joined(separator: " "),
+        title: layout.title, page: layout.page, path: layout.path, words: words.sorted().joined(separator: " "),
         names: (declared[layout.path] ?? []).joined(separator: " ").lowercased())
     }
     let encoder = JSONEncoder()

@@ -121,11 +121,16 @@ import Weaving
       |---|---|---|---|
       | N | state size | – | – |
       | L | layers | – | – |
+      | S | sources | – | – |
+      Elsewhere only in shapes and
+      in code are they sizes: L, S.
       ## Tensors
+      On the pages `chapters/02` and `chapters/04`.
       | code | prose | meaning | shape | where |
       |---|---|---|---|---|
       | `l` | L | decays | – | – |
       | `x` | x[t], X | input | – | – |
+      | – | log α[t] | logarithm | – | – |
       ## In one place only
       | letter | meaning | where |
       |---|---|---|
@@ -134,11 +139,14 @@ import Weaving
     func explained(_ text: String, in path: String = "chapters/02") -> String { notation.explained(text, in: path) }
     #expect(
       explained("<p>L of N</p>") == #"<p><abbr title="decays">L</abbr> of <abbr title="state size">N</abbr></p>"#)
+    #expect(explained("L of S", in: "chapters/05") == "L of S")
+    #expect(explained("log x[t], x") == #"log <abbr title="input">x</abbr>[t], x"#)
     #expect(explained("x[t]") == #"<abbr title="input">x</abbr>[t]"#)
     #expect(explained("x", in: "chapters/04-g") == #"<abbr title="argument">x</abbr>"#)
     #expect(explained("[N, L]").contains(#"title="layers">L"#))
     #expect(explained("x\u{304}") == "<abbr title=\"the cotangent of x: input\">x\u{304}</abbr>")
-    for same in ["<code>N</code>", "Next, SSN", "<a href=\"N\">N</a>", "N’s", "&lt;", "<h2>N</h2>"] {
+    for same in ["<code>N</code>", "Next, SSN", "<a href=\"N\">N</a>", "N’s", "&lt;", "<h2>N</h2>", "α[t]", "A word"]
+    {
       #expect(explained(same) == same)
     }
     #expect(notation.inCode("L") == "layers" && notation.inCode("x") == nil)

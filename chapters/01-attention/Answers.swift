@@ -25,7 +25,7 @@ func answer1() throws {
     ("p·u", { headScores(absolutePositions(from: $0), u) }),
   ]
   table(
-    ["product", "changed by moving the text, in units of the largest"],
+    ["product", "largest change when the text moves, over the largest score"],
     rows: products.map { [$0.name, number(change($0.scores), decimals: 2)] })
   func bare(_ start: Int) -> Tensor { headScores(absolutePositions(from: start), absolutePositions(from: start)) }
   func multiplied(_ start: Int) -> Tensor {
@@ -33,7 +33,8 @@ func answer1() throws {
     return headScores(linear(p, weight: wq, bias: nil), linear(p, weight: wk, bias: nil))
   }
   check("p·p′ does not change", change(bare), within: 10 * roundoff)
-  check("(W_q p)·(W_k p′) does, by", change(multiplied), greaterThan: 0.1, digits: 2)
+  check(
+    "(W_q p)·(W_k p′): its largest change, over the largest score", change(multiplied), greaterThan: 0.1, digits: 2)
 }
 
 // ## 2. Two places back

@@ -53,6 +53,10 @@ func mixture(_ m: [[Double]], _ v: [[Double]]) -> [[Double]] {
 // Let P be 1, let every query be 1, and let the keys be log 1, log 2 and log 3. The weights of the
 // last row are then in the ratio 1 : 2 : 3, that is ⅙, ⅓ and ½. With the values 6, 0 and 12 the
 // last output is 1 + 0 + 6 = 7.
+//
+// A printed line that begins with ✓ is a check, which must hold, or the run fails. A line that
+// begins with · reports whether something is so in this run, and nothing fails if it is not. A ~
+// stands before what may differ from one run or computer to another, such as roundoff and times.
 
 let (q, k, v) = ([[1.0], [1], [1]], [1.0, 2, 3].map { [log($0)] }, [[6.0], [0], [12]])
 let byHand = attentionMatrix(q, k)
@@ -166,10 +170,12 @@ func turned(from start: Int) -> Tensor {
   return headScores(rotary(linear(u, weight: wq, bias: nil), turns), rotary(linear(u, weight: wk, bias: nil), turns))
 }
 func change(_ scores: (Int) -> Tensor) -> Double { largest(scores(shift) - scores(0)) / largest(scores(0)) }
-check("rotary: moving the text changes no score", change(turned), within: 10 * roundoff)
 check(
-  "absolute: moving the text changes a score by, in units of the largest", change(absolute), greaterThan: 0.1,
-  digits: 2)
+  "rotary: the largest change of a score when the text moves, over the largest score", change(turned),
+  within: 10 * roundoff)
+check(
+  "absolute: the largest change of a score when the text moves, over the largest score", change(absolute),
+  greaterThan: 0.1, digits: 2)
 
 // Look along the diagonals of the figure, where t − s is constant. Rotary scores are constant
 // there: "three places back" means the same everywhere. With absolute positions they vary along a
@@ -353,8 +359,10 @@ func leak(_ matrix: (Tensor) -> Tensor) -> Double {
   largest((headMix(matrix(keys), values) - headMix(matrix(otherKeys), values)).sliced(0..<(T - 1), along: 1))
 }
 check("mask before softmax: earlier outputs do not depend on the last key", leak(maskedFirst), within: 0.0)
-check("mask after softmax: an earlier output changes by", leak(maskedLate), greaterThan: 0.01, digits: 2)
-check("mask after softmax: a row's sum misses 1 by", largest(headMix(maskedLate(keys), one) - one), greaterThan: 0.1)
+check("mask after softmax: the largest change of an earlier output", leak(maskedLate), greaterThan: 0.01, digits: 2)
+check(
+  "mask after softmax: the largest distance of a row's sum from 1", largest(headMix(maskedLate(keys), one) - one),
+  greaterThan: 0.1)
 
 // ## What we saw
 //

@@ -14,8 +14,9 @@ import Tensors
 // rank is the number of keys that win at least one row. Many never win, because a few long keys
 // beat them everywhere, and the fewer features there are, the more so. At the other end, queries of
 // nearly 0 make nearly equal weights, which need few directions, since the series of exp may stop
-// early. So the need grows at first and need not grow for ever. We multiply the same queries by
-// each factor.
+// early. So with sharpness the number of directions first grows; then it approaches what the keys
+// that win need, and that may be less. We multiply the same queries by each factor. The lines with
+// · say whether the number falls again, from × 4 to × 16.
 
 func answer1() throws {
   let T = lengths.last!
@@ -45,7 +46,7 @@ func answer1() throws {
     lines.append(["P = \(P): σ kept to miss 1/10"] + kept.map { number($0, decimals: 1) })
     lines.append(["P = \(P): missed with \(budget) kept"] + lost.map { number($0, decimals: 3) })
     show("P = \(P), the limit: keys that win, of \(cut)", winning)
-    report("P = \(P): × 16 needs more directions than × 4", kept[3], greaterThan: kept[2])
+    report("P = \(P): × 16 needs fewer directions than × 4", kept[3], lessThan: kept[2])
   }
   check("in the limit the rank of the block is the number of keys that win", agree, "10 draws")
   table(["T = \(T), the queries"] + ["× ¼", "× 1", "× 4", "× 16"], rows: lines)

@@ -196,7 +196,8 @@ chapter.plot(Figure("What is left, what is asked, and their product", panels: ma
 //
 // The layer in the library has all of this. In addition, x, B and C first pass through a short
 // convolution over time, which mixes each of their numbers with its own last few values; chapter 07
-// says what it is good for. The layer can run step by step, or build its matrices and multiply. We
+// says what it is good for. The layer can run step by step (the form `recurrent` of the library), or
+// build its matrices and multiply (the form `materialised`, which chapter 03 calls quadratic). We
 // draw all its weights at random, those of the skip and the gate too.
 
 chapter.section("5. The skip, the gate, and the whole layer")
@@ -278,8 +279,9 @@ chapter.plot(Figure("Blocks below the diagonal", panels: [plateau, cliffs]), "bl
 //     √( σₙ₊₁²  +  σₙ₊₂²  +  … )
 //
 // So we ask two more questions. How many of the largest σ must be kept to miss at most a tenth of
-// the block's norm? And what fraction of the norm is missed when 16 are kept, the N of this book's
-// student? We ask them for heads of P = 4 and of P = 16 features, and take means over five draws.
+// the block's norm? And what fraction of the norm is missed when 16 are kept, which is the N of the
+// student in the book's standard recipe (chapter 05 lists its sizes)? We ask them for heads of
+// P = 4 and of P = 16 features, and take means over five draws.
 //
 // There is a reason to expect few. Apart from a factor for each row, the weights of a softmax are
 // exp(q · k) = 1 + q · k + (q · k)² / 2 + …. The power of degree i is a sum over products of i
@@ -338,10 +340,13 @@ let softened = zip(L, head.scores).map { decay, scores in
   return zip(decay, weights).map { $0 * $1 / weights.reduce(0, +) }
 }
 let (lateRank, softRank) = (rank(spectrum(late, from: cut)), rank(spectrum(softened, from: cut)))
-check("sums from s: M x differs from the recurrence by", gap(times(late, x), y), greaterThan: 0.01, digits: 2)
+check(
+  "sums from s: relative difference of M x and the recurrence", gap(times(late, x), y), greaterThan: 0.01, digits: 2)
 check("sums from s: the rank of the block stays N", lateRank == N, "rank \(lateRank)")
 check("softmax of C Bᵀ: the rank of the block", softRank, greaterThan: N)
-check("softmax of C Bᵀ: M x differs from the recurrence by", gap(times(softened, x), y), greaterThan: 0.01, digits: 2)
+check(
+  "softmax of C Bᵀ: relative difference of M x and the recurrence", gap(times(softened, x), y), greaterThan: 0.01,
+  digits: 2)
 
 // Sums that begin at s amount to another B, with α[s] B[s] in place of B[s]. That is still a
 // recurrence, so the rank says nothing, and only the comparison reveals it. The softmax fails both
@@ -380,7 +385,7 @@ finding(
 
 finding(
   """
-  At T = \(lengths.last!) a state space model with N = \(budget), as in this book, misses at least
+  At T = \(lengths.last!) a state space model with N = \(budget), as in the standard recipe, misses at least
   \(number(lost[1].last!, decimals: 3)) of the norm of such a block for a head of \(few) features, and
   \(number(lost[2].last!, decimals: 3)) for one of \(P), on average and however it is trained.
   """)

@@ -70,7 +70,7 @@ func answer2() throws {
     rows: sizes.map { ["\($0)", text(firstByInequality($0)), text(firstByCount($0))] })
   check("inequality = count for each of these Q", sizes.allSatisfy { firstByInequality($0) == firstByCount($0) })
   let able = (1...64).filter { chunkedCount($0, state, width, Q: $0) < recurrentCount($0, state, width) }
-  finding("With N = \(state), as in this book, chunks of \(able.first!) to \(able.last!) multiply less.")
+  finding("With N = \(state), as in the standard recipe, chunks of \(able.first!) to \(able.last!) multiply less.")
 }
 
 // ## 3. A running product that begins anew

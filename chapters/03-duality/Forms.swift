@@ -14,13 +14,13 @@ func recurrentCount(_ T: Int, _ N: Int, _ P: Int) -> Int { T * 3 * N * P }
 func quadraticCount(_ T: Int, _ N: Int, _ P: Int) -> Int { T * T * (N + P + 1) }
 func attentionCount(_ T: Int, _ P: Int) -> Int { T * T * 2 * P + T * (T + 1) }
 func chunkedCount(_ T: Int, _ N: Int, _ P: Int, Q: Int) -> Int {
-  func chunk(_ q: Int) -> Int { q == 0 ? 0 : q * q * (N + P + 1) + q * (2 * N * P + 2 * N) + N * P }
+  func chunk(_ Q: Int) -> Int { Q == 0 ? 0 : Q * Q * (N + P + 1) + Q * (2 * N * P + 2 * N) + N * P }
   return T / Q * chunk(Q) + chunk(T % Q)
 }
 
 // ## A layer and its forms
 
-/// Random arguments of a state space layer without D.
+/// Random arguments of a state space layer without skip: d is 0.
 struct Layer {
   let x, logDecay, b, c, d: Tensor
 
@@ -146,13 +146,5 @@ struct Curve {
       "~\(number(ofTime.exponent, decimals: 2)) ± ~\(number(ofTime.exponentError, decimals: 2))",
       "~\(duration(seconds: time))", "~\(number(count / time * 1e-9, decimals: 1))",
     ]
-  }
-}
-
-extension Chapter {
-  /// A claim about the clock: a check in the full run, a line that decides nothing in the quick one.
-  func timed(_ claim: String, _ holds: Bool, _ value: Double) {
-    let evidence = "~\(number(value, digits: 3))"
-    if isQuick { volatile("\(claim): \(evidence)") } else { check(claim, holds, evidence) }
   }
 }

@@ -11,9 +11,10 @@
 // Here α[t] is a decay, B[t] and C[t] are vectors of N numbers, and the state h has N rows and P
 // columns. The product in the first line is what we want, and there are three algorithms for it.
 //
-// *Quadratic*: build M and multiply. M has T² entries for T tokens, so time and memory grow with
-// the square of the length. But for short sequences this is fast, and it shows M itself, which
-// stage 1 of the distillation compares with the teacher's attention.
+// *Quadratic*: build M and multiply (the layer of the library calls this form `materialised`). M has
+// T² entries for T tokens, so time and memory grow with the square of the length. But for short
+// sequences this is fast, and it shows M itself, which stage 1 of the distillation compares with the
+// teacher's attention.
 //
 // *Recurrent*: carry the state from step to step and never build M. Time grows like T, and the
 // memory is one state, however long the sequence. But each step has to wait for the one before.
@@ -111,12 +112,12 @@ func chunked(_ head: Head, Q: Int) -> Rows {
 //
 //     T² · (N + P + 1)
 //
-// *Chunked*, for each chunk of q steps (q = Q, except in a last chunk that is shorter): the matrix
-// inside; for each step the reading of the state, in which C[t] is faded (N) and multiplied by the
-// state (NP); for each step the writing, in which B[s] is faded (N) and multiplied by x[s] (NP);
-// and once the fading of the state (NP).
+// *Chunked*, for each chunk of Q steps: the matrix inside; for each step the reading of the state,
+// in which C[t] is faded (N) and multiplied by the state (NP); for each step the writing, in which
+// B[s] is faded (N) and multiplied by x[s] (NP); and once the fading of the state (NP). If the last
+// chunk is shorter, its own length takes the place of Q.
 //
-//     q² · (N + P + 1)  +  q · (2NP + 2N)  +  NP
+//     Q² · (N + P + 1)  +  Q · (2NP + 2N)  +  NP
 //
 // *Attention*, for comparison: for every pair of tokens P multiplications for q·k and P for the
 // weight times v; and for each pair that is not masked one for the scale and one for the division
@@ -199,10 +200,12 @@ chapter.explore(
 //
 //     M  =  diagonal blocks  +  C̃ A B̃
 //
-// `factors` in `Loops.swift` builds these matrices. They show where the low rank that chapter 02
-// found saves work. A block of M outside the diagonal has Q² entries; the factors hold 2·Q·N
-// numbers for it, which is less if Q > 2N. (In this example both are 16.) In the second figure, see
-// how empty the factors are, and that in the centre all N numbers of a state have the same decay.
+// `factors` in `Loops.swift` builds these matrices. Chapter 02 found that the blocks of M below its
+// diagonal have a low rank, and here this saves work. Such a block has Q² entries. Its two outer
+// factors have Q·N numbers each, together fewer than Q² if Q > 2N. (With Q = 4 and N = 2, as here,
+// nothing is saved yet: the block has 16 entries, and the factors have 16 numbers.) In the second
+// figure, see how empty the factors are, and that in the centre all N numbers of a state have the
+// same decay.
 
 chapter.section("3. Who computes which entry")
 let factors = small.factors(Q: Q)
@@ -237,10 +240,10 @@ check("chunked = recurrent, largest relative difference", gaps.chunked, within: 
 
 // ## How the time grows
 //
-// Now we measure time, for layers of the size of the book's student. Attention as two matrix
-// products (chapter 01) is measured beside the three algorithms. A form is left out where its
-// matrices would take more than half a gigabyte. Time is processor time on one core; the forms take
-// turns, and we keep the minimum of each.
+// Now we measure time, for layers with the sizes of the book's standard recipe, in quick runs too
+// (chapter 05 lists them). Attention as two matrix products (chapter 01) is measured beside the
+// three algorithms. A form is left out where its matrices would take more than half a gigabyte. Time
+// is processor time on one core; the forms take turns, and we keep the minimum of each.
 
 chapter.section("5. How the time grows")
 let recipe = Recipe.standard
@@ -268,9 +271,12 @@ chapter.plot(
     curves.map(\.series)), "times")
 
 // The axes are logarithmic, so the slope of a line is the exponent with which time grows; we fit it
-// to the last four lengths of each form. The rate is multiplications over time, in billions a
-// second on one core. (Nearly every multiplication comes with an addition, so GFLOP/s are twice
-// that.) A quick run is too short to check claims about times, and prints them unchecked.
+// to the last four lengths of each form. Where T is not above Q there is a single chunk, whose cost
+// grows like T². If the four lengths include such a T, as they do for chunks of 256 in a quick run,
+// the exponents of this form lie between 1 and 2. The rate is multiplications over time, in billions
+// a second on one core. (Nearly every multiplication comes with an addition, so GFLOP/s are twice
+// that.) A quick run is too short to check claims about times, and prints them unchecked; the full
+// run checks them.
 
 table(["form", "last T", "exponent of the count", "of the time", "time", "rate, 10⁹/s"], rows: curves.map(\.row))
 let miss = curves.map { abs($0.ofTime.exponent - ($0.form.hasMatrix ? 2 : 1)) }.max()!
@@ -279,7 +285,7 @@ chapter.timed("exponents of time: near 2 with a matrix, near 1 without; largest 
 // ## The surprise: the best chunk, and none
 //
 // By counting, section 2 found the best length of a chunk: Q* = √( NP / (N + P + 1) ), which is
-// about 3 for the sizes of the student. But time depends on more than the count. A chunk takes four
+// about 3 for the standard recipe. But time depends on more than the count. A chunk takes four
 // matrix products, and for small matrices most of the time goes into the call itself. So we
 // measure.
 
@@ -302,8 +308,11 @@ table(
     return ["\(lengths[$0])", number(counts[$0], decimals: 1), "~\(time)", "~\(rate)"]
   })
 chapter.plot(bestChunk(T: steps, Q: lengths, counts: counts, times: measured, optimum: optimum), "best-chunk")
-chapter.timed("the fastest Q is more than twice Q*", Double(lengths[best]) > 2 * optimum, Double(lengths[best]))
-chapter.timed("rate at Q = 64 over rate at Q = 4, more than 1.5", rates[6] > 1.5 * rates[2], rates[6] / rates[2])
+chapter.timed(
+  "the fastest Q, as a multiple of Q*, is above 2", Double(lengths[best]) > 2 * optimum,
+  Double(lengths[best]) / optimum)
+chapter.timed(
+  "the rate at Q = 64, as a multiple of that at Q = 4, is above 1.5", rates[6] > 1.5 * rates[2], rates[6] / rates[2])
 
 // Are chunks faster than the recurrence at all? The figure of section 5 has both.
 
@@ -329,7 +338,7 @@ table(
   rows: comparisons.map(\.row))
 let gain = 1 / comparisons[2].inTime
 if !chapter.isQuick {
-  report("at Mamba-2's sizes chunks are faster, by a factor of", gain > 1, "~\(number(gain, digits: 2))")
+  report("at Mamba-2's sizes recurrent / chunked in time is above 1", gain > 1, "~\(number(gain, digits: 2))")
 }
 
 // ## Crossing attention, and memory
@@ -359,7 +368,7 @@ table(
       form.name, "\(first)", wins, number(inCount(form, 512), decimals: 1), "~\(number(ratios.last!, decimals: 1))",
     ]
   })
-chapter.timed("at T = 512 attention takes longer than chunks of 64, times", inTime[1].last! > 1, inTime[1].last!)
+chapter.timed("at T = 512 attention / chunks of 64 in time is above 1", inTime[1].last! > 1, inTime[1].last!)
 
 // And memory, besides input and output, computed from the shapes. In training, the derivatives need
 // the states again. The chunked form keeps the state that enters each chunk. The recurrence would
@@ -379,10 +388,10 @@ table(
 //
 //     L[t, s]  =  ρ[t] / ρ[s]
 //
-// In exact arithmetic this is right. But ρ[t] becomes as small as exp(μ t), where μ < 0 is the mean
-// of log α. Once that is below half of the smallest positive number of its type, ρ is 0, and 0 / 0
-// is NaN. The library adds up logarithms instead, from s + 1 to t, for each segment anew (chapter
-// 02).
+// In exact arithmetic this is right; α[0] cancels. (Chapter 06 leaves α[0] out and calls the product
+// p[t].) But ρ[t] becomes as small as exp(μ t), where μ < 0 is the mean of log α. Once that is below
+// half of the smallest positive number of its type, ρ is 0, and 0 / 0 is NaN. The library adds up
+// logarithms instead, from s + 1 to t, for each segment anew (chapter 02).
 //
 // The test is the weight of the neighbour, the step before: L[t, t − 1] must be α[t] for every t
 // (`Neighbours.swift`). Where ρ becomes 0 can be predicted: at the t where μ t is the logarithm of
@@ -421,8 +430,8 @@ check("by the ratio in Double too, only later", !passes(double.byRatio) && doubl
 // −∞ first gives exp(−∞) = 0.
 
 let lost = single.sums.dropFirst().count { (exp(single.sums[0] - $0) * 0).isNaN }
-check("exp first, mask after: NaN", lost > 0, "\(lost) of \(long - 1) places, in Float")
-check("mask first, exp after: zeros", (1..<long).allSatisfy { weights[0, $0] == 0 })
+check("exp first, mask after gives NaN", lost > 0, "at \(lost) of \(long - 1) places, in Float")
+check("mask first, exp after gives zeros", (1..<long).allSatisfy { weights[0, $0] == 0 })
 
 // ## What we saw
 //
@@ -434,9 +443,9 @@ finding(
   ~\(number(max(gaps.quadratic, gaps.chunked), digits: 2)) of the largest output.
   """)
 
-// The multiplications of the recurrent and the chunked form grow like T, those of the forms that
-// make a matrix like T². Time need not follow exactly: every call has a cost of its own, and large
-// matrices do not fit into the caches.
+// The multiplications of the recurrent form grow like T, as do those of the chunked form once there
+// are many chunks; those of the forms that make a matrix grow like T². Time need not follow exactly:
+// every call has a cost of its own, and large matrices do not fit into the caches.
 
 let exponents = [true, false].map { hasMatrix in
   curves.filter { $0.form.hasMatrix == hasMatrix }.map { number($0.ofTime.exponent, decimals: 2) }
@@ -454,7 +463,7 @@ let ofBook = lengths.firstIndex(of: recipe.Q)!
 finding(
   """
   Chunks of \(fewest) need the fewest multiplications. The fastest, among powers of 2, are chunks of
-  \(lengths[best]). Those of \(recipe.Q), which the book uses, take
+  \(lengths[best]). Those of \(recipe.Q), the Q of the standard recipe, take
   \(number(measured[ofBook] / measured[best], decimals: 2)) times as long as the fastest.
   """, volatile: true)
 finding(

@@ -1,9 +1,7 @@
 // # What the chapter draws
 //
 // The error of a measured slope against the step, beside what theory says of its two flanks, and
-// Jacobians as heat maps.
-//
-// Read before: `Stencils.swift`.
+// Jacobians as heat maps. The curves and their theory are computed in `Stencils.swift`.
 
 import Plots
 import Tensors

@@ -212,13 +212,13 @@ for curve in curves where curve.precision == "Double" {
   let points = curve.stencil.rawValue
   let right = curve.exponent(in: 0.03...0.4)
   check(
-    "\(points) points: the right flank rises as h^\(points); exponent minus \(points)",
-    right.exponent - Double(points), within: 0.1)
+    "\(points) points: exponent of the right flank, minus the \(points) of theory", right.exponent - Double(points),
+    within: 0.1)
   let expected = missed(curve.stencil, 0.1)
   let found = curve.errors[curve.steps.firstIndex { $0 < 0.11 }!]
-  check("\(points) points, h = 0.1: error over the formula's error, minus 1", found / expected - 1, within: 0.03)
+  check("\(points) points, h = 0.1: measured error over that of theory, minus 1", found / expected - 1, within: 0.03)
   let left = curve.exponent(in: 1e-11...1e-6)
-  check("\(points) points: the left flank falls as 1/h; exponent plus 1", left.exponent + 1, within: 0.2)
+  check("\(points) points: exponent of the left flank, minus the −1 of theory", left.exponent + 1, within: 0.2)
 }
 let least = curves.map(\.best.error)
 check("in Double four points come within 1e-12, two points do not", least[3] < 1e-12 && least[1] > 1e-12)
@@ -234,7 +234,13 @@ check("in Float neither comes within 1e-7", least[0] > 1e-7 && least[2] > 1e-7)
 // softmax that is a trap. Each row sums to 1 whatever the input; the sum is constant, its gradient
 // is 0, and a pullback that returns only zeros agrees with the measurement up to rounding. So
 // `checkGradient` does not add up the outputs as they are. It weights each with a random number and
-// measures φ = Σᵢ rᵢ yᵢ, with new rᵢ each time: a wrong pullback then agrees only by accident.
+// measures φ = Σᵢ wᵢ yᵢ, the inner product ⟨w, y⟩, with new wᵢ each time: a wrong pullback then
+// agrees only by accident.
+//
+// Must every derivative disagree, if the pullback returns zeros? Not quite. The error of a
+// derivative is taken relative to the larger of the two numbers, derived and measured, or to 1 if
+// both are smaller. So a derivative smaller than the tolerance counts as equal to 0. In Float, where
+// the tolerance is large, some of them may be that small; it is enough that others are not.
 
 chapter.section("5. What a sum cannot see")
 let zeros: Pullback = { cotangent, _ in 0 * cotangent }
@@ -278,10 +284,9 @@ check("random weights and the Jacobian catch every wrong one", verdicts.dropFirs
 let missedBySum = verdicts.dropFirst().count { $0[0] }
 check("the sum lets most of the wrong ones pass", missedBySum == 3, "\(missedBySum) of \(verdicts.count - 1)")
 
-// A failure is a sentence that says which derivative disagrees. The error in it is relative to the
-// larger of the two numbers, or to 1 if both are smaller. We can also look at the whole Jacobian:
-// the right one, the one with the unweighted mean, and their difference, all for the first row of
-// scores.
+// A failure is a sentence that says which derivative disagrees. The error in it is relative in the
+// sense of section 5. We can also look at the whole Jacobian: the right one, the one with the
+// unweighted mean, and their difference, all for the first row of scores.
 //
 // Each column of the right one sums to 0, because the outputs always sum to 1. So does each column
 // of the wrong one. The rows tell them apart: the sum of a row is the effect of raising all inputs
@@ -301,11 +306,16 @@ chapter.plot(jacobianMaps(right: jacobians[0], wrong: jacobians[1], named: pullb
 // each factor. So the value with all its derivatives should cost about three times as much as the
 // value alone, or less where the time goes into other things than products. Differences cost four
 // evaluations for each derivative, which is too much for a model with many parameters. For a model
-// the check therefore nudges all parameters at once along a random direction v: the measured slope
-// must be the inner product ⟨gradient, v⟩.
+// the check therefore nudges all parameters at once along a random direction v of length 1: the
+// measured slope must be the inner product ⟨gradient, v⟩.
 //
-// The language model below has one layer of attention (chapter 01) and one state space mixer
-// (chapter 02); chapters 05 and 07 explain what is around them.
+// What does this miss? A mistake shows unless v happens to be orthogonal to it, but a small mistake
+// is diluted. Of n parameters each is nudged by about 1/√n of the step, so an error e in one
+// derivative changes the slope by about e/√n, and that may be below the tolerance. So the check of
+// a whole model does not replace that of its parts: each operation is checked entry by entry.
+//
+// The language model below has two blocks, one with attention (chapter 01) and one with a state
+// space mixer (chapter 02). Chapter 05 describes a block, and chapter 07 the mixer.
 
 chapter.section("7. What it costs, and a whole model")
 let mixers: [any MixerSizes] = [CausalAttentionSizes(D: 12, H: 3), DiscreteMamba2Sizes(D: 12, H: 3, N: 5)]

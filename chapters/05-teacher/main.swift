@@ -43,6 +43,24 @@ show("tokens to learn from", corpus.training.count)
 show("tokens held out", corpus.heldOut.count)
 show("vocabulary", V)
 
+// The sizes of the teacher, and of the student that chapter 07 makes from it, come from a recipe
+// (`Sources/Experiments/Recipe.swift`). The last column has the standard recipe of the book, that of
+// the full runs. A quick run has smaller sizes, which show that everything works and little more.
+
+let (standard, mixer) = (Recipe.standard, recipe.studentMixer)
+table(
+  ["size", "meaning", "this run", "standard recipe"],
+  rows: [
+    ("T", "tokens of a window", T, standard.T),
+    ("B", "windows of a batch", B, standard.B), ("L", "layers, each of which is a block", recipe.L, standard.L),
+    ("D", "width: numbers that a model keeps for each token", recipe.D, standard.D),
+    ("H", "heads of a block", recipe.H, standard.H),
+    ("P", "features of a head, D / H", recipe.D / recipe.H, standard.D / standard.H),
+    ("N", "student: state size of a head", mixer.N, standard.N),
+    ("K", "student: width of the convolution", mixer.K, standard.studentMixer.K),
+    ("Q", "student: length of a chunk", mixer.Q, standard.Q),
+  ].map { [$0, $1, "\($2)", "\($3)"] })
+
 // Two landmarks tell us what a loss means. A model that knows nothing gives each of V characters
 // the same probability, and spends ln V nats on each (a nat is a bit divided by ln 2: 1.44 bits). A
 // model that knows how often each character occurs, and nothing else, spends the entropy of those
@@ -61,8 +79,21 @@ show("knowing frequencies, their entropy", knowingFrequencies, unit: store.unit)
 //
 // A window is T characters in a row. The model maps B windows to logits [B, T, V]: at each position
 // a score for each character that could come next. The loss is the mean cross-entropy against the
-// characters that did come. A fresh model, whose weights are still random, should be about as good
-// as one that knows nothing.
+// characters that did come.
+//
+// Inside the model a token is a vector of D numbers, its hidden state. An embedding, a table with a
+// vector for each character, gives the first, u[0]. Then L blocks change it, one after the other. A
+// block has three parts. A layer norm (LN) brings the D numbers to mean 0 and deviation 1, then
+// scales and shifts them by learned numbers. Attention mixes tokens, with H heads and rotary
+// positions (chapter 01). An MLP, two learned matrices with a non-linear function (GELU) between
+// them, works on each token by itself. Attention and MLP read the same norm, and both results are
+// added to the state, which is called the residual sum:
+//
+//     u[l + 1]  =  u[l] + attention(LN u[l]) + MLP(LN u[l])
+//
+// A last norm and a learned matrix turn u[L] into the V logits of a token.
+//
+// A fresh model, whose weights are still random, should be about as good as one that knows nothing.
 
 chapter.section("2. One step by hand")
 var random = SeededGenerator(seed: chapter.seed)
@@ -94,7 +125,7 @@ check("the gradient predicts the fall: actual over expected, minus 1", abs(actua
 
 // ## The whole run
 //
-// Now the same, thousands of times, with AdamW instead of the plain step and with a learning rate
+// Now the same, again and again, with AdamW instead of the plain step and with a learning rate
 // that rises, stays and falls. A stage says what is trained and what the loss of a batch is
 // (`Distillation/TokenPrediction.swift`); the loop around it is in `Distillation/Stage.swift`, and
 // all training in this book goes through it:
@@ -162,7 +193,8 @@ chapter.plot(
 //
 // A loss is a number; a sample is something one can judge. We give the model the beginning of a
 // verse and let it continue, drawing each character from its distribution. A temperature below 1
-// favours the probable characters: the logits are divided by it before the softmax.
+// favours the probable characters: the logits are divided by it before the softmax. (The small model
+// of a quick run has had little training; for a text to judge, use the full run.)
 
 chapter.section("4. What it writes")
 let prompt = "And the LORD said unto "

@@ -13,7 +13,7 @@ import Tensors
 //
 //     M[t + 1, s]  =  c[t + 1]·b[s] · α[s + 1] ⋯ α[t + 1]  =  ( α[t + 1] c[t + 1] )·b[s] · α[s + 1] ⋯ α[t]
 //
-// so that M′ is an SSD matrix of the same order, with α[t + 1] c[t + 1] in the place of c[t]. To fit
+// so that M′ is an SSD matrix with the same N, with α[t + 1] c[t + 1] in the place of c[t]. To fit
 // M with a free diagonal we therefore fit M′; no new code is needed.
 //
 // The numbers that went into the diagonal are now free for the rest. Balanced truncation never
@@ -33,11 +33,11 @@ func answer1() throws {
     ["N = \(shown)", "distance"],
     rows: [
       (rowsSolved[1], found[rowsSolved[1], shown]), (diagonalGiven[1], found[diagonalGiven[1], shown]),
-      (rowsSolved[1] + ", diagonal left out", free), ("semiseparable", semiseparable), ("bound", bound),
+      (rowsSolved[1] + ", diagonal left out", free), (truncation, semiseparable), ("bound", bound),
     ].map { name, distances in [name, text(Estimate(distances))] })
   let (given, left) = (found.estimate(diagonalGiven[1], shown).mean, Estimate(free).mean)
   report("left out from the start is nearer than given afterwards", left, lessThan: given, digits: 3)
-  report("semiseparable is still nearer", Estimate(semiseparable).mean, lessThan: left, digits: 3)
+  report("\(truncation), is still nearer", Estimate(semiseparable).mean, lessThan: left, digits: 3)
   check("the fit is not below the bound: the smallest ratio", zip(free, bound).map { $0 / $1 }.min()!, atLeast: 1.0)
 }
 
@@ -108,7 +108,7 @@ func answer2() throws {
   table(
     ["N", "balanced truncation", "one cut after the other", "bound"],
     rows: orders.enumerated().map { place, N in
-      ["\(N)"] + [found["semiseparable", N], chained[place], bounds[place]].map { meanText($0) }
+      ["\(N)"] + [found[truncation, N], chained[place], bounds[place]].map { meanText($0) }
     })
   let place = orders.firstIndex(of: shown)!
   report(

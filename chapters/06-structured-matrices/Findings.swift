@@ -14,14 +14,14 @@ func sentenceOnToeplitz(heuristic: Double) -> String {
   return """
     The projection is at \(meanText(toeplitzDistances)), the copied filter at \(meanText(copiedDistances)), and zeros
     are at \(meanText(zeros)). The paper's heuristic is at \(number(heuristic, digits: 3)) for T = \(publishedT), which
-    corresponds to \(number(rescaled, digits: 3)) for T = \(T).
+    the factor √(T / \(publishedT)) turns into \(number(rescaled, digits: 3)) for T = \(T).
     """
 }
 
 /// The families at one N, beside Toeplitz.
 func sentenceOnFamilies() -> String {
   """
-  At N = \(shown) semiseparable is at \(found.meanText("semiseparable", shown)), SSD at
+  At N = \(shown) the truncated semiseparable matrices are at \(found.meanText(truncation, shown)), SSD at
   \(found.meanText(byDescent[1], shown)) and low rank at \(found.meanText(byDescent[0], shown)), both by descent;
   Toeplitz, which has no N, is at \(meanText(toeplitzDistances)).
   """
@@ -34,9 +34,9 @@ func sentenceOnDoubling() -> String {
   }
   return """
     Each time N doubles, from \(orders.first!) up to \(orders.last!), the distance of SSD is multiplied by
-    \(list(doublings[1])), that of semiseparable by \(list(doublings[2])). The paper's factors, from
-    N = \(published.first!.0) up to \(published.last!.0), are \(list(paper[1])) for SSD and \(list(paper[2])) for
-    semiseparable.
+    \(list(doublings[1])), that of the truncated semiseparable matrices by \(list(doublings[2])). The paper's
+    factors, from N = \(published.first!.0) up to \(published.last!.0), are \(list(paper[1])) for SSD and
+    \(list(paper[2])) for truncated ones.
     """
 }
 
@@ -59,16 +59,17 @@ func sentenceOnSearches() -> String {
   """
 }
 
-/// What makes a head hard, and where SSD is farthest behind a general recurrence.
+/// What makes a head hard, and where SSD is farthest behind the truncated recurrence.
 func sentenceOnHeads() -> String {
   let ofSSD = found[rowsSolved[1], shown]
   func costOfOnePace(_ h: Int) -> Double { ofHead(ofSSD, h) / ofHead(semiseparable, h) }
   let costliest = (0..<(L * H)).max { costOfOnePace($0) < costOfOnePace($1) }!
   return """
-    The logarithm of the semiseparable distance correlates with how far a head looks back by
+    The logarithm of the truncated recurrence's distance correlates with how far a head looks back by
     \(number(correlation(looking.distance, hardness), decimals: 2)), with the entropy of its rows by
-    \(number(correlation(looking.entropy, hardness), decimals: 2)). SSD, rows solved, is farthest behind in head
-    \(costliest % H) of layer \(costliest / H): it is at \(number(ofHead(ofSSD, costliest), digits: 3)), a general
-    recurrence at \(number(ofHead(semiseparable, costliest), digits: 3)).
+    \(number(correlation(looking.entropy, hardness), decimals: 2)). By the ratio of the two distances, SSD with rows
+    solved is farthest behind the truncated recurrence in head \(costliest % H) of layer \(costliest / H):
+    \(number(ofHead(ofSSD, costliest), digits: 3)) is \(number(costOfOnePace(costliest), digits: 3)) times
+    \(number(ofHead(semiseparable, costliest), digits: 3)).
     """
 }

@@ -64,10 +64,10 @@ struct Distances {
 
   static let columns = ["family", "N", "T", "distance", "standard error", "norm"]
 
-  /// Adds a row for each family and N; fits by descent stand under the name of their family.
+  /// Adds a row for each family and N; fits by descent and truncated recurrences stand under the name of their family.
   func write(to file: Metrics, T: Int, norm: Double) {
     for (name, distances) in all.sorted(by: { $0.key < $1.key }) {
-      let family = name.replacing(", descent", with: "")
+      let family = name.replacing(", descent", with: "").replacing(", truncated", with: "")
       for (N, values) in distances.sorted(by: { $0.key < $1.key }) {
         file.add(family, N, T, Estimate(values).mean, Estimate(values).standardError, norm)
       }

@@ -14,7 +14,8 @@
 //
 // You will see the table beside the paper's, a bound that no recurrence can beat, what a heuristic
 // for Toeplitz may cost, and a surprise about low rank and SSD. The run takes a few minutes once
-// the teacher exists.
+// the teacher exists. A quick run searches for a few steps only, so that it shows distances that a
+// longer search would shorten.
 
 import Book
 import Corpora
@@ -38,6 +39,7 @@ let heldOut = store.heldOut.reported
 let windows = 4
 let orders = chapter.isQuick ? [2, 4, 8, 16] : [2, 4, 8, 16, 32]
 let shown = 8
+let truncation = "semiseparable, truncated"
 let (descentSteps, solvingSteps) = chapter.isQuick ? (150, 20) : (2000, 200)
 let (descentRate, decayRate, firstDecay) = (0.06, 0.1, 0.9)
 let tolerance = MemoryLayout<Scalar>.size == 8 ? 1e-10 : 1e-4
@@ -62,7 +64,8 @@ show("matrices", count)
 show("tokens in each", T)
 show("norm of a matrix, mean ± standard error over matrices", text(Estimate(zeros)))
 
-// Every family stores its distances here, under its name and N (`Measuring.swift`).
+// From here on we keep the distances of each family in `found`, under the name of the family and N
+// (`Measuring.swift`).
 
 var found = Distances(from: targets)
 
@@ -92,11 +95,18 @@ check("sums of the remainder along diagonals: the largest", sums.map(abs).max()!
 // ## What a state can carry
 //
 // Cut time before token k. All that the past can do to the future is in one block of the matrix,
-// the rows from k on and the columns before k. A recurrence must pass all of it through a state of
-// N numbers, so in its own matrix this block has a rank of at most N. The singular values of the
-// teacher's block beyond the N-th say what is lost there. Balanced truncation keeps the N largest
-// at every cut and builds from them the A, B and C of each token
-// (`Sources/Structures/BalancedTruncation.swift` derives it). With N = T/2 nothing is cut off.
+// the rows from k on and the columns before k (chapter 02). It is called a Hankel block, H[k]. A
+// recurrence must pass all of it through a state of N numbers, so in its own matrix each Hankel
+// block has a rank of at most N. Such a matrix, and such a recurrence, is said to be of order N, and
+// the matrix to be semiseparable.
+//
+// The singular values of the teacher's H[k] beyond the N-th say what is lost at this cut
+// (`HankelBlocks` below computes those of all cuts). Balanced truncation keeps the N largest at
+// every cut and builds from them a recurrence: for each token a matrix A that hands the state on,
+// a vector B that writes to it and a vector C that reads it
+// (`Sources/Structures/BalancedTruncation.swift` derives them). It is called balanced because in the
+// textbooks each number of the state is scaled so that the past reaches it as easily as the future
+// reads it; what is then small matters little to both, and is cut off. With N = T/2 nothing is.
 
 chapter.section("3. What a state can carry: semiseparable")
 let blocks = HankelBlocks(of: targets)
@@ -111,20 +121,26 @@ check(
 
 // Is there a nearer recurrence of the same order? We cannot compute the best one, but we have a
 // bound for it. Take several rectangles below the diagonal that do not overlap. In each of them any
-// recurrence loses at least the singular values beyond the N-th, and the squares of the losses add
-// up (`Sources/Structures/SemiseparableBound.swift`). So the best recurrence lies between this
-// bound and the truncated one. The loss at a single cut is a bound as well. That of the worst cut
-// may even be the larger bound, because the rectangles are restricted to a grid.
+// recurrence of order N loses at least the singular values beyond the N-th, and the squares of the
+// losses add up (`Sources/Structures/SemiseparableBound.swift`). So the distance of the best
+// recurrence lies between this bound and that of the truncated one.
+//
+// The loss at a single cut is a bound too. It would never be the larger one if the rectangles could
+// begin and end at any token, since the block of a single cut is one of them. But to save time we
+// try only every fourth or eighth token (`grid`), so the worst single cut may give the larger bound.
+//
+// In the tables the truncated recurrence stands as “semiseparable, truncated”: it is a member of the
+// semiseparable family, and not its nearest.
 
 let bounds = semiseparableBounds(targets, orders: orders, grid: chapter.isQuick ? 4 : 8)
-for N in orders { found.record("semiseparable", N, balancedTruncation(of: blocks, N: N).matrices) }
+for N in orders { found.record(truncation, N, balancedTruncation(of: blocks, N: N).matrices) }
 let ratios = orders.indices.map { place in
-  zip(found["semiseparable", orders[place]], bounds[place]).map { $0 / $1 }
+  zip(found[truncation, orders[place]], bounds[place]).map { $0 / $1 }
 }
 table(
   ["N", "worst single cut", "bound", "balanced truncation", "truncation / bound"],
   rows: orders.enumerated().map { place, N in
-    let values = [Estimate(blocks.loss(at: N)), Estimate(bounds[place]), found.estimate("semiseparable", N)]
+    let values = [Estimate(blocks.loss(at: N)), Estimate(bounds[place]), found.estimate(truncation, N)]
     return ["\(N)"] + values.map { number($0.mean, digits: 3) } + [text(Estimate(ratios[place]))]
   })
 check("no truncation is below its bound: the smallest ratio", ratios.joined().min()!, atLeast: 1.0)
@@ -184,12 +200,12 @@ table(["N = \(shown)"] + Convergence.columns, rows: convergence(of: byDescent, b
 //
 // Mean distances with standard errors over matrices. (These are the heads of one teacher in a few
 // windows, and not independent samples. The error says how much matrices differ, and is too small
-// for a claim about other heads.) The paper has T = 512, other text and another teacher. What
-// should be compared is therefore not N, but the fraction of the window that a state can hold,
-// N / T.
+// for a claim about other heads.) The paper searches in the same ways, by descent and by balanced
+// truncation, but it has T = 512, other text and another teacher. What should be compared is
+// therefore not N, but the fraction of the window that a state can hold, N / T.
 
 chapter.section("5. The table, beside the paper's")
-let rising = byDescent + ["semiseparable"]
+let rising = byDescent + [truncation]
 table(
   ["N", "N / T"] + rising,
   rows: orders.map { N in ["\(N)", "1/\(T / N)"] + rising.map { text(found.estimate($0, N)) } })
@@ -200,15 +216,15 @@ table(
   ["the paper, T = \(publishedT): N", "N / T"] + rising,
   rows: published.map { N, values in ["\(N)", "1/\(publishedT / N)"] + values.map { number($0, decimals: 3) } })
 
-// The next table has the differences between families, with standard errors that come from the
-// differences matrix by matrix. The checks compare the means.
+// The next table has the differences between the distances of two families, with standard errors
+// that come from the differences matrix by matrix. The checks compare the means.
 
 table(
-  ["N", "SSD nearer than low rank by", "semiseparable nearer than SSD by"],
+  ["N", "low rank minus SSD, both by descent", "SSD by descent minus truncated semiseparable"],
   rows: orders.map { N in
     ["\(N)", found.lead(of: byDescent[1], over: byDescent[0], N), found.lead(of: rising[2], over: byDescent[1], N)]
   })
-found.checkOrder("semiseparable", byDescent[1], orders)
+found.checkOrder(truncation, byDescent[1], orders)
 found.checkOrder(byDescent[1], byDescent[0], orders)
 let doublings = rising.map { found.factors($0, orders) }
 table(
@@ -220,19 +236,20 @@ table(
 // ## The surprise: two names for one family
 //
 // Let L be the matrix of decays, with L[t, s] = α[s + 1] ⋯ α[t]. It is a quotient, p[t] / p[s] with
-// p[t] = α[1] ⋯ α[t]. So the decays can be hidden in the factors: c[t]·p[t] and b[s] / p[s] give
-// the same matrix with no decay at all. If no α is 0, every SSD matrix of order N IS a low rank
-// matrix under the mask, with the same N. The converse holds too: a low rank matrix is SSD with all
-// decays 1. (This is true of matrices, not of layers: a layer computes b[s] from token s, but p[s]
-// depends on all tokens before it.)
+// p[t] = α[1] ⋯ α[t], p[0] = 1. (It is the ρ[t] of chapter 03 without its factor α[0], which is in
+// no entry of L and cancels in the quotient.) So the decays can be hidden in the factors: c[t]·p[t]
+// and b[s] / p[s] give the same matrix with no decay at all. If no α is 0, every SSD matrix with a
+// state of N numbers IS a low rank matrix under the mask, with the same N. The converse holds too:
+// a low rank matrix is SSD with all decays 1. (This is true of matrices, not of layers: a layer
+// computes b[s] from token s, but p[s] depends on all tokens before it.)
 //
-// The price is the size of the numbers. With decay ½ at each of three tokens p = 1, ½, ¼, so b is
+// The price is the size of the numbers. With three tokens and decays of ½, p = 1, ½, ¼, so b is
 // multiplied by 1, 2, 4; after 127 steps the factor would be 2 to the 127.
 //
-// The same trick hides the A of any recurrence whose A can be inverted: with
-// Φ[t] = A[t − 1] ⋯ A[1], c[t]·Φ[t] and Φ[s + 1]⁻¹ b[s] need no A. So below the diagonal even the
-// semiseparable family is the limit of low rank ones; the difference is how large the numbers
-// become.
+// The same trick hides the matrix A that hands on the state of any recurrence, if A can be
+// inverted: with Φ[t] = A[t − 1] ⋯ A[1], c[t]·Φ[t] and Φ[s + 1]⁻¹ b[s] need no A. So below the
+// diagonal even the semiseparable family is the limit of low rank ones; the difference is how large
+// the numbers become.
 //
 // We take the second kind of fit, in which only the decays need a gradient. With b fixed, each row
 // of C is a small least squares problem with an exact solution, and so is each row of B when c is
@@ -262,7 +279,16 @@ check(
 // If the families are one, why is low rank farther in the table of section 5? Because descent does
 // not get there. Without decays the factors have to grow along the window by as many powers of ten
 // as p falls, far from any starting point. Decays express the same matrices in numbers that a
-// gradient can find. If that is the reason, a better search should bring low rank nearer.
+// gradient can find. If that is the reason, solving for the rows should bring low rank nearer, and
+// the checks below the tables require it.
+//
+// For SSD, solving need not be better than descent. A solved factor is the best one only for the
+// other factor and the decays of that step. The decays still go down the gradient from their common
+// start, and this search takes fewer steps than descent, which may matter most where the state is
+// small and the decays have to do most of the work. So with rows solved SSD may end farther away
+// than by descent. It may even end farther away than low rank with rows solved, although every low
+// rank matrix is an SSD matrix with all decays 1. That says something about the search and nothing
+// about the family: the smallest distance of a row of the table is an upper bound for both.
 
 table(
   ["N", byDescent[0], rowsSolved[0], byDescent[1], rowsSolved[1]],
@@ -275,20 +301,23 @@ bar.finish()
 found.checkOrder(rowsSolved[0], byDescent[0], orders)
 
 // Is balanced truncation still ahead of SSD? It takes the diagonal of the teacher's matrix for
-// granted, as its d. We give SSD this diagonal too, but only afterwards, when the fit has already
-// spent some of its numbers there. A fair comparison would leave the diagonal out from the start
-// (exercise 1).
+// granted, as its d. We give SSD this diagonal too, but only afterwards. That takes away the error
+// which the fit has left on the diagonal. If there is next to none, the gift comes too late: the
+// fit has already spent some of its numbers on the diagonal. A fair comparison would leave the
+// diagonal out from the start (exercise 1).
 
-found.checkOrder("semiseparable", diagonalGiven[1], orders)
+found.checkOrder(truncation, diagonalGiven[1], orders)
+let solvedAlone = found.estimate(rowsSolved[1], shown).mean
+let gainedByDiagonal = 1 - found.estimate(diagonalGiven[1], shown).mean / solvedAlone
 finding(
   """
-  With rows solved and N = \(shown), SSD is at \(found.meanText(rowsSolved[1], shown)), and at
-  \(found.meanText(diagonalGiven[1], shown)) when the diagonal is given.
+  With rows solved and N = \(shown), SSD is at \(number(solvedAlone, digits: 3)). When the diagonal is given
+  afterwards, the distance falls by a fraction of \(number(gainedByDiagonal, decimals: 2)).
   """)
 
 chapter.plot(
   distanceChart(
-    of: (byDescent + rowsSolved + ["semiseparable"]).map { name in
+    of: (byDescent + rowsSolved + [truncation]).map { name in
       (name, orders.map { found.estimate(name, $0) })
     }, bound: bounds.map { Estimate($0) }, orders: orders,
     levels: [("zeros", Estimate(zeros)), ("Toeplitz", Estimate(toeplitzDistances))], count: count), "distance")
@@ -297,18 +326,18 @@ chapter.plot(
 //
 // For each head, means over windows: the distances at N = 8, how far back it looks, the entropy of
 // its rows (the logarithm of the number of tokens that it attends to), and its norm. The heads
-// stand in the order of their semiseparable distance. The last row correlates each column, over all
-// matrices, with the logarithm of that distance.
+// stand in the order of the distance of the truncated recurrence, the farthest first. The last row
+// correlates each column, over all matrices, with the logarithm of that distance.
 
 chapter.section("7. Which heads are hard?")
 let looking = LookingBack(of: targets)
 func ofHead(_ values: [Double], _ h: Int) -> Double {
   (0..<windows).reduce(0) { $0 + values[$1 * L * H + h] } / Double(windows)
 }
-let semiseparable = found["semiseparable", shown]
+let semiseparable = found[truncation, shown]
 let features: [(name: String, values: [Double])] =
   rowsSolved.map { ($0, found[$0, shown]) } + [
-    ("semiseparable", semiseparable), ("Toeplitz", toeplitzDistances), ("looks back", looking.distance),
+    (truncation, semiseparable), ("Toeplitz", toeplitzDistances), ("looks back", looking.distance),
     ("entropy", looking.entropy), ("norm", looking.norm),
   ]
 let byDifficulty = (0..<(L * H)).sorted { ofHead(semiseparable, $0) > ofHead(semiseparable, $1) }
@@ -325,7 +354,7 @@ table(
 
 let seen = (T - 48)..<T
 let nearest: [(String, Tensor)] =
-  [("Toeplitz", toeplitz)] + rowsSolved.map { ($0, solved[$0]!.matrices) } + [("semiseparable", truncated.matrices)]
+  [("Toeplitz", toeplitz)] + rowsSolved.map { ($0, solved[$0]!.matrices) } + [(truncation, truncated.matrices)]
 for (file, h) in [("hardest", byDifficulty.first!), ("easiest", byDifficulty.last!)] {
   let title = "The \(file) head: layer \(h / H), head \(h % H), N = \(shown)"
   chapter.plot(oneHead(title, h, of: targets, fits: nearest, tokens: seen), file)
@@ -333,11 +362,13 @@ for (file, h) in [("hardest", byDifficulty.first!), ("easiest", byDifficulty.las
 
 // ## Breaking it on purpose
 //
-// The paper finds its Toeplitz matrices by a heuristic. A norm grows about as √T, so its distance
-// can be compared with that of the projection at our T. Here is a cruder heuristic: copy the first
-// column, as one would read the filter of a convolution from its response to an impulse at the
-// first token. That response is attention's weight on the first token, which is 1 in the first row;
-// so the whole diagonal becomes 1, whatever attention has there.
+// The paper finds its Toeplitz matrices by a heuristic, for T = 512. The norm of a head's matrix
+// grows about as √T, since there is one row of weights for each token. So we multiply the paper's
+// distance by √(T / 512), with our T, before we compare it with that of the projection. Here is a
+// cruder heuristic: copy the first column, as one would read the filter of a convolution from its
+// response to an impulse at the first token. That response is attention's weight on the first
+// token, which is 1 in the first row; so the whole diagonal becomes 1, whatever attention has
+// there.
 //
 // The projection is never farther than any other Toeplitz matrix, and the matrix of zeros is one.
 // So a Toeplitz matrix that is farther than zeros is not the projection. This catches what is worse
@@ -364,10 +395,10 @@ finding(sentenceOnToeplitz(heuristic: 12.3))
 
 // ## What we saw
 //
-// The paper's order, semiseparable nearer than SSD and SSD nearer than low rank, both by descent,
-// is among the checks, for every N. The families may also differ in how much a larger state helps
-// them. Of the best recurrence we know only that its distance lies between the bound and that of
-// the truncated one. (The sentences are in `Findings.swift`.)
+// The paper's order is among the checks, for every N: the truncated recurrence is nearer than SSD,
+// and SSD is nearer than low rank, both by descent. The families may also differ in how much a
+// larger state helps them. Of the best recurrence we know only that its distance lies between the
+// bound and that of the truncated one. (The sentences are in `Findings.swift`.)
 
 finding(sentenceOnFamilies())
 finding(sentenceOnDoubling())

@@ -209,13 +209,14 @@ for form in outputs.dropFirst() {
 // entries are random numbers that shrink with the distance t − s, for each token by a factor
 // around sigmoid(0) = ½, and d raises the diagonal. Chapter 08 turns the matrix on the right
 // toward the one on the left. The distance between the two is the Frobenius norm of their
-// difference: the root of the sum of its squared entries.
+// difference: the root of the sum of its squared entries. Part of it is d's share: d = 1 adds
+// the identity to the student's matrix, and the identity has the norm √T, the second line below.
 
 chapter.section("6. Its matrix beside the teacher's")
 let (target, beginning) = (teacher.blocks[0].mixer.matrix(u), mamba.matrix(u))
 let apart = Double(mean(distance(beginning, target, over: 2)).scalar)
 show("Frobenius distance in layer 0, mean over heads", apart)
-show("for comparison, what d = 1 alone has as its norm: √T", Double(T).squareRoot())
+show("norm of the identity, √T", Double(T).squareRoot())
 chapter.plot(
   Figure(
     "One head of layer 0 on held-out text, before any distillation",

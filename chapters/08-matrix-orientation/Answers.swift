@@ -75,10 +75,14 @@ func correlation(_ x: [Double], _ y: [Double]) -> Double {
 //
 // N limits the rank of every block of M below the diagonal. With a larger N there are better
 // matrices to be found, but they have to be found in the steps that there are. We train three
-// students: one as in the chapter, one with four times the state, and one with four times the
-// steps, all with the same peak of the learning rate. The distance is a mean over layers; the
-// last three columns say where the squared residual of the drawn layer lies, as a mean over heads
-// and windows.
+// students: one with the state and the steps of the chapter, one with four times the state, and
+// one with four times the steps, all with the same peak of the learning rate. All three see the
+// same batches in the same order. But these batches, and the students' initial weights, are drawn
+// anew for this exercise, so the first student need not end at the distance that the chapter prints.
+//
+// The distance is a mean over layers. The last three columns say where the residual of the drawn
+// layer lies. They are sums of its squared entries, as means over heads and windows, and not
+// fractions as in section 5. So a column shows what has become less.
 //
 // A small gain from a larger state does not mean that N never matters. It means that this student
 // is limited by its training first. Chapter 06 asks what each family can reach without such a
@@ -94,7 +98,10 @@ func answer2() throws {
     meanOverLayers(layerDistances(of: student.frozen, from: teacher, on: heldOut)) { $0.matrix }
   }
   table(
-    ["N", "steps", "distance", "0 to \(near) tokens back", "\(near + 1) to \(far)", "more than \(far)"],
+    [
+      "N", "steps", "distance", "squared residual, 0 to \(near) tokens back", "\(near + 1) to \(far)",
+      "more than \(far)",
+    ],
     rows: zip(students, distances).map { student, distance in
       let residual = target - student.2.blocks[layer].mixer.matrix(input)
       let ofHeads = (0..<H).map { squares(of: residual, head: $0) }
@@ -103,13 +110,13 @@ func answer2() throws {
     })
   finding(
     """
-    Four times the state take the distance from \(number(distances[0], decimals: 2)) to
-    \(number(distances[1], decimals: 2)), four times the steps take it to \(number(distances[2], decimals: 2)). A
+    Four times the state changes the distance from \(number(distances[0], decimals: 2)) to
+    \(number(distances[1], decimals: 2)), four times the steps change it to \(number(distances[2], decimals: 2)). A
     matrix of zeros is at \(number(norm, decimals: 2)).
     """)
 }
 
-/// The student of this exercise that is trained as in the chapter; made when it is first asked for.
+/// A student with the state and the steps of the chapter, which two exercises use; made when it is first asked for.
 let plainStudent = exitOnError { try orientedStudent(N: recipe.N, steps: recipe.orientationSteps) }
 
 /// A student after stage 1. Those with the same N begin with the same weights, and all see the same batches in order.

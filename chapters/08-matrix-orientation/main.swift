@@ -59,7 +59,8 @@ let heldOut = store.heldOut.reported
 // u[l], and the matrix that it makes of it. The student's mixer reads the same u. So no layer
 // depends on what the student's other layers do, and each has a loss of its own. ‖·‖ is the
 // Frobenius norm, the root of the sum of the squared entries; it is not squared, and not divided
-// by T.
+// by T. Beside the distances stands the norm of the identity, √T: that is what d = 1 adds to a
+// student's matrix at the start.
 
 chapter.section("1. Two matrices and their distance")
 let student = store.newStudent()
@@ -72,7 +73,7 @@ table(
   ["layer", "distance before, mean over heads"],
   rows: loss.parts.map { [$0.0, number($0.1, decimals: 3)] })
 show("loss: their sum", Double(loss.total.value.scalar), unit: "Frobenius")
-show("for comparison, what d = 1 alone has as its norm: √T", Double(T).squareRoot())
+show("norm of the identity, √T", Double(T).squareRoot())
 
 // ## What the loss can reach
 //
@@ -305,7 +306,7 @@ finding(
 
 // If most of the residual lies near the diagonal, the student has found the right neighbourhood,
 // but spreads its weight where the teacher picks one token. Is that the limit of a state of N
-// numbers, or would more steps help? Exercise 2 tries both.
+// rows, or would more steps help? Exercise 2 tries both.
 
 func meanShare(_ part: Int) -> String { number(shares.reduce(0) { $0 + $1[part] } / Double(H), decimals: 2) }
 finding(

@@ -145,8 +145,9 @@ chapter.plot(
 
 // ## What they reach, on held-out text
 //
-// First the outputs, which stage 2 compares. The distance of a silent student would be the norm
-// of the teacher's output.
+// First the outputs, which stage 2 compares: the L2 distance of each mixer's output from the
+// teacher's, as a mean over tokens. The distance of a silent student would be the norm of the
+// teacher's output.
 
 chapter.section("4. What they reach, on held-out text")
 let beginner = store.newStudent()
@@ -154,9 +155,8 @@ let students = [
   ("before", beginner), ("after 1", oriented.model), ("after 1-2", both.model), ("after 2 alone", alone.model),
 ]
 let distances = students.map { (name: $0.0, layers: layerDistances(of: $0.1.frozen, from: teacher, on: heldOut)) }
-show("distance of the mixers' outputs, L2, mean over tokens", "")
 table(
-  ["student"] + (0..<L).map { "layer \($0)" },
+  ["distance of the outputs, L2"] + (0..<L).map { "layer \($0)" },
   rows: distances.map { [$0.name] + $0.layers.map { number($0.hidden, decimals: 3) } }
     + [["a silent student"] + distances[0].layers.map { number($0.teacherNorm, decimals: 3) }])
 chapter.plot(
@@ -174,12 +174,12 @@ for l in 0..<L {
   check("layer \(l): stage 2 brings the outputs nearer", end, lessThan: start)
 }
 
-// Then the matrices, which stage 2 does not compare. Without stage 1 the student may reach its
-// outputs with matrices like the teacher's, or with quite different ones.
+// Then the matrices, which stage 2 does not compare: the Frobenius distance, as a mean over heads.
+// Without stage 1 the student may reach its outputs with matrices like the teacher's, or with
+// quite different ones.
 
-show("distance of the matrices, Frobenius, mean over heads", "")
 table(
-  ["student"] + (0..<L).map { "layer \($0)" },
+  ["distance of the matrices, Frobenius"] + (0..<L).map { "layer \($0)" },
   rows: distances.map { [$0.name] + $0.layers.map { number($0.matrix, decimals: 3) } })
 func total(_ index: Int, _ value: (LayerDistance) -> Double) -> Double {
   distances[index].layers.reduce(0) { $0 + value($1) }
@@ -232,7 +232,9 @@ check("compared after the norm, it is at a distance", Double(wrong), greaterThan
 // Stage 2 brings the output of every layer nearer to the teacher's. Whether stage 1 helps can be
 // judged in three ways: by outputs, by matrices, and by the losses of the language models. One
 // run with one seed decides little, and with a teacher that has learned little, as in a quick
-// run, stage 1 need not help.
+// run, stage 1 need not help. Two chapters repeat the comparison over seeds: chapter 12 measures
+// outputs after stage 2, and chapter 11 the loss after stage 3. What their full runs printed is
+// in [RESULTS.md](../../RESULTS.md).
 
 finding(
   """

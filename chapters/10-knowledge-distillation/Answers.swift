@@ -56,10 +56,11 @@ func answer1() throws {
 
 // ## 2. The noise of a hard label
 //
-// With the teacher's distribution p as a soft label, the gradient of a token's loss with respect to
-// the logits is q − p. With a hard label it is q − e, where e is 1 at the token that follows in the
-// text and 0 elsewhere. If the text were drawn from p, the mean of e would be p. Both gradients
-// would then have the same mean, and the hard label would add the noise e − p, with the mean square
+// As in section 1, p is the teacher's distribution of the next token and q the student's. With p as
+// a soft label, the gradient of a token's loss with respect to the logits is q − p. With a hard
+// label it is q − e, where e is 1 at the token that follows in the text and 0 elsewhere. If the text
+// were drawn from p, the mean of e would be p. Both gradients would then have the same mean, and
+// the hard label would add the noise e − p, with the mean square
 //
 //     E ‖e − p‖²  =  Σ p (1 − p)  =  1 − Σ p²
 //
@@ -121,24 +122,24 @@ func answer2() throws {
 
 // ## 3. Temperature
 //
-// Let z be the student's logits and t the teacher's. At temperature τ their distributions are
+// Let ℓ_q be the student's logits and ℓ_p the teacher's. At temperature τ their distributions are
 //
-//     q  =  softmax(z / τ)
-//     p  =  softmax(t / τ)
+//     q  =  softmax(ℓ_q / τ)
+//     p  =  softmax(ℓ_p / τ)
 //
-// The chain rule through z / τ gives
+// The chain rule through ℓ_q / τ gives
 //
-//     ∂/∂z (−Σ p log q)  =  (q − p) / τ
+//     ∂/∂ℓ_q (−Σ p log q)  =  (q − p) / τ
 //
 // At a high temperature both distributions are nearly uniform, and to first order
 //
-//     q − p  ≈  (x − mean of x) / (V τ)     with x = z − t
+//     q − p  ≈  (δ − mean of δ) / (V τ)     with δ = ℓ_q − ℓ_p
 //
-// So the gradient falls as 1 / τ²: one factor 1 / τ comes from the chain rule, the other from
-// distributions that become alike. The loss must be multiplied by τ² (arXiv 1503.02531). The
-// product tends to a limit in which only the distance between the logits counts, those of
-// improbable tokens as much as those of probable ones. The check compares the gradient with that
-// limit.
+// where V is the number of tokens in the vocabulary. So the gradient falls as 1 / τ²: one factor
+// 1 / τ comes from the chain rule, the other from distributions that become alike. The loss must be
+// multiplied by τ² (arXiv 1503.02531). The product tends to a limit in which only the distance
+// between the logits counts, those of improbable tokens as much as those of probable ones. The
+// check compares the gradient with that limit.
 //
 // Does AdamW notice the factor? It divides the running mean of the gradient by the root of its
 // running mean square, so a constant factor cancels. Only what compares the gradient with a fixed
@@ -188,11 +189,11 @@ func answer3() throws {
     rows: temperatures.indices.map { i in
       ["\(Int(temperatures[i]))", number(norms[i], digits: 3), number(scaled(i), digits: 3)]
     })
-  // ‖x − mean x‖² = Σ x² − (Σ x)² / V for each token; the loss is a mean over tokens.
-  let x = newcomer.frozen(batch.inputs) - teacherLogits
-  let V = Double(x.shape[-1])
-  let sums = sum(x, along: -1)
-  let squares = Double(sum(x * x).scalar) - Double(sum(sums * sums).scalar) / V
+  // ‖δ − mean δ‖² = Σ δ² − (Σ δ)² / V for each token; the loss is a mean over tokens.
+  let delta = newcomer.frozen(batch.inputs) - teacherLogits
+  let V = Double(delta.shape[-1])
+  let sums = sum(delta, along: -1)
+  let squares = Double(sum(delta * delta).scalar) - Double(sum(sums * sums).scalar) / V
   let limit = squares.squareRoot() / (V * Double(sums.count))
   check(
     "the last product is near the limit, relative difference", scaled(temperatures.count - 1) / limit - 1,

@@ -2,13 +2,17 @@
 //
 // So far each mixer has read the teacher's states. Now the student has to run on its own states: it
 // gets the teacher's embedding, norms, MLPs and head (weight transfer), and is then trained end to
-// end on the teacher's distribution of the next character (knowledge distillation). Only this stage
-// turns the parts into a language model. It also takes the largest share of the tokens: 92 % in the
-// paper, half of them here.
+// end on the teacher's distribution of the next character (knowledge distillation). This stage
+// trains all weights, those of the mixers and those that were copied. (Chapter 11 tries the mixers
+// alone.) Only this stage turns the parts into a language model. It also takes the largest share of
+// the tokens: 92 % in the paper, half of them here.
 //
 // What is each stage worth? The chapter compares five ways to spend one budget of tokens, from a
 // student that never saw a teacher to one that went through all three stages, and measures all five
-// on the same held-out windows. The default run takes a minute or two once the teacher is there.
+// on the same held-out windows. It measures one student of each kind, so it shows what came out
+// once. What would come out again is the question of chapter 11, which repeats the comparison over
+// seeds; the tables of its full run, with intervals and verdicts, are in
+// [RESULTS.md](../../RESULTS.md). The default run takes a minute or two once the teacher is there.
 // With `--seeds 3 --sweep` each of the five runs with three seeds and with five learning rates in
 // its last stage, fifteen times the work; the rates of the default run were chosen that way.
 
@@ -177,9 +181,10 @@ chapter.plot(
 // All arms are measured on the same windows, so two of them can be compared window by window. What
 // makes a window hard makes it hard for both, and cancels in the difference. The standard error of
 // the mean difference covers the choice of windows and nothing else: all students here have one
-// seed, and another seed could put close arms in another order. So this section describes five
-// students and gives no verdict on the stages. The verdicts are in chapter 11, which repeats the
-// comparison over seeds.
+// seed, and another seed could put close arms in another order. So these numbers say how much
+// better one student is than another, and not yet what a stage is worth. For that, chapter 11 has
+// such differences over seeds, with intervals and verdicts. They are worth reading from a full run,
+// as in [RESULTS.md](../../RESULTS.md): in a quick run every arm has a few steps only.
 
 chapter.section("4. The order")
 func difference(_ a: Way, _ b: Way) -> Estimate {
@@ -240,7 +245,9 @@ finding(
 
 // ## What they write
 //
-// The teacher and the five students continue the same prompt with the same random numbers.
+// The teacher and the five students continue the same prompt with the same random numbers. (Chapter
+// 14 begins with the same prompt and the same temperature. But it writes with `Generation`, which
+// makes a random generator for each text, so its random numbers and its texts are others.)
 
 chapter.section("6. What they write")
 let prompt = Array(store.corpus.heldOut.prefix(24))
@@ -280,56 +287,15 @@ check("the other loss reaches them", reached(wrong), greaterThan: 0)
 // windows and its loss reported on the other half, so that the choice does not flatter the result.
 // Each claim then has a mean gain over seeds with its 95 % interval, and a verdict that follows
 // from the interval. Chapter 11 judges in the same way, though with one rate of an arm for all
-// seeds, and says what such a verdict is worth.
+// seeds, and says what such a verdict is worth. It has four of these five arms, so the tables of
+// its full run in [RESULTS.md](../../RESULTS.md) answer the question of this section too. What the
+// options print is in `Seeds.swift`; without them this section is one line.
 
+chapter.section("8. Over seeds and learning rates")
 if chapter.options.sweep || chapter.options.seeds > 1 {
-  chapter.section("8. Over seeds and learning rates")
   exitOnError { try runSweep() }
-}
-
-func runSweep() throws {
-  let study = try Study(in: store, seeds: chapter.options.seeds)
-  let ways = Way.ofMainJob
-  let found = try study.sweepEachSeed(
-    "rates",
-    ways.map { way in
-      let rates = chapter.options.sweep ? Way.sweptRates : [way.lastRate(recipe)]
-      return RateSweep(way.rawValue, rates: rates) { recipe.arm(way, lastRate: $0) }
-    })
-  func rates(_ way: Way) -> [Double] { chapter.options.sweep ? Way.sweptRates : [way.lastRate(recipe)] }
-  let rateNames = chapter.options.sweep ? Way.sweptRates.map { "loss at \(number($0, digits: 2))" } : ["loss"]
-  table(
-    ["seed", "arm"] + rateNames + ["chosen rate"],
-    rows: study.seeds.enumerated().flatMap { i, seed in
-      zip(ways, found).map { way, ofSeeds in
-        ["\(seed)", way.rawValue] + ofSeeds[i].tried.map { number($0.loss, decimals: 3) }
-          + [number(rates(way)[ofSeeds[i].best], digits: 2)]
-      }
-    })
-  let best = Dictionary(
-    uniqueKeysWithValues: zip(ways, found).map { way, ofSeeds in (way, ofSeeds.map { $0.tried[$0.best].loss }) })
-  let teachers = study.teacherLosses
-  func spreadAlone(_ samples: [Double]) -> String {
-    samples.count > 1 ? number(Estimate(samples).standardError, decimals: 3) : "–"
-  }
-  table(
-    ["arm, at its chosen rate", "held-out loss, mean over seeds", "± s.e.", "part of the gap closed"],
-    rows: ways.map { way in
-      let part = study.seeds.indices.map { i in
-        (best[.scratchHard]![i] - best[way]![i]) / (best[.scratchHard]![i] - teachers[i])
-      }
-      return [
-        way.rawValue, number(Estimate(best[way]!).mean, decimals: 3), spreadAlone(best[way]!),
-        number(Estimate(part).mean, decimals: 2),
-      ]
-    } + [
-      [
-        "teacher", number(Estimate(teachers).mean, decimals: 3), spreadAlone(teachers), "1",
-      ]
-    ])
-  chapter.tabulate(
-    "seeds-claims",
-    claims: claims.map { claim, a, b in (claim, PairedDifference(zip(best[b]!, best[a]!).map { $0 - $1 })) })
+} else {
+  show("run in this section", "nothing; give --seeds 3, --sweep or both")
 }
 
 // ## What we saw

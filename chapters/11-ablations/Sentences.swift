@@ -41,7 +41,7 @@ func precision(of claims: [(claim: String, gain: PairedDifference)], seeds: Int)
     """
 }
 
-// ## What we saw
+// ## Orders and gains
 
 func meanLoss(_ student: String, _ way: Way) -> Double { Estimate(losses(student, way)).mean }
 

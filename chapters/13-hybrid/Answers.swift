@@ -21,9 +21,10 @@ import Training
 // same work, so that a second one has less left to do. A sum that is too small says that layers
 // need each other: one of them prepares what another uses.
 //
-// Averaged over all placements of k layers, the sum has a short form. Each layer is in the same
-// fraction k / L of these placements, so the mean sum is k times the mean of the L single gains.
-// The last row of the table is the teacher, whose gain is the whole gap.
+// Averaged over all placements with the same number of kept layers, the sum has a short form. Each
+// layer is in the same fraction of these placements, the number of kept layers over L. So the mean
+// sum is the number of kept layers times the mean of the L single gains. The last row of the table
+// is the teacher, whose gain is the whole gap.
 
 func answer1() throws {
   let none = losses([])

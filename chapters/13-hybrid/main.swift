@@ -46,6 +46,15 @@ let grammar = exitOnError { try Grammar(contentsOf: grammarFile) }
 // one: a student that keeps all L layers is the teacher itself. All students go through the three
 // stages with the same steps and learning rates. Kept attention is copied from the teacher and needs
 // neither stage 1 nor stage 2.
+//
+// The rates are those of the recipe, the same for every placement, so that placements differ in
+// nothing else. Chapter 10 uses them too, with the first seed alone. Chapter 11 tunes its own:
+// those of stages 1 and 2 for each kind of student, that of the last stage for each arm. So the
+// student without attention, 1-2-3 in those chapters, can have a slightly different loss in each of
+// the three.
+//
+// In the table and in the figure a placement is a row of marks, one for each layer, the first on the
+// left: A where attention is kept, · where a state space mixer takes its place.
 
 chapter.section("1. Every placement")
 let recipe = store.recipe
@@ -88,17 +97,16 @@ chapter.plot(
         rows: placements.map { kept in
           let estimate = Estimate(losses(kept))
           return DotPlot.Row(
-            name: drawn(kept, L: recipe.L), value: estimate.mean, error: estimate.standardError,
-            group: "\(kept.count) kept")
+            name: drawn(kept, L: recipe.L), value: estimate.mean, error: estimate.standardError)
         })
     ]), "placements")
 
 // ## Number and place
 //
 // The gap to close is the loss of the student without attention minus that of the teacher. How much
-// of it do k kept layers close: on average over all placements of k layers, at the best of them,
-// and at the worst? And what is a single layer worth? For each layer we average the gain of adding
-// it over all placements that lack it.
+// of it does a given number of kept layers close: on average over all placements with that number,
+// at the best of them, and at the worst? And what is a single layer worth? For each layer we average
+// the gain of adding it over all placements that lack it.
 
 chapter.section("2. Number and place")
 let gap = Estimate(losses([])).mean - Estimate(teachers).mean
@@ -133,8 +141,12 @@ if store.isReference {
 
 // ## A language in which recall can be measured
 //
-// A document is a sequence of two kinds of sentences. A statement says who took which object where;
-// each object is placed once. A question names an object that has been placed, and then its place:
+// The language of `data/world.grammar` has a few names, objects and places, and a document in it is
+// a sequence of two kinds of sentences. A statement begins with a name: "david took the map barn ."
+// says who took which object, and where. A question begins with the object: "the map barn ." asks
+// where the map is, and its last word is the answer. A document begins with a statement. Each
+// object is placed once, and only objects that have been placed are asked for; while there is one
+// such object, all questions are about it:
 
 chapter.section("3. A language in which recall can be measured")
 let language = exitOnError { try store.speaking(grammar, from: grammarFile) }
@@ -152,11 +164,12 @@ show("the beginning of a document", grammar.tokenizer.decode(Array(example.token
 show("entropy, the floor of any loss", grammar.lossFloor, unit: "nats per token")
 show("the loss of guessing the places", grammar.lossOfGuessing, unit: "nats per token")
 show("fraction of the tokens that are answers", grammar.answerShare, digits: 3)
+show("fraction of the answers that a guess gets right", 1 / Double(grammar.places.count), digits: 3)
 let recall = exitOnError { try Study(in: language, seeds: seedCount) }
 let histories = exitOnError { try recall.seeds.map { try language.with(seed: $0).teacher().history } }
 chapter.plot(
   Figure(
-    "The teacher learns the language, and then to recall",
+    "The teacher's loss beside the loss of guessing the places and the entropy",
     panels: [
       LineChart(
         "mean of 20 steps", x: Axis("steps of \(language.recipe.tokensPerUpdate) tokens"),
@@ -167,7 +180,7 @@ chapter.plot(
         references: [
           Reference("floor: the entropy", y: grammar.lossFloor),
           Reference("places guessed", y: grammar.lossOfGuessing),
-        ])
+        ], legend: .outside)
     ]), "teacher")
 
 let halfway = (grammar.lossFloor + grammar.lossOfGuessing) / 2
@@ -178,15 +191,20 @@ finding(
   \(language.recipe.teacherSteps) steps\(arrivals.isEmpty ? "" : ": after \(list(arrivals.map { "\($0 + 1)" }))").
   """)
 
-// A curve that stays near the line of guessing belongs to a teacher that has learned the language
-// but does not recall the places. Where the curve falls below that line, the teacher has begun to
+// A curve that ends well above the line of guessing belongs to a teacher that is still learning the
+// language. One that stays near the line belongs to a teacher that has learned the language but
+// does not recall the places. Where the curve falls below the line, the teacher has begun to
 // recall. In larger models such a fall is sudden, because two kinds of heads are of use only
 // together: one looks at the previous word, the other finds an earlier occurrence of the current
 // word (arXiv 2209.11895).
 //
 // A study of forgetting needs a teacher that does not forget. So we test the teacher of every seed
 // on documents that none of them was trained on. The distance of an answer is counted in tokens
-// from the last sentence that named the object and its place.
+// from the last sentence that named the object and its place. The full run checks that every teacher
+// recalls at every distance. A quick run gives its teachers so few steps that they may not even have
+// learned the language. Where they recall no better than a guess, there is nothing to be forgotten:
+// the tables of this section and the next two then show that everything runs, and nothing about
+// memory.
 
 let ofTeachers = recall.seeds.map { recall.teachersRecall(seed: $0)! }
 func text(_ bin: StudyResult.Recalled) -> String { bin.count == 0 ? "–" : number(bin.accuracy, decimals: 3) }
@@ -206,9 +224,11 @@ if isReference {
 
 // ## Recall against distance
 //
-// The students are distilled as before, and each kind has a learning rate of its own in stage 3.
-// Beside them we train a state space model that never sees a teacher. All answers of all seeds are
-// counted together.
+// The students are distilled as before, except that stage 3 has a learning rate of its own for each
+// kind of student, chosen by a sweep on the first seed. Beside them we train a state space model
+// that never sees a teacher. All answers of all seeds are counted together. The models of this
+// language have two layers, 0 and 1, and a hybrid is named after the layer that it keeps:
+// "attention kept in 0" is what section 1 would draw as A·.
 
 chapter.section("4. Recall against distance")
 let small = language.recipe
@@ -278,11 +298,11 @@ if isReference {
 // ## Breaking it on purpose: distance from the wrong place
 //
 // Why do we count the distance from the last mention, and not from the statement? Because a
-// question repeats the answer. When the key is asked for a second time, its place may stand a few
+// question repeats the answer. When an object is asked for a second time, its place may stand a few
 // words back, in the first question. Then no long memory is needed, however far back the statement
-// is. Counted from the statement, this easy answer falls into a class of distant ones. The same
-// answers of the same student then give a flatter curve, and we may conclude that it forgets less
-// than it does.
+// is. Counted from the statement, this easy answer falls into a class of distant ones. If the
+// student recalls, the same answers then give a flatter curve, and we may conclude that it forgets
+// less than it does. A student that guesses gives two level curves, which differ only by chance.
 
 chapter.section("5. Breaking it on purpose: distance from the wrong place")
 let (byMention, byFact) = (pooled(students[0].map { $0.recall! }), pooled(students[0].map { $0.recallSinceFact! }))
@@ -330,7 +350,9 @@ finding(
 // Recall needs something that a mean over all tokens hides: a layer that looks up an earlier token.
 // Such a layer has to stand behind layers that prepare what it compares. A state of fixed size
 // cannot look anything up; it has to carry every fact until it is asked for. Here these are the
-// places of the objects of one document.
+// places of the objects of one document. The numbers below say something about this only where the
+// teacher itself recalls far more than a guess would, which a full run checks and a quick run hardly
+// reaches. [RESULTS.md](../../RESULTS.md) has the table of a full run.
 
 let ends = [lines[0].recall[0], farthest[0]].map { "\($0.distances.lowerBound)–\($0.distances.upperBound)" }
 let recalled = zip(lines, farthest).map { "\($0.name): \(text($0.recall[0])) and \(text($1))" }
@@ -340,8 +362,8 @@ finding(
   """, volatile: chapter.isQuick)
 
 // A model without a teacher has to discover by itself that recall lowers the loss, as the teachers
-// had to, and when it does depends on the seed. A distilled student sees what its teacher recalls
-// from the first step on. So we look at the seeds one by one.
+// had to, and when it does depends on the seed. If its teacher recalls, a distilled student sees
+// that from the first step on. So we look at the seeds one by one.
 
 finding(
   """

@@ -52,15 +52,3 @@ struct Reading {
     return H * (T / q * chunk(q) + chunk(T % q))
   }
 }
-
-extension Chapter {
-  /// A claim about the clock: a check in the full run, in the quick one a line that decides nothing.
-  func timed(_ claim: String, _ holds: Bool, _ value: Double, file: String = #fileID, line: Int = #line) {
-    let evidence = "~\(number(value, digits: 3))"
-    if isQuick {
-      volatile("\(claim): \(evidence)", file: file, line: line)
-    } else {
-      check(claim, holds, evidence, file: file, line: line)
-    }
-  }
-}

@@ -104,11 +104,13 @@ struct ByPosition {
   }
 }
 
-/// Positions in classes whose length doubles, from 0: 1, 1, 2, 4, …
-func classes(of T: Int) -> [Range<Int>] {
+/// Positions in classes whose length doubles, from 0: 1, 1, 2, 4, …; a class with positions on both sides of `cut` is
+/// divided there.
+func classes(of T: Int, cutAt cut: Int) -> [Range<Int>] {
   var (result, bound) = ([0..<1], 1)
   while bound < T {
-    result.append(bound..<min(T, 2 * bound))
+    let next = min(T, 2 * bound)
+    result += bound < cut && cut < next ? [bound..<cut, cut..<next] : [bound..<next]
     bound *= 2
   }
   return result

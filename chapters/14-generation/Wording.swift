@@ -6,10 +6,10 @@ import Book
 import Models
 import Notebook
 
-/// A row for each context: multiplications of teacher and student for a token, and the time that each model takes.
+/// A row for each context: the multiplications of each model for a token, and the time that it takes.
 func costs(_ contexts: [Int], _ steps: [[DecodingCost]], of models: [NamedModel]) -> [[String]] {
   zip(contexts, steps).map { context, step in
-    let counts = models.prefix(2).map { $0.model.configuration.multiplications(context: context) }
+    let counts = models.map { $0.model.configuration.multiplications(context: context) }
     return ["\(context)"] + counts.map { "\($0)" } + [number(Double(counts[0]) / Double(counts[1]), decimals: 2)]
       + step.map { "~\(number($0.seconds * 1e6, decimals: 1))" }
       + ["~\(number(step[0].seconds / step[1].seconds, decimals: 2))"]
@@ -45,16 +45,30 @@ func losses(_ part: Range<Int>, _ student: ByPosition, _ hybrid: ByPosition) -> 
 
 /// A row for each class of positions: agreement, divergence and loss of student and hybrid beside their teacher.
 ///
-/// - Parameter rough: writes a number that differs from processor to processor
+/// - Parameters:
+///   - own: the student on texts that the teacher has written, which may be shorter
+///   - rough: writes a number that differs from processor to processor
 func rows(
-  _ parts: [Range<Int>], _ student: ByPosition, _ hybrid: ByPosition, _ rough: (Double) -> String
+  _ parts: [Range<Int>], _ student: ByPosition, _ own: ByPosition, _ hybrid: ByPosition,
+  _ rough: (Double) -> String
 ) -> [[String]] {
   parts.map { part in
-    let similar = [student.mean(\.same, part), hybrid.mean(\.same, part)]
+    let onOwn = part.upperBound <= own.same.count ? rough(own.mean(\.same, part)) : "–"
     let apart = [student.mean(\.divergence, part), hybrid.mean(\.divergence, part)]
-    return [span(part)] + (similar + apart).map(rough)
-      + losses(part, student, hybrid).map { number($0, decimals: 3) }
+    return [span(part), rough(student.mean(\.same, part)), onOwn, rough(hybrid.mean(\.same, part))]
+      + apart.map(rough) + losses(part, student, hybrid).map { number($0, decimals: 3) }
   }
+}
+
+/// At which of the measured contexts the student, the second model, first takes less time than its teacher.
+func firstFaster(_ steps: [[DecodingCost]], at contexts: [Int]) -> String {
+  guard let place = contexts.indices.first(where: { steps[$0][1].seconds < steps[$0][0].seconds }) else {
+    return "the student is faster at none of the contexts that are measured"
+  }
+  let gain = "by \(number((steps[place][0].seconds - steps[place][1].seconds) * 1e6, digits: 2)) µs"
+  return place == 0
+    ? "the student is faster already at \(contexts[0]), the shortest context that is measured, \(gain)"
+    : "the student is faster for the first time at \(contexts[place]), of the contexts that are measured, \(gain)"
 }
 
 /// Which point of a line over contexts stands highest above its neighbours, and by how much.

@@ -23,7 +23,7 @@ import Tensors
 
 let chapter = Chapter(
   "14-generation", question: "What did we gain?",
-  duration: "2 minutes with the models of the main job; 10 seconds with --quick", options: ModelOptions.self)
+  duration: "2 minutes with models from chapters 05 to 10; 10 seconds with --quick", options: ModelOptions.self)
 
 let store = chapter.openModelStore()
 let recipe = store.recipe
@@ -112,13 +112,14 @@ for (name, model) in models {
 //
 // Attention keeps a key and a value of every token: 2D numbers in each of L layers. A layer of the
 // student keeps the last K − 1 inputs of its convolution, D + 2HN numbers each, and for each of its
-// H heads a state of N × P numbers, which is DN in all. With the recipe's sizes (D = 96, H = 4,
-// N = 16, K = 4, L = 4) and four bytes for a number,
+// H heads a state of N × P numbers, which is DN in all. As an example take the sizes of the standard
+// recipe (D = 96, H = 4, N = 16, K = 4, L = 4) and four bytes for a number:
 //
 //     teacher    4 · 2 · 96 · 4             =   3072 bytes of each token
 //     student    4 · (3 · 224 + 1536) · 4   =  35328 bytes of any text
 //
-// and from the twelfth token on the student keeps less.
+// With these sizes the student keeps less once a text has twelve tokens. (A quick run has a smaller
+// recipe, and so smaller numbers in the table below.)
 //
 // All three models read one held-out text, far beyond the T tokens of a training window. What that
 // costs does not depend on how well they predict there. The table shows the bytes that are kept, and
@@ -166,7 +167,8 @@ for (i, entry) in models.enumerated() {
 
 chapter.section("4. What a token costs")
 table(
-  ["context", "teacher, multiplications", "student", "ratio"] + models.map { "\($0.name), µs" } + ["ratio of times"],
+  ["context", "teacher, multiplications", "student", "hybrid", "teacher / student"]
+    + models.map { "\($0.name), µs" } + ["times, teacher / student"],
   rows: costs(contexts, steps, of: models))
 chapter.plot(decodingCosts(models.map(\.name), contexts: contexts, costs: steps), "token")
 chapter.record(steps, of: models, at: contexts)
@@ -181,9 +183,8 @@ chapter.record(steps, of: models, at: contexts)
 let excess = student.configuration.multiplications(context: 0) - teacher.configuration.multiplications(context: 0)
 let crossover = Double(excess) / Double(2 * recipe.D * recipe.L)
 show("counted: the student is cheaper above a context of", crossover, unit: "tokens")
-let faster = contexts.indices.filter { steps[$0][1].seconds < steps[$0][0].seconds }
-let overtaking = faster.first.map { "for the first time at a context of \(contexts[$0])" } ?? "at no context"
-volatile("measured: the student is faster \(overtaking)")
+let overtaking = firstFaster(steps, at: contexts)
+volatile("measured: \(overtaking)")
 if let place = contexts.firstIndex(of: 4096) {
   let gain = steps[place][0].seconds / steps[place][1].seconds
   chapter.timed("at 4096 the student reads the next token at least 3 times as fast", gain >= 3, gain)
@@ -194,16 +195,12 @@ chapter.timed(
   "student: time of a token at the last context over the first, within a factor of 2",
   (0.5...2).contains(change), change)
 
-// A single point of the hybrid's line may stand far above its neighbours, in one run and not in the
-// next. The model gives no reason for it; the likely one is how loops are shared between two threads.
-// A loop that is long enough is shared with a second thread, which then looks for more work for a
-// fifth of a millisecond before it sleeps (`Tensors/Cores/WorkerPool.swift`). The student's loops for
-// one token are too short to be shared, so the second thread falls asleep while the student reads.
-// The hybrid reads next, and its one attention layer wakes the thread. If another program occupies
-// the second core at that moment, the system may run the thread on the first core, and then each
-// token waits until the thread has looked for work in vain. The teacher reads after the hybrid and
-// finds the thread awake. The same can happen in the table of the next section. With
-// `OMP_NUM_THREADS=1` there is no second thread.
+// Is the hybrid's line smooth? The next line names the point that stands highest above its
+// neighbours. If that is not far, there is nothing to explain. In some runs a point stands far
+// above them, here or in the table of the next section, and the model gives no reason for it. The
+// likely reason is a second thread. It falls asleep while the student reads, whose loops for one
+// token are too short to be shared, and has to be woken for the hybrid's attention
+// (`Tensors/Cores/WorkerPool.swift`). With `OMP_NUM_THREADS=1` there is no second thread.
 
 finding(highestPoint(of: models[2].name, steps.map { $0[2].seconds }, at: contexts), volatile: true)
 
@@ -261,7 +258,8 @@ chapter.timed(
 // We take held-out windows four times as long as those of training. At each position we ask three
 // questions. Do teacher and student rank the same token first? How far apart are their
 // distributions? What is the loss of each? We also measure the agreement on texts that the teacher
-// itself has written.
+// itself has written, which are as long as a window of training. Each class of positions lies either
+// within the length of training or beyond it.
 
 chapter.section("7. What is lost, by position")
 let windows = exitOnError {
@@ -271,17 +269,17 @@ let beginnings = windows.flatMap { window in (0..<window.B).map { [window.row($0
 let own = exitOnError { try teacher.generate(beginnings, count: recipe.T, seed: chapter.seed) }
 let (onText, ofHybrid) = (ByPosition(student, teacher, on: windows), ByPosition(hybrid, teacher, on: windows))
 let onOwn = ByPosition(student, teacher, on: zip(beginnings, own).map { Tokens($0 + $1) })
-let parts = classes(of: 4 * recipe.T)
+let parts = classes(of: 4 * recipe.T, cutAt: recipe.T)
 // A quick run has so few windows that another processor would not repeat all digits.
 func rough(_ value: Double) -> String { (chapter.isQuick ? "~" : "") + number(value, decimals: 3) }
 /// The student's loss minus the teacher's, on the text.
 func lost(_ part: Range<Int>) -> Double { onText.mean(\.student, part) - onText.mean(\.teacher, part) }
 table(
   [
-    "position", "agreement, student", "hybrid", "KL from the teacher, student", "hybrid", "loss, teacher", "student",
-    "hybrid",
+    "position", "agreement, student", "student, on the teacher's text", "hybrid", "KL from the teacher, student",
+    "hybrid", "loss, teacher", "student", "hybrid",
   ],
-  rows: rows(parts, onText, ofHybrid, rough))
+  rows: rows(parts, onText, onOwn, ofHybrid, rough))
 let trained = 0..<recipe.T
 show(
   "agreement within the length of training, on held-out text", onText.mean(\.same, trained), digits: 3,
@@ -383,7 +381,7 @@ finding(
   \(crossover > 0 ? "above a context of \(number(crossover, decimals: 1)) tokens" : "at every context").
   """)
 finding(
-  "By the clock the student is faster \(overtaking). "
+  "By the clock \(overtaking). "
     + times(models.prefix(2).map(\.name), from: steps[0], to: steps.last!, at: contexts), volatile: true)
 finding(
   """

@@ -146,10 +146,10 @@ nonisolated func tellingHeads(of teacher: FrozenModel, on tokens: Tokens) -> [(
   // One of those that attend neither to the previous nor to the first token, with a rather narrow spread.
   let others = all.filter { $0.previous < 0.3 && $0.sink < 0.5 }.sorted { $0.entropy < $1.entropy }
   let chosen = [
-    ("the previous token", all.max { $0.previous < $1.previous }!),
-    ("the first token", all.max { $0.sink < $1.sink }!),
-    ("many tokens", all.max { $0.entropy < $1.entropy }!),
-    ("a few tokens", others.isEmpty ? all[all.count / 2] : others[others.count / 4]),
+    ("most on the previous token", all.max { $0.previous < $1.previous }!),
+    ("most on the first token", all.max { $0.sink < $1.sink }!),
+    ("widest spread", all.max { $0.entropy < $1.entropy }!),
+    ("narrower spread", others.isEmpty ? all[all.count / 2] : others[others.count / 4]),
   ]
   return chosen.map { ($0, $1.head, $1.matrix) }
 }

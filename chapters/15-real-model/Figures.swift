@@ -5,15 +5,18 @@
 import Book
 import Experiments
 import Layers
+import Notebook
 import Plots
 import Statistics
 import Tensors
 import Training
 
-/// Some heads on a sentence, with its words on the axes.
-func attentionOnWords(_ heads: [(what: String, head: Head, matrix: Tensor)], _ words: [String]) -> Figure {
+/// Some heads of a model on a sentence, with its words on the axes.
+func attentionOnWords(
+  _ heads: [(what: String, head: Head, matrix: Tensor)], _ words: [String], of model: String
+) -> Figure {
   Figure(
-    "Four heads on one sentence",
+    "Four heads of \(model) on one sentence",
     panels: heads.map { what, head, matrix in
       HeatMap(
         "layer \(head.layer), head \(head.number): \(what)", values: Book.rows(of: matrix),
@@ -43,20 +46,27 @@ func sinks(_ layers: [LayerAttention]) -> Figure {
     ], columns: 2)
 }
 
-/// Distance over norm of the families against N.
-func familyDistances(_ fits: Fits, T: Int) -> Figure {
+/// Distance over norm of the families against N. The families have the order, and so the colours, of chapter 06.
+func familyDistances(_ fits: Fits, of model: String, T: Int) -> Figure {
   let x = fits.orders.map { Double($0) }
-  let series = Fits.families.map { family in
+  let order = [
+    "low rank, descent", "SSD, descent", "low rank, rows solved", "SSD, rows solved", "semiseparable", "bound",
+  ]
+  let lowest = 1e-4
+  let series = order.map { family in
     let all = fits.orders.indices.map { fits.relative(family, $0) }
     return Series(
-      family, x: x, y: all.map { max($0.mean, 1e-6) }, style: family == "bound" ? .dashed : .linePoints)
+      family, x: x, y: all.map { max($0.mean, lowest / 100) }, style: family == "bound" ? .dashed : .linePoints)
   }
+  let leaving = series.contains { $0.y.contains { $0 < lowest } }
   return Figure(
-    "How near each family comes to a published model's attention",
+    "How near each family comes to the attention of \(model)",
     panels: [
       LineChart(
-        "mean over \(fits.heads.count) heads, T = \(T)", x: Axis("state size N", logarithmic: true),
-        y: Axis("distance / norm", logarithmic: true, range: 1e-4...2), series: series,
+        "mean over \(fits.heads.count) heads, T = \(T)"
+          + (leaving ? "; what leaves the frame is below \(number(lowest, digits: 1))" : ""),
+        x: Axis("state size N", logarithmic: true),
+        y: Axis("distance / norm", logarithmic: true, range: lowest...2), series: series,
         references: [Reference("Toeplitz", y: Estimate(zip(fits.toeplitz, fits.norms).map { $0 / $1 }).mean)],
         legend: .outside)
     ])
@@ -93,11 +103,16 @@ func hybridFigure(_ exploration: Exploration, L: Int) -> Figure {
     return Series(name, x: own.map { Double(L - $0.hybrid.kept.count) }, y: own.map(\.divergence), style: .linePoints)
   }
   let mended = exploration.mends.filter { $0.hybrid.name.hasSuffix("weighted") }
+  // Both axes begin at 0, so that a small difference does not look large.
+  func divergence(_ label: String, _ values: [HybridResult]) -> Axis {
+    Axis(label, unit: "nats per token", range: 0...max(1e-6, 1.05 * (values.map(\.divergence).max() ?? 0)))
+  }
   return Figure(
     "Hybrids after stage 2",
     panels: [
       LineChart(
-        "how many, and which", x: Axis("layers replaced"), y: Axis("KL to the teacher", unit: "nats per token"),
+        "how many, and which", x: Axis("layers replaced"),
+        y: divergence("KL to the teacher", exploration.ladder + mended),
         series: [
           series("from the first on", "the first"), series("from the last on", "the last"),
           Series(
@@ -105,7 +120,8 @@ func hybridFigure(_ exploration: Exploration, L: Int) -> Figure {
             style: .points),
         ], legend: .outside),
       LineChart(
-        "attention given back in one layer", x: Axis("layer"), y: Axis("KL to the teacher", unit: "nats per token"),
+        "attention given back in one layer", x: Axis("layer that keeps its attention"),
+        y: divergence("KL, all others replaced", exploration.restored),
         series: [
           Series(
             "all others replaced", x: exploration.restored.indices.map(Double.init),

@@ -129,7 +129,7 @@ extension Job {
     if !rows.isEmpty {
       table(["distance over norm", "N / T", "low rank", "SSD", "semiseparable"], rows: rows)
     }
-    chapter.plot(familyDistances(fits, T: store.recipe.T), "fits")
+    chapter.plot(familyDistances(fits, of: title, T: store.recipe.T), "fits")
     for (place, N) in fits.orders.enumerated() {
       func mean(_ family: String) -> Double { fits.relative(family, place).mean }
       // At distances near zero rounding decides.

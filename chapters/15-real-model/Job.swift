@@ -92,13 +92,14 @@ struct Job {
     isReference = isPublished && kept.isEmpty
     let asked = [options.N, options.T, options.tokens]
     isExpected =
-      kept.isEmpty && options.model == nil && chapter.corpus == nil && asked.allSatisfy { $0 == nil }
+      kept.isEmpty && options.model == nil && chapter.corpus == nil && options.firstToken == nil
+      && asked.allSatisfy { $0 == nil }
     isDefault = isReference && isExpected && chapter.seed == 0
 
     let tokens = options.tokens ?? (isQuick ? 60 * recipe.T : 110_000)
     let steps = max(2, tokens / recipe.tokensPerUpdate)
     let last = max(1, Int(Double(steps) * Self.lastShare))
-    plan = PublishedPlan(steps: [0, steps - last, last])
+    plan = PublishedPlan(steps: [0, steps - last, last], firstToken: options.firstToken ?? 1)
     subset = experiment.tokensOfTexts
     arm = plan.arm(keeping: kept, among: subset)
     var cost = DistillationCost(arm, of: experiment, subset: subset.count)
@@ -111,7 +112,7 @@ struct Job {
     cost.calibrate(teacher, on: experiment.heldOut.choosing[0])
     self.cost = cost
     work = WorkPlan(
-      Self.pieces(cost, arm, explores: explores, windows: Windows(isQuick: isQuick), firstSteps: plan.steps[1]))
+      Self.pieces(cost, arm, explores: explores, isQuick: isQuick))
     store = chapter.modelStore(experiment, plan: work)
     try store.requireFolders(of: arm, in: chapter.name, as: "student")
   }
@@ -120,6 +121,12 @@ struct Job {
   var explores: Bool { isReference || (chapter.isQuick && kept.isEmpty) }
   /// What the model is called in keys and tables.
   var modelName: String { "\(modelFile.lastPathComponent), \(teacher.model.parameterCount) numbers" }
+  /// What the model is called in the titles of figures.
+  var title: String {
+    if chapter.isQuick && chapter.options.model == nil { return "a tiny Llama" }
+    let file = modelFile.pathExtension == "gguf" ? modelFile.deletingPathExtension() : modelFile
+    return file.lastPathComponent
+  }
   /// The folder of a student.
   func folder(of name: String) -> URL {
     chapter.directory.appending(path: "\(name)-\(chapter.isQuick ? "quick-" : "")seed\(chapter.seed)")
@@ -205,14 +212,19 @@ private func freeSpace(at folder: URL) -> Int? {
 // ## What it takes
 
 extension Job {
+  /// The pieces of the work, and about how long each takes. What does not follow from the sizes is a rough figure, one
+  /// for SmolLM2-135M and one for the tiny model of a quick run.
   private static func pieces(
-    _ cost: DistillationCost, _ arm: Arm, explores: Bool, windows: Windows, firstSteps: Int
+    _ cost: DistillationCost, _ arm: Arm, explores: Bool, isQuick: Bool
   ) -> [(name: String, seconds: Double)] {
+    let windows = Windows(isQuick: isQuick)
+    let (fits, oneLayer, generation, breaking): (Double, Double, Double, Double) =
+      isQuick ? (0.5, 1, 0.5, 0.1) : (150, 100, 60, 5)
     let stages = cost.seconds(of: arm)
     let pass = cost.passSeconds
     let one = cost.secondsOfEvaluation(1)
     var pieces: [(String, Double)] = [("attention", 3 * pass * Double(windows.attention))]
-    if explores { pieces += [("fits", 150), ("one layer", 100 + 250 * pass)] }
+    if explores { pieces += [("fits", fits), ("one layer", oneLayer + 250 * pass)] }
     pieces += [
       ("stage 2", stages[0]), ("stage 3", stages[1]), ("evaluation", 2 * one * Double(96 + windows.second)),
     ]
@@ -224,7 +236,7 @@ extension Job {
         ("hybrid, stage 3", stages[1]), ("evaluation of the hybrid", one * 96),
       ]
     }
-    return pieces + [("generation", 60), ("breaking", 2 * one * Double(windows.few) + 5)]
+    return pieces + [("generation", generation), ("breaking", 2 * one * Double(windows.few) + breaking)]
   }
 
   /// Prints what is distilled, and the time and memory that it needs.

@@ -36,6 +36,12 @@ struct RealModelOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "The tokens that the student sees in all stages together.")
   var tokens: Int?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "How much the first token of a window counts in stage 2, where every other counts 1.", valueName: "weight"))
+  var firstToken: Double?
+
   @Flag(help: "Also run the arms of the study: hours, kept and continued.")
   var study = false
 
@@ -50,6 +56,9 @@ struct RealModelOptions: ParsableArguments {
     try within("N", N, 1...1024)
     try within("T", T, 8...65_536)
     try within("tokens", tokens, 1...1_000_000_000)
+    if let firstToken, !(firstToken > 0 && firstToken <= 1e6) {
+      throw ValidationError("--first-token \(firstToken): give a number above 0, up to 1000000.")
+    }
     try StudyOptions.validate(seeds: seeds)
     if let model, !FileManager.default.fileExists(atPath: model) {
       throw ValidationError("--model \(model): there is no such folder or file.")

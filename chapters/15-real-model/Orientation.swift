@@ -2,7 +2,8 @@
 //
 // A fit of chapter 06 may choose its parameters anew for each matrix. A mixer may not: its B and C are linear
 // in the last K inputs u, its decay depends on the current one, and these maps are the same for all texts.
-// Between the two lie restrictions that we can add one at a time, on one layer:
+// Stage 1 trains these maps. Between the fit and what stage 1 finds lie restrictions that we can add one at a
+// time, on one layer:
 //
 //     any recurrence for this matrix          balanced truncation
 //     any SSD for this matrix                 one decay for each token; rows solved in turns

@@ -9,7 +9,7 @@
 // published model, the loss of each layer, how well the student predicts held-out text beside its teacher,
 // why a hybrid can fail and how to repair it, and what a token costs each model.
 //
-// The same program distils a model of your own: YOUR-MODEL.md in this folder says how, on one page.
+// The same program distils a model of your own: [YOUR-MODEL.md](YOUR-MODEL.md) says how, on one page.
 
 import Book
 import Corpora
@@ -44,11 +44,13 @@ job.introduce()
 
 // ## What real attention looks like
 //
-// The figure shows four heads on one sentence; row t shows which tokens token t attends to. In published
-// Transformers some heads attend to the previous token, some to many tokens, and some attend most of the
-// time to the first token, whatever it is. That is an attention sink. The weights of a softmax sum to 1, so
-// a head that finds nothing of use still has to put its weight somewhere; the sink is a place where that
-// does no harm.
+// The figure shows four heads on one sentence; row t shows which tokens token t attends to. Three of them
+// are extremes of this model: of all its heads they have the most weight on the previous token, the most on
+// the first token, and the widest spread over tokens. The fourth is one with a narrower spread. ("The most"
+// can still be little, in a small model that has been trained for a short time.) In published Transformers
+// some heads attend to the previous token, some to many tokens, and some attend most of the time to the
+// first token, whatever it is. That is an attention sink. The weights of a softmax sum to 1, so a head that
+// finds nothing of use still has to put its weight somewhere; the sink is a place where that does no harm.
 //
 // The table has a row for each layer; all numbers are means over held-out windows. A is a head's attention
 // matrix, and ‖A‖ its Frobenius norm. The state of a token is the vector that enters the layer, and the table
@@ -60,7 +62,7 @@ chapter.section("2. What real attention looks like")
 let sentence = job.sentence
 let words = sentence.map { store.corpus.tokenizer.decode([$0]) }
 let heads = tellingHeads(of: teacher, on: Tokens(sentence))
-chapter.plot(attentionOnWords(heads, words), "heads")
+chapter.plot(attentionOnWords(heads, words, of: job.title), "heads")
 chapter.explore(
   .matrices(
     title: "The same four heads", tokens: words,
@@ -85,18 +87,23 @@ table(
       + [a.firstState, a.otherStates].map { number($0, digits: 3) } + [number(a.partFromFirst, decimals: 2)]
   })
 chapter.plot(sinks(attention), "sinks")
-let massive = massiveLayer(attention)
 show("weight on token 0, mean of all heads, second half of the rows", Estimate(attention.map(\.sink)).mean, digits: 3)
 show(
   "heads with more than half of their weight on token 0, of \(L * store.recipe.H)",
   attention.map(\.sinkHeads).reduce(0, +), digits: 3)
-show("the first layer with a massive state of token 0, or L / 3 if there is none", massive)
 
 // The state of token 0 explains how a sink arises. We call it massive if it is more than ten times as large
 // as the states of the other tokens. A massive state is nearly the same for every text, and after the norm
-// so is what the layer reads of it. So token 0 has the same key in every text, and queries can learn to give
-// that key a large score.
-//
+// so is what the layer reads of it. So token 0 has the same key in every text, and queries can learn to
+// give that key a large score. Section 7 needs the first layer that reads a massive state; in a model
+// without one it takes layer L / 3 in its place, so that all of it can be run.
+
+let massive = massiveLayer(attention)
+show(
+  attention[massive].isFirstStateMassive
+    ? "the first layer that reads a massive state of token 0"
+    : "no layer reads a massive state of token 0; the layer taken in its place", massive)
+
 // Compare two columns: how much of ‖A‖² is in column 0, and how much of the output comes from token 0 (the
 // last column). The second can be much smaller than the first, if the value of token 0 is small. A loss on
 // matrices, such as that of stage 1, depends on the first number; a loss on outputs, such as that of stage 2,
@@ -116,10 +123,11 @@ finding(
 //
 // Chapter 06 asked this question about our own teacher. Here we make the same fits for heads of all layers,
 // on one held-out window: each matrix is approximated by parameters of its own, and the distance is the
-// Frobenius norm of the difference over the norm of the matrix. One result may differ from chapter 06: how
-// much the decays are worth, which is the difference between SSD and low rank. A head with a sink attends to
-// token 0 up to the end of the window, so its decays have to stay near 1; and an SSD with all decays at 1 is
-// a low-rank matrix.
+// Frobenius norm of the difference over the norm of the matrix. Semiseparable matrices, those of a general
+// recurrence, are found by balanced truncation, and no recurrence is below the bound. One result may differ
+// from chapter 06: how much the decays are worth, which is the difference between SSD and low rank. A head
+// with a sink attends to token 0 up to the end of the window, so its decays have to stay near 1; and an SSD
+// with all decays at 1 is a low-rank matrix.
 
 if job.explores {
   chapter.section("3. How near could a recurrence come?")
@@ -138,13 +146,14 @@ if job.explores {
 
 // ## What descent finds
 //
-// The fits leave a question. A recurrence with a state of T / 2 numbers can represent any causal matrix of T
-// tokens exactly, and yet a trained mixer ends at some distance from its target. Where does the distance come
-// from? We take two layers and add one restriction after another. First the matrix may be that of any
-// recurrence; then it must be an SSD; then its B, C and decays must be computed from the mixer's input u, for
-// one window; then for many windows; and last, it is measured on windows that it was not trained on. The last
-// two rows of the table leave column 0 out of the measurement, and the very last leaves it out of the
-// training as well.
+// The fits leave a question, and it is a question about stage 1. A recurrence with a state of T / 2 numbers
+// can represent any causal matrix of T tokens exactly, and yet a mixer that stage 1 has trained ends at
+// some distance from its target. Where does the distance come from? We take two layers and add one
+// restriction after another. First the matrix may be that of any recurrence; then it must be an SSD. The
+// rows that follow are about mixers that are trained with the loss of stage 1: their B, C and decays must
+// be computed from the mixer's input u, for one window; then for many windows; and last, the mixer is
+// measured on windows that it was not trained on. The last two rows of the table leave column 0 out of the
+// measurement, and the very last leaves it out of the training as well.
 
 if job.explores {
   chapter.section("4. What the family can do is not what descent finds")
@@ -170,10 +179,19 @@ if job.explores {
     """)
 }
 
-// The difference between two rows is the price of a restriction. If an SSD fitted to each matrix comes close,
-// the family of matrices is not too small. If a mixer is about as far from its target on other windows as on
-// those it was trained on, generalisation is not the problem. What remains is that one map from u to B, C and
-// the decay has to serve all windows, where a softmax compares each pair of tokens anew.
+// The difference between two rows is the price of a restriction, provided that the mixers were trained long
+// enough. If an SSD fitted to each matrix comes close, the family of matrices is not too small. If a mixer
+// is about as far from its target on other windows as on those it was trained on, generalisation is not the
+// problem. What is left depends on the mixer for one window:
+//
+// - If it comes close to that window, while the mixer for many windows stays far from all of them, the
+//   price is that of one map for all windows: the same map from u to B, C and the decay has to serve each
+//   of them, where a softmax compares each pair of tokens anew. Then this is why a trained stage 1 stays
+//   far from the best fit: a fit chooses its parameters anew for each matrix, and stage 1 may not.
+// - If it is far even from that one window, many windows are not to blame. Then the training may have been
+//   too short; the row with four times the steps shows what longer training gains. We expect this of a
+//   quick run, with its few steps, and so it does not answer the question. The full run has many more
+//   steps.
 //
 // The last two rows are about the sink. Where column 0 holds most of the norm, a mixer can come close by
 // learning the sink alone, and still be no closer than a matrix of zeros outside that column. Whether
@@ -182,10 +200,11 @@ if job.explores {
 // ## All layers
 //
 // The mixers begin with the teacher's value and output projections, so what remains to be learned is the
-// matrix. There is no stage 1; we begin with stage 2. Each of its layers reads the teacher's states and
-// depends on no other layer: each has a tape, an optimiser and a checkpoint of its own. The layers are
-// trained side by side, with one window in each step. One pass of the teacher serves all of them, layer by
-// layer, and no state is kept after its step. Stage 3 then trains all mixers end to end.
+// matrix. There is no stage 1 here (`--study` has arms with it); we begin with stage 2. Each of its layers
+// reads the teacher's states and depends on no other layer: each has a tape, an optimiser and a checkpoint
+// of its own. The layers are trained side by side, with one window in each step. One pass of the teacher
+// serves all of them, layer by layer, and no state is kept after its step. Stage 3 then trains all mixers
+// end to end.
 //
 // The loss of a layer in stage 2 is the distance of its output from the teacher's over the norm of the
 // teacher's output: an output of zeros has a loss of 1.
@@ -238,6 +257,9 @@ job.expect(
 for (name, model) in [("teacher", teacher), ("student", student.frozen)] { job.sample(name, model) }
 volatile("generate --model \(job.folder(of: "student").relativePath) continues any text with the student")
 
+/// The hybrid of the next section, if there is one.
+var hybridModel: FrozenModel?
+
 // ## How many layers, and which?
 //
 // Stage 2 trains each layer apart from the others. So after one run of it, every choice of layers is a hybrid
@@ -245,11 +267,12 @@ volatile("generate --model \(job.folder(of: "student").relativePath) continues a
 // hybrid with fewer replaced layers to be closer to its teacher. That need not be so.
 //
 // If we replace the last layers, the layers before them read what they always read. If we replace the first
-// layers, all layers after them read something new. The last column of the table shows what that can do. The
-// early layers give token 0 the state from which the massive one grows. It is one token of T in the mean of
-// the loss, so their mixers may get it slightly wrong, and then the state does not grow. For attention in
-// later layers the sink is gone, and its weight falls on tokens that carry meaning. A mixer that has replaced
-// such a layer need not rely on a sink.
+// layers, all layers after them read something new. The last column of the table shows what that can do.
+// The early layers give token 0 the state from which the massive one grows. It is one token of T in the
+// mean of the loss, so their mixers may get it slightly wrong, and then the state does not grow. For
+// attention in later layers the sink is gone, and its weight falls on tokens that carry meaning. A mixer
+// that has replaced such a layer need not rely on a sink. A model without massive states has no such trap:
+// its last column hardly changes, and fewer replaced layers can be expected to mean a smaller KL.
 //
 // There are two repairs. We can train the early layers with a weight of 32 on the first token, so that its
 // state should grow as it does in the teacher. Or we can keep the attention of the early layers. The first
@@ -259,7 +282,6 @@ volatile("generate --model \(job.folder(of: "student").relativePath) continues a
 // half, and on hybrids that keep a few layers. In the third all layers but one are replaced. The tables
 // measure KL on windows that are not reported elsewhere.
 
-var hybridModel: FrozenModel?
 if job.explores {
   chapter.section("7. How many layers, and which?")
   let exploration = exitOnError { try job.exploreHybrids(aligned.model, massive: massive) }
@@ -333,7 +355,9 @@ job.sample("the broken teacher", wrong)
 
 // ## What we saw
 //
-// Each statement can be checked against the tables above; RESULTS.md has those of a full run.
+// Each statement can be checked against the tables above; [RESULTS.md](../../RESULTS.md) has those of a full
+// run. The tiny model of a quick run may have no sink at all: then its tables have no example of what is said
+// about sinks.
 //
 // The attention of a published model can differ in kind from that of the book's own teacher. Where the state
 // of the first token grows massive, attention can rest on that token, and much of ‖A‖² can be in its column.
@@ -356,8 +380,9 @@ if attention[massive].isFirstStateMassive {
     """)
 }
 
-// If a recurrence comes close to such matrices, the family is not what limits a student. The limit is that
-// one map of the input has to do for all texts what a softmax does for each.
+// If a recurrence comes close to such matrices, the family is not what limits a student. If a mixer trained
+// by stage 1 comes close on one window and not on many, the limit is that one map of the input has to do
+// for all texts what a softmax does for each.
 //
 // Stage 2 trains layers that know nothing of each other, and stage 3 makes one model of them. After stage 2
 // the student may favour the text that it was trained on, and stage 3 pulls it back to the teacher: then KL
