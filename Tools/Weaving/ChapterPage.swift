@@ -153,7 +153,8 @@ struct Weave {
   private func joinHeadings(_ blocks: [Block]) -> [Block] {
     var joined: [Block] = []
     for block in blocks {
-      if case .heading = block {
+      // What has no number, as the end of the run, is no section of the story.
+      if case .heading(let title, _) = block, title.first?.isNumber == true {
         let first = joined.lastIndex { if case .heading = $0 { true } else { false } }.map { $0 + 2 } ?? 0
         let story = joined.indices.dropFirst(first).last { index in
           if case .story(let part) = joined[index] { main.story(part).hasPrefix("## ") } else { false }

@@ -196,20 +196,23 @@ extension Site {
     let blocks = Weave(main: chapter.main, record: chapter.record).blocks()
     var followsHeading = false
     var anchors: Set<String> = []
+    func head(_ title: String, _ level: Int) {
+      var anchor = title.anchor
+      while !anchors.insert(anchor).inserted { anchor += "-again" }
+      if level == 2 { sections.append((title, anchor)) }
+      layout.add("<h\(level) id=\"\(anchor)\">\(title.escaped)</h\(level)>")
+    }
     for block in blocks {
       switch block {
       case .heading(let title, let level):
-        var anchor = title.anchor
-        while !anchors.insert(anchor).inserted { anchor += "-again" }
-        if level == 2 { sections.append((title, anchor)) }
-        layout.add("<h\(level) id=\"\(anchor)\">\(title.escaped)</h\(level)>")
+        head(title, level)
         followsHeading = true
       case .story(let part):
         // The title of the page stands there, and that of a section if the run has printed it.
-        let text =
-          followsHeading
-          ? chapter.main.story(part, withoutHeading: "# ", "## ") : chapter.main.story(part, withoutHeading: "# ")
-        layout.parts.append(.prose(prose.add(text)))
+        if !followsHeading, let title = chapter.main.story(part).firstMatch(of: #/^## ([^\n]+)/#)?.1 {
+          head(String(title), 2)
+        }
+        layout.parts.append(.prose(prose.add(chapter.main.story(part, withoutHeading: "# ", "## "))))
         followsHeading = false
       case .code(let lines, let fold):
         let html = code.html(chapter.main, lines, on: chapter.page)
