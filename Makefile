@@ -133,10 +133,10 @@ book-check: ## check that the HTML of out/book is valid
 
 DOCUMENTS := README.md RESULTS.md $(wildcard docs/*.md)
 
-keep: ## keep the record of a full run in data/results: make keep N=11 [OUT=out], or RUN=out/long/15-real-model NAME=15-long
+keep: ## keep the record of a full run in data/results: make keep N=11 [OUT=out], or FROM=out/long/15-real-model NAME=15-long
 	@swift build $(TOOLS) --product kept-results
-	names=($(if $(N),$(filter $(N)%,$(CHAPTERS))))
-	.build-tools/debug/kept-results keep $(or $(RUN),$(OUT)/$${names[0]})/run.json $(or $(NAME),$${names[0]})
+	name='$(if $(N),$(filter $(N)%,$(CHAPTERS)))'
+	.build-tools/debug/kept-results keep "$(or $(FROM),$(OUT)/$$name)/run.json" "$(or $(NAME),$$name)"
 
 results: ## put the tables of the kept runs into README.md, RESULTS.md and docs
 	@swift build $(TOOLS) --product kept-results

@@ -138,11 +138,8 @@ extension Chapter {
   /// - Parameter value: what was measured, for the reader
   public func timed(_ claim: String, _ holds: Bool, _ value: Double, file: String = #fileID, line: Int = #line) {
     let evidence = "~\(number(value, digits: 3))"
-    if isQuick {
-      volatile("\(claim): \(evidence)", file: file, line: line)
-    } else {
-      check(claim, holds, evidence, file: file, line: line)
-    }
+    let verdict = Verdict(.check, claim, evidence: evidence, holds: holds)
+    page.add(isQuick ? .volatile("\(claim): \(evidence)") : .verdict(verdict), at: SourcePlace(file, line))
   }
 
   /// A CSV file out/NN-name/`file`.csv, to which the chapter adds rows while it runs. `finish` completes it.

@@ -187,6 +187,58 @@ private let text = ChapterText(name: "00-test", question: "Does it work?", durat
     }
   }
 
+  @Test(arguments: [true, false]) func answersRunWhenTheyAreAskedFor(areAsked: Bool) throws {
+    try withTemporaryFolder { folder in
+      let page = Page { _ in }
+      let chapter = try Chapter<NoOptions>(
+        text, arguments: ["--out", folder.path] + (areAsked ? ["--answers"] : []), page: page)
+      chapter.answers({ chapter.say("Because.") }, { chapter.say("It does not.") })
+      let said: [Entry] = [.heading("Answer 1"), .prose("Because."), .heading("Answer 2"), .prose("It does not.")]
+      #expect(page.entries.map(\.entry).suffix(4) == (areAsked ? said[...] : page.entries.map(\.entry).suffix(4)))
+      #expect(page.entries.count == (areAsked ? 5 : 1))
+    }
+  }
+
+  @Test(arguments: [true, false]) func aClaimAboutTimesDecidesNothingInAQuickRun(isQuick: Bool) throws {
+    try withTemporaryFolder { folder in
+      let page = Page { _ in }
+      let chapter = try Chapter<NoOptions>(
+        text, arguments: ["--out", folder.path] + (isQuick ? ["--quick"] : []), page: page)
+      chapter.timed("faster, times", false, 0.5)
+      #expect(page.failed == (isQuick ? 0 : 1))
+      if isQuick { #expect(page.entries.last?.entry == .volatile("faster, times: ~0.500")) }
+    }
+  }
+
+  @Test func whatAPageExploresIsInTheRecordAlone() throws {
+    try withTemporaryFolder { folder in
+      var printed: [String] = []
+      let page = Page { printed.append($0) }
+      let chapter = try Chapter<NoOptions>(text, arguments: ["--out", folder.path], page: page)
+      page.add(.value(label: "a", text: "1"), at: place(1))
+      let before = printed
+      let sizes = [Exploration.Parameter("N", [2, 3], start: 3), Exploration.Parameter("Q", [5, 7, 11], start: 5)]
+      let product = Exploration.Result("product", unit: "", over: sizes) { Double($0[0] * $0[1]) }
+      #expect(product.values == [10, 14, 22, 15, 21, 33] && sizes[0].start == 1)
+      let matrix = Exploration.NamedMatrix("M", rows: [[0.12345, .nan], [1, -.infinity]])
+      #expect(matrix.rows == [[0.123, 0], [1, 0]])
+      let shown: [Exploration] = [
+        .sizes(title: "s", parameters: sizes, results: [product]), .matrices(title: "m", tokens: ["a", "b"], [matrix]),
+        .training(title: "t", tokens: ["a", "b"], target: [matrix], before: [matrix], after: [matrix]),
+      ]
+      for exploration in shown { chapter.explore(exploration) }
+      #expect(printed == before)
+      page.add(.value(label: "b", text: "2"), at: place(2))
+      #expect(printed.count == before.count + 1, "values around it still form a block")
+      #expect(try chapter.close(at: place(3)) == 0)
+      let report = try String(contentsOf: chapter.directory.appending(path: "report.md"), encoding: .utf8)
+      #expect(report.contains("- a: 1\n- b: 2\n"))
+      let record = try JSONDecoder().decode(
+        RunRecord.self, from: Data(contentsOf: chapter.directory.appending(path: "run.json")))
+      #expect(record.lines.compactMap { if case .exploration(let e) = $0.entry { e } else { nil } } == shown)
+    }
+  }
+
   @Test func aFolderThatCanNotBeWrittenIsNamed() throws {
     try withTemporaryFolder { folder in
       let file = folder.appending(path: "file")

@@ -9,8 +9,8 @@
 //
 // Between the comments everything is replaced. After the name of a record stands the beginning of a section's title,
 // then what of the section: `all`, `table 1` (the first of its tables), `verdicts`, `findings`, or `values`; more than one with
-// `+` between them. `<!-- kept: 11-ablations / run -->` says what the run was, and `<!-- kept: chapters -->` lists all. `seconds` and other volatile lines are in no
-// record but the run's own time.
+// `+` between them. `<!-- kept: 11-ablations / run -->` says what the run was. Times and other volatile lines are in no
+// record.
 //
 // Read before: `Notebook/RunRecord.swift`.
 
@@ -76,7 +76,6 @@ public struct KeptRuns {
 
   /// The Markdown that a comment asks for.
   private func wanted(_ request: String) throws -> String {
-    if request == "chapters" { return try contents() }
     let parts = request.components(separatedBy: " / ")
     let record = try KeptRuns.record(in: folder.appending(path: "\(parts[0]).json"))
     if parts.count == 2, parts[1] == "run" { return sentence(about: record) }
@@ -91,20 +90,6 @@ public struct KeptRuns {
       return markdown(chosen)
     }
     return texts.joined(separator: "\n\n")
-  }
-
-  /// The chapters with their questions, and how long the kept runs took.
-  private func contents() throws -> String {
-    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
-      $0.wholeMatch(of: #/\d\d-[a-z-]+\.json/#) != nil
-    }
-    if names.isEmpty { throw WeavingError("kept: chapters: there are no records in \(folder.relativePath)") }
-    let rows = try names.sorted().map { file in
-      let record = try KeptRuns.record(in: folder.appending(path: file))
-      let name = record.chapter
-      return ["[\(name)](chapters/\(name)/main.swift)", record.question, duration(seconds: record.seconds)]
-    }
-    return Table(["chapter", "question", "time"], rows: rows).markdown
   }
 
   private func section(_ title: String, of record: RunRecord) -> [Entry] {
@@ -141,10 +126,11 @@ public struct KeptRuns {
     return text
   }
 
+  // Not how long it took: a run that goes on from kept results is short, and one beside others long.
   private func sentence(about record: RunRecord) -> String {
     """
-    Printed by `\(record.command)` on \(record.date), in \(duration(seconds: record.seconds)) on \(record.machine.cores) cores \
-    (\(record.machine.processor)), with numbers of type \(record.numbers); seed \(record.seed).
+    Printed by `\(record.command)` on \(record.date), on \(record.machine.cores) cores (\(record.machine.processor)), \
+    with numbers of type \(record.numbers); seed \(record.seed).
     """
   }
 }

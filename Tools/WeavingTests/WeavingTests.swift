@@ -93,7 +93,7 @@ import Weaving
         filled == "before\n\(wanted)\n\n| a | n |\n|---|---:|\n| x | 1.5 |\n\nIt is 1.5.\n\n<!-- end -->\nafter")
       #expect(try kept.filled(filled) == filled)
       let run = try kept.filled("<!-- kept: 11-x / run -->\n<!-- end -->")
-      #expect(run.contains("`11-x --seeds 8` on 2026-01-02, in 1 min 00 s on 2 cores (P)"), "\(run)")
+      #expect(run.contains("`11-x --seeds 8` on 2026-01-02, on 2 cores (P)"), "\(run)")
     }
   }
 
