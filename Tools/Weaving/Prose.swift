@@ -91,7 +91,9 @@ struct Linker {
       if link.contains("://") || link.hasPrefix("#") || link.hasPrefix("mailto:") { return String(match.0) }
       // A file that has no page is named and not linked.
       guard let target = pageOfFile(link, from: path) else { return String(match.2) }
-      return #"<a href="\#(Address.link(from: page, to: target))">\#(match.2)</a>"#
+      let place = link.split(separator: "#", maxSplits: 1).dropFirst().first.map { "#\($0)" } ?? ""
+      return
+        #"<a href="\#(Address.link(from: page, to: target))\#(target.hasSuffix(".html") ? place : "")">\#(match.2)</a>"#
     }
     let coded = turned.replacing(#/<code>([^<]+)</code>/#) { match in
       let text = String(match.1)

@@ -98,12 +98,20 @@ extension Site {
     layout.add("</div>")
   }
 
+  /// Where the numbers of full runs of a chapter are, in a sentence; empty if RESULTS.md has none.
+  func resultsOfFullRuns(of chapter: String) -> String {
+    guard let results = source.documents.first(where: { $0.file == "RESULTS.md" }),
+      let text = try? String(contentsOf: source.root.appending(path: results.file), encoding: .utf8)
+    else { return "" }
+    let own = text.matches(of: #/\n## (Chapter (\d\d)[^\n]*)/#).first { $0.2 == chapter.prefix(2) }
+    return own.map {
+      "What full runs gave is under <a href=\"../\(results.page)#\(String($0.1).anchor)\">\(String($0.1).escaped)</a>."
+    } ?? ""
+  }
+
   /// The run that the page shows.
   func run(_ record: RunRecord) -> String {
-    let fullRuns =
-      source.documents.first { $0.file == "RESULTS.md" }.map {
-        "What full runs gave is on the page <a href=\"../\($0.page)\">\($0.title.escaped)</a>."
-      } ?? ""
+    let fullRuns = resultsOfFullRuns(of: record.chapter)
     let size =
       record.isQuick ? "the quick version, with sizes that show that all works and little more" : "the full version"
     let time = duration(seconds: record.seconds)
@@ -112,7 +120,7 @@ extension Site {
       seed \(record.seed), numbers \(record.numbers), on \(record.date) in \(time.escaped) on \
       \(record.machine.cores) cores of \(record.machine.processor.escaped), \(record.machine.system.escaped).
       A line with ✓ is a check, which has to hold; one with · says whether something is so in this run. What is grey with
-      a dotted line differs from run to run.\(record.isQuick ? " \(fullRuns)" : "")</p></aside>
+      a dotted line differs from run to run.\(record.isQuick && !fullRuns.isEmpty ? " \(fullRuns)" : "")</p></aside>
       """
   }
 }

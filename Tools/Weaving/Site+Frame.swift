@@ -52,8 +52,14 @@ extension Site {
   }
 
   /// The meanings of letters, except in documents, which do without.
+  /// There headings get names instead, those that other sites give them, so that links can lead to them.
   func notation(_ html: String, of layout: Layout) -> String {
-    layout.kind == "document" ? html : notation.explained(html, in: layout.path)
+    guard layout.kind == "document" else { return notation.explained(html, in: layout.path) }
+    var names: Set<String> = []
+    return html.replacing(#/<h([2-4])>(.*?)<\/h[2-4]>/#) { match in
+      let name = match.2.replacing(#/<[^>]*>/#, with: "").description.anchor
+      return names.insert(name).inserted ? "<h\(match.1) id=\"\(name)\">\(match.2)</h\(match.1)>" : String(match.0)
+    }
   }
 
   /// Titles, headings and names for the search, as a script: a page from a disk may read no other file.
