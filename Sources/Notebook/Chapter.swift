@@ -139,7 +139,9 @@ extension Chapter {
   public func timed(_ claim: String, _ holds: Bool, _ value: Double, file: String = #fileID, line: Int = #line) {
     let evidence = "~\(number(value, digits: 3))"
     let verdict = Verdict(.check, claim, evidence: evidence, holds: holds)
-    page.add(isQuick ? .volatile("\(claim): \(evidence) (checked in full runs)") : .verdict(verdict), at: SourcePlace(file, line))
+    page.add(
+      isQuick ? .volatile("\(claim): \(evidence) (checked in full runs)") : .verdict(verdict),
+      at: SourcePlace(file, line))
   }
 
   /// A CSV file out/NN-name/`file`.csv, to which the chapter adds rows while it runs. `finish` completes it.

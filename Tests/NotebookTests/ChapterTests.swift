@@ -223,7 +223,8 @@ private let text = ChapterText(name: "00-test", question: "Does it work?", durat
       let matrix = Exploration.NamedMatrix("M", rows: [[0.12345, .nan], [1, -.infinity]])
       #expect(matrix.rows == [[0.123, 0], [1, 0]])
       let shown: [Exploration] = [
-        .sizes(title: "s", parameters: sizes, results: [product]), .matrices(title: "m", tokens: ["a", "b"], [matrix]),
+        .sizes(title: "s", parameters: sizes, results: [product]),
+        .matrices(title: "m", tokens: ["a", "b"], [matrix]),
         .training(title: "t", tokens: ["a", "b"], target: [matrix], before: [matrix], after: [matrix]),
       ]
       for exploration in shown { chapter.explore(exploration) }

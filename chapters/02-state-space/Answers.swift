@@ -123,7 +123,7 @@ func answer3() throws {
   func divided(_ m: [[Double]], by scores: [[Double]]) -> Int {
     rank(spectrum(zip(m, scores).map { zip($0, $1).map { $0 / $1 } }, from: cut))
   }
-  check("one decay: M / C Bᵀ has a block of rank 1", divided(M, by: head.scores) == 1)
+  check("one decay: M / C Bᵀ has a block of rank 1", divided(matrix, by: head.scores) == 1)
   let products = c.map { c in b.map { b in dot(c, b) } }
   check("N decays: M / C Bᵀ has a block of higher rank", divided(sum, by: products) > 1)
 }

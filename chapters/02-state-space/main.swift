@@ -167,8 +167,8 @@ func newHead(T: Int, N: Int) -> Head {
   return Head(alpha: a.map { 1 / (1 + exp($0)) }, b: normal(T, N), c: normal(T, N))
 }
 let (head, x) = (newHead(T: T, N: N), normal(1, T)[0])
-let (L, M, y) = (decays(head.alpha), head.matrix, head.scan(x))
-let mismatch = gap(times(M, x), y)
+let (decay, matrix, y) = (decays(head.alpha), head.matrix, head.scan(x))
+let mismatch = gap(times(matrix, x), y)
 check("M x = the recurrence, step by step", mismatch, within: 1e-12)
 
 // L is dark where the past is still remembered. It is nearly white in the rows from step 28 on and
@@ -176,7 +176,8 @@ check("M x = the recurrence, step by step", mismatch, within: 1e-12)
 // keeps of it what L lets through.
 
 let maps = [
-  ("L: what is left of s at t", L, 1.0), ("C Bᵀ: what t asks of s", head.scores, 4), ("M = L ∘ (C Bᵀ)", M, 4),
+  ("L: what is left of s at t", decay, 1.0), ("C Bᵀ: what t asks of s", head.scores, 4),
+  ("M = L ∘ (C Bᵀ)", matrix, 4),
 ].map { title, values, limit in
   HeatMap(
     title, values: values, x: mixerAxes.x, y: mixerAxes.y, colourLabel: "entry", scale: .diverging,
@@ -226,10 +227,10 @@ check("the layer by its matrices = the layer step by step", gap(numbers(mixing),
 // attention of random queries and keys of P features.
 
 chapter.section("6. Every block below the diagonal")
-let future = (cut..<T).map { t in head.c[t].map { L[t][cut - 1] * $0 } }
-let past = (0..<cut).map { s in head.b[s].map { L[cut - 1][s] * $0 } }
+let future = (cut..<T).map { t in head.c[t].map { decay[t][cut - 1] * $0 } }
+let past = (0..<cut).map { s in head.b[s].map { decay[cut - 1][s] * $0 } }
 let thin = future.flatMap { f in past.map { dot(f, $0) } }
-check("future × past = the block at t0 = \(cut)", gap(thin, M[cut...].flatMap { $0[..<cut] }), within: 1e-12)
+check("future × past = the block at t0 = \(cut)", gap(thin, matrix[cut...].flatMap { $0[..<cut] }), within: 1e-12)
 func attention(T: Int, P: Int) -> [[Double]] {
   let (q, k) = (Tensor.normal([1, T, 1, P], using: &random), Tensor.normal([1, T, 1, P], using: &random))
   return rows(of: softmax(headScores(q, k), scale: 1 / Scalar(P).squareRoot(), causal: true).reshaped(to: [T, T]))
@@ -241,7 +242,7 @@ func spectrum(_ m: [[Double]], from t0: Int) -> [Double] {
 }
 func rank(_ spectrum: [Double]) -> Int { spectrum.count { $0 > negligible } }
 let (cuts, attending) = (1..<T, attention(T: T, P: P))
-let (spectra, ofAttention) = (cuts.map { spectrum(M, from: $0) }, cuts.map { spectrum(attending, from: $0) })
+let (spectra, ofAttention) = (cuts.map { spectrum(matrix, from: $0) }, cuts.map { spectrum(attending, from: $0) })
 let (kept, beyond) = (spectra.flatMap { $0.prefix(N) }.min()!, spectra.flatMap { $0.dropFirst(N) }.max()!)
 check("state space, \(cuts.count) blocks: the largest σ / σ₁ after the N-th", beyond, within: negligible)
 check("state space: the smallest σ / σ₁ up to the N-th", kept, greaterThan: negligible, digits: 2)
@@ -252,7 +253,7 @@ check("attention: the smallest σ / σ₁ of all", ofAttention.flatMap { $0 }.mi
 // state space drop to rounding error after the N-th. Attention's never do, so none counts as zero.
 
 let examined = [
-  ("softmax attention", attending), ("state space, N = \(N)", M),
+  ("softmax attention", attending), ("state space, N = \(N)", matrix),
   ("state space, N = 2", newHead(T: T, N: 2).matrix), ("state space, N = 11", newHead(T: T, N: 11).matrix),
 ]
 let plateau = LineChart(
@@ -334,10 +335,10 @@ chapter.plot(Figure("Singular values that count, as the text grows", panels: [gr
 // rank of a block. Which of them sees which fault?
 
 chapter.section("8. Breaking it on purpose: two faults, two checks")
-let late = M.map { zip($0, head.alpha).map { $0 * $1 } }
-let softened = zip(L, head.scores).map { decay, scores in
-  let weights = zip(decay, scores).map { $0 > 0 ? exp($1) : 0 }
-  return zip(decay, weights).map { $0 * $1 / weights.reduce(0, +) }
+let late = matrix.map { zip($0, head.alpha).map { $0 * $1 } }
+let softened = zip(decay, head.scores).map { left, scores in
+  let weights = zip(left, scores).map { $0 > 0 ? exp($1) : 0 }
+  return zip(left, weights).map { $0 * $1 / weights.reduce(0, +) }
 }
 let (lateRank, softRank) = (rank(spectrum(late, from: cut)), rank(spectrum(softened, from: cut)))
 check(

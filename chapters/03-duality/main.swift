@@ -282,14 +282,14 @@ table(["form", "last T", "exponent of the count", "of the time", "time", "rate, 
 let miss = curves.map { abs($0.ofTime.exponent - ($0.form.hasMatrix ? 2 : 1)) }.max()!
 chapter.timed("exponents of time: near 2 with a matrix, near 1 without; largest distance", miss < 0.5, miss)
 
-// ## The surprise: the best chunk, and none
+// ## The surprise: the fewest multiplications are not the fastest
 //
 // By counting, section 2 found the best length of a chunk: Q* = √( NP / (N + P + 1) ), which is
 // about 3 for the standard recipe. But time depends on more than the count. A chunk takes four
 // matrix products, and for small matrices most of the time goes into the call itself. So we
 // measure.
 
-chapter.section("6. The surprise: the best chunk, and none")
+chapter.section("6. The surprise: the fewest multiplications are not the fastest")
 let optimum = (Double(state * width) / Double(state + width + 1)).squareRoot()
 let fewest = (1...64).min { chunkedCount(4096, state, width, Q: $0) < chunkedCount(4096, state, width, Q: $1) }!
 show("Q* by the formula", optimum, digits: 3)
@@ -314,6 +314,10 @@ chapter.timed(
 chapter.timed(
   "the rate at Q = 64, as a multiple of that at Q = 4, is above 1.5", rates[6] > 1.5 * rates[2], rates[6] / rates[2])
 
+// The standard recipe has Q = 64, two chunks in each of its windows, which need not be the fastest Q
+// of this table. No result of the book depends on it: but for roundoff, Q changes what a layer costs
+// and not what it computes (section 4). “What we saw” says how much time a faster Q would save here.
+//
 // Are chunks faster than the recurrence at all? The figure of section 5 has both.
 
 let fastest = curves.suffix(chunks.count).min { $0.last.seconds < $1.last.seconds }!

@@ -43,16 +43,17 @@ func answer1() throws {
 
 // ## 2. One cut after the other
 //
-// Let the rows of V[k] be an orthonormal basis of what the state keeps of the first k tokens. A
-// real state cannot take back what it has forgotten: V[k + 1] must lie within V[k] and the new
-// token. So let W be V[k] with one more row for the new token. Of the block H[k + 1] at the next
-// cut these directions hold Y = H[k + 1] Wᵀ, and we keep the N with the largest singular values.
+// Let the rows of E[k] be an orthonormal basis of what the state keeps of the first k tokens
+// (`basis` below). A real state cannot take back what it has forgotten: E[k + 1] must lie within
+// E[k] and the new token. So let F be E[k] with one more row for the new token (`both`). Of the
+// block H[k + 1] at the next cut these directions hold Y = H[k + 1] Fᵀ, and we keep the N with the
+// largest singular values.
 //
 // The direction that is struck out (there is at most one at a cut) is orthogonal to all that is
 // kept, and with it to all that will be struck out later. So in each row the losses of all cuts are
 // orthogonal to one another, and their squares add up:
 //
-//     ‖ M − M̂ ‖²  =  Σ over cuts  Σ over n > N  σ[n](Y)²
+//     ‖ M − M̂ ‖²  =  the sum over all cuts, and over all n > N, of  σ[n]²          σ[n] those of Y
 //
 // Balanced truncation chooses the basis of each cut from that cut alone. Its next basis does not
 // lie within the one before; what it asks for and the state no longer has is an additional loss,

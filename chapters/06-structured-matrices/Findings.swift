@@ -43,8 +43,9 @@ func sentenceOnDoubling() -> String {
 /// How far the truncated recurrences may be from the best ones.
 func sentenceOnBound() -> String {
   """
-  For N = \(list(orders.map { "\($0)" })) balanced truncation is \(list(ratios.map { meanText($0) })) times as far as
-  the bound, on average. The best recurrence is nearer by these factors at most.
+  For N = \(list(orders.map { "\($0)" })) the distance of balanced truncation is
+  \(list(ratios.map { meanText($0) })) times the bound, on average. Even the best recurrence cannot shorten it by
+  more than these factors.
   """
 }
 

@@ -48,8 +48,10 @@ let tolerance = MemoryLayout<Scalar>.size == 8 ? 1e-10 : 1e-4
 //
 // We take the matrices of all heads of all layers on a few windows of held-out text, far from one
 // another. Row t says how much of each token s ≤ t enters the output at t; its entries are positive
-// and sum to 1. All distances below are Frobenius norms of differences, as in stage 1. The scale is
-// set by the matrix of zeros: its distance is the norm of the matrix itself.
+// and sum to 1. All distances below are Frobenius norms of differences: the root of the sum of the
+// squared differences between the entries. (The first stage of the distillation, chapter 08, makes
+// this distance smaller by training.) The scale is set by the matrix of zeros: its distance is the
+// norm of the matrix itself.
 
 chapter.section("1. The matrices")
 let targets = Tensor.concatenated(
@@ -119,29 +121,34 @@ check(
   "with N = \(shown) every block of its matrix has rank \(shown): singular values beyond, at most",
   HankelBlocks(of: truncated.matrices).loss(at: shown).max()!, within: tolerance)
 
-// Is there a nearer recurrence of the same order? We cannot compute the best one, but we have a
-// bound for it. Take several rectangles below the diagonal that do not overlap. In each of them any
-// recurrence of order N loses at least the singular values beyond the N-th, and the squares of the
-// losses add up (`Sources/Structures/SemiseparableBound.swift`). So the distance of the best
-// recurrence lies between this bound and that of the truncated one.
+// Is there a nearer recurrence of the same order? We cannot compute the best one, but no recurrence
+// can be nearer than what it must lose, and we have two ways to count that:
 //
-// The loss at a single cut is a bound too. It would never be the larger one if the rectangles could
-// begin and end at any token, since the block of a single cut is one of them. But to save time we
-// try only every fourth or eighth token (`grid`), so the worst single cut may give the larger bound.
+//     the worst cut    in its Hankel block any recurrence of order N loses at least the singular
+//                      values beyond the N-th
+//     rectangles       so it does in any rectangle below the diagonal; if several of them do not
+//                      overlap, the squares of their losses add up
+//
+// `Sources/Structures/SemiseparableBound.swift` looks for the best rectangles. To save time they
+// begin and end only at every fourth or eighth token (`grid`), where the worst cut need not be. So
+// either way may give more, and the bound is the larger of the two, matrix by matrix. The distance
+// of the best recurrence lies between this bound and the distance of the truncated one.
 //
 // In the tables the truncated recurrence stands as “semiseparable, truncated”: it is a member of the
 // semiseparable family, and not its nearest.
 
-let bounds = semiseparableBounds(targets, orders: orders, grid: chapter.isQuick ? 4 : 8)
+let atWorstCut = orders.map { blocks.loss(at: $0) }
+let inRectangles = semiseparableBounds(targets, orders: orders, grid: chapter.isQuick ? 4 : 8)
+let bounds = zip(atWorstCut, inRectangles).map { zip($0, $1).map { max($0, $1) } }
 for N in orders { found.record(truncation, N, balancedTruncation(of: blocks, N: N).matrices) }
 let ratios = orders.indices.map { place in
   zip(found[truncation, orders[place]], bounds[place]).map { $0 / $1 }
 }
 table(
-  ["N", "worst single cut", "bound", "balanced truncation", "truncation / bound"],
+  ["N", "lost at the worst cut", "lost in rectangles", "bound", "balanced truncation", "truncation / bound"],
   rows: orders.enumerated().map { place, N in
-    let values = [Estimate(blocks.loss(at: N)), Estimate(bounds[place]), found.estimate(truncation, N)]
-    return ["\(N)"] + values.map { number($0.mean, digits: 3) } + [text(Estimate(ratios[place]))]
+    let values = [atWorstCut[place], inRectangles[place], bounds[place], found[truncation, N]]
+    return ["\(N)"] + values.map { meanText($0) } + [text(Estimate(ratios[place]))]
   })
 check("no truncation is below its bound: the smallest ratio", ratios.joined().min()!, atLeast: 1.0)
 
@@ -201,8 +208,10 @@ table(["N = \(shown)"] + Convergence.columns, rows: convergence(of: byDescent, b
 // Mean distances with standard errors over matrices. (These are the heads of one teacher in a few
 // windows, and not independent samples. The error says how much matrices differ, and is too small
 // for a claim about other heads.) The paper searches in the same ways, by descent and by balanced
-// truncation, but it has T = 512, other text and another teacher. What should be compared is
-// therefore not N, but the fraction of the window that a state can hold, N / T.
+// truncation, but it has T = 512, other text and another teacher. So rows should be compared that
+// have the same N / T, the fraction of the window that a state can hold, and not the same N. Even
+// then compare the order of the columns and their ratios, not the distances themselves: the norm of
+// a head's matrix grows about as √T (section 8), and the paper does not print the norms of its own.
 
 chapter.section("5. The table, beside the paper's")
 let rising = byDescent + [truncation]

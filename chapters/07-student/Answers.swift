@@ -16,9 +16,10 @@ import Tensors
 // W_o in both mixers: these two can be copied as they are. The biases of the values go into the
 // bias of the convolution, which begins as the identity and so hands them on. C could take over
 // the queries and B the keys, but the shapes differ: a head has P rows of queries and N rows of
-// C. Their scores suggest a way. Without rotation and biases
+// C. Their scores suggest a way. Let r[t] be what a mixer reads of token t, its row of LN u[l].
+// Without rotation and biases
 //
-//     q[t] · k[s]  =  u[t]ᵀ W_qᵀ W_k u[s]        and        C[t] · B[s]  =  u[t]ᵀ W_Cᵀ W_B u[s]
+//     q[t] · k[s]  =  r[t]ᵀ W_qᵀ W_k r[s]        and        C[t] · B[s]  =  r[t]ᵀ W_Cᵀ W_B r[s]
 //
 // and the matrix of rank N that is nearest to W_qᵀ W_k keeps its N largest singular values. What
 // cannot be copied is the rotation of queries and keys by their positions, and the softmax. The

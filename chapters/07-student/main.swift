@@ -91,6 +91,19 @@ let unchanged = zip(student.parameters, untouched).filter { mixerNames.contains(
   .allSatisfy { $0.0.value == $0.1 }
 check("the mixers did not change", unchanged, "\(mixerNames.count) tensors")
 
+// The student then goes through three stages (chapters 08 to 10), and each trains more of it than
+// the one before. The teacher is frozen in all three:
+//
+//     stage                      its mixers read       trained                     frozen
+//     1 matrix orientation       the teacher's states  what makes their matrices   all else
+//     2 hidden-state alignment   the teacher's states  all of the mixers           all outside them
+//     3 knowledge distillation   the student's states  everything, copies as well  nothing
+//
+// Stages 1 and 2 use nothing of the student but its mixers, so the copies are not needed before
+// stage 3. Chapter 15 departs from this table, to distil a published model on two cores: it trains
+// the mixers alone in both of its stages, 2 and 3, and lets them begin with copies of the teacher's
+// value and output projections.
+
 // ## Inside the mixer
 //
 // In attention a head has a query, a key and a value for every token. Its output is a mixture of
@@ -105,19 +118,23 @@ check("the mixers did not change", unchanged, "\(mixerNames.count) tensors")
 //
 // What it lacks is a softmax. Instead, each head carries a state h, a matrix of N × P numbers,
 // along the text. At token t the state fades, is written to, and is read, which gives the head's
-// output y[t], a vector of P numbers:
+// output y[t], a vector of P numbers.
 //
-//     h[t]    =  α[t] h[t − 1] + B[t] x[t]ᵀ            fade, then write
-//     y[t]    =  C[t]ᵀ h[t] + d x[t]                   read, and add x without the state
-//     output  =  W_o ( y ⊙ silu(z + z_bias) )          all heads: scale each feature, then combine
+// The mixer of block l reads LN u[l]. In formulas about one mixer, here and in the next chapters, we
+// write u for it, without an index. Then the whole mixer is:
 //
-// d is one learned number for each head (in code `skip`; the papers call it D, which is the width of
-// the model here). The factor silu(z + z_bias) is the gate: where it is 0, a feature of y is shut
-// off.
+//     x, B, C  =  convolution( W_xBC u )                short, over time
+//     z        =  W_z u                                 for the gate
+//     α        =  sigmoid(−a),   a = W_a u              the decay
+//     h[t]     =  α[t] h[t − 1] + B[t] x[t]ᵀ            fade, then write
+//     y[t]     =  C[t]ᵀ h[t] + d x[t]                   read, and add x without the state
+//     output   =  W_o ( y ⊙ silu(z + z_bias) )          all heads: scale each feature, then combine
 //
-// The mixer reads u = LN u[l]. One learned matrix, in_proj, makes x, B, C, z and a from it; the
-// table says which of its rows make what. There is one a[t] for each head, and it gives the decay
-// α[t] = sigmoid(−a[t]), between 0 (forget everything) and 1 (keep everything).
+// The three matrices W_xBC, W_z and W_a are rows of one learned matrix, in_proj; the table says
+// which of its rows make what. There is one a[t] for each head, and its α[t] is between 0 (forget
+// everything) and 1 (keep everything). The convolution is explained below. d is one learned number
+// for each head (in code `skip`; the papers call it D, which is the width of the model here). The
+// factor silu(z + z_bias) is the gate: where it is 0, a feature of y is shut off.
 //
 // Unrolled over time, the y of a head is a matrix times its x:
 //
@@ -141,8 +158,8 @@ table(
     return ["\(part)", "\(rows.lowerBound) ..< \(rows.upperBound)", "\(rows.count / H)", role]
   })
 
-// Three choices are left to explain. The first is not in the formulas above; in the other two
-// this mixer departs from Mamba-2, so as to be more like attention.
+// Three choices are left to explain. The convolution is that of Mamba-2; in the other two this
+// mixer departs from Mamba-2, so as to be more like attention.
 //
 // **Why a convolution?** Before the recurrence, x, B and C pass through a short convolution over
 // time: each of their numbers becomes a weighted sum of its own last K values, K = 4. It makes up

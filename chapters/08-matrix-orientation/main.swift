@@ -3,8 +3,9 @@
 // A head of attention computes y = M v. Queries, keys and a softmax make the matrix M, and M
 // mixes the values v of the tokens. A head of the student computes y = M x. B, C, the decay and d
 // make a matrix of the same shape, and it mixes x. So two things can be compared: how the tokens
-// are mixed, M with M, and what is mixed, v with x. Stage 1 compares the matrices alone. Both
-// mixers read the same input u, and the student's matrix is turned toward the teacher's:
+// are mixed, M with M, and what is mixed, v with x. Stage 1 compares the matrices alone. In each
+// layer both mixers read the same input u, which is the teacher's LN u[l] (chapter 07), and the
+// student's matrix is turned toward the teacher's:
 //
 //     loss  =  Σ over layers of the mean over windows and heads of  ‖ M_teacher(u) − M_student(u) ‖
 //
@@ -55,12 +56,12 @@ let heldOut = store.heldOut.reported
 
 // ## Two matrices and their distance
 //
-// The teacher runs on its own hidden states. At each block we keep what its mixer reads, u = LN
-// u[l], and the matrix that it makes of it. The student's mixer reads the same u. So no layer
-// depends on what the student's other layers do, and each has a loss of its own. ‖·‖ is the
-// Frobenius norm, the root of the sum of the squared entries; it is not squared, and not divided
-// by T. Beside the distances stands the norm of the identity, √T: that is what d = 1 adds to a
-// student's matrix at the start.
+// The teacher runs on its own hidden states. At each block we keep what its mixer reads, LN u[l],
+// and the matrix that it makes of it. The student's mixer reads the same. So no layer depends on
+// what the student's other layers do, and each has a loss of its own. ‖·‖ is the Frobenius norm,
+// the root of the sum of the squared entries; it is not squared, and not divided by T. Beside the
+// distances stands the norm of the identity, √T: that is what d = 1 adds to a student's matrix at
+// the start.
 
 chapter.section("1. Two matrices and their distance")
 let student = store.newStudent()
@@ -74,6 +75,22 @@ table(
   rows: loss.parts.map { [$0.0, number($0.1, decimals: 3)] })
 show("loss: their sum", Double(loss.total.value.scalar), unit: "Frobenius")
 show("norm of the identity, √T", Double(T).squareRoot())
+
+// In a program of your own the loss may begin too high, or stay too high. These mistakes are the
+// first to look for:
+//
+// - The norm is squared. It is a plain root, for each head of each window.
+// - Heads or windows are summed. Only layers are; over heads and windows the loss is a mean.
+// - The teacher's scores are compared. Its matrix is what the softmax makes of them.
+// - The student's mixer reads the student's states. In this stage it reads the teacher's.
+// - It reads the state without its norm, u[l]. A mixer reads LN u[l].
+// - The logarithms of the decays are summed from s. The sum begins at s + 1. B can learn to make up
+//   for this, so the loss need not show it; M x against the recurrence does (chapter 02, section 8).
+// - d is missing from the matrix. Then C[t] · B[t] has to make the diagonal alone, and d does not
+//   learn.
+// - d is counted twice, once inside the function that makes the matrix and once after it.
+// - One matrix is transposed. In both, t is the row and s ≤ t the column. Otherwise the loss of a
+//   head cannot fall below the norm of what the teacher's matrix has off its diagonal.
 
 // ## What the loss can reach
 //

@@ -46,7 +46,8 @@ let B = batch.inputs.B
 // For each token the teacher's attention puts out a vector of D features, and so does the
 // student's mixer. ‖·‖ is the L2 norm of their difference, the root of the sum of its squares; it
 // is not squared. Stage 1 compared the heads one by one. Here W_o has combined them, and every
-// weight of the mixer takes part.
+// weight of the mixer takes part. The table has the distance of each layer, and their sum is the
+// loss. (Chapters 10 and 12 give the mean over layers instead, which is the sum divided by L.)
 
 chapter.section("1. The loss of one batch")
 let student = store.newStudent()
@@ -176,7 +177,7 @@ for l in 0..<L {
 
 // Then the matrices, which stage 2 does not compare: the Frobenius distance, as a mean over heads.
 // Without stage 1 the student may reach its outputs with matrices like the teacher's, or with
-// quite different ones.
+// quite different ones. The lines below the table compare sums over layers, as in the loss.
 
 table(
   ["distance of the matrices, Frobenius"] + (0..<L).map { "layer \($0)" },

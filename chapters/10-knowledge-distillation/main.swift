@@ -3,9 +3,10 @@
 // So far each mixer has read the teacher's states. Now the student has to run on its own states: it
 // gets the teacher's embedding, norms, MLPs and head (weight transfer), and is then trained end to
 // end on the teacher's distribution of the next character (knowledge distillation). This stage
-// trains all weights, those of the mixers and those that were copied. (Chapter 11 tries the mixers
-// alone.) Only this stage turns the parts into a language model. It also takes the largest share of
-// the tokens: 92 % in the paper, half of them here.
+// trains all weights, those of the mixers and those that were copied; section 2 of chapter 07 has a
+// table of what each stage trains. (Chapter 11 also tries the mixers alone, and chapter 15 trains
+// nothing else.) Only this stage turns the parts into a language model. It also takes the largest
+// share of the tokens: 92 % in the paper, half of them here.
 //
 // What is each stage worth? The chapter compares five ways to spend one budget of tokens, from a
 // student that never saw a teacher to one that went through all three stages, and measures all five
@@ -101,7 +102,8 @@ check("cross-entropy and KL have the same gradient, relative difference", gap, w
 // they copy no weights. With hard labels the student learns from the actual characters and needs no
 // teacher; with soft labels it learns from the teacher's distributions. The other three arms copy
 // the teacher's weights before their last stage: "transfer + 3" spends the whole budget on stage 3,
-// while 2-3 and 1-2-3 are named after the stages they go through.
+// while 2-3 and 1-2-3 are named after the stages they go through. (Chapter 11, where all but scratch
+// copy the weights, calls "transfer + 3" by its stage alone, 3.)
 
 chapter.section("2. The arms")
 table(

@@ -46,7 +46,8 @@ let study = exitOnError { try Study(in: store, seeds: seedCount) }
 // matrices to another.
 //
 // Of the five ways, scratch has no teacher and learns from the text alone. The others are named
-// after their stages.
+// after their stages. "3" is what chapter 10 calls transfer + 3: the teacher's weights are copied,
+// and the whole budget goes to stage 3.
 
 chapter.section("1. The students and the ways")
 let kept = recipe.L / 2
@@ -85,9 +86,11 @@ func arm(_ student: (name: String, kind: Arm.Student), _ way: Way, rate: Double)
 // With a bad learning rate an arm loses, whatever its stages are worth. So every rate is tuned, on
 // the first seed and on windows that are not reported. Stage 1 is tuned by the distance between the
 // matrices it leaves and the teacher's, stage 2 by the distance between the mixers' outputs and the
-// teacher's, and then the last stage of every arm by its loss. Each sweep tries at least three
-// rates, a factor of two apart, around the best of earlier runs. While the best is at an end, it
-// goes further out, up to three times.
+// teacher's, and then the last stage of every arm by its held-out loss. These numbers are the
+// scores in the tables, in brackets behind each rate; the rate with the smallest score is chosen.
+// Scores of stages 1 and 2 are distances, means over layers. Those of a last stage are losses, in
+// the unit of section 3. Each sweep tries at least three rates, a factor of two apart, around the
+// best of earlier runs. While the best is at an end, it goes further out, up to three times.
 
 chapter.section("2. Learning rates")
 func tuned(
@@ -230,11 +233,13 @@ chapter.tabulate("claims", claims: claims)
 // close to 2, with three it is 4.3. So three seeds decide a claim only if its mean gain is at least
 // about two and a half times s. Moreover, s itself is estimated from three numbers, and may be far
 // too small or too large by chance. We ran this study on two kinds of processor, which round sums
-// differently, and with three seeds some of the verdicts changed. So read the mean and the interval
-// before the verdict. An undecided claim has not been refuted, and one that holds by a narrow
-// margin may be undecided next time. With the two seeds of a quick run t is above 12, so that
-// hardly anything is decided. A full run also checks that each mean gain of Phi-Mamba is above 0,
-// which is less than a verdict asks: the interval may still reach below 0.
+// differently. With three seeds some of the verdicts changed: verdicts on claims whose interval has
+// an end near 0, which a small change can move to the other side. The table shows which intervals
+// end near 0. So read the mean and the interval before the verdict. An undecided claim has not been
+// refuted, and one that holds by a narrow margin may be undecided next time. With the two seeds of
+// a quick run t is above 12, so that hardly anything is decided. A full run also checks that each
+// mean gain of Phi-Mamba is above 0, which is less than a verdict asks: the interval may still
+// reach below 0.
 
 finding(precision(of: claims, seeds: study.seeds.count), volatile: chapter.isQuick)
 if store.isReference && chapter.options.budget == 1 && seedCount >= 3 {
@@ -248,11 +253,12 @@ if store.isReference && chapter.options.budget == 1 && seedCount >= 3 {
 // Each variant below changes one thing in Phi-Mamba's way 1-2-3, and has a learning rate of its own
 // in the last stage. "Mixers alone", which we try with all three students, freezes in stage 3
 // whatever was copied from the teacher. Without weight transfer nothing is copied. "Random taps"
-// and "random gate" replace two initial values of chapter 07: the convolution that begins as the
-// identity, and the gate that begins open. "Multi-value" lets all heads share one B and one C, as
-// the usual Mamba-2 does. The paper begins with random projections; "q, k, v, o copied" begins with
-// the teacher's queries, keys, values and output projection in the places of C, B, x and W_o, as
-// closely as the mixer can hold them. We also try that start with stage 3 alone.
+// and "random gate" replace two initial values of chapter 07. Taps are the K weights that the
+// convolution has for each channel; in chapter 07 they begin as the identity, and here at random.
+// The gate begins open there, and at random here. "Multi-value" lets all heads share one B and one
+// C, as the usual Mamba-2 does. The paper begins with random projections; "q, k, v, o copied"
+// begins with the teacher's queries, keys, values and output projection in the places of C, B, x
+// and W_o, as closely as the mixer can hold them. We also try that start with stage 3 alone.
 
 chapter.section("5. What else the paper fixes")
 typealias Variant = (

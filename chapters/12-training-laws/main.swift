@@ -36,7 +36,8 @@ func scaled(_ steps: [Int]) -> [Int] { steps.map(chapter.options.scaled) }
 // late stage of every arm has a learning rate of its own, chosen on the first seed and on windows
 // that are not reported. With one rate for all, an arm could win because the rate happens to suit
 // its length. In the first law stage 1 is early and stage 2 late, and a student is measured by the
-// distance of its mixers' outputs from the teacher's, which is what stage 2 makes small.
+// L2 distance of its mixers' outputs from the teacher's, which is what stage 2 makes small. It is a
+// mean over tokens and layers; chapter 09 adds the layers up.
 
 chapter.section("1. From stage 1 to stage 2")
 show("seeds", study.seeds.count)
@@ -64,7 +65,7 @@ struct Law {
 }
 
 let orientationLaw = Law(
-  name: "1 to 2", early: "stage 1", unit: "L2 distance of the mixers' outputs",
+  name: "1 to 2", early: "stage 1", unit: "mean L2 distance of the mixers' outputs",
   totals: scaled(chapter.isQuick ? [20, 60] : [75, 150, 300]),
   amounts: scaled(chapter.isQuick ? [0, 6, 15, 30] : [0, 8, 20, 40, 80, 160]), rates: [6e-3, 1.2e-2, 2.4e-2],
   stages: (.orientation, .alignment), earlyRate: recipe.orientationRate,

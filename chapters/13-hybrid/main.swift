@@ -4,7 +4,8 @@
 // teacher's twenty-four attention layers and comes close to the teacher. How many attention layers
 // are needed, and where? First we try every possible placement, on the text of this book. Then we
 // turn to a synthetic language, in which we know what has to be remembered, and ask what the kept
-// layers do there.
+// layers do there. A layer of attention that forgets nothing can still be in a place where it does
+// not help a model to recall; section 4 says why.
 //
 // You will see the held-out loss of every placement, what each layer is worth, a language with an
 // entropy that we can compute, and recall against distance for teachers, students and hybrids. The
@@ -225,10 +226,10 @@ if isReference {
 // ## Recall against distance
 //
 // The students are distilled as before, except that stage 3 has a learning rate of its own for each
-// kind of student, chosen by a sweep on the first seed. Beside them we train a state space model
-// that never sees a teacher. All answers of all seeds are counted together. The models of this
-// language have two layers, 0 and 1, and a hybrid is named after the layer that it keeps:
-// "attention kept in 0" is what section 1 would draw as A·.
+// kind of student, chosen by a sweep on the first seed; a score is the held-out loss in nats per
+// token. Beside them we train a state space model that never sees a teacher. All answers of all
+// seeds are counted together. The models of this language have two layers, 0 and 1, and a hybrid is
+// named after the layer that it keeps: "attention kept in 0" is what section 1 would draw as A·.
 
 chapter.section("4. Recall against distance")
 let small = language.recipe
@@ -281,6 +282,30 @@ chapter.plot(
             line.name, x: bins.map { Double($0.distances.upperBound) }, y: bins.map(\.accuracy), style: .linePoints)
         }, references: [Reference("guessing", y: 1 / Double(grammar.places.count))], legend: .outside)
     ]), "recall")
+
+// In the full run of [RESULTS.md](../../RESULTS.md) the hybrid with attention in layer 0 recalls much
+// less than the student with no attention at all. How can attention that forgets nothing be worse
+// than none? An answer takes two steps, and they must be made in this order:
+//
+// 1. Where something is said about an object, its place has to be joined with it. The place is the
+//    next token after the object, so a layer has to bring in the previous token. Attention can do
+//    that, and so can the convolution of a mixer.
+// 2. When the object is asked for, the place that was joined with it has to be found.
+//
+// In layer 1 attention can make the second step, after layer 0 has made the first. In layer 0 it
+// cannot: it compares tokens that have been joined with nothing yet. It can find the earlier mention
+// of the object, but that token does not know its place; and the token of the place does not know its
+// object. All that attention in layer 0 can do for recall is the first step. The second is left to
+// the state of the one mixer, in layer 1. The student without attention has two mixers, each with a
+// convolution that joins neighbours and a state that can hold what was joined: both can make both
+// steps.
+//
+// So much follows from how the models are built, and it says that this hybrid can lose recall. It
+// does not say that the one mixer must fail. That mixer has a convolution and a state as well, and
+// could recall by itself. Our conjecture is that stages 1 and 2 teach each mixer the part that
+// attention had in the teacher, and that stage 3 can then spread the memory over two states where
+// there are two. The hybrid has one. No run of this chapter tests that.
+
 let near = lines.map { $0.recall[0].accuracy }
 /// The farthest class of distances with at least 100 answers, the same for all lines.
 let farthest = lines.map { line in line.recall.last { $0.count >= 100 } ?? line.recall[0] }
@@ -348,11 +373,12 @@ finding(
   """)
 
 // Recall needs something that a mean over all tokens hides: a layer that looks up an earlier token.
-// Such a layer has to stand behind layers that prepare what it compares. A state of fixed size
-// cannot look anything up; it has to carry every fact until it is asked for. Here these are the
-// places of the objects of one document. The numbers below say something about this only where the
-// teacher itself recalls far more than a guess would, which a full run checks and a quick run hardly
-// reaches. [RESULTS.md](../../RESULTS.md) has the table of a full run.
+// Such a layer has to stand behind layers that prepare what it compares (section 4). Attention in
+// front of them cannot do that, and takes the place of a mixer. A state of fixed size cannot look
+// anything up; it has to carry every fact until it is asked for. Here these are the places of the
+// objects of one document. The numbers below say something about this only where the teacher itself
+// recalls far more than a guess would, which a full run checks and a quick run hardly reaches.
+// [RESULTS.md](../../RESULTS.md) has the table of a full run.
 
 let ends = [lines[0].recall[0], farthest[0]].map { "\($0.distances.lowerBound)–\($0.distances.upperBound)" }
 let recalled = zip(lines, farthest).map { "\($0.name): \(text($0.recall[0])) and \(text($1))" }

@@ -56,7 +56,8 @@ func familyDistances(_ fits: Fits, of model: String, T: Int) -> Figure {
   let series = order.map { family in
     let all = fits.orders.indices.map { fits.relative(family, $0) }
     return Series(
-      family, x: x, y: all.map { max($0.mean, lowest / 100) }, style: family == "bound" ? .dashed : .linePoints)
+      Fits.title(of: family), x: x, y: all.map { max($0.mean, lowest / 100) },
+      style: family == "bound" ? .dashed : .linePoints)
   }
   let leaving = series.contains { $0.y.contains { $0 < lowest } }
   return Figure(

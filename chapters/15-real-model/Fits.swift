@@ -29,6 +29,11 @@ nonisolated struct Fits: Codable {
     "low rank, descent", "low rank, rows solved", "SSD, descent", "SSD, rows solved", "semiseparable", "bound",
   ]
 
+  /// What a family is called in tables and figures, as in chapter 06; the names above are the keys of kept results.
+  static func title(of family: String) -> String {
+    family == "semiseparable" ? "semiseparable, truncated" : family
+  }
+
   /// The mean of ‖A − M‖ / ‖A‖ over the heads, for a family at an order.
   func relative(_ family: String, _ place: Int) -> Estimate {
     Estimate(zip(distances[family]![place], norms).map { $0 / $1 })
@@ -114,21 +119,21 @@ extension Job {
     }
   }
 
-  /// The table of the families, beside the paper's and chapter 06's.
+  /// The table of the families, and below it the paper's and chapter 06's.
   func report(_ fits: Fits) {
     show("matrices", fits.heads.count)
     show("norm of a matrix, mean ± standard error", estimateText(Estimate(fits.norms)))
     show("Toeplitz, distance over norm", estimateText(Estimate(zip(fits.toeplitz, fits.norms).map { $0 / $1 })))
     chapter.tabulate(
-      "fits", ["N", "N / T"] + Fits.families,
+      "fits", ["N", "N / T"] + Fits.families.map(Fits.title),
       rows: fits.orders.enumerated().map { place, N in
         ["\(N)", "1/\(store.recipe.T / N)"]
           + Fits.families.map { number(fits.relative($0, place).mean, digits: 3) }
       })
-    let rows = neighbours()
-    if !rows.isEmpty {
-      table(["distance over norm", "N / T", "low rank", "SSD", "semiseparable"], rows: rows)
-    }
+    let families = ["low rank", "SSD", Fits.title(of: "semiseparable")]
+    table(["the paper, distance", "N / T"] + families, rows: paperRows())
+    let own = chapter06Rows()
+    if !own.isEmpty { table(["chapter 06, distance over norm", "N / T"] + families, rows: own) }
     chapter.plot(familyDistances(fits, of: title, T: store.recipe.T), "fits")
     for (place, N) in fits.orders.enumerated() {
       func mean(_ family: String) -> Double { fits.relative(family, place).mean }
@@ -147,13 +152,18 @@ extension Job {
     check("no fit is below its bound: the smallest ratio", ratios.min() ?? 1, atLeast: 0.999)
   }
 
-  /// The paper's table, and that of chapter 06 if the chapter has been run.
-  private func neighbours() -> [[String]] {
+  /// The paper's table.
+  private func paperRows() -> [[String]] {
     // arXiv 2408.10189, the table of fits: T = 512. Its matrices' mean norm is not given, so these are distances.
     let paper = [(16, [0.595, 0.453, 0.236]), (32, [0.310, 0.226, 0.112]), (64, [0.128, 0.093, 0.041])]
-    var rows = paper.map { N, values in
-      ["the paper, N = \(N) (distance)", "1/\(512 / N)"] + values.map { number($0, decimals: 3) }
+    return paper.map { N, values in
+      ["N = \(N)", "1/\(512 / N)"] + values.map { number($0, decimals: 3) }
     }
+  }
+
+  /// The table of chapter 06, if a full run of it has left one.
+  private func chapter06Rows() -> [[String]] {
+    var rows: [[String]] = []
     let file = chapter.out.appending(path: "06-structured-matrices/distances.csv")
     guard !chapter.isQuick, let text = try? String(contentsOf: file, encoding: .utf8) else { return rows }
     let lines = text.split(separator: "\n").dropFirst().map { $0.split(separator: ",").map(String.init) }
@@ -167,7 +177,7 @@ extension Job {
       let cells = ["low rank", "SSD", "semiseparable"].compactMap { cell($0, N) }
       if cells.count == 3 {
         rows.append(
-          ["chapter 06, N = \(N)", "1/\(cells[0].T / N)"] + cells.map { number($0.relative, digits: 3) })
+          ["N = \(N)", "1/\(cells[0].T / N)"] + cells.map { number($0.relative, digits: 3) })
       }
     }
     return rows

@@ -38,6 +38,12 @@ let reported = store.heldOut.reported
 // A run of half an hour should say so before it begins. The number of multiplications in a step follows
 // from the sizes, and a few passes of the teacher show how fast this machine computes them. With `--quick`
 // the teacher is a tiny Llama, trained for a few seconds (`Tiny.swift`).
+//
+// The table names the stages of this run. "Alignment, relative" is stage 2 with the loss of each layer
+// divided by the mean norm of the teacher's outputs there, so that layers with small outputs count as
+// much as those with large ones. "Distillation among … tokens" is stage 3 with the softmax of both
+// models taken over those tokens of the vocabulary alone that occur in our texts, which saves work in the
+// head. Section 5 says why there is no stage 1.
 
 chapter.section("1. The model, and what this will take")
 job.introduce()
@@ -52,11 +58,13 @@ job.introduce()
 // first token, whatever it is. That is an attention sink. The weights of a softmax sum to 1, so a head that
 // finds nothing of use still has to put its weight somewhere; the sink is a place where that does no harm.
 //
-// The table has a row for each layer; all numbers are means over held-out windows. A is a head's attention
-// matrix, and ‖A‖ its Frobenius norm. The state of a token is the vector that enters the layer, and the table
-// has its L2 norm. The last column is the part of the mixer's output that comes from token 0: its norm over
-// the norm of the whole output. This part and the weight on token 0 are measured in the second half of the
-// rows.
+// The table has a row for each layer; all numbers are means over held-out windows. "Heads over half" is the
+// number of heads with more than half of their weight on token 0. A is a head's attention matrix, and ‖A‖
+// its Frobenius norm; the next column is that norm without column 0, and "column 0's part" is the fraction of
+// ‖A‖² that column 0 holds. The state of a token is the vector that enters the layer: the table has the L2
+// norm of token 0's state, and the mean of the others. The last column is the part of the mixer's output
+// that comes from token 0: its norm over the norm of the whole output. This part, the weight on token 0 and
+// the number of heads are measured in the second half of the rows.
 
 chapter.section("2. What real attention looks like")
 let sentence = job.sentence
@@ -78,8 +86,8 @@ let attention = exitOnError {
 }
 table(
   [
-    "layer", "weight on token 0", "heads with over half on it", "‖A‖", "‖A‖ without column 0",
-    "column 0 of ‖A‖²", "state of token 0", "state of other tokens", "output from token 0",
+    "layer", "weight on token 0", "heads over half", "‖A‖", "without column 0", "column 0's part",
+    "token 0's state", "other states", "output from token 0",
   ],
   rows: attention.enumerated().map { l, a in
     ["\(l)", number(a.sink, decimals: 2), number(a.sinkHeads, decimals: 1)]
@@ -104,10 +112,10 @@ show(
     ? "the first layer that reads a massive state of token 0"
     : "no layer reads a massive state of token 0; the layer taken in its place", massive)
 
-// Compare two columns: how much of ‖A‖² is in column 0, and how much of the output comes from token 0 (the
-// last column). The second can be much smaller than the first, if the value of token 0 is small. A loss on
-// matrices, such as that of stage 1, depends on the first number; a loss on outputs, such as that of stage 2,
-// depends on the second.
+// Compare two columns: how much of ‖A‖² is in column 0 ("column 0's part"), and how much of the output
+// comes from token 0 (the last column). The second can be much smaller than the first, if the value of
+// token 0 is small. A loss on matrices, such as that of stage 1, depends on the first number; a loss on
+// outputs, such as that of stage 2, depends on the second.
 
 let sinking = attention.filter { $0.firstColumn > 0.5 }
 let there = [Estimate(sinking.map(\.firstColumn)), Estimate(sinking.map(\.partFromFirst))].map {
@@ -124,10 +132,14 @@ finding(
 // Chapter 06 asked this question about our own teacher. Here we make the same fits for heads of all layers,
 // on one held-out window: each matrix is approximated by parameters of its own, and the distance is the
 // Frobenius norm of the difference over the norm of the matrix. Semiseparable matrices, those of a general
-// recurrence, are found by balanced truncation, and no recurrence is below the bound. One result may differ
-// from chapter 06: how much the decays are worth, which is the difference between SSD and low rank. A head
-// with a sink attends to token 0 up to the end of the window, so its decays have to stay near 1; and an SSD
-// with all decays at 1 is a low-rank matrix.
+// recurrence, are found by balanced truncation, and no recurrence is below the bound. The second table is
+// the paper's. It has distances that are not divided by a norm, since the paper does not give the norm of its
+// matrices. So compare the order of the families there, and how fast each falls with N, but no number with
+// one of ours. (If a full run of chapter 06 has left its results, a third table has them, over the norm.)
+//
+// One result may differ from chapter 06: how much the decays are worth, which is the difference between SSD
+// and low rank. A head with a sink attends to token 0 up to the end of the window, so its decays have to stay
+// near 1; and an SSD with all decays at 1 is a low-rank matrix.
 
 if job.explores {
   chapter.section("3. How near could a recurrence come?")
@@ -200,11 +212,16 @@ if job.explores {
 // ## All layers
 //
 // The mixers begin with the teacher's value and output projections, so what remains to be learned is the
-// matrix. There is no stage 1 here (`--study` has arms with it); we begin with stage 2. Each of its layers
-// reads the teacher's states and depends on no other layer: each has a tape, an optimiser and a checkpoint
-// of its own. The layers are trained side by side, with one window in each step. One pass of the teacher
-// serves all of them, layer by layer, and no state is kept after its step. Stage 3 then trains all mixers
-// end to end.
+// matrix. That is also why this run has no stage 1. In chapter 09 stage 1 comes first because x and W_o are
+// random, and an output says little about the matrix behind it. Here they are the teacher's from the first
+// step, so the loss of stage 2, which compares outputs, trains the matrix at once. And where a sink fills
+// column 0, the loss of stage 1 would be mostly about that column. Whether a stage 1 in front pays all the
+// same is measured by `--study`, which compares ways with it and without it.
+//
+// So we begin with stage 2. Each of its layers reads the teacher's states and depends on no other layer:
+// each has a tape, an optimiser and a checkpoint of its own. The layers are trained side by side, with one
+// window in each step. One pass of the teacher serves all of them, layer by layer, and no state is kept
+// after its step. Stage 3 then trains all mixers end to end.
 //
 // The loss of a layer in stage 2 is the distance of its output from the teacher's over the norm of the
 // teacher's output: an output of zeros has a loss of 1.
