@@ -26,16 +26,22 @@ public struct Axis: Sendable, Equatable {
   /// line ends as ↵, an empty one as “”. No other kind of plot has cells to name.
   public let labels: [String]?
 
-  /// An axis; whether its range and its labels can be shown is checked when a figure is written.
+  /// Where ticks stand, in the axis' unit: the layers, or the sizes that were tried; nil chooses round numbers.
+  ///
+  /// Where there is no room to write all, every second or third is written and the others get a small tick.
+  public let ticks: [Double]?
+
+  /// An axis; whether its range, its labels and its ticks can be shown is checked when a figure is written.
   public init(
     _ label: String, unit: String? = nil, logarithmic: Bool = false, range: ClosedRange<Double>? = nil,
-    labels: [String]? = nil
+    labels: [String]? = nil, ticks: [Double]? = nil
   ) {
     self.label = label
     self.unit = unit
     self.logarithmic = logarithmic
     self.range = range
     self.labels = labels
+    self.ticks = ticks
   }
 
   /// "label / unit", as it is drawn.
@@ -49,7 +55,7 @@ public struct Axis: Sendable, Equatable {
   /// Beyond ±1e250, and below 1e-250 on a logarithmic axis, there is no place either.
   public func shows(_ value: Double) -> Bool { hasPlace(value, log: logarithmic) }
 
-  /// Throws a `PlotError` when the asked range cannot be shown, or the labels are not one for each cell.
+  /// Throws a `PlotError` when the asked range or a tick cannot be shown, or the labels are not one for each cell.
   ///
   /// - Parameter cells: how many cells lie along the axis; nil when the kind of plot has none.
   public func check(at place: Place, cells: Int? = nil) throws {
@@ -61,6 +67,11 @@ public struct Axis: Sendable, Equatable {
       try place.require(
         labels.count == cells, "there are \(labels.count) labels for \(cells ?? 0) cells",
         remedy: "give one label for each cell, or nil to number them")
+    }
+    for tick in ticks ?? [] {
+      try place.require(
+        shows(tick), "there is no place for a tick at \(tick)",
+        remedy: "give finite ticks, on a logarithmic axis above 0")
     }
     guard let range else { return }
     try place.require(

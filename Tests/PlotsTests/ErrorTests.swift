@@ -40,6 +40,11 @@ import Testing
       ["axis 'v'", "3 labels for 2 cells"]
     ),
     (Figure("F", panels: [map([[1]], x: Axis("v", labels: []))]), ["axis 'v'", "0 labels for 1 cells"]),
+    (Figure("F", panels: [lines([simple], x: Axis("v", ticks: [1, .nan]))]), ["axis 'v'", "a tick at nan"]),
+    (
+      Figure("F", panels: [lines([simple], y: Axis("v", logarithmic: true, ticks: [0]))]),
+      ["axis 'v'", "a tick at 0", "above 0"]
+    ),
     (Figure("F", panels: [lines([simple], x: Axis("v", labels: ["a"]))]), ["axis 'v'", "no cells to name"]),
     (Figure("F", panels: [lines([simple], y: Axis("v", labels: []))]), ["axis 'v'", "no cells to name"]),
     (Figure("F", panels: [dots([], value: Axis("v", labels: ["a"]))]), ["axis 'v'", "no cells to name"]),

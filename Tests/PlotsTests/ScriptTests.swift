@@ -54,6 +54,22 @@ import Testing
     #expect(text.contains("set ytics ('one' 1, 'two' 2, 'three' 3)"))
   }
 
+  @Test func ticksStandWhereAnAxisAsksForThem() throws {
+    func ticks(_ axis: Axis, _ x: [Double]) throws -> String {
+      let text = try script(of: Figure("F", panels: [lines([Series("a", x: x, y: x)], x: axis)]))
+      return try #require(text.split(separator: "\n").first { $0.hasPrefix("set xtics") }).description
+    }
+    #expect(try ticks(Axis("layer", ticks: [2, 0, 1]), [0, 1, 2]).hasPrefix("set xtics (0, 1, 2) nomirror"))
+    #expect(
+      try ticks(Axis("N", logarithmic: true, ticks: [2, 4, 8, 64]), [2, 8]).hasPrefix("set xtics (2, 4, 8) nomirror"))
+    // More than there is room for: some are written, and the others have small ticks.
+    let many = (0...60).map(Double.init)
+    let crowded = try ticks(Axis("layer", ticks: many), many)
+    let written = crowded.split(separator: "'' ")[0].split(separator: ",").count
+    #expect(crowded.hasPrefix("set xtics (0, ") && crowded.contains("'' 1 1") && written < 20, "\(crowded)")
+    #expect(try ticks(Axis("none of them", ticks: [9]), [0, 1, 2]) == ticks(Axis("none of them"), [0, 1, 2]))
+  }
+
   @Test func valuesThatCannotBeDrawnLeaveAGap() throws {
     let series = Series("a", x: [1, 2, 3, .infinity, 5], y: [1, .nan, 3, 4, -.infinity])
     let folder = try Folder()

@@ -27,7 +27,7 @@ func attentionOnWords(
 /// Layer by layer: the attention on the first token, and the size of its state.
 func sinks(_ layers: [LayerAttention]) -> Figure {
   let x = layers.indices.map(Double.init)
-  let axis = Axis("layer")
+  let axis = Axis("layer", ticks: x)
   return Figure(
     "The sink, and the state that makes it",
     panels: [
@@ -66,7 +66,7 @@ func familyDistances(_ fits: Fits, of model: String, T: Int) -> Figure {
       LineChart(
         "mean over \(fits.heads.count) heads, T = \(T)"
           + (leaving ? "; what leaves the frame is below \(number(lowest, digits: 1))" : ""),
-        x: Axis("state size N", logarithmic: true),
+        x: Axis("state size N", logarithmic: true, ticks: x),
         y: Axis("distance / norm", logarithmic: true, range: lowest...2), series: series,
         references: [Reference("Toeplitz", y: Estimate(zip(fits.toeplitz, fits.norms).map { $0 / $1 }).mean)],
         legend: .outside)
@@ -112,7 +112,7 @@ func hybridFigure(_ exploration: Exploration, L: Int) -> Figure {
     "Hybrids after stage 2",
     panels: [
       LineChart(
-        "how many, and which", x: Axis("layers replaced"),
+        "how many, and which", x: Axis("layers replaced", ticks: (0...L).map(Double.init)),
         y: divergence("KL to the teacher", exploration.ladder + mended),
         series: [
           series("from the first on", "the first"), series("from the last on", "the last"),
@@ -121,7 +121,8 @@ func hybridFigure(_ exploration: Exploration, L: Int) -> Figure {
             style: .points),
         ], legend: .outside),
       LineChart(
-        "attention given back in one layer", x: Axis("layer that keeps its attention"),
+        "attention given back in one layer",
+        x: Axis("layer that keeps its attention", ticks: (0..<L).map(Double.init)),
         y: divergence("KL, all others replaced", exploration.restored),
         series: [
           Series(

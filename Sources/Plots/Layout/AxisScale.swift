@@ -87,6 +87,12 @@ public struct AxisScale: Sendable {
       (low, high) = Self.roomier(low, high, log: log, room: room, count: count)
     }
     self.init(lower: low, upper: high, logarithmic: log, count: count)
+    let own = (axis.ticks ?? []).filter { (low...high).contains($0) }.sorted()
+    guard !own.isEmpty else { return }
+    let every = (own.count + max(count, 1) - 1) / max(count, 1)
+    let isWritten = own.indices.map { $0.isMultiple(of: every) }
+    ticks = .at(
+      zip(own, isWritten).filter(\.1).map(\.0), small: zip(own, isWritten).filter { !$0.1 }.map(\.0))
   }
 
   /// A scale over a given range with at most about `count` ticks; an integral scale has none between whole numbers.
