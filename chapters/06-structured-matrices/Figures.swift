@@ -23,7 +23,8 @@ func distanceChart(
     panels: [
       LineChart(
         "mean over \(count) matrices, band: standard error",
-        x: Axis("state size N", logarithmic: true, ticks: x), y: Axis("distance", unit: "Frobenius", logarithmic: true),
+        x: Axis("state size N", logarithmic: true, ticks: x),
+        y: Axis("distance", unit: "Frobenius", logarithmic: true),
         series: series + [Series("bound", x: x, y: bound.map(\.mean), style: .dashed)],
         references: levels.map { Reference($0.name, y: $0.distance.mean) }, legend: .outside)
     ])
