@@ -96,7 +96,10 @@ let package = Package(
       ]),
     floor(
       "Book",
-      on: ["Experiments", "Models", "Training", "Statistics", "Tensors", "Notebook", "Plots", argumentParser]),
+      on: [
+        "Experiments", "Models", "Layers", "Gradients", "Training", "Statistics", "Tensors", "Notebook", "Plots",
+        argumentParser,
+      ]),
 
     // MARK: - 7  The book
     chapter("01-attention", on: ["Tensors", "Book", "Plots", "Notebook"]),

@@ -28,9 +28,6 @@ package struct Notation {
     own.contains { $0.letter == letter && path.hasPrefix($0.place) }
   }
 
-  /// No meanings.
-  package init() {}
-
   /// The meanings in the tables of a Markdown text.
   package init(_ markdown: String) {
     if let found = markdown.firstMatch(of: #/only\s+in\s+shapes\s+and\s+in\s+code\s+are\s+they\s+sizes:\s+([^.]*)\./#)

@@ -67,23 +67,6 @@ private func inWindow(_ matrix: Tensor, _ width: Int) -> Tensor {
   return kept / sum(kept, along: 3).reshaped(to: Array(matrix.shape.array.dropLast()) + [1])
 }
 
-/// The logits of a model in which the matrices of every attention are changed before they mix the values.
-private func logits(of model: FrozenModel, _ tokens: Tokens, changing change: (Tensor) -> Tensor) -> Tensor {
-  var u: Tensor = model.model.embedding(tokens)
-  for block in model.blocks {
-    u = block(u) { read in
-      guard let maps = block.mixer.projections else { return block.mixer(read) }
-      let (B, T, H, G) = (read.shape[0], read.shape[1], maps.H, maps.G)
-      let values = maps.values(read)
-      let P = values.shape[2] / G
-      // Each head of values serves H / G heads of queries.
-      let each = values.reshaped(to: [B, T, G, 1, P]).broadcast(to: [B, T, G, H / G, P]).reshaped(to: [B, T, H, P])
-      return maps.output(headMix(change(block.mixer.matrix(read)), each).reshaped(to: [B, T, H * P]))
-    }
-  }
-  return model.model.logits(fromLastState: u)
-}
-
 // ## 2. The crossover of a large model
 //
 // In a layer the student pays, beyond what both pay,
