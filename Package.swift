@@ -101,6 +101,8 @@ let package = Package(
         argumentParser,
       ]),
 
+    floor("ConformanceKit", on: ["Models", "Layers", "Gradients", "Tensors", "Checkpoints"]),
+
     // MARK: - 7  The book
     chapter("01-attention", on: ["Tensors", "Book", "Plots", "Notebook"]),
     chapter("02-state-space", on: ["Tensors", "Gradients", "Layers", "Book", "Plots", "Notebook"]),
@@ -153,6 +155,10 @@ let package = Package(
       ],
       swiftSettings: [.defaultIsolation(MainActor.self)]),
 
+    .executableTarget(
+      name: "conformance", dependencies: ["ConformanceKit", "Checkpoints", "Notebook", argumentParser],
+      swiftSettings: [.defaultIsolation(MainActor.self)]),
+
     .target(
       name: "Exercise",
       dependencies: [
@@ -194,6 +200,9 @@ let package = Package(
       ],
       exclude: ["Golden"]),
     tests(of: "Statistics"),
+    tests(
+      of: "ConformanceKit",
+      with: ["Distillation", "Models", "Layers", "Training", "Gradients", "Corpora", "Tensors", "Checkpoints"]),
     tests(of: "Experiments", with: ["Distillation", "Models", "Layers", "Gradients", "Corpora", "Tensors"]),
     tests(of: "Book", with: ["Statistics"]),
     tests(of: "Plots"),

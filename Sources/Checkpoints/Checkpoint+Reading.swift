@@ -18,6 +18,9 @@ extension Checkpoint {
   /// The shape of a tensor, which is found without decoding it; nil if there is no tensor of this name.
   public func shape(of name: String) -> Shape? { tensors[name]?.shape ?? mapped[name]?.shape }
 
+  /// The type of a tensor's numbers in its file, such as "F32"; nil if it is not in a file.
+  package func storedType(of name: String) -> String? { tensors[name] == nil ? mapped[name]?.type.name : nil }
+
   /// The shapes of all tensors.
   var shapes: [String: Shape] {
     mapped.mapValues(\.shape).merging(tensors.mapValues(\.shape)) { _, inMemory in inMemory }

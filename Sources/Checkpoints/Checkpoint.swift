@@ -60,7 +60,10 @@ public struct Checkpoint: Sendable {
   /// decoded one by one.
   ///
   /// Throws `CheckpointError` if the file cannot be written; an existing file is then unchanged.
-  public func write(to url: URL) throws {
+  public func write(to url: URL) throws { try write(to: url, as: .ofScalar) }
+
+  /// The same in another type of numbers: F64 or F32, to which each number is rounded.
+  package func write(to url: URL, as type: ElementType) throws {
     let sorted = shapes.sorted { $0.key < $1.key }.map { (name: $0.key, shape: $0.value) }
     if names.contains(SafetensorsHeader.metadataKey) {
       throw CheckpointError(
@@ -68,7 +71,7 @@ public struct Checkpoint: Sendable {
         problem: "the format reserves this name for the metadata",
         remedy: "give the tensor another name")
     }
-    let header = SafetensorsHeader.bytes(for: sorted, metadata: metadata)
+    let header = SafetensorsHeader.bytes(for: sorted, of: type, metadata: metadata)
     guard header.count - 8 <= SafetensorsHeader.maximalLength else {
       throw CheckpointError(
         file: url.path,
@@ -79,7 +82,15 @@ public struct Checkpoint: Sendable {
     try AtomicFile.write(to: url) { output in
       try output.write(header)
       for (name, shape) in sorted {
-        try tensor(name, shape: shape).withElements { try $0.withUnsafeBytes { try output.write($0) } }
+        let tensor = try tensor(name, shape: shape)
+        if type.format == .ofScalar {
+          try tensor.withElements { try $0.withUnsafeBytes { try output.write($0) } }
+        } else if type.format == .f32 {
+          try tensor.elements.map { Float($0) }.withUnsafeBytes { try output.write($0) }
+        } else {
+          precondition(type.format == .f64, "a checkpoint is written as F64 or F32, not as \(type.name)")
+          try tensor.elements.map { Double($0) }.withUnsafeBytes { try output.write($0) }
+        }
       }
     }
   }

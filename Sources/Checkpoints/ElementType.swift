@@ -10,8 +10,8 @@
 import Tensors
 
 /// A type of numbers in a file: its name there, its size, and its format, if we can decode it.
-struct ElementType: Sendable {
-  let name: String
+package struct ElementType: Sendable {
+  package let name: String
   /// How many numbers form a block; 1 unless they share a scale.
   let block: Int
   /// The bytes of one block.
@@ -61,7 +61,9 @@ extension ElementType {
   }()
 
   /// The dtype in which checkpoints are written.
-  static let ofScalar = Scalar.self == Double.self ? ElementType("F64", .f64) : ElementType("F32", .f32)
+  package static let ofScalar: ElementType = Scalar.self == Double.self ? .f64 : .f32
+  /// 64 and 32 bits, which a checkpoint can be written in.
+  package static let (f64, f32) = (ElementType("F64", .f64), ElementType("F32", .f32))
 }
 
 // ## The numbers of GGUF

@@ -21,7 +21,8 @@ struct MappedTensor: Sendable {
   let file: String
   /// The name in the file, which may differ from the one that the caller uses.
   let name: String
-  private let type: ElementType
+  /// The type of its numbers in the file.
+  let type: ElementType
   private let bytes: Range<Int>
   private let stored: Shape
   /// The shape of the tensor that the caller gets.

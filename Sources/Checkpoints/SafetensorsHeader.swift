@@ -152,7 +152,11 @@ struct SafetensorsHeader {
 
 extension SafetensorsHeader {
   /// The first bytes of a file: the length of the header and the header.
-  static func bytes(for tensors: [(name: String, shape: Shape)], metadata: [String: String]) -> [UInt8] {
+  ///
+  /// - Parameter type: the type of all numbers
+  static func bytes(
+    for tensors: [(name: String, shape: Shape)], of type: ElementType = .ofScalar, metadata: [String: String]
+  ) -> [UInt8] {
     var members: [String] = []
     if !metadata.isEmpty {
       let pairs = metadata.sorted { $0.key < $1.key }.map { "\(json($0.key)):\(json($0.value))" }
@@ -161,10 +165,10 @@ extension SafetensorsHeader {
     var end = 0
     for (name, shape) in tensors {
       let begin = end
-      end += shape.count * ElementType.ofScalar.bytes
+      end += shape.count * type.bytes
       let sizes = shape.array.map(String.init).joined(separator: ",")
       members.append(
-        "\(json(name)):{\"dtype\":\"\(ElementType.ofScalar.name)\",\"shape\":[\(sizes)],"
+        "\(json(name)):{\"dtype\":\"\(type.name)\",\"shape\":[\(sizes)],"
           + "\"data_offsets\":[\(begin),\(end)]}")
     }
     var header = Array("{\(members.joined(separator: ","))}".utf8)

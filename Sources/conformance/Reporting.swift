@@ -1,0 +1,72 @@
+// # What the command prints
+//
+// Read before: `Command.swift`, `ConformanceKit/Check.swift`.
+
+import Checkpoints
+import ConformanceKit
+import Foundation
+import Notebook
+
+/// Writes the kit.
+func emit(_ command: Emit) throws {
+  try Kit.write(to: URL(filePath: command.folder))
+  try StandardOutput.write("The kit, version \(Kit.version), is in \(command.folder).\n")
+}
+
+/// Compares an answer with the kit; returns whether all of it is right.
+func check(_ command: CheckAnswer) throws -> Bool {
+  let check = try Check(URL(filePath: command.answers), against: URL(filePath: command.folder))
+  try StandardOutput.write(command.json ? json(check) : text(check, all: command.all))
+  return check.isRight
+}
+
+private func text(_ check: Check, all: Bool) -> String {
+  let listed = check.findings.filter { all || $0.verdict != .agrees }
+  var lines: [String] = []
+  if !listed.isEmpty {
+    let rows = listed.map { [$0.name, $0.difference.map { String(format: "%.1e", $0) } ?? "", $0.verdict.words, $0.remark] }
+    lines += Table(["tensor", "difference", "verdict", "remark"], rows: rows).printed + [""]
+  }
+  let right = check.findings.count { $0.verdict == .agrees }
+  lines.append("\(right) of \(check.findings.count) answered tensors agree; the kit has \(check.count).")
+  for diagnosis in check.diagnoses { lines += [""] + diagnosis.sentences }
+  return lines.joined(separator: "\n") + "\n"
+}
+
+/// The same as JSON.
+private func json(_ check: Check) throws -> String {
+  struct Item: Encodable { let name, verdict: String; let difference: Double?; let remark: String }
+  struct Cause: Encodable { let fault, title, mistake, remedy: String }
+  struct Case: Encodable {
+    let name, first: String
+    let wrong: Int
+    let causes: [[Cause]]
+    let unexplained: [String]
+    let decisive: String?
+  }
+  struct Report: Encodable { let kit: String; let right: Bool; let tensors: [Item]; let cases: [Case] }
+  let report = Report(
+    kit: Kit.version, right: check.isRight,
+    tensors: check.findings.map {
+      // An infinite difference has no JSON form.
+      Item(name: $0.name, verdict: $0.verdict.words, difference: $0.difference.flatMap { $0.isFinite ? $0 : nil }, remark: $0.remark)
+    },
+    cases: check.diagnoses.map { diagnosis in
+      Case(
+        name: diagnosis.kit, first: diagnosis.first, wrong: diagnosis.wrong,
+        causes: diagnosis.causes.map { $0.map { Cause(fault: $0.rawValue, title: $0.words.title, mistake: $0.words.mistake, remedy: $0.words.remedy) } },
+        unexplained: diagnosis.unexplained, decisive: diagnosis.decisive)
+    })
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  return String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
+}
+
+/// Lists the mistakes with the first tensor of each case that shows them.
+func listFaults(_ command: Faults) throws {
+  let rows = Fault.allCases.map { fault in
+    [fault.words.title] + KitCase.all.map { Doctor.firstTensor(of: $0, showing: fault) ?? "–" }
+  }
+  let lines = Table(["mistake"] + KitCase.all.map(\.name), rows: rows).printed
+  try StandardOutput.write(lines.joined(separator: "\n") + "\n")
+}
