@@ -19,7 +19,9 @@ extension Computation {
 
   /// The weights that stage 1 trains: those that the matrix depends on.
   private var matrixNames: [String] {
-    mixerNames.filter { name in ["in_proj.weight", "conv1d.weight", "conv1d.bias", "D"].contains { name.hasSuffix($0) } }
+    mixerNames.filter { name in
+      ["in_proj.weight", "conv1d.weight", "conv1d.bias", "D"].contains { name.hasSuffix($0) }
+    }
   }
 
   /// 1 for the rows that the matrix depends on, in the shape of the weight.
@@ -34,7 +36,9 @@ extension Computation {
 
   func computeGradients() {
     compute(.losses)
-    func slopes(_ kind: String, _ loss: Variable, _ names: [String], of weights: [String: Variable]) -> [String: Tensor] {
+    func slopes(_ kind: String, _ loss: Variable, _ names: [String], of weights: [String: Variable]) -> [String:
+      Tensor]
+    {
       let found = gradients(of: loss, withRespectTo: names.map { weights[$0]! })
       for (name, slope) in zip(names, found) {
         record("gradient.\(kind).\(name)", slope, axes(of: slope), "the gradient of the loss")
@@ -59,7 +63,7 @@ extension Computation {
   }
 
   func computeRun() {
-    compute(.losses)
+    compute(.teacher)
     let names = PlainProgram.Names(kit, isStudent: true)
     var (values, optimiser) = (student, PlainOptimiser(faults: program.faults))
     var (rates, reported, norms): ([Scalar], [Scalar], [Scalar]) = ([], [], [])
@@ -112,7 +116,8 @@ extension Computation {
   }
 
   private func isForgotten(_ name: String) -> Bool {
-    (has(.normsNotTransferred) && name.contains("norm.")) || (has(.feedForwardNotTransferred) && name.contains(".mlp."))
+    (has(.normsNotTransferred) && name.contains("norm."))
+      || (has(.feedForwardNotTransferred) && name.contains(".mlp."))
   }
 
   /// The mixer's weights after it has taken over values and output projection.

@@ -3,6 +3,35 @@
 // Read before: `Fault.swift`. Read next: `Doctor.swift`.
 
 extension Fault {
+  /// The tensors that it can change.
+  package var reach: Set<Computation.Group> {
+    switch self {
+    case .targetAfterFinalNorm: return [.teacher, .losses, .gradients, .run]
+    case .studentOnOwnStates, .studentsOwnNorm: return [.mixers, .losses, .gradients, .run]
+    case .stage1Squared, .stage1DividedByT, .headsSummed, .batchSummed, .layersAveraged, .stage1BeforeSoftmax,
+      .stage1WithoutSkip, .stage2Squared, .stage2MeanSquare, .timeSummed, .stage2BeforeOutput, .hardLabels,
+      .labelsNotShifted, .temperatureTwo, .divergenceAsLoss, .divergenceReversed, .tokensSummed, .divergenceOverBatch,
+      .divergenceOverEntries:
+      return [.losses, .gradients, .run]
+    case .decayOnVectors, .decayOnIdleRows, .decayCoupled, .epsilonInsideRoot, .momentsUncorrected, .secondBetaLarger,
+      .clippingMissing, .clippingPerTensor, .clippingSofter, .decaySmaller, .scheduleFromZero, .scheduleEndsEarly,
+      .embeddingFrozen:
+      return [.gradients, .run]
+    case .normsNotTransferred, .feedForwardNotTransferred, .valuesTiledInTransfer: return [.transfer]
+    case .paddingKept, .shortPromptShifted, .convolutionPastForgotten, .positionsRestart, .cacheRowsMixed,
+      .stepBroadcast:
+      return [.decoding]
+    case .matrixTransposed, .decayEarly, .decayOwnStep, .decaySignTurned, .maskedAfterExponential, .decaysDivided,
+      .skipMissing, .skipTwice, .skipAfterGate, .bAndCExchanged, .xAfterBAndC, .projectionInStockOrder,
+      .bScaledByStep,
+      .sharedHeadsTiled, .convolutionReversed, .convolutionCentred, .convolutionActivated, .convolutionBiasDropped,
+      .gateBiasDropped, .gateBiasOutside, .gateConvolved, .gateIsSigmoid, .normBeforeOutput, .xScaledByStep,
+      .matrixScaledByStep, .matrixScaledByRootN, .decayDetached, .convolutionEndTaken:
+      return Set(Computation.Group.allCases).subtracting([.teacher, .transfer])
+    default: return Set(Computation.Group.allCases)
+    }
+  }
+
   /// What a mistake is called, what it does, and what is right.
   public struct Words: Sendable {
     /// A name of a few words.
@@ -28,7 +57,17 @@ extension Fault {
       remedy: "compute angles, cosines and sines in 64 bits, then round"),
     .rotaryFromOne: Words(
       title: "rotary counts from 1", mistake: "the first token has position 1",
-      remedy: "count positions from 0; scores depend only on differences, so only the rotated queries and keys show this"),
+      remedy:
+        "count positions from 0; scores depend only on differences, so only the rotated queries and keys show this"),
+    .rotaryOtherBase: Words(
+      title: "rotary base of 500000", mistake: "the angles shrink with powers of 500000",
+      remedy: "use the base 10000 of the model's config.json"),
+    .rotaryExponentOverHead: Words(
+      title: "rotary exponent over P", mistake: "the exponent of the angles is 2i / P",
+      remedy: "divide by R, the number of features that are rotated"),
+    .softmaxOverQueries: Words(
+      title: "softmax over the wrong axis", mistake: "the softmax runs over the tokens that read",
+      remedy: "it runs over the tokens that are read: the rows of the matrix sum to 1"),
     .scoresUnscaled: Words(
       title: "scores not scaled", mistake: "q · k is not divided by √P",
       remedy: "divide the scores by the root of the head's size"),
@@ -83,6 +122,9 @@ extension Fault {
     .rmsNormCentred: Words(
       title: "RMS norm centred", mistake: "the mean is subtracted in a root-mean-square norm",
       remedy: "divide x by √(mean x² + ε), without subtracting anything"),
+    .mixerReadsRawState: Words(
+      title: "mixer before the norm", mistake: "the mixer reads the state before the block's norm",
+      remedy: "it reads the normed state"),
     .batchRowsMixed: Words(
       title: "batch and time exchanged", mistake: "the states are read as [T, B] where they are [B, T]",
       remedy: "keep the texts apart: the first axis is the batch"),
@@ -102,10 +144,12 @@ extension Fault {
       title: "decay of the other sign", mistake: "α is sigmoid(a)",
       remedy: "α = exp(−softplus(a)) = sigmoid(−a)"),
     .maskedAfterExponential: Words(
-      title: "masked after exp", mistake: "the segment sums above the diagonal pass through exp before they are masked",
+      title: "masked after exp",
+      mistake: "the segment sums above the diagonal pass through exp before they are masked",
       remedy: "mask with −∞ before exp: sums above the diagonal are positive, overflow, and ∞ · 0 is NaN"),
     .decaysDivided: Words(
-      title: "ratio of cumulative products", mistake: "the decay from s to t is a ratio of products from the beginning",
+      title: "ratio of cumulative products",
+      mistake: "the decay from s to t is a ratio of products from the beginning",
       remedy: "take exp of a difference of sums: the products underflow, and 0 / 0 is NaN"),
     .skipMissing: Words(
       title: "D missing", mistake: "the matrix lacks D on its diagonal",
@@ -128,6 +172,18 @@ extension Fault {
     .bScaledByStep: Words(
       title: "B scaled by a step", mistake: "B is multiplied by softplus(a)",
       remedy: "there is no step size in the discrete mixer: B enters as it is"),
+    .xScaledByStep: Words(
+      title: "x scaled by a step", mistake: "x is multiplied by softplus(a) before it is mixed",
+      remedy: "there is no step size in the discrete mixer: x enters as it is"),
+    .matrixScaledByStep: Words(
+      title: "matrix scaled by a step", mistake: "column s of the matrix is multiplied by softplus(a[s])",
+      remedy: "there is no step size in the discrete mixer; stock Mamba-2 has"),
+    .matrixScaledByRootN: Words(
+      title: "C scaled by √N", mistake: "C · B is divided by √N",
+      remedy: "C · B is not scaled: only attention divides by the root of the head's size"),
+    .decayDetached: Words(
+      title: "decay without gradient", mistake: "no gradient passes through the decays",
+      remedy: "let it pass: the rows of a are trained in all stages"),
     .sharedHeadsTiled: Words(
       title: "shared B and C tiled", mistake: "heads 0, 1, 2, … use pairs 0, 1, 0, 1, …",
       remedy: "repeat each pair for neighbouring heads: 0, 0, 1, 1"),
@@ -137,6 +193,10 @@ extension Fault {
     .convolutionCentred: Words(
       title: "convolution centred", mistake: "the convolution sees tokens to come",
       remedy: "pad K − 1 zeros before the text and none after it"),
+    .convolutionEndTaken: Words(
+      title: "end of the convolution taken",
+      mistake: "of the T + K − 1 outputs of a padded convolution the last T are taken",
+      remedy: "take the first T: the last ones see tokens to come"),
     .convolutionActivated: Words(
       title: "convolution activated", mistake: "silu follows the convolution",
       remedy: "the discrete mixer has no activation there; stock Mamba-2 has"),
@@ -146,6 +206,9 @@ extension Fault {
     .gateBiasDropped: Words(
       title: "gate closed", mistake: "z_bias is not added",
       remedy: "the gate is silu(z + z_bias); without the bias a new gate is closed, and no gradient passes"),
+    .gateBiasOutside: Words(
+      title: "z_bias outside", mistake: "the gate is silu(z) + z_bias",
+      remedy: "it is silu(z + z_bias)"),
     .gateConvolved: Words(
       title: "z convolved", mistake: "z passes through the convolution",
       remedy: "only x, B and C do"),
@@ -179,6 +242,11 @@ extension Fault {
     .studentOnOwnStates: Words(
       title: "student on its own states", mistake: "in stages 1 and 2 the student's layer reads the student's states",
       remedy: "each layer reads what the teacher's layer reads"),
+    .studentsOwnNorm: Words(
+      title: "the student's own norm",
+      mistake: "in stages 1 and 2 the mixer reads the teacher's state through the student's norm",
+      remedy:
+        "read teacher.L.mixer_input, which has the teacher's norm; after a transfer of the norms both are the same"),
     .targetAfterFinalNorm: Words(
       title: "target after the final norm", mistake: "the teacher's last state is taken after its final norm",
       remedy: "take the state that leaves the last block; some libraries return it normed"),
@@ -209,6 +277,12 @@ extension Fault {
     .divergenceReversed: Words(
       title: "KL the other way round", mistake: "the loss is KL(student ‖ teacher)",
       remedy: "the teacher's probabilities weigh the student's logarithms"),
+    .divergenceOverBatch: Words(
+      title: "KL summed over time", mistake: "KL is summed over time and divided by the batch (PyTorch's batchmean)",
+      remedy: "take the mean over batch and time, and report the cross-entropy"),
+    .divergenceOverEntries: Words(
+      title: "KL over all entries", mistake: "KL is divided by the number of logits (PyTorch's mean)",
+      remedy: "take the mean over batch and time, not over the vocabulary"),
     .tokensSummed: Words(
       title: "tokens summed", mistake: "stage 3 sums over batch and time",
       remedy: "take the mean over batch and time"),
@@ -230,6 +304,12 @@ extension Fault {
     .secondBetaLarger: Words(
       title: "β₂ of 0.999", mistake: "the second moment keeps 0.999",
       remedy: "use 0.95"),
+    .decaySmaller: Words(
+      title: "weight decay of 0.01", mistake: "the weight decay is 0.01, the default of PyTorch",
+      remedy: "use 0.1"),
+    .clippingSofter: Words(
+      title: "clipping with 1e-6 added", mistake: "gradients are scaled by 1 / (norm + 1e-6)",
+      remedy: "this is PyTorch's clip_grad_norm_, and harmless; the kit divides by the norm alone"),
     .clippingMissing: Words(
       title: "no clipping", mistake: "gradients are not clipped",
       remedy: "scale all gradients by min(1, 1 / norm)"),
@@ -258,7 +338,8 @@ extension Fault {
       title: "padding kept", mistake: "the state includes steps that fill up the last chunk",
       remedy: "cut the padding off, or let it neither decay nor store"),
     .shortPromptShifted: Words(
-      title: "short prompt shifted", mistake: "the inputs of a prompt shorter than the convolution stand first, zeros after them",
+      title: "short prompt shifted",
+      mistake: "the inputs of a prompt shorter than the convolution stand first, zeros after them",
       remedy: "zeros stand before the text"),
     .convolutionPastForgotten: Words(
       title: "convolution forgets", mistake: "the convolution of the next token sees zeros",
@@ -266,6 +347,9 @@ extension Fault {
     .positionsRestart: Words(
       title: "positions restart", mistake: "the next token has position 0",
       remedy: "its position is the length of the prefix"),
+    .stepBroadcast: Words(
+      title: "step broadcast over the batch", mistake: "the mixer's step returns [B, D], which is added to [B, 1, D]",
+      remedy: "give the step an axis of time: [B, 1, D]"),
     .cacheRowsMixed: Words(
       title: "rows of the memory mixed", mistake: "the memories of the texts are in another order",
       remedy: "the first axis of a memory is the batch"),

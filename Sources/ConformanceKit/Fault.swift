@@ -16,6 +16,12 @@ public enum Fault: String, CaseIterable, Codable, Sendable {
   case rotaryFloatAngles
   /// The first token has position 1.
   case rotaryFromOne
+  /// The angles shrink with powers of 500000.
+  case rotaryOtherBase
+  /// The exponent of the angles is 2i / P.
+  case rotaryExponentOverHead
+  /// The softmax runs over the tokens that read.
+  case softmaxOverQueries
   /// Q · k is not divided by √P.
   case scoresUnscaled
   /// Q · k is divided by √D.
@@ -52,6 +58,8 @@ public enum Fault: String, CaseIterable, Codable, Sendable {
   case normVarianceUnbiased
   /// The mean is subtracted in a root-mean-square norm.
   case rmsNormCentred
+  /// The mixer reads the state before the block's norm.
+  case mixerReadsRawState
   /// The states are read as [T, B] where they are [B, T].
   case batchRowsMixed
   /// Feature i of head h is read at i · H + h.
@@ -84,18 +92,30 @@ public enum Fault: String, CaseIterable, Codable, Sendable {
   case projectionInStockOrder
   /// B is multiplied by softplus(a).
   case bScaledByStep
+  /// X is multiplied by softplus(a) before it is mixed.
+  case xScaledByStep
+  /// Column s of the matrix is multiplied by softplus(a[s]).
+  case matrixScaledByStep
+  /// C · B is divided by √N.
+  case matrixScaledByRootN
+  /// No gradient passes through the decays.
+  case decayDetached
   /// Heads 0, 1, 2, … use pairs 0, 1, 0, 1, ….
   case sharedHeadsTiled
   /// The first tap meets the present.
   case convolutionReversed
   /// The convolution sees tokens to come.
   case convolutionCentred
+  /// Of the T + K − 1 outputs of a padded convolution the last T are taken.
+  case convolutionEndTaken
   /// Silu follows the convolution.
   case convolutionActivated
   /// The convolution lacks its bias.
   case convolutionBiasDropped
   /// Z_bias is not added.
   case gateBiasDropped
+  /// The gate is silu(z) + z_bias.
+  case gateBiasOutside
   /// Z passes through the convolution.
   case gateConvolved
   /// The gate is sigmoid(z + z_bias).
@@ -120,6 +140,8 @@ public enum Fault: String, CaseIterable, Codable, Sendable {
   case stage1WithoutSkip
   /// In stages 1 and 2 the student's layer reads the student's states.
   case studentOnOwnStates
+  /// In stages 1 and 2 the mixer reads the teacher's state through the student's norm.
+  case studentsOwnNorm
   /// The teacher's last state is taken after its final norm.
   case targetAfterFinalNorm
   /// The distances are squared.
@@ -140,6 +162,10 @@ public enum Fault: String, CaseIterable, Codable, Sendable {
   case divergenceAsLoss
   /// The loss is KL(student ‖ teacher).
   case divergenceReversed
+  /// KL is summed over time and divided by the batch (PyTorch's batchmean).
+  case divergenceOverBatch
+  /// KL is divided by the number of logits (PyTorch's mean).
+  case divergenceOverEntries
   /// Stage 3 sums over batch and time.
   case tokensSummed
 
@@ -156,6 +182,10 @@ public enum Fault: String, CaseIterable, Codable, Sendable {
   case momentsUncorrected
   /// The second moment keeps 0.999.
   case secondBetaLarger
+  /// The weight decay is 0.01, the default of PyTorch.
+  case decaySmaller
+  /// Gradients are scaled by 1 / (norm + 1e-6).
+  case clippingSofter
   /// Gradients are not clipped.
   case clippingMissing
   /// Each gradient is clipped by its own norm.
@@ -182,6 +212,8 @@ public enum Fault: String, CaseIterable, Codable, Sendable {
   case convolutionPastForgotten
   /// The next token has position 0.
   case positionsRestart
+  /// The mixer's step returns [B, D], which is added to [B, 1, D].
+  case stepBroadcast
   /// The memories of the texts are in another order.
   case cacheRowsMixed
 }

@@ -146,7 +146,8 @@ public enum Kit {
           order: order, shape: entry.tensor.shape.array, axes: entry.axes, words: entry.words, float32: earned[name]!)
       }
       cases[kit.name] = Manifest.Case(
-        words: kit.words, block: kit.block, sizes: kit.sizes, tied: kit.isTied, replaced: kit.replaced, tensors: items)
+        words: kit.words, block: kit.block, sizes: kit.sizes, tied: kit.isTied, replaced: kit.replaced, tensors: items
+      )
       let expected = Dictionary(uniqueKeysWithValues: names.map { ($0, computation.entry($0)!.tensor) })
       func write(_ tensors: [String: Tensor], _ part: String, in place: URL, as type: ElementType) throws {
         let file = place.appending(path: "\(kit.name).\(part).safetensors")

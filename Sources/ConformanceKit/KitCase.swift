@@ -5,7 +5,7 @@
 // numbers, never an accident that fits. No weight is 0 or 1, so that a bias which is dropped or a convolution which
 // is reversed shows. There are five cases:
 //
-//     phi       a Phi teacher: parallel blocks, biases, a part of each head rotated
+//     phi       a Phi teacher: parallel blocks, biases, a part of each head rotated; three chunks of four tokens
 //     llama     a Llama teacher: sequential blocks, keys and values shared by pairs of heads
 //     shared    one layer, a student whose heads share B and C, and a prompt shorter than the convolution
 //     hybrid    a head tied to the embedding, and a student that keeps the attention of layer 1
@@ -72,15 +72,16 @@ public struct KitCase: Sendable {
   public static let phi = KitCase(
     name: "phi", words: "A Phi teacher and a student with a pair of B and C for each head.", block: .phi,
     sizes: KitSizes(
-      B: 2, T: 7, V: 11, D: 15, H: 3, G: 3, P: 5, R: 2, F: 13, L: 2, N: 4, K: 4, pairs: 3, prefix: 5),
+      B: 3, T: 9, V: 11, D: 14, H: 2, G: 2, P: 7, R: 4, F: 5, L: 2, N: 5, K: 4, pairs: 2, prefix: 6),
     replaced: [0, 1])
 
   /// A Llama teacher.
   public static let llama = KitCase(
-    name: "llama", words: "A Llama teacher of one layer with grouped heads, and a student with a pair of B and C for each head.",
+    name: "llama",
+    words: "A Llama teacher of one layer with grouped heads, and a student with a pair of B and C for each head.",
     block: .llama,
     sizes: KitSizes(
-      B: 3, T: 7, V: 9, D: 24, H: 4, G: 2, P: 6, R: 6, F: 11, L: 1, N: 2, K: 4, pairs: 4, prefix: 5),
+      B: 3, T: 7, V: 9, D: 24, H: 4, G: 2, P: 6, R: 6, F: 5, L: 1, N: 2, K: 4, pairs: 4, prefix: 5),
     replaced: [0])
 
   /// Heads that share B and C.
@@ -93,7 +94,8 @@ public struct KitCase: Sendable {
 
   /// A student that keeps attention in a layer.
   public static let hybrid = KitCase(
-    name: "hybrid", words: "A Llama teacher whose head is the embedding, and a student that keeps attention in layer 1.",
+    name: "hybrid",
+    words: "A Llama teacher whose head is the embedding, and a student that keeps attention in layer 1.",
     block: .llama,
     sizes: KitSizes(
       B: 2, T: 9, V: 13, D: 12, H: 3, G: 1, P: 4, R: 4, F: 7, L: 2, N: 5, K: 4, pairs: 3, prefix: 5),

@@ -48,14 +48,14 @@ struct PlainOptimiser {
     let norm = Self.norm(gradients)
     for (name, gradient) in gradients.sorted(by: { $0.key < $1.key }) {
       guard let w = weights[name] else { continue }
-      var factor = min(1, Self.limit / norm)
+      var factor = min(1, Self.limit / (norm + (faults.contains(.clippingSofter) ? 1e-6 : 0)))
       if faults.contains(.clippingPerTensor) {
         let own = sum(gradient * gradient).scalar.squareRoot()
         factor = own > 0 ? min(1, Self.limit / own) : 1
       }
       var g = (faults.contains(.clippingMissing) ? 1 : factor) * gradient
       let decays = w.shape.rank >= 2 || faults.contains(.decayOnVectors)
-      let decay = decays ? Self.weightDecay : 0
+      let decay = decays ? (faults.contains(.decaySmaller) ? 0.01 : Self.weightDecay) : 0
       if faults.contains(.decayCoupled) { g = g + decay * w }
       let m = Self.beta1 * (first[name] ?? .zeros(w.shape)) + (1 - Self.beta1) * g
       let v = beta2 * (second[name] ?? .zeros(w.shape)) + (1 - beta2) * (g * g)

@@ -33,9 +33,15 @@ extension PlainProgram {
           carried = remembered(of: u, w, name)
           return mixer(u, w, name).output
         }
-        memory("\(l).past", carried!.past, "B K−1 D+2·pairs·N", "the last K − 1 inputs of the convolution, oldest first")
+        memory(
+          "\(l).past", carried!.past, "B K−1 D+2·pairs·N", "the last K − 1 inputs of the convolution, oldest first")
         memory("\(l).state", carried!.state, "B H N P", "the state of each head after the prefix")
-        now = block(now, w, layer) { step($0, w, name, past: rows(carried!.past), state: rows(carried!.state)) }
+        now = block(now, w, layer) {
+          let mixed = step($0, w, name, past: rows(carried!.past), state: rows(carried!.state))
+          if !has(.stepBroadcast) { return mixed }
+          // Of the [B, B, D] that the sum gives, the last of the second axis is read on.
+          return mixed.sliced((B - 1)..<B).broadcast(to: mixed.shape)
+        }
       } else {
         let name = "\(layer).mixer.self_attn"
         var kept: AttentionParts?
@@ -71,11 +77,16 @@ extension PlainProgram {
     let past = Variable.concatenated(has(.shortPromptShifted) ? [inputs, zeros] : [zeros, inputs], along: 1)
 
     let decays = decayMatrix(p.logDecay).sliced((last - 1)..<last, along: 2)  // [B, H, 1, steps]
-    let stored = decays.permuted([0, 3, 1, 2]) * p.b  // [B, steps, H, N]
+    let stored = decays.permuted([0, 3, 1, 2]) * stored(p)  // [B, steps, H, N]
     let shape = stored.shape
     let outer =
       stored.reshaped(to: shape.array + [1]) * p.x.reshaped(to: [shape[0], shape[1], shape[2], 1, s.P])
     return (past, sum(outer, along: 1))
+  }
+
+  /// B as the state takes it up, [B, T, H, N].
+  private func stored(_ p: MixerParts) -> Variable {
+    has(.matrixScaledByStep) ? p.b * p.step.reshaped(to: p.step.shape.array + [1]) : p.b
   }
 
   /// One step of the recurrence: u [B, 1, D] → [B, 1, D].
@@ -84,9 +95,10 @@ extension PlainProgram {
     let p = parts(u, w, name, past: has(.convolutionPastForgotten) ? constant(.zeros(past.shape)) : past)
     let decay = exp(p.logDecay).reshaped(to: [B, s.H, 1, 1])
     let new =
-      decay * state + p.b.reshaped(to: [B, s.H, s.N, 1]) * p.x.reshaped(to: [B, s.H, 1, s.P])
-    let read = sum(p.c.reshaped(to: [B, s.H, s.N, 1]) * new, along: 2)
-    let y = read + w("\(name).D").reshaped(to: [s.H, 1]) * p.x.reshaped(to: [B, s.H, s.P])
+      decay * state + stored(p).reshaped(to: [B, s.H, s.N, 1]) * p.x.reshaped(to: [B, s.H, 1, s.P])
+    let scale = has(.matrixScaledByRootN) ? 1 / Scalar(s.N).squareRoot() : 1
+    let read = scale * sum(p.c.reshaped(to: [B, s.H, s.N, 1]) * new, along: 2)
+    let y = read + w("\(name).D").reshaped(to: [s.H, 1]) * p.skipped.reshaped(to: [B, s.H, s.P])
     return linear(y.reshaped(to: [B, 1, s.D]) * p.gate, w("\(name).out_proj.weight"))
   }
 

@@ -17,6 +17,10 @@ extension PlainProgram {
   struct MixerParts {
     /// x [B, T, H, P]; b and c [B, T, H, N]; the gate [B, T, D]; log α [B, T, H].
     var x, b, c, gate, logDecay: Variable
+    /// What D multiplies, which is x.
+    var skipped: Variable
+    /// softplus(a) [B, T, H], which only mistakes multiply by.
+    var step: Variable
     /// x, B and C before the convolution, [B, T, channels].
     var read: Variable
   }
@@ -47,7 +51,9 @@ extension PlainProgram {
       return start..<(start + widths[part]!)
     }
     func part(_ part: String) -> Variable { projected.sliced(rows(part, in: order), along: 2) }
-    for (letter, axes) in [("x", "B T D"), ("b", "B T pairs·N"), ("c", "B T pairs·N"), ("z", "B T D"), ("a", "B T H")] {
+    for (letter, axes) in [
+      ("x", "B T D"), ("b", "B T pairs·N"), ("c", "B T pairs·N"), ("z", "B T D"), ("a", "B T H"),
+    ] {
       record("projected_\(letter)", part(letter), axes, "the rows of in_proj for \(letter), times the mixer's input")
     }
 
@@ -58,11 +64,16 @@ extension PlainProgram {
     let convolved = convolution(read, w("\(name).conv1d.weight"), w("\(name).conv1d.bias"), past: past)
     func channels(_ part: String) -> Variable { convolved.sliced(rows(part, in: mixing), along: 2) }
     let tiled = has(.sharedHeadsTiled)
-    let (x, c) = (cut(channels("x"), s.H), repeated(cut(channels("c"), s.pairs), tiled: tiled))
+    let skipped = cut(channels("x"), s.H)
+    var x = skipped
+    let c = repeated(cut(channels("c"), s.pairs), tiled: tiled)
     var b = repeated(cut(channels("b"), s.pairs), tiled: tiled)
     let a = part("a")
-    let logDecay = Scalar(-1) * softplus(has(.decaySignTurned) ? Scalar(-1) * a : a)
-    if has(.bScaledByStep) { b = b * softplus(a).reshaped(to: a.shape.array + [1]) }
+    var logDecay = Scalar(-1) * softplus(has(.decaySignTurned) ? Scalar(-1) * a : a)
+    if has(.decayDetached) { logDecay = logDecay.detached }
+    let step = softplus(a)
+    if has(.bScaledByStep) { b = b * step.reshaped(to: a.shape.array + [1]) }
+    if has(.xScaledByStep) { x = x * step.reshaped(to: a.shape.array + [1]) }
     record("x", x, "B T H P", "x after the convolution, cut into heads")
     record("b", b, "B T H N", "B after the convolution, a shared one repeated for its heads")
     record("c", c, "B T H N", "C after the convolution, a shared one repeated for its heads")
@@ -75,16 +86,19 @@ extension PlainProgram {
       z = convolution(
         z, w("\(name).conv1d.weight").sliced(taps), w("\(name).conv1d.bias").sliced(taps), past: nil)
     }
-    if !has(.gateBiasDropped) { z = z + w("\(name).z_bias") }
-    let gate = has(.gateIsSigmoid) ? sigmoid(z) : silu(z)
-    return MixerParts(x: x, b: b, c: c, gate: gate, logDecay: logDecay, read: read)
+    let bias = w("\(name).z_bias")
+    if !has(.gateBiasDropped) && !has(.gateBiasOutside) { z = z + bias }
+    var gate = has(.gateIsSigmoid) ? sigmoid(z) : silu(z)
+    if has(.gateBiasOutside) { gate = gate + bias }
+    return MixerParts(x: x, b: b, c: c, gate: gate, logDecay: logDecay, skipped: skipped, step: step, read: read)
   }
 
   /// A causal depthwise convolution: [B, T, channels], taps [channels, 1, K], the last for the present.
   func convolution(_ x: Variable, _ taps: Variable, _ bias: Variable, past: Variable?) -> Variable {
     let (B, T, C, K) = (x.shape[0], x.shape[1], x.shape[2], taps.shape[2])
     func zeros(_ steps: Int) -> Variable { constant(.zeros([B, steps, C])) }
-    let before = has(.convolutionCentred) ? zeros((K - 1) / 2) : past ?? zeros(K - 1)
+    let before =
+      has(.convolutionEndTaken) ? zeros(0) : has(.convolutionCentred) ? zeros((K - 1) / 2) : past ?? zeros(K - 1)
     let after = K - 1 - before.shape[1]
     let padded = Variable.concatenated(after > 0 ? [before, x, zeros(after)] : [before, x], along: 1)
     var y = has(.convolutionBiasDropped) ? zeros(T) : bias + zeros(T)
@@ -128,11 +142,15 @@ extension PlainProgram {
 
   /// The matrix of each head with d on its diagonal: [B, H, T, T].
   func matrix(
-    logDecay: Variable, b: Variable, c: Variable, d: Variable,
+    logDecay: Variable, b: Variable, c: Variable, d: Variable, step: Variable? = nil,
     record: (String, Variable, String, String) -> Void = { _, _, _, _ in }
   ) -> Variable {
     let T = b.shape[1]
     var bare = scores(c, b) * decayMatrix(logDecay, record: record)
+    if has(.matrixScaledByRootN) { bare = (1 / Scalar(b.shape[3]).squareRoot()) * bare }
+    if let step, has(.matrixScaledByStep) {
+      bare = bare * step.permuted([0, 2, 1]).reshaped(to: [step.shape[0], s.H, 1, T])
+    }
     if has(.matrixTransposed) { bare = bare.permuted([0, 1, 3, 2]) }
     record("matrix_without_skip", bare, "B H T T", "(C[t] · B[s]) α[s + 1] … α[t], zero above the diagonal")
     let times: Scalar = has(.skipMissing) ? 0 : has(.skipTwice) ? 2 : 1
@@ -149,12 +167,14 @@ extension PlainProgram {
   ) -> (matrix: Variable, gated: Variable, output: Variable) {
     let p = parts(u, w, name, record: record)
     let d = w("\(name).D")
-    let matrix = matrix(logDecay: p.logDecay, b: p.b, c: p.c, d: d, record: record)
+    let matrix = matrix(logDecay: p.logDecay, b: p.b, c: p.c, d: d, step: p.step, record: record)
     let flat = [u.shape[0], u.shape[1], s.D]
     var y = mixed(matrix, p.x)
+    // Stock Mamba-2 adds D times the x that was not scaled.
+    if has(.xScaledByStep) { y = y + d.reshaped(to: [s.H, 1]) * (p.skipped - p.x) }
     record("y", y, "B T H P", "the matrix times x")
     record("gate", p.gate, "B T D", "silu(z + z_bias)")
-    let skipped = d.reshaped(to: [s.H, 1]) * p.x
+    let skipped = d.reshaped(to: [s.H, 1]) * p.skipped
     if has(.skipAfterGate) { y = y - skipped }
     var gated = y.reshaped(to: flat) * p.gate
     if has(.skipAfterGate) { gated = gated + skipped.reshaped(to: flat) }

@@ -40,8 +40,9 @@ extension PlainProgram {
     mixing: (Variable) -> Variable
   ) -> Variable {
     let n = norm(x, w, "\(layer).input_layernorm")
-    record("mixer_input", n, "the state after the block's first norm, which the mixer reads")
-    let mixed = mixing(n)
+    let read = has(.mixerReadsRawState) ? x : n
+    record("mixer_input", read, "the state after the block's first norm, which the mixer reads")
+    let mixed = mixing(read)
     let (y, forward): (Variable, Variable)
     if kit.block == .phi {
       forward = feedForward(has(.blockSequential) ? n + mixed : n, w, layer)
@@ -125,14 +126,17 @@ extension PlainProgram {
   ///
   /// - Parameter name: the prefix of its weights
   func attention(
-    _ u: Variable, _ w: Weights, _ name: String, record: (String, Variable, String, String) -> Void = { _, _, _, _ in }
+    _ u: Variable, _ w: Weights, _ name: String,
+    record: (String, Variable, String, String) -> Void = { _, _, _, _ in }
   ) -> AttentionParts {
     let hasBias = kit.block == .phi
     func projected(_ part: String, heads: Int) -> Variable {
       let bias = hasBias && !has(.attentionBiasesDropped) ? w("\(name).\(part).bias") : nil
       return cut(linear(u, w("\(name).\(part).weight"), bias), heads)
     }
-    let (q, k, v) = (projected("q_proj", heads: s.H), projected("k_proj", heads: s.G), projected("v_proj", heads: s.G))
+    let (q, k, v) = (
+      projected("q_proj", heads: s.H), projected("k_proj", heads: s.G), projected("v_proj", heads: s.G)
+    )
     record("queries", q, "B T H P", "queries before the rotation")
     record("keys", k, "B T G P", "keys before the rotation")
     record("values", v, "B T G P", "values")
@@ -149,6 +153,7 @@ extension PlainProgram {
     let masked =
       has(.futureSeen) ? raw : raw + constant(futureMask(T, offset: has(.nextTokenSeen) ? 1 : 0))
     var matrix = softmax(masked)
+    if has(.softmaxOverQueries) { matrix = softmax(masked.permuted([0, 1, 3, 2])).permuted([0, 1, 3, 2]) }
     if has(.attentionTransposed) { matrix = matrix.permuted([0, 1, 3, 2]) }
     record("matrix", matrix, "B H T T", "the attention matrix after the softmax")
     let y = mixed(matrix, repeated(v, tiled: tiled))
@@ -167,11 +172,13 @@ extension PlainProgram {
     let R = has(.rotaryWholeHead) ? P / 2 * 2 : s.R
     let half = R / 2
     let start = first + (has(.rotaryFromOne) ? 1 : 0)
+    let base = has(.rotaryOtherBase) ? 500_000.0 : 10_000
+    let divisor = Double(has(.rotaryExponentOverHead) ? P : R)
     func table(_ f: (Double) -> Double, _ narrow: (Float) -> Float) -> Variable {
       let numbers = (start..<(start + T)).flatMap { t in
         (0..<half).map { i -> Scalar in
           if has(.rotaryFloatAngles) { return Scalar(narrow(Float(t) * pow(10_000, -2 * Float(i) / Float(R)))) }
-          return Scalar(f(Double(t) * pow(10_000, -2 * Double(i) / Double(R))))
+          return Scalar(f(Double(t) * pow(base, -2 * Double(i) / divisor)))
         }
       }
       return constant(Tensor(numbers, shape: [T, 1, half]))

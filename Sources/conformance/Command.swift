@@ -15,13 +15,15 @@ struct Command: ParsableCommand {
   /// Runs the subcommand of this process's command line.
   @MainActor static func run() {
     let words = exitOnError { try commandLineWords() }
-    let command: any ParsableCommand
+    var command: any ParsableCommand
     do { command = try parseAsRoot(withDashesAsValues(words)) } catch { end(because: error) }
     switch command {
     case let command as Emit: exitOnError { try emit(command) }
     case let command as CheckAnswer: leave(exitOnError { try check(command) } ? 0 : 1)
     case let command as Faults: exitOnError { try listFaults(command) }
-    default: exitOnError { try StandardOutput.write(helpMessage() + "\n") }
+    default:
+      // What is left are requests for help, which throw it.
+      do { try command.run() } catch { end(because: error) }
     }
   }
 }
@@ -38,6 +40,7 @@ struct CheckAnswer: ParsableCommand {
     discussion: "The exit status is 0 if every answered tensor agrees, and 1 if one does not.")
   @Argument(help: "The folder of the kit, such as data/conformance.", transform: path) var folder: String
   @Argument(help: "A safetensors file with tensors named CASE/NAME.", transform: path) var answers: String
+  @Flag(name: .customLong("float32"), help: "Allow for 32 bits even where 64 are written.") var float32 = false
   @Flag(help: "Print JSON in place of the table.") var json = false
   @Flag(help: "List the tensors that agree as well.") var all = false
 }

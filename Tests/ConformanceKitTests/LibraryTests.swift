@@ -37,7 +37,8 @@ struct Loaded {
       let model = LanguageModel(configuration, using: &random)
       let mine = inputs.filter { $0.key.hasPrefix(prefix) }
       try model.load(
-        Checkpoint(tensors: Dictionary(uniqueKeysWithValues: mine.map { (String($0.key.dropFirst(prefix.count)), $0.value) })))
+        Checkpoint(
+          tensors: Dictionary(uniqueKeysWithValues: mine.map { (String($0.key.dropFirst(prefix.count)), $0.value) })))
       return model
     }
     (teacher, student) = (try model("teacher.", kit.teacher), try model("student.", kit.student))
