@@ -101,7 +101,11 @@ let package = Package(
         argumentParser,
       ]),
 
-    floor("ConformanceKit", on: ["Models", "Layers", "Gradients", "Tensors", "Checkpoints"]),
+    floor(
+      "ConformanceKit",
+      on: [
+        "Distillation", "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints", "Statistics",
+      ]),
 
     // MARK: - 7  The book
     chapter("01-attention", on: ["Tensors", "Book", "Plots", "Notebook"]),
@@ -137,6 +141,12 @@ let package = Package(
       ]),
 
     chapter("15-real-model", on: training + ["Structures", argumentParser]),
+    chapter(
+      "16-conformance",
+      on: [
+        "Tensors", "Models", "Checkpoints", "Corpora", "Experiments", "ConformanceKit", "Statistics", "Book", "Plots",
+        "Notebook",
+      ]),
 
     // MARK: - Tools
     .executableTarget(

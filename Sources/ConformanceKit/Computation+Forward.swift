@@ -44,7 +44,7 @@ extension Computation {
       let output = isLast && has(.targetAfterFinalNorm) ? normed : x
       record("\(at).output", output, "B T D", "the state that leaves block \(l)")
       teacherLayers.append(
-        TeacherLayer(
+        PlainProgram.TeacherLayer(
           input: input.detached, mixerInput: u.detached, matrix: parts!.matrix.detached, scores: scores.detached,
           mixed: mixed.detached, mixerOutput: parts!.output.detached, output: output.detached))
       if isLast {
@@ -74,23 +74,11 @@ extension Computation {
     var x = program.embedded(tokens, ofStudent, names)
     for l in 0..<s.L {
       ownStates.append(x)
-      x = studentBlock(l, x, ofStudent) { ownInputs.append($0) }
+      x = program.studentBlock(l, x, ofStudent) { ownInputs.append($0) }
       record("student.own.\(l).output", x, "B T D", "the student's state after block \(l), from its own states")
     }
     studentLogits = program.head(x, ofStudent, names).logits
     record("student.logits", studentLogits, "B T V", "the student's logits")
-  }
-
-  /// A block of the student: x [B, T, D] → [B, T, D].
-  func studentBlock(
-    _ l: Int, _ x: Variable, _ w: PlainProgram.Weights, seeing: (Variable) -> Void = { _ in }
-  ) -> Variable {
-    let layer = PlainProgram.Names(kit, isStudent: true).layer(l)
-    return program.block(x, w, layer) { u in
-      seeing(u)
-      if kit.replaced.contains(l) { return program.mixer(u, w, "\(layer).mixer").output }
-      return program.attention(u, w, "\(layer).mixer.self_attn").output
-    }
   }
 
   func computeDecoding() {

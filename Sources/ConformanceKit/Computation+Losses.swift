@@ -12,20 +12,15 @@ extension Computation {
     for l in kit.replaced {
       let (target, mixer) = (teacherLayers[l], mixers[l]!)
       let skip = weights(studentWeights)("\(PlainProgram.Names(kit, isStudent: true).layer(l)).mixer.D")
-      let bare = mixer.matrix - skip.reshaped(to: [1, s.H, 1, 1]) * constant(.identity(s.T))
-      let norms = program.matrixNorms(
-        has(.stage1BeforeSoftmax) ? target.scores : target.matrix, has(.stage1WithoutSkip) ? bare : mixer.matrix)
+      let norms = program.matrixNorms(target, mixer.matrix, skip: skip)
       record("loss.stage1.\(l).norms", norms, "B H", "the Frobenius norm of each head's difference")
       totals["stage1", default: []].append(program.stage1(norms))
 
-      let distances =
-        has(.stage2BeforeOutput)
-        ? program.stateNorms(target.mixed.reshaped(to: [s.B, s.T, s.D]), mixer.gated)
-        : program.stateNorms(target.mixerOutput, mixer.output)
+      let distances = program.outputNorms(target, gated: mixer.gated, output: mixer.output)
       record("loss.stage2.\(l).norms", distances, "B T", "the L2 norm of each token's difference")
       totals["stage2", default: []].append(program.stage2(distances))
 
-      let mine = studentBlock(
+      let mine = program.studentBlock(
         l, has(.studentOnOwnStates) ? ownStates[l].detached : target.input, weights(studentWeights))
       let ofBlocks = program.stateNorms(target.output, mine)
       record("loss.stage2_blocks.\(l).norms", ofBlocks, "B T", "the same for the outputs of the blocks")
@@ -56,16 +51,10 @@ extension Computation {
   func stage3(_ logits: Variable, recording: Bool = false) -> Variable {
     let (tokenLosses, entropies) = program.stage3(
       logits, teacher: teacherLogits.detached, targets: targets, inputs: tokens)
-    let (loss, entropy) = (mean(tokenLosses), mean(entropies))
-    let isDivergence = has(.divergenceReversed)
-    let divergence = isDivergence ? loss : loss - entropy
-    var reported = has(.divergenceAsLoss) ? divergence : loss
-    if has(.divergenceOverBatch) { reported = Scalar(s.T) * divergence }
-    if has(.divergenceOverEntries) { reported = 1 / Scalar(s.V) * divergence }
-    if has(.tokensSummed) { reported = Scalar(tokenLosses.value.count) * reported }
+    let (reported, divergence) = program.stage3(tokenLosses, entropies)
     if recording {
       record("loss.stage3.tokens", tokenLosses, "B T", "−Σ p log q of each token")
-      record("loss.stage3.entropy", entropy, "", "the mean entropy of the teacher's distribution")
+      record("loss.stage3.entropy", mean(entropies), "", "the mean entropy of the teacher's distribution")
       record("loss.stage3.divergence", divergence, "", "KL(teacher ‖ student), the loss less the entropy")
       record("loss.stage3", reported, "", "the mean over batch and time")
     }

@@ -71,7 +71,7 @@ extension Computation {
       let leaves = values.mapValues { Variable(leaf: $0) }
       let w = weights(leaves)
       var x = program.embedded(tokens, w, names)
-      for l in 0..<s.L { x = studentBlock(l, x, w) }
+      for l in 0..<s.L { x = program.studentBlock(l, x, w) }
       let loss = stage3(program.head(x, w, names).logits)
       let slopes = gradients(of: loss, withRespectTo: trainedInStage3.map { leaves[$0]! })
       let byName = Dictionary(uniqueKeysWithValues: zip(trainedInStage3, slopes))

@@ -38,7 +38,7 @@ public final class Computation {
   // What later groups need of earlier ones.
   var teacherWeights: [String: Variable] = [:]
   var studentWeights: [String: Variable] = [:]
-  var teacherLayers: [TeacherLayer] = []
+  var teacherLayers: [PlainProgram.TeacherLayer] = []
   var teacherLogits = constant(0)
   var mixers: [Int: (matrix: Variable, gated: Variable, output: Variable)] = [:]
   /// What enters each block of the student, and what enters its mixer, when it reads its own states.
@@ -46,11 +46,6 @@ public final class Computation {
   var ownInputs: [Variable] = []
   var studentLogits = constant(0)
   var losses: [String: Variable] = [:]
-
-  /// What stages 1 and 2 read of a layer of the teacher.
-  struct TeacherLayer {
-    var input, mixerInput, matrix, scores, mixed, mixerOutput, output: Variable
-  }
 
   /// A computation of the inputs of a case.
   ///

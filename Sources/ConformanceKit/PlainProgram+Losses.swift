@@ -12,11 +12,26 @@ import Gradients
 import Tensors
 
 extension PlainProgram {
-  /// The Frobenius norms of the differences of matrices: [B, H, T, T] twice → [B, H].
-  func matrixNorms(_ target: Variable, _ matrix: Variable) -> Variable {
-    let difference = target - matrix
+  /// What stages 1 and 2 read of a layer of the teacher.
+  struct TeacherLayer {
+    var input, mixerInput, matrix, scores, mixed, mixerOutput, output: Variable
+  }
+
+  /// The Frobenius norms of the differences between a layer's matrices and the student's, [B, H, T, T] → [B, H].
+  ///
+  /// - Parameter skip: D, [H], which a mistake takes away
+  func matrixNorms(_ teacher: TeacherLayer, _ matrix: Variable, skip: Variable) -> Variable {
+    let bare = matrix - skip.reshaped(to: [1, s.H, 1, 1]) * constant(.identity(matrix.shape[3]))
+    let difference =
+      (has(.stage1BeforeSoftmax) ? teacher.scores : teacher.matrix) - (has(.stage1WithoutSkip) ? bare : matrix)
     let squares = sum(sum(difference * difference, along: 3), along: 2)
     return root(squares, unless: .stage1Squared)
+  }
+
+  /// The L2 norms of the differences between a layer's outputs and the mixer's, [B, T, D] → [B, T].
+  func outputNorms(_ teacher: TeacherLayer, gated: Variable, output: Variable) -> Variable {
+    if !has(.stage2BeforeOutput) { return stateNorms(teacher.mixerOutput, output) }
+    return stateNorms(teacher.mixed.reshaped(to: gated.shape.array), gated)
   }
 
   /// The L2 norms of the differences of states: [B, T, D] twice → [B, T].
@@ -76,6 +91,17 @@ extension PlainProgram {
     var losses = Scalar(-1) * sum(exp(p) * q, along: 2)
     if has(.divergenceReversed) { losses = sum(exp(q) * (q - p), along: 2) }
     return (losses, entropies)
+  }
+
+  /// The loss of stage 3, and KL(teacher ‖ student), from the losses and entropies of the tokens.
+  func stage3(_ losses: Variable, _ entropies: Variable) -> (loss: Variable, divergence: Variable) {
+    let loss = mean(losses)
+    let divergence = has(.divergenceReversed) ? loss : loss - mean(entropies)
+    var reported = has(.divergenceAsLoss) ? divergence : loss
+    if has(.divergenceOverBatch) { reported = Scalar(s.T) * divergence }
+    if has(.divergenceOverEntries) { reported = 1 / Scalar(s.V) * divergence }
+    if has(.tokensSummed) { reported = Scalar(losses.value.count) * reported }
+    return (reported, divergence)
   }
 
   /// −log q[target] of each token: [B, T, V] → [B, T].

@@ -187,4 +187,18 @@ extension PlainProgram {
     record("mixer_output", output, "B T D", "the output of the mixer, after out_proj")
     return (matrix, gated, output)
   }
+
+  /// A block of the student: x [B, T, D] → [B, T, D].
+  ///
+  /// - Parameter seeing: called with the input of the mixer
+  func studentBlock(
+    _ l: Int, _ x: Variable, _ w: Weights, seeing: (Variable) -> Void = { _ in }
+  ) -> Variable {
+    let layer = Names(kit, isStudent: true).layer(l)
+    return block(x, w, layer) { u in
+      seeing(u)
+      if kit.replaced.contains(l) { return mixer(u, w, "\(layer).mixer").output }
+      return attention(u, w, "\(layer).mixer.self_attn").output
+    }
+  }
 }

@@ -35,6 +35,10 @@ public struct Study {
   public let seeds: [UInt64]
   /// The teachers, by seed.
   public let teachers: [UInt64: FrozenModel]
+  /// Whether the training loss of each step is kept with a result; what was kept without is then trained again.
+  public var keepsCurves = false
+  /// A further measure of a student, kept with its result; what was kept without is trained again.
+  public var alsoMeasures: (@Sendable (_ student: LanguageModel, _ arm: Arm, _ heldOut: [Batch]) -> [Double])?
   let results: KeptResults
 
   /// A study with `count` seeds, from the store's on, wrapping to 0 after the largest; makes the teachers that are
@@ -64,7 +68,11 @@ public struct Study {
   /// The results of jobs, in their order: read from out/study, or made on all cores.
   public func results(_ title: String, of jobs: [Job]) throws -> [StudyResult] {
     var known: [Job: StudyResult] = [:]
-    for job in Set(jobs) { known[job] = try results.result(of: job) }
+    for job in Set(jobs) {
+      let result = try results.result(of: job)
+      let isWhole = (!keepsCurves || result?.curves != nil) && (alsoMeasures == nil || result?.alsoMeasured != nil)
+      if isWhole { known[job] = result }
+    }
     let open = jobs.filter { known[$0] == nil }.uniqued()
     if !open.isEmpty { try known.merge(run(open, title)) { old, _ in old } }
     return jobs.map { known[$0]! }
@@ -114,21 +122,26 @@ public struct Study {
     let student = experiment.newStudent(for: arm, of: teacher)
     let running = experiment.recipe.layersSideBySide == nil ? nil : try results.place(ofRunning: job)
     let origin = try results.origin(of: job)
+    var curves: [[Double]] = []
     for index in arm.stages.indices {
       let name = arm.stages[index].kind.name
-      _ = try experiment.train(
+      let history = try experiment.train(
         student, through: index, of: arm, from: teacher, as: name,
         checkpoint: running?.appending(path: "\(index)-training.safetensors"), madeFrom: origin
       ) { _, first, _ in
         onSteps(first)
         return { _, _ in onSteps(1) }
       }
+      curves.append(history.losses)
     }
     // A student that has been through no end-to-end stage gets the teacher's weights before it is measured.
     if arm.transfersWeights && !arm.stages.contains(where: \.kind.isEndToEnd) {
       experiment.transferWeights(from: teacher, to: student, of: arm)
     }
-    return measure(student.frozen, of: arm, teacher, since: start)
+    var result = measure(student.frozen, of: arm, teacher, since: start)
+    if keepsCurves { result.curves = curves }
+    result.alsoMeasured = alsoMeasures?(student, arm, store.heldOut.reported)
+    return result
   }
 }
 

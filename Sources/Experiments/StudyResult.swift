@@ -26,6 +26,10 @@ public struct StudyResult: Codable, Equatable, Sendable {
   public var recallSinceFact: [Recalled]?
   /// What was measured on the second text, if there is one.
   public var second: Second?
+  /// The training loss of each step of each stage, if the study keeps them.
+  public var curves: [[Double]]?
+  /// What `Study.alsoMeasures` gives for the student, if the study has it.
+  public var alsoMeasured: [Double]?
   /// Seconds of training and measuring, with another arm at the same time.
   public var seconds: Double
 
@@ -80,6 +84,7 @@ extension StudyResult {
     if let second, !isPossible(second.losses) || !isPossible(second.divergence, second.agreement) {
       return "what was measured on the second text is out of range"
     }
+    if let curves, curves.contains(where: { !$0.allSatisfy(\.isFinite) }) { return "a loss of its training is not finite" }
     if isLayerwise, matrixDistance == nil || hiddenDistance == nil { return "its distances of layers are missing" }
     for classes in [recall, recallSinceFact].compactMap(\.self) {
       if classes.isEmpty || classes.contains(where: { !(0...$0.count).contains($0.hits) }) {
