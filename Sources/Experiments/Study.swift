@@ -35,20 +35,29 @@ public struct Study {
   public let seeds: [UInt64]
   /// The teachers, by seed.
   public let teachers: [UInt64: FrozenModel]
-  /// Whether the training loss of each step is kept with a result; what was kept without is then trained again.
-  public var keepsCurves = false
-  /// A further measure of a student, kept with its result; what was kept without is trained again.
-  public var alsoMeasures: (@Sendable (_ student: LanguageModel, _ arm: Arm, _ heldOut: [Batch]) -> [Double])?
+  /// A measure of one's own: numbers for a student, given its arm and the reported windows.
+  public typealias Measure = @Sendable (_ student: LanguageModel, _ arm: Arm, _ heldOut: [Batch]) -> [Double]
+  /// Whether a result has the training loss of each step.
+  public let keepsCurves: Bool
+  private let alsoMeasures: Measure?
   let results: KeptResults
 
   /// A study with `count` seeds, from the store's on, wrapping to 0 after the largest; makes the teachers that are
   /// missing.
-  public init(in store: ModelStore, seeds count: Int) throws {
-    self.store = store
+  ///
+  /// - Parameters:
+  ///   - keepsCurves: whether a result has the training loss of each step; such results are kept in a folder of their
+  ///     own, since those of other studies lack it
+  ///   - measure: a further measure of each student, kept with the curves
+  public init(
+    in store: ModelStore, seeds count: Int, keepingCurves keepsCurves: Bool = false, alsoMeasuring measure: Measure? = nil
+  ) throws {
+    (self.store, self.keepsCurves, alsoMeasures) = (store, keepsCurves || measure != nil, measure)
     seeds = (0..<UInt64(count)).map { store.seed &+ $0 }
     teachers = try Dictionary(
       uniqueKeysWithValues: seeds.map { ($0, try store.with(seed: $0).teacher().frozen) })
-    results = KeptResults(in: store.studyFolder, origin: store.experiment.origin)
+    let folder = self.keepsCurves ? store.studyFolder.appending(path: "curves") : store.studyFolder
+    results = KeptResults(in: folder, origin: store.experiment.origin)
   }
 
   /// The cross-entropy of each seed's teacher on the reported windows.
@@ -68,11 +77,7 @@ public struct Study {
   /// The results of jobs, in their order: read from out/study, or made on all cores.
   public func results(_ title: String, of jobs: [Job]) throws -> [StudyResult] {
     var known: [Job: StudyResult] = [:]
-    for job in Set(jobs) {
-      let result = try results.result(of: job)
-      let isWhole = (!keepsCurves || result?.curves != nil) && (alsoMeasures == nil || result?.alsoMeasured != nil)
-      if isWhole { known[job] = result }
-    }
+    for job in Set(jobs) { known[job] = try results.result(of: job) }
     let open = jobs.filter { known[$0] == nil }.uniqued()
     if !open.isEmpty { try known.merge(run(open, title)) { old, _ in old } }
     return jobs.map { known[$0]! }

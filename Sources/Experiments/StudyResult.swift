@@ -28,7 +28,7 @@ public struct StudyResult: Codable, Equatable, Sendable {
   public var second: Second?
   /// The training loss of each step of each stage, if the study keeps them.
   public var curves: [[Double]]?
-  /// What `Study.alsoMeasures` gives for the student, if the study has it.
+  /// What the study measures besides, if it does.
   public var alsoMeasured: [Double]?
   /// Seconds of training and measuring, with another arm at the same time.
   public var seconds: Double

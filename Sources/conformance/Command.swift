@@ -10,7 +10,7 @@ import Notebook
 struct Command: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "conformance", abstract: "Compares an implementation of MOHAWK with reference values.",
-    subcommands: [Emit.self, CheckAnswer.self, Faults.self])
+    subcommands: [Emit.self, CheckAnswer.self, Faults.self, Compare.self])
 
   /// Runs the subcommand of this process's command line.
   @MainActor static func run() {
@@ -21,6 +21,7 @@ struct Command: ParsableCommand {
     case let command as Emit: exitOnError { try emit(command) }
     case let command as CheckAnswer: leave(exitOnError { try check(command) } ? 0 : 1)
     case let command as Faults: exitOnError { try listFaults(command) }
+    case let command as Compare: leave(exitOnError { try compare(command) } ? 0 : 1)
     default:
       // What is left are requests for help, which throw it.
       do { try command.run() } catch { end(because: error) }

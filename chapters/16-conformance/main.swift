@@ -15,16 +15,16 @@ let chapter = Chapter(
   duration: "20 minutes the first time, seconds from then on; 20 seconds with --quick", options: StudyOptions.self)
 let store = chapter.openModelStore()
 let recipe = store.recipe
-var study = exitOnError { try Study(in: store, seeds: 2) }
-study.keepsCurves = true
+let study = exitOnError {
+  try Study(in: store, seeds: 2, keepingCurves: true) { student, arm, heldOut in
+    let names = arm.stages.compactMap { $0.kind.name.split(separator: ",").dropFirst().first.map { String($0.dropFirst()) } }
+    let made = Set(names.compactMap { Fault(rawValue: $0) })
+    return crossEntropy(of: student, making: made, on: Array(heldOut.prefix(6)))
+  }
+}
 let faults: [Fault] = CommandLine.arguments.contains("x") ? [] : [
   .matrixTransposed, .decayEarly, .decayOwnStep, .skipMissing, .decayOnIdleRows, .decayDetached, .studentOnOwnStates, .convolutionReversed, .convolutionActivated, .gateBiasDropped, .bScaledByStep, .stage2Squared, .hardLabels, .temperatureTwo, .stage1Squared, .normBeforeOutput, .skipTwice, .convolutionBiasDropped, .studentsOwnNorm, .divergenceReversed,
 ]
-study.alsoMeasures = { student, arm, heldOut in
-  let names = arm.stages.compactMap { $0.kind.name.split(separator: ",").dropFirst().first.map { String($0.dropFirst()) } }
-  let made = Set(names.compactMap { Fault(rawValue: $0) })
-  return crossEntropy(of: student, making: made, on: Array(heldOut.prefix(6)))
-}
 let arms = [throughAll(recipe, making: nil)] + faults.map { throughAll(recipe, making: $0) }
 let results = exitOnError { try study.results("planted", of: arms) }
 for (i, r) in results.enumerated() {
