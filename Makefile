@@ -15,7 +15,7 @@ SHELL := bash
 .DEFAULT_GOAL := main
 .PHONY: main help deps build chapters chapter book book-check keep results results-check expected expected-check \
   test test-float test-gradients test-real mutants mutants-sample fuzz sanitize faults mutants-check mutants-record \
-  tools lint floors api bench bench-real bench-check cost clean
+  tools lint floors api bench bench-real bench-check cost conformance clean
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
@@ -401,7 +401,7 @@ bench-real: build $(if $(MODEL),,data/smollm2) ## time steps of stages 2 and 3 f
 bench-check: build ## test what make bench does, without PyTorch and in seconds
 	@export PYTHONDONTWRITEBYTECODE=1 STAND_IN_BINARIES=$(BIN)
 	python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' \
-	  Benchmarks/*.py Tests/*/Golden/*.py Tests/ModelsTests/Published/*.py Tests/RealModel/*.py
+	  Benchmarks/*.py data/conformance/*.py Tests/*/Golden/*.py Tests/ModelsTests/Published/*.py Tests/RealModel/*.py
 	steps() { python3 Benchmarks/compare.py --swift $(BIN)/bench-steps --python Benchmarks/stand_in.py "$$@"; }
 	real() {
 	  python3 Benchmarks/compare.py --real --swift $(BIN)/bench-real --python Benchmarks/stand_in.py "$$@" -- --quick
@@ -431,6 +431,41 @@ bench-check: build ## test what make bench does, without PyTorch and in seconds
 	want=2 must_fail kernels
 	test -s out/bench-check/kernels.csv -a -s out/bench-check/roofline.gp
 	echo 'the comparing programs work, and see a wrong result'
+
+# The kit of reference values, and the programs in Python that answer it: answers.py, the page from which everybody
+# starts, needs numpy and safetensors, and answers_torch.py PyTorch as well. What is missing of the first two is fetched
+# from PyPI into .build-python; without a network, and without PyTorch, what cannot run is named.
+conformance: deps ## check the kit in data/conformance with the programs in Python, as far as they run here
+	@swift build $(FLAGS) --product conformance
+	kit() { .build/release/conformance "$$@"; }
+	mkdir -p out/conformance
+	export PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1
+	has() { $(PYTHON) -c "import $$1" 2> /dev/null; }
+	if ! has numpy,safetensors.numpy; then
+	  export PYTHONPATH=.build-python
+	  has numpy,safetensors.numpy ||
+	    $(PYTHON) -m pip install -q --root-user-action ignore --target .build-python numpy safetensors || true
+	fi
+	kit emit out/conformance/kit
+	diff -r -x '*.py' -x README.md -x corridors.json out/conformance/kit data/conformance
+	kit faults > out/conformance/faults.txt
+	echo 'the kit is what is computed here; the table of mistakes is in out/conformance/faults.txt'
+	answer() {
+	  $(PYTHON) data/conformance/$$1 $${@:3} data/conformance out/conformance/$$2.safetensors
+	  kit check data/conformance out/conformance/$$2.safetensors
+	}
+	if has numpy,safetensors.numpy; then
+	  answer answers.py numpy
+	  answer answers.py numpy32 --float32
+	else
+	  echo 'numpy or safetensors is missing: data/conformance/answers.py did not run'
+	fi
+	if has torch,numpy,safetensors.numpy; then
+	  answer answers_torch.py torch
+	  answer answers_torch.py torch32 --float32
+	else
+	  echo 'PyTorch is missing: data/conformance/answers_torch.py did not run'
+	fi
 
 cost: build ## measure what a step costs, kernel by kernel against the machine's ceilings, and how it grows: out/bench-cost
 	@$(BIN)/bench-cost --out $(OUT) $(if $(QUICK),--quick) $(ARGS)
