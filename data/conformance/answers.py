@@ -81,7 +81,7 @@ def example(sizes, inputs, expected):
     if not sizes.get("L"):
         return  # the case decays has no model
     student = {name[len("student.") :]: array for name, array in inputs.items() if name.startswith("student.")}
-    total = 0
+    of_layers = []
     for l in range(sizes["L"]):
         mixer = f"backbone.layers.{l}.mixer"
         if mixer + ".in_proj.weight" not in student:
@@ -93,8 +93,8 @@ def example(sizes, inputs, expected):
         norms = np.sqrt(((expected[f"teacher.{l}.matrix"] - parts["matrix"]) ** 2).sum((-2, -1)))
         yield f"loss.stage1.{l}.norms", norms
         yield f"loss.stage1.{l}", norms.mean()
-        total += norms.mean()
-    yield "loss.stage1", total
+        of_layers.append(norms.mean())
+    yield "loss.stage1", np.sum(of_layers, dtype=norms.dtype)
 
 
 def main(program):
