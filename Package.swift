@@ -144,8 +144,8 @@ let package = Package(
     chapter(
       "16-conformance",
       on: [
-        "Tensors", "Models", "Checkpoints", "Corpora", "Experiments", "ConformanceKit", "Statistics", "Book", "Plots",
-        "Notebook",
+        "Tensors", "Gradients", "Layers", "Models", "Checkpoints", "Corpora", "Distillation", "Experiments",
+        "ConformanceKit", "Statistics", "Book", "Plots", "Notebook",
       ]),
 
     // MARK: - Tools
