@@ -145,7 +145,7 @@ let package = Package(
       "16-conformance",
       on: [
         "Tensors", "Gradients", "Layers", "Models", "Checkpoints", "Corpora", "Distillation", "Experiments",
-        "ConformanceKit", "Statistics", "Book", "Plots", "Notebook",
+        "ConformanceKit", "Statistics", "Book", "Plots", "Notebook", argumentParser,
       ]),
 
     // MARK: - Tools

@@ -28,7 +28,7 @@ import Tensors
 
 let chapter = Chapter(
   "16-conformance", question: "Is my implementation right, and if not, what is wrong with it?",
-  duration: "35 minutes the first time, seconds from then on; 25 seconds with --quick", options: StudyOptions.self)
+  duration: "35 minutes the first time, seconds from then on; 25 seconds with --quick", options: Options.self)
 
 let store = chapter.openModelStore()
 let recipe = store.recipe
@@ -114,7 +114,7 @@ check(
 // are. Is that fair? Each run is held against the corridor of all the others.
 
 chapter.section("3. The corridor")
-let seedCount = chapter.options.seeds ?? (chapter.isQuick ? 3 : 8)
+let seedCount = chapter.options.study.seeds ?? (chapter.isQuick ? 3 : 8)
 let steps = chapter.isQuick ? 60 : 300
 let study = exitOnError {
   try Study(in: store, seeds: seedCount, keepingCurves: true, alsoMeasuring: lossByOwnCode)
@@ -168,12 +168,15 @@ func curve(of index: Int) -> [Double] {
   let curves = ofPlanted[(2 * index)..<(2 * index + 2)].map { $0.curves![0] }
   return zip(curves[0], curves[1]).map { ($0 + $1) / 2 }
 }
-let corridors = kinds.map { kind in
+var corridors = kinds.map { kind in
   Corridor(
     model: "book", stage: kind.number,
     words: "stage \(kind.number) alone from a new student, \(steps) steps of the standard recipe",
     curves: right[kind.number - 1],
     planted: pairs.indices.filter { pairs[$0].kind == kind }.map { (pairs[$0].fault, curve(of: $0)) })
+}
+if let model = chapter.options.model {
+  corridors += exitOnError { try publishedCorridors(URL(filePath: model), seeds: min(3, seedCount), steps: steps) }
 }
 exitOnError { try writeJSON(corridors, to: chapter.directory.appending(path: "corridors.json")) }
 
@@ -185,11 +188,12 @@ let leftOut = right.map { curves in
   }
 }
 chapter.tabulate(
-  "corridor", ["stage", "loss at the start", "after \(steps / 3) steps", "at the end", "band at the end", "runs inside"],
-  rows: zip(corridors, leftOut).map { corridor, inside in
+  "corridor", ["model", "stage", "loss at the start", "after \(steps / 3) steps", "at the end", "band at the end", "runs inside"],
+  rows: corridors.enumerated().map { index, corridor in
+    let inside = index < leftOut.count ? leftOut[index] : []
     let places = [0, corridor.mean.count / 3, corridor.mean.count - 1]
-    return ["\(corridor.stage)"] + places.map { number(corridor.mean[$0], decimals: 3) }
-      + ["± \(number(corridor.halfWidths.last!, decimals: 3))", "\(inside.count { $0 }) of \(inside.count)"]
+    return [corridor.model, "\(corridor.stage)"] + places.map { number(corridor.mean[$0], decimals: 3) }
+      + ["± \(number(corridor.halfWidths.last!, decimals: 3))", inside.isEmpty ? "–" : "\(inside.count { $0 }) of \(inside.count)"]
   })
 report(
   "each right run is inside the corridor of the others", leftOut.allSatisfy { $0.allSatisfy(\.self) },
