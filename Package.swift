@@ -104,7 +104,8 @@ let package = Package(
     floor(
       "ConformanceKit",
       on: [
-        "Distillation", "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints", "Statistics",
+        "Distillation", "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints",
+        "Statistics",
       ]),
 
     // MARK: - 7  The book
@@ -212,7 +213,10 @@ let package = Package(
     tests(of: "Statistics"),
     tests(
       of: "ConformanceKit",
-      with: ["Distillation", "Models", "Layers", "Training", "Gradients", "Corpora", "Tensors", "Checkpoints"]),
+      with: [
+        "Statistics", "Distillation", "Models", "Layers", "Training", "Gradients", "Corpora", "Tensors",
+        "Checkpoints",
+      ]),
     tests(of: "Experiments", with: ["Distillation", "Models", "Layers", "Gradients", "Corpora", "Tensors"]),
     tests(of: "Book", with: ["Statistics"]),
     tests(of: "Plots"),
@@ -236,10 +240,11 @@ let package = Package(
     .testTarget(
       name: "CommandsTests",
       dependencies: [
-        "TestSupport", "Experiments", "Models", "Layers", "Tensors", "Corpora", "generate", "evaluate", "05-teacher",
+        "TestSupport", "Experiments", "ConformanceKit", "Checkpoints", "Models", "Layers", "Tensors", "Corpora",
+        "generate", "evaluate", "conformance", "05-teacher",
         "06-structured-matrices", "07-student", "08-matrix-orientation", "09-hidden-state-alignment",
         "10-knowledge-distillation", "11-ablations", "12-training-laws", "13-hybrid", "14-generation",
-        "15-real-model",
+        "15-real-model", "16-conformance",
       ],
       path: "Tests/CommandsTests"),
   ],

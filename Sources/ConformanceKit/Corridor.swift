@@ -154,9 +154,11 @@ extension Corridor {
     }
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder), !isFolder.boolValue else {
-      throw error(isFolder.boolValue ? "this is a folder" : "there is no such file", "give a CSV file with a column loss")
+      throw error(
+        isFolder.boolValue ? "this is a folder" : "there is no such file", "give a CSV file with a column loss")
     }
-    guard let data = FileManager.default.contents(atPath: file.path), let text = String(validating: data, as: UTF8.self)
+    guard let data = FileManager.default.contents(atPath: file.path),
+      let text = String(validating: data, as: UTF8.self)
     else { throw error("it cannot be read as text", "give a CSV file with a column loss") }
     let lines = text.split(whereSeparator: \.isNewline)
     func cells(_ line: Substring) -> [String] {

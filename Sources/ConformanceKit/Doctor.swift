@@ -7,7 +7,10 @@
 //     1  the first wrong tensor must come out as answered, and so must all before it
 //     2  of the mistakes that pass, those explain most that agree with the answers longest
 //     3  if something later still differs, there is another mistake: we keep the first, and look again
-//     4  a tensor that no mistake explains is passed over, and the others are explained as far as they can be
+//     4  a tensor that no mistake explains may be explained by two together
+//     5  one that these do not explain either is passed over, and the others are explained as far as they can be
+//
+// `Search.swift` does this.
 //
 // If several mistakes explain the same, they cannot be told apart by what was answered, and the doctor says which
 // tensor would do so. Of what nothing explains it says what the difference looks like.
@@ -19,7 +22,7 @@
 // would excuse have a verdict of their own. If the strict comparison finds no cause for them, the doctor looks again
 // with the tolerances of 32 bits.
 //
-// Read before: `Check.swift`, `Fault.swift`, `Pattern.swift`. Chapter: 16-conformance.
+// Read before: `Check.swift`, `Fault.swift`. Read next: `Search.swift`, `Pattern.swift`. Chapter: 16-conformance.
 
 import Tensors
 
@@ -48,9 +51,6 @@ public struct Diagnosis: Sendable {
 
 /// Finds the mistakes behind wrong answers.
 public struct Doctor {
-  /// The most mistakes that are looked for in one answer.
-  static let mostCauses = 6
-
   let kit: KitCase
   let inputs: [String: Tensor]
 
@@ -71,57 +71,9 @@ public struct Doctor {
 
   private func search(_ answered: Answered) -> Diagnosis {
     let right = Computation(kit, inputs: inputs)
-    let all = right.names()
-    let order = all.filter { answered.tensors[$0] != nil }
-    var base = right
-    var causes: [[Fault]] = []
-    var agreeing = Set(order.filter { agrees(base, $0, answered) })
-    // Wrong tensors that no mistake explains.
-    var passed: Set<String> = []
-    // Each mistake on top of those that were found.
-    var tried: [Fault: Computation] = [:]
-    while causes.count < Doctor.mostCauses,
-      let now = order.first(where: { !agreeing.contains($0) && !passed.contains($0) })
-    {
-      let group = base.group(of: now)!
-      // Gradients and weights after steps cannot come out as answered if a loss before them does not.
-      if [.gradients, .run].contains(group), passed.contains(where: { base.group(of: $0) == .losses }) {
-        passed.insert(now)
-        continue
-      }
-      let made = causes.map { $0[0] }
-      let start = order.firstIndex(of: now)!
-      var found: [(fault: Fault, reached: Int)] = []
-      for fault in Fault.allCases where !made.contains(fault) && fault.reach.contains(group) {
-        let computation = tried[fault] ?? base.making(fault)
-        tried[fault] = computation
-        guard agrees(computation, now, answered) else { continue }
-        // What the mistake does not reach is as it was, and what was passed over need not agree.
-        func isRight(_ name: String) -> Bool {
-          if passed.contains(name) { return true }
-          let isReached = fault.reach.contains(base.group(of: name)!)
-          return isReached ? agrees(computation, name, answered) : agreeing.contains(name)
-        }
-        guard order[..<start].allSatisfy(isRight) else { continue }
-        found.append((fault, order[start...].firstIndex { !isRight($0) } ?? order.count))
-      }
-      guard let best = found.map(\.reached).max() else {
-        passed.insert(now)
-        continue
-      }
-      let equal = found.filter { $0.reached == best }.map(\.fault)
-      causes.append(equal)
-      base = tried[equal[0]]!
-      tried = [:]
-      agreeing = Set(order.filter { agrees(base, $0, answered) })
-    }
-    return Diagnosis(answered, kit, right, base, all, order, agreeing, causes, decisive(causes, besides: answered))
-  }
-
-  private func agrees(_ computation: Computation, _ name: String, _ answered: Answered) -> Bool {
-    let answer = answered.tensors[name]!
-    guard let tensor = computation.tensor(name), tensor.shape == answer.shape else { return false }
-    return Difference(of: answer, from: tensor).size <= answered.tolerances[name]!
+    var search = Search(right, answered)
+    search.run()
+    return Diagnosis(answered, kit, right, search, decisive: decisive(search.causes, besides: answered))
   }
 
   /// The first tensor of the case in which the possible causes differ.
@@ -142,10 +94,10 @@ public struct Doctor {
 extension Diagnosis {
   /// Collects what the search has found.
   fileprivate init(
-    _ answered: Answered, _ kit: KitCase, _ right: Computation, _ base: Computation, _ all: [String],
-    _ order: [String], _ agreeing: Set<String>, _ causes: [[Fault]], _ decisive: String?
+    _ answered: Answered, _ kit: KitCase, _ right: Computation, _ search: Search, decisive: String?
   ) {
-    let unexplained = order.filter { !agreeing.contains($0) }
+    let (base, all) = (search.base, right.names())
+    let unexplained = search.order.filter { !search.agreeing.contains($0) }
     var (looks, missing): ([String], [String]) = ([], [])
     if let first = unexplained.first {
       let others = all.filter { $0 != first }.map { ($0, right.tensor($0)!) }
@@ -157,8 +109,9 @@ extension Diagnosis {
       missing = all[..<place].reversed().prefix { answered.tensors[$0] == nil }.reversed()
     }
     self.init(
-      kit: kit.name, first: order.first { answered.wrong.contains($0) } ?? "", wrong: answered.wrong.count,
-      causes: causes, unexplained: unexplained, looks: looks, missing: missing, decisive: decisive, coarse: nil)
+      kit: kit.name, first: search.order.first { answered.wrong.contains($0) } ?? "", wrong: answered.wrong.count,
+      causes: search.causes, unexplained: unexplained, looks: looks, missing: missing, decisive: decisive, coarse: nil
+    )
   }
 }
 

@@ -139,9 +139,12 @@ extension PlainProgram {
 /// The cross-entropy with the actual tokens of a student that is run with mistakes, in nats per token, a number for
 /// each text.
 public func crossEntropy(of student: LanguageModel, making faults: Set<Fault>, on batches: [Batch]) -> [Double] {
-  let replaced = student.configuration.mixers.indices.filter { student.configuration.mixers[$0] is DiscreteMamba2Sizes }
-  student.parameters.forEach { $0.isFrozen = true }
-  defer { student.parameters.forEach { $0.isFrozen = false } }
+  let replaced = student.configuration.mixers.indices.filter {
+    student.configuration.mixers[$0] is DiscreteMamba2Sizes
+  }
+  let trained = student.parameters.filter { !$0.isFrozen }
+  trained.forEach { $0.isFrozen = true }
+  defer { trained.forEach { $0.isFrozen = false } }
   return batches.flatMap { batch -> [Double] in
     let program = PlainProgram(of: student.configuration, replaced, batch.inputs, making: faults)
     let losses = program.labelLosses(program.logits(batch.inputs, PlainProgram.weights(of: student)), batch.targets)

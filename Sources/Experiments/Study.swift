@@ -50,7 +50,8 @@ public struct Study {
   ///     own, since those of other studies lack it
   ///   - measure: a further measure of each student, kept with the curves
   public init(
-    in store: ModelStore, seeds count: Int, keepingCurves keepsCurves: Bool = false, alsoMeasuring measure: Measure? = nil
+    in store: ModelStore, seeds count: Int, keepingCurves keepsCurves: Bool = false,
+    alsoMeasuring measure: Measure? = nil
   ) throws {
     (self.store, self.keepsCurves, alsoMeasures) = (store, keepsCurves || measure != nil, measure)
     seeds = (0..<UInt64(count)).map { store.seed &+ $0 }

@@ -84,7 +84,9 @@ extension StudyResult {
     if let second, !isPossible(second.losses) || !isPossible(second.divergence, second.agreement) {
       return "what was measured on the second text is out of range"
     }
-    if let curves, curves.contains(where: { !$0.allSatisfy(\.isFinite) }) { return "a loss of its training is not finite" }
+    if let curves, curves.contains(where: { !$0.allSatisfy(\.isFinite) }) {
+      return "a loss of its training is not finite"
+    }
     if isLayerwise, matrixDistance == nil || hiddenDistance == nil { return "its distances of layers are missing" }
     for classes in [recall, recallSinceFact].compactMap(\.self) {
       if classes.isEmpty || classes.contains(where: { !(0...$0.count).contains($0.hits) }) {

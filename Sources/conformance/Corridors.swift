@@ -12,7 +12,8 @@ struct Compare: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "corridor", abstract: "Compares the loss of a training run with that of right runs.",
     discussion: "The exit status is 0 if the run is inside the corridor, and 1 if it is not.")
-  @Argument(help: "A CSV file with a column named loss and a line for each step.", transform: path) var history: String
+  @Argument(help: "A CSV file with a column named loss and a line for each step.", transform: path) var history:
+    String
   @Option(help: "The stage: 1, 2 or 3.") var stage: Int
   @Option(help: "The model: book for the standard recipe, or the name of a published model.") var model = "book"
   @Option(help: "The folder of the kit.", transform: path) var kit = "data/conformance"

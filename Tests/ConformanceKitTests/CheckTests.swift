@@ -175,6 +175,14 @@ private func checked(_ tensors: [String: Tensor], metadata: [String: String] = [
     #expect(diagnosis.causes == faults.map { [$0] } && diagnosis.unexplained.isEmpty)
   }
 
+  // Two mistakes in one tensor, which neither gives alone.
+  @Test func twoMistakesAtOnePlace() {
+    let diagnosis = Doctor(.phi).diagnose(
+      Answered(.phi, making: [.convolutionReversed, .convolutionBiasDropped]) { $0.hasPrefix("student.0") })
+    #expect(Set(diagnosis.causes.joined()) == [.convolutionReversed, .convolutionBiasDropped])
+    #expect(diagnosis.unexplained.isEmpty)
+  }
+
   // What 32 bits can show, they show.
   @Test(arguments: Fault.allCases) func answersIn32Bits(fault: Fault) throws {
     let manifest = try Kit.manifest(in: committed)

@@ -17,7 +17,9 @@ import Models
 import Tensors
 
 /// A model of this library with the weights that the kit gives to teacher or student.
-private func model(_ prefix: String, _ configuration: ModelConfiguration, _ inputs: Checkpoint) throws -> LanguageModel {
+private func model(_ prefix: String, _ configuration: ModelConfiguration, _ inputs: Checkpoint) throws
+  -> LanguageModel
+{
   var random = SeededGenerator(seed: 0)
   let model = LanguageModel(configuration, using: &random)
   try model.load(inputs.renamed { $0.hasPrefix(prefix) ? String($0.dropFirst(prefix.count)) : nil })

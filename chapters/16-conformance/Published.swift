@@ -39,7 +39,8 @@ func publishedCorridors(_ file: URL, seeds count: Int, steps: Int) throws -> [Co
   return try zip(FaultyStage.Kind.allCases, study.results("right runs of \(name)", of: arms)).map { kind, results in
     Corridor(
       model: name, stage: kind.number,
-      words: "stage \(kind.number) alone, \(steps) steps of \(recipe.T) tokens, V and O copied, the recipe of chapter 15",
+      words:
+        "stage \(kind.number) alone, \(steps) steps of \(recipe.T) tokens, V and O copied, the recipe of chapter 15",
       curves: results.map { $0.curves![0] })
   }
 }

@@ -160,7 +160,9 @@ let ofPlanted = exitOnError {
   try study.results(
     "planted mistakes",
     of: pairs.flatMap { pair in
-      study.seeds.prefix(2).map { Study.Job(alone(pair.kind, steps: steps, of: recipe, making: pair.fault), seed: $0) }
+      study.seeds.prefix(2).map {
+        Study.Job(alone(pair.kind, steps: steps, of: recipe, making: pair.fault), seed: $0)
+      }
     })
 }
 /// The mean of the curves of a planted mistake.
@@ -188,12 +190,18 @@ let leftOut = right.map { curves in
   }
 }
 chapter.tabulate(
-  "corridor", ["model", "stage", "loss at the start", "after \(steps / 3) steps", "at the end", "band at the end", "runs inside"],
+  "corridor",
+  [
+    "model", "stage", "loss at the start", "after \(steps / 3) steps", "at the end", "band at the end", "runs inside",
+  ],
   rows: corridors.enumerated().map { index, corridor in
     let inside = index < leftOut.count ? leftOut[index] : []
     let places = [0, corridor.mean.count / 3, corridor.mean.count - 1]
     return [corridor.model, "\(corridor.stage)"] + places.map { number(corridor.mean[$0], decimals: 3) }
-      + ["± \(number(corridor.halfWidths.last!, decimals: 3))", inside.isEmpty ? "–" : "\(inside.count { $0 }) of \(inside.count)"]
+      + [
+        "± \(number(corridor.halfWidths.last!, decimals: 3))",
+        inside.isEmpty ? "–" : "\(inside.count { $0 }) of \(inside.count)",
+      ]
   })
 report(
   "each right run is inside the corridor of the others", leftOut.allSatisfy { $0.allSatisfy(\.self) },
@@ -320,7 +328,9 @@ struct Cost {
 let costs = zip(hidden, wholePlanted).map { Cost($0, $1) }.sorted { $0.byRight.mean > $1.byRight.mean }
 chapter.tabulate(
   "costs",
-  ["mistake", "inside: stage 1", "2", "3", "costs, run by its own code", "costs, run by right code", "95 % interval"],
+  [
+    "mistake", "inside: stage 1", "2", "3", "costs, run by its own code", "costs, run by right code", "95 % interval",
+  ],
   rows: costs.map { cost in
     [cost.fault.words.title] + cost.inside.map { "\($0) of \(seeds.count)" }
       + [
@@ -332,5 +342,17 @@ show("loss of the right student", spread(wholeRight.prefix(seeds.count).map(\.lo
 let hiding = costs.filter { $0.isHidden && $0.byRight.conclusion == .holds }
 for cost in hiding { show("hidden by the loss, and costs", cost.fault.words.title) }
 report("the loss hides at least two of them", hiding.count >= 2, "\(hiding.count) of \(costs.count)")
+
+// ## Exercises
+//
+// 1. Which mistakes can each case of the kit not show, and why?
+// 2. A program drops the bias of the convolution and has a sigmoid for its gate. Does the doctor find both?
+//    What if the convolution is reversed as well, in place of the sigmoid?
+// 3. Change a single weight by a part ε of itself. From which tensors can that be seen, and how small may
+//    ε be?
+//
+// The answers are in `Answers.swift`; the option `--answers` runs them.
+
+chapter.answers(answer1, answer2, answer3)
 
 chapter.finish()
