@@ -18,7 +18,7 @@ func floor(_ name: String, on dependencies: [Target.Dependency], exclude: [Strin
 /// What other packages can depend on, one product a module, and what `make api` describes (Sources/NAME/NAME.docc).
 let library = [
   "Tensors", "Checkpoints", "Statistics", "Gradients", "Corpora", "Layers", "Training", "Structures", "Models",
-  "Distillation", "Plots", "Notebook", "GradientChecking",
+  "Distillation", "Plots", "Notebook", "GradientChecking", "ConformanceKit",
 ]
 
 /// A chapter of the book: top-level code in chapters/NAME/main.swift, run by `swift run NAME`. It names the modules that

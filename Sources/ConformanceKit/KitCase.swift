@@ -15,6 +15,7 @@
 
 import Layers
 import Models
+import Tensors
 
 /// The sizes of a case, by the letters of NOTATION.md.
 public struct KitSizes: Codable, Equatable, Sendable {

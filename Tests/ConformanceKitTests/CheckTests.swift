@@ -1,6 +1,6 @@
 // # Answers, right, wrong and broken
 //
-// Read before: `FaultTests.swift`, `Check.swift`.
+// Read before: `FaultTests.swift`, `ConformanceKit/Check.swift`.
 
 import Checkpoints
 import ConformanceKit

@@ -1,6 +1,6 @@
 // # Corridors
 //
-// Read before: `Corridor.swift`.
+// Read before: `ConformanceKit/Corridor.swift`.
 
 import Checkpoints
 import ConformanceKit

@@ -3,7 +3,7 @@
 // For each mistake and each case that shows it: the answers of a program that makes it go to the doctor, who has to
 // name it and no other.
 //
-// Read before: `Doctor.swift`. Read next: `CheckTests.swift`.
+// Read before: `ConformanceKit/Doctor.swift`. Read next: `CheckTests.swift`.
 
 import ConformanceKit
 import TestSupport

@@ -1,6 +1,6 @@
 // # Stages with mistakes
 //
-// Read before: `FaultyStage.swift`, `LibraryTests.swift`.
+// Read before: `ConformanceKit/FaultyStage.swift`, `LibraryTests.swift`.
 
 import ConformanceKit
 import Corpora

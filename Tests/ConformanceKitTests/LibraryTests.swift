@@ -3,7 +3,7 @@
 // Both compute the method, and share no line above the elementary operations: the plain program has its own layers,
 // losses and optimiser. So the kit describes what this library does, tensor by tensor.
 //
-// Read before: `PlainProgram.swift`. Read next: `FaultTests.swift`.
+// Read before: `ConformanceKit/PlainProgram.swift`. Read next: `FaultTests.swift`.
 
 import Checkpoints
 import Corpora
