@@ -69,10 +69,10 @@ extension Fault {
       title: "softmax over the wrong axis", mistake: "the softmax runs over the tokens that read",
       remedy: "it runs over the tokens that are read: the rows of the matrix sum to 1"),
     .scoresUnscaled: Words(
-      title: "scores not scaled", mistake: "q · k is not divided by √P",
+      title: "scores not scaled", mistake: "the scores q · k are not divided by √P",
       remedy: "divide the scores by the root of the head's size"),
     .scoresScaledByWidth: Words(
-      title: "scores scaled by the width", mistake: "q · k is divided by √D",
+      title: "scores scaled by the width", mistake: "the scores q · k are divided by √D",
       remedy: "divide by √P, the root of the head's size and not of the model's"),
     .futureSeen: Words(
       title: "no causal mask", mistake: "tokens attend to all others",
@@ -102,7 +102,7 @@ extension Fault {
       title: "GELU by erf", mistake: "the MLP uses x Φ(x)",
       remedy: "use the tanh form, as Phi does (gelu_new)"),
     .gateAndUpExchanged: Words(
-      title: "gate and up exchanged", mistake: "silu acts on up_proj",
+      title: "gate and up exchanged", mistake: "the activation acts on up_proj",
       remedy: "the feed-forward is down( silu(gate x) · up x )"),
     .blockSequential: Words(
       title: "block sequential", mistake: "the MLP reads the normed state plus what attention added",
@@ -141,8 +141,8 @@ extension Fault {
       title: "decay at its own step too", mistake: "the decays from s to t are those of s … t",
       remedy: "multiply α[s + 1] … α[t]: the diagonal has no decay"),
     .decaySignTurned: Words(
-      title: "decay of the other sign", mistake: "α is sigmoid(a)",
-      remedy: "α = exp(−softplus(a)) = sigmoid(−a)"),
+      title: "decay of the other sign", mistake: "the decay α is sigmoid(a)",
+      remedy: "it is α = exp(−softplus(a)) = sigmoid(−a)"),
     .maskedAfterExponential: Words(
       title: "masked after exp",
       mistake: "the segment sums above the diagonal pass through exp before they are masked",
@@ -159,7 +159,7 @@ extension Fault {
       remedy: "add it once: in the matrix or beside it, not both"),
     .skipAfterGate: Words(
       title: "D added after the gate", mistake: "D x is added to the gated values",
-      remedy: "y = M x includes D x, and the gate multiplies all of it"),
+      remedy: "the output y = M x includes D x, and the gate multiplies all of it"),
     .bAndCExchanged: Words(
       title: "B and C exchanged", mistake: "the rows are read as x, C, B",
       remedy: "the order is x, B, C"),
@@ -173,7 +173,7 @@ extension Fault {
       title: "B scaled by a step", mistake: "B is multiplied by softplus(a)",
       remedy: "there is no step size in the discrete mixer: B enters as it is"),
     .xScaledByStep: Words(
-      title: "x scaled by a step", mistake: "x is multiplied by softplus(a) before it is mixed",
+      title: "x scaled by a step", mistake: "the values x are multiplied by softplus(a) before they are mixed",
       remedy: "there is no step size in the discrete mixer: x enters as it is"),
     .matrixScaledByStep: Words(
       title: "matrix scaled by a step", mistake: "column s of the matrix is multiplied by softplus(a[s])",
@@ -198,19 +198,19 @@ extension Fault {
       mistake: "of the T + K − 1 outputs of a padded convolution the last T are taken",
       remedy: "take the first T: the last ones see tokens to come"),
     .convolutionActivated: Words(
-      title: "convolution activated", mistake: "silu follows the convolution",
+      title: "convolution activated", mistake: "an activation follows the convolution",
       remedy: "the discrete mixer has no activation there; stock Mamba-2 has"),
     .convolutionBiasDropped: Words(
       title: "bias of the convolution dropped", mistake: "the convolution lacks its bias",
       remedy: "add conv1d.bias"),
     .gateBiasDropped: Words(
-      title: "gate closed", mistake: "z_bias is not added",
+      title: "gate closed", mistake: "the bias z_bias is not added",
       remedy: "the gate is silu(z + z_bias); without the bias a new gate is closed, and no gradient passes"),
     .gateBiasOutside: Words(
       title: "z_bias outside", mistake: "the gate is silu(z) + z_bias",
       remedy: "it is silu(z + z_bias)"),
     .gateConvolved: Words(
-      title: "z convolved", mistake: "z passes through the convolution",
+      title: "z convolved", mistake: "the gate's z passes through the convolution",
       remedy: "only x, B and C do"),
     .gateIsSigmoid: Words(
       title: "gate by sigmoid", mistake: "the gate is sigmoid(z + z_bias)",
@@ -299,7 +299,7 @@ extension Fault {
       title: "epsilon inside the root", mistake: "the step divides by √(v̂ + ε)",
       remedy: "divide by √v̂ + ε"),
     .momentsUncorrected: Words(
-      title: "moments not corrected", mistake: "m and v are used without dividing by 1 − βᵗ",
+      title: "moments not corrected", mistake: "the moments are used without dividing by 1 − βᵗ",
       remedy: "divide by 1 − β₁ᵗ and 1 − β₂ᵗ"),
     .secondBetaLarger: Words(
       title: "β₂ of 0.999", mistake: "the second moment keeps 0.999",

@@ -22,9 +22,9 @@ public enum Fault: String, CaseIterable, Codable, Sendable {
   case rotaryExponentOverHead
   /// The softmax runs over the tokens that read.
   case softmaxOverQueries
-  /// Q · k is not divided by √P.
+  /// The scores q · k are not divided by √P.
   case scoresUnscaled
-  /// Q · k is divided by √D.
+  /// The scores q · k are divided by √D.
   case scoresScaledByWidth
   /// Tokens attend to all others.
   case futureSeen
@@ -44,7 +44,7 @@ public enum Fault: String, CaseIterable, Codable, Sendable {
   case headTiedWrongly
   /// The MLP uses x Φ(x).
   case geluExact
-  /// Silu acts on up_proj.
+  /// The activation acts on up_proj.
   case gateAndUpExchanged
   /// The MLP reads the normed state plus what attention added.
   case blockSequential
@@ -72,7 +72,7 @@ public enum Fault: String, CaseIterable, Codable, Sendable {
   case decayEarly
   /// The decays from s to t are those of s … t.
   case decayOwnStep
-  /// Α is sigmoid(a).
+  /// The decay α is sigmoid(a).
   case decaySignTurned
   /// The segment sums above the diagonal pass through exp before they are masked.
   case maskedAfterExponential
@@ -92,7 +92,7 @@ public enum Fault: String, CaseIterable, Codable, Sendable {
   case projectionInStockOrder
   /// B is multiplied by softplus(a).
   case bScaledByStep
-  /// X is multiplied by softplus(a) before it is mixed.
+  /// The values x are multiplied by softplus(a) before they are mixed.
   case xScaledByStep
   /// Column s of the matrix is multiplied by softplus(a[s]).
   case matrixScaledByStep
@@ -108,15 +108,15 @@ public enum Fault: String, CaseIterable, Codable, Sendable {
   case convolutionCentred
   /// Of the T + K − 1 outputs of a padded convolution the last T are taken.
   case convolutionEndTaken
-  /// Silu follows the convolution.
+  /// An activation follows the convolution.
   case convolutionActivated
   /// The convolution lacks its bias.
   case convolutionBiasDropped
-  /// Z_bias is not added.
+  /// The bias z_bias is not added.
   case gateBiasDropped
   /// The gate is silu(z) + z_bias.
   case gateBiasOutside
-  /// Z passes through the convolution.
+  /// The gate's z passes through the convolution.
   case gateConvolved
   /// The gate is sigmoid(z + z_bias).
   case gateIsSigmoid
@@ -178,7 +178,7 @@ public enum Fault: String, CaseIterable, Codable, Sendable {
   case decayCoupled
   /// The step divides by √(v̂ + ε).
   case epsilonInsideRoot
-  /// M and v are used without dividing by 1 − βᵗ.
+  /// The moments are used without dividing by 1 − βᵗ.
   case momentsUncorrected
   /// The second moment keeps 0.999.
   case secondBetaLarger
