@@ -2,8 +2,8 @@
 //
 // A kit that tells right from wrong needs models in which every mistake changes some number. So the sizes of a case
 // are small, and those that meet in one tensor differ: an exchanged pair of axes is then an error of shape or of
-// numbers, never an accident that fits. No weight is 0 or 1, so that a bias which is dropped or a convolution which
-// is reversed shows. There are five cases:
+// numbers, never an accident that fits. Weights are drawn and not those of a new model, so that a bias which is
+// dropped or a convolution which is reversed shows. There are five cases:
 //
 //     phi       a Phi teacher: parallel blocks, biases, a part of each head rotated; three chunks of four tokens
 //     llama     a Llama teacher: sequential blocks, keys and values shared by pairs of heads

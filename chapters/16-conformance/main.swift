@@ -7,12 +7,12 @@
 // This chapter has two instruments. The first is a kit: a few models so small that every number on
 // the way can be kept, from the queries of the first layer to the weights after ten steps. Your
 // program computes the same numbers, and they are compared. If one differs, a doctor makes the
-// hundred mistakes that people make and names the one that gives your numbers. The second is a
+// mistakes that people make, one after the other, and names the one that gives your numbers. The second is a
 // corridor: what the loss of each stage does when all is right, over several seeds. It tells sooner
 // that something is wrong, and less about what.
 //
 // You will see both at work on three runs with a mistake planted in them. Then we plant more, and
-// ask which of them the loss hides, and what these cost. The full run trains some two hundred
+// ask which of them the loss hides, and what these cost. The full run trains more than a hundred
 // students; like that of chapter 11 it may be stopped at any moment and goes on where it stopped.
 
 import Book
@@ -40,8 +40,8 @@ let manifest = exitOnError { try Kit.manifest(in: folder) }
 // A case of the kit is a teacher, a student and a text, all tiny. The inputs are their weights and
 // tokens; everything else follows from them. The sizes that meet in one tensor differ, so that an
 // exchanged axis cannot pass unnoticed. An answer is one safetensors file with tensors named
-// CASE/NAME, and any part of them will do. [The kit's page](../../data/conformance/README.md) has
-// the first ten lines of such a program for PyTorch, JAX, MLX and Rust.
+// CASE/NAME, and any part of them will do. `data/conformance/README.md` has the first lines of such a
+// program for PyTorch, JAX, MLX and Rust.
 
 chapter.section("1. The kit")
 table(
@@ -54,8 +54,8 @@ table(
   })
 
 // Our own library is such another program: it works in chunks, with fused kernels and BLAS, and the
-// kit was made by plain sums of products. These are its answers. `Library.swift` has the program, sixty
-// lines, most of them names.
+// kit was made by plain sums of products. These are its answers. `Library.swift` has the program; most
+// of it is names.
 
 var mine: [String: Tensor] = [:]
 for kit in KitCase.all where kit.block != nil {
@@ -90,7 +90,9 @@ check("one tensor is enough", one.diagnoses.map(\.causes) == [[[.decayEarly]]], 
 // ones (`ConformanceKit/PlainProgram+Mixer.swift`). It makes each mistake in turn and looks for one
 // that gives the same numbers. So it never guesses; and of a mistake that it has never seen it says
 // that, and describes the difference.
-//
+
+show("mistakes that it knows", Fault.allCases.count)
+
 // Two mistakes can give the same number. With nothing but the loss of stage 1, a matrix without D and
 // a loss that leaves D out cannot be told apart, and the doctor says which tensor would decide.
 
@@ -124,71 +126,13 @@ let right = exitOnError {
   try study.results("right runs", of: kinds.map { alone($0, steps: steps, of: recipe) })
     .map { $0.map { $0.curves![0] } }
 }
-/// The mistakes that are planted in each stage, for two seeds; the corridor's file has their mean.
-let planted: [(kind: FaultyStage.Kind, faults: [Fault])] = [
-  (
-    .orientation,
-    chapter.isQuick
-      ? [.skipMissing, .stage1Squared]
-      : [
-        .matrixTransposed, .decayEarly, .decayOwnStep, .decayDetached, .skipMissing, .skipTwice, .bScaledByStep,
-        .convolutionReversed, .convolutionActivated, .stage1Squared, .stage1DividedByT, .headsSummed, .layersAveraged,
-        .studentOnOwnStates,
-      ]
-  ),
-  (
-    .alignment,
-    chapter.isQuick
-      ? [.gateBiasDropped, .studentOnOwnStates]
-      : [
-        .matrixTransposed, .decayOwnStep, .gateBiasDropped, .gateIsSigmoid, .normBeforeOutput, .stage2Squared,
-        .stage2MeanSquare, .timeSummed, .layersAveraged, .studentOnOwnStates,
-      ]
-  ),
-  (
-    .distillation,
-    chapter.isQuick
-      ? [.hardLabels, .temperatureTwo]
-      : [
-        .matrixTransposed, .gateBiasDropped, .hardLabels, .labelsNotShifted, .temperatureTwo, .divergenceAsLoss,
-        .divergenceReversed, .tokensSummed,
-      ]
-  ),
-]
-let pairs = planted.flatMap { kind, faults in faults.map { (kind: kind, fault: $0) } }
-let ofPlanted = exitOnError {
-  try study.results(
-    "planted mistakes",
-    of: pairs.flatMap { pair in
-      study.seeds.prefix(2).map {
-        Study.Job(alone(pair.kind, steps: steps, of: recipe, making: pair.fault), seed: $0)
-      }
-    })
-}
-/// The mean of the curves of a planted mistake.
-func curve(of index: Int) -> [Double] {
-  let curves = ofPlanted[(2 * index)..<(2 * index + 2)].map { $0.curves![0] }
-  return zip(curves[0], curves[1]).map { ($0 + $1) / 2 }
-}
-var corridors = kinds.map { kind in
-  Corridor(
-    model: "book", stage: kind.number,
-    words: "stage \(kind.number) alone from a new student, \(steps) steps of the standard recipe",
-    curves: right[kind.number - 1],
-    planted: pairs.indices.filter { pairs[$0].kind == kind }.map { (pairs[$0].fault, curve(of: $0)) })
-}
+var corridors = exitOnError { try bookCorridors(of: study, around: right, steps: steps) }
 if let model = chapter.options.model {
   corridors += exitOnError { try publishedCorridors(URL(filePath: model), seeds: min(3, seedCount), steps: steps) }
 }
 exitOnError { try writeJSON(corridors, to: chapter.directory.appending(path: "corridors.json")) }
 
-/// For each run, whether it is inside the corridor of the others.
-let leftOut = right.map { curves in
-  curves.indices.map { place in
-    let others = curves.indices.filter { $0 != place }.map { curves[$0] }
-    return Corridor(model: "book", stage: 1, words: "", curves: others).verdict(on: curves[place]).outsideFrom == nil
-  }
-}
+let leftOut = right.map(insideTheOthers)
 chapter.tabulate(
   "corridor",
   [
