@@ -33,6 +33,7 @@ func measure(_ command: Command) throws {
       "--against \(command.against!): its vocabulary has \(teacher.model.configuration.V) tokens, the model's"
         + " \(saved.model.configuration.V); give a teacher with the same")
   }
+  if let grammar = command.grammar { return try recall(saved, URL(filePath: grammar), windows: command.windows) }
   let T = command.length ?? min(128, saved.model.configuration.T)
   for model in [saved.model] + (teacher.map { [$0.model] } ?? []) {
     let longest = longestWindow(of: model.configuration)
@@ -62,7 +63,7 @@ func measure(_ command: Command) throws {
         "\(name): it is not finite on these windows; a weight of a model is too large for \(scalarName), so look for the"
           + " largest, or for where it was trained too fast")
     }
-    let name = name.padding(toLength: 24, withPad: " ", startingAt: 0)
+    let name = name.padding(toLength: 28, withPad: " ", startingAt: 0)
     let error = number(estimate.standardError, decimals: 4)
     try StandardOutput.write("\(name)\(number(estimate.mean, decimals: 4)) ± \(error) \(unit)\n")
   }
@@ -70,6 +71,7 @@ func measure(_ command: Command) throws {
     "\(command.windows) windows of \(T) tokens from the last \(corpus.heldOut.count) of \(command.corpus)\n")
   guard let teacher else {
     try line("cross-entropy", crossEntropy(of: saved.model, on: batches), "nats per token")
+    if command.knockOut { try knockOut(saved.model, on: batches) }
     return
   }
   let evaluation = evaluate(saved.model, against: teacher.model, on: batches)
@@ -77,6 +79,49 @@ func measure(_ command: Command) throws {
   try line("the teacher's", evaluation.teacherCrossEntropy, "nats per token")
   try line("KL (teacher ‖ model)", evaluation.divergence, "nats per token")
   try line("agreement", evaluation.agreement, "of the tokens")
+  if command.continuations > 0 {
+    let prompts = batches.flatMap { batch in
+      (0..<batch.inputs.B).map { Array(batch.inputs.row($0).prefix(max(1, batch.inputs.T / 2))) }
+    }
+    let match = try continuationMatch(
+      of: saved.model, with: teacher.model, after: prompts, count: command.continuations)
+    for n in match.lengths {
+      try line("exact match, \(n) token\(n == 1 ? "" : "s")", match.exactMatch(n), "of the continuations")
+    }
+  }
+  if command.knockOut { try knockOut(saved.model, on: batches) }
+}
+
+/// Prints what it costs to silence each path, with 95 % intervals over windows.
+private func knockOut(_ model: FrozenModel, on batches: [Batch]) throws {
+  for path in knockOuts(of: model, on: batches) {
+    let name = "without \(path.name)".padding(toLength: 28, withPad: " ", startingAt: 0)
+    let interval = path.cost.interval.map {
+      " (\(number($0.lowerBound, decimals: 4)) … \(number($0.upperBound, decimals: 4)))"
+    }
+    try StandardOutput.write("\(name)\(number(path.cost.mean, decimals: 4))\(interval ?? "") nats per token more\n")
+  }
+}
+
+/// Prints what a model of a language recalls, by the distance from the last mention.
+private func recall(_ saved: SavedModel, _ file: URL, windows: Int) throws {
+  let grammar = try Grammar(contentsOf: file)
+  guard saved.tokenizer == .words(grammar.tokenizer) else {
+    throw CommandError(
+      "--grammar \(file.relativePath): the model does not have its words; give a model of this language")
+  }
+  var random = SeededGenerator(seed: 0)
+  var tally = RecallTally(upTo: sequence(first: 4) { 2 * $0 }.prefix { $0 < grammar.T } + [grammar.T])
+  for batch in grammar.batches(count: windows, B: 8, using: &random) {
+    tally.add(saved.model(batch.batch.inputs), batch)
+  }
+  try StandardOutput.write("\(windows) documents of \(grammar.T) tokens from \(file.relativePath)\n")
+  for bin in tally.bins + [tally.total] where bin.count > 0 {
+    let (first, last) = (bin.distances.lowerBound, bin.distances.upperBound)
+    let name = (bin == tally.total ? "recall, all" : "recall at \(first)–\(last)").padding(
+      toLength: 28, withPad: " ", startingAt: 0)
+    try StandardOutput.write("\(name)\(number(bin.accuracy, decimals: 4)) of \(bin.count) answers\n")
+  }
 }
 
 /// The most tokens of a window: its logits, and the attention matrix of each head, must fit into memory.

@@ -90,13 +90,17 @@ import Testing
     let alone = try bench.run("evaluate", measure)
     #expect(
       alone.status == 0 && alone.output.contains("cross-entropy") && !alone.output.contains("KL"), "\(alone.errors)")
-    let itself = try bench.run("evaluate", measure + ["--against", folder.path])
+    let itself = try bench.run(
+      "evaluate", measure + ["--against", folder.path, "--continuations", "5", "--knock-out"])
     #expect(itself.status == 0, "\(itself.errors)")
-    #expect(itself.output.contains("KL (teacher ‖ model)    0.0000 ± 0.0000"), "\(itself.output)")
-    #expect(itself.output.contains("agreement               1.0000"), "\(itself.output)")
+    #expect(itself.output.contains("KL (teacher ‖ model)        0.0000 ± 0.0000"), "\(itself.output)")
+    #expect(itself.output.contains("agreement                   1.0000"), "\(itself.output)")
+    #expect(itself.output.contains("exact match, 5 tokens       1.0000 ± 0.0000"), "\(itself.output)")
+    #expect(itself.output.contains("without layer 0"), "\(itself.output)")
     for (arguments, word) in [
       (["--against", gguf.path], "tokenizer"), (["--length", "0"], "--length"), (["--windows", "0"], "--windows"),
-      (["--length", "100000"], "at most 16384"),
+      (["--length", "100000"], "at most 16384"), (["--continuations", "5"], "--against"),
+      (["--grammar", "data/nothing.grammar"], "nothing.grammar"),
       (["--held-out", "1"], "--held-out"), (["--length", "10000"], "held-out part"),
       (["--model", "nowhere"], "nowhere"),
     ] {
