@@ -240,13 +240,14 @@ SEEDS_config := $(PUBLISHED)/phi-tied
 SEEDS_tokenizer := $(wildcard Tests/CorporaTests/Golden/*/)
 SEEDS_grammar := Tests/Fuzz/seeds/grammar
 SEEDS_corpus := Tests/Fuzz/seeds/corpus
+SEEDS_conformance := Tests/Fuzz/seeds/conformance
 SEEDS_transcript := chapters/01-attention chapters/02-state-space
 # The fuzzing program writes these two itself, in their present form.
 SEEDS_generation := out/fuzz/written/generation
 SEEDS_run := out/fuzz/written/run
 # Comparing two transcripts takes time that grows with the square of their lengths.
 LONGEST_transcript := 512
-FUZZED := $(or $(ONLY),safetensors gguf config tokenizer grammar corpus generation run transcript)
+FUZZED := $(or $(ONLY),safetensors gguf config tokenizer grammar corpus generation run transcript conformance)
 
 fuzz: deps ## feed each reader of files with inputs that libFuzzer makes, FUZZ_SECONDS=60 each, ONLY=gguf for one; the next run continues with the inputs found
 	@rm -rf out/fuzz/written

@@ -10,10 +10,9 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "fuzz",
-      dependencies: ["Checkpoints", "Corpora", "Gradients", "Layers", "Models", "Notebook", "Tensors", "Training"].map
-      {
-        .product(name: $0, package: "mohawk")
-      },
+      dependencies: [
+        "Checkpoints", "ConformanceKit", "Corpora", "Gradients", "Layers", "Models", "Notebook", "Tensors", "Training",
+      ].map { .product(name: $0, package: "mohawk") },
       path: "Fuzz",
       swiftSettings: [.unsafeFlags(["-parse-as-library"])])
   ],

@@ -12,6 +12,7 @@
 // Read before: `Tests/Fuzz/Package.swift`.
 
 import Checkpoints
+import ConformanceKit
 import Corpora
 import Foundation
 import Gradients
@@ -49,6 +50,15 @@ private let readers: [String: Reader] = [
     _ = try corpus.heldOutBatches(count: 2, B: 2, T: 4)
     let pairs = try BytePairTokenizer(trainedOn: text, vocabularySize: 264)
     _ = pairs.decode(pairs.encode(text))
+  },
+  "conformance": { data, folder in
+    let (history, corridors) = (folder.appending(path: "history.csv"), folder.appending(path: "corridors.json"))
+    try data.write(to: history)
+    if let curve = try? Corridor.curve(contentsOf: history) {
+      _ = Corridor(model: "m", stage: 1, words: "", curves: [[1, 2, 3], [2, 3, 4]]).verdict(on: curve)
+    }
+    try data.write(to: corridors)
+    for corridor in try Corridor.all(in: folder) { _ = corridor.verdict(on: Array(repeating: 1, count: 40)) }
   },
   // No reader: to see that a trap is found, and reported.
   "trap": { data, _ in precondition(data.count < 4, "found") },
