@@ -13,7 +13,7 @@ import Notebook
 private func planted(in kind: FaultyStage.Kind) -> [Fault] {
   if chapter.isQuick {
     return switch kind {
-    case .orientation: [.skipMissing, .stage1Squared]
+    case .orientation: [.decayDetached, .stage1Squared]
     case .alignment: [.gateBiasDropped, .studentOnOwnStates]
     case .distillation: [.hardLabels, .temperatureTwo]
     }

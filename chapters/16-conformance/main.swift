@@ -162,7 +162,7 @@ report(
 
 chapter.section("4. Three patients")
 let patients: [(name: String, kind: FaultyStage.Kind, fault: Fault)] = [
-  ("A", .orientation, .skipMissing), ("B", .alignment, .gateBiasDropped), ("C", .distillation, .hardLabels),
+  ("A", .orientation, .decayDetached), ("B", .alignment, .studentOnOwnStates), ("C", .distillation, .hardLabels),
 ]
 let patientSeed = study.seeds[2]
 let runs = exitOnError {
@@ -203,14 +203,15 @@ chapter.plot(
         ])
     }), "corridors")
 
-// A loss says that something is wrong. For what it is, each of them answers the kit: one loss, one
-// matrix or output, in one case. The doctor has no need of the curve.
+// A loss says that something is wrong. For what it is, each of them answers the kit: three tensors of one
+// case. The doctor has no need of the curve.
 
 for patient in patients {
   let names: [String] =
     switch patient.kind {
-    case .orientation: ["student.0.matrix", "loss.stage1"]
-    case .alignment: ["student.0.matrix", "student.0.gated", "student.0.mixer_output", "loss.stage2"]
+    case .orientation:
+      ["student.0.matrix", "loss.stage1", "gradient.stage1.backbone.layers.0.mixer.in_proj.weight"]
+    case .alignment: ["student.1.matrix", "student.1.mixer_output", "loss.stage2"]
     case .distillation: ["student.logits", "loss.stage3", "loss.stage3.tokens"]
     }
   let computation = Computation(.phi, faults: [patient.fault])
@@ -284,8 +285,11 @@ chapter.tabulate(
   }, volatile: chapter.isQuick)
 show("loss of the right student", spread(wholeRight.prefix(seeds.count).map(\.loss)))
 let hiding = costs.filter { $0.isHidden && $0.byRight.conclusion == .holds }
-for cost in hiding { show("hidden by the loss, and costs", cost.fault.words.title) }
-report("the loss hides at least two of them", hiding.count >= 2, "\(hiding.count) of \(costs.count)")
+finding(
+  """
+  Of the \(costs.count) mistakes planted here, \(hiding.count) leave no trace in any of the three losses and still cost
+  something when the weights are run by right code: \(list(hiding.map(\.fault.words.title))).
+  """, volatile: chapter.isQuick)
 
 // ## Exercises
 //
