@@ -136,7 +136,8 @@ extension Corridor {
     for corridor in corridors {
       let count = corridor.mean.count
       let lists = [corridor.deviation] + corridor.faults.values
-      guard (2...1_000_000).contains(corridor.runs), (1...1_000_000).contains(corridor.window), count >= inARow, lists.allSatisfy({ $0.count >= count }) else {
+      let isCounted = (2...1_000_000).contains(corridor.runs) && (1...1_000_000).contains(corridor.window)
+      guard isCounted, count >= inARow, lists.allSatisfy({ $0.count >= count }) else {
         throw CheckpointError(
           file: file.path, problem: "the corridor of \(corridor.model), stage \(corridor.stage), is not whole",
           remedy: "take the file of the kit")

@@ -11,7 +11,8 @@ let package = Package(
     .executableTarget(
       name: "fuzz",
       dependencies: [
-        "Checkpoints", "ConformanceKit", "Corpora", "Gradients", "Layers", "Models", "Notebook", "Tensors", "Training",
+        "Checkpoints", "ConformanceKit", "Corpora", "Gradients", "Layers", "Models", "Notebook", "Tensors",
+        "Training",
       ].map { .product(name: $0, package: "mohawk") },
       path: "Fuzz",
       swiftSettings: [.unsafeFlags(["-parse-as-library"])])
