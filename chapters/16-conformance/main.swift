@@ -291,6 +291,27 @@ finding(
   something when the weights are run by right code: \(list(hiding.map(\.fault.words.title))).
   """, volatile: chapter.isQuick)
 
+// Why does a loss not show them? Because it is computed by the code that has the mistake. A mixer whose
+// decays act at their own step too, or whose convolution has an activation, makes matrices of another
+// family, and that family can imitate attention about as well as the right one. The student learns
+// around the mistake and is good, as long as the same code runs it. Its weights mean something only
+// together with the mistake; loaded by right code, they are the weights of another model.
+//
+// So a loss shows a wrong target and a wrong input: hard labels, a squared norm, the student's own states.
+// It does not show a wrong family. That takes tensors, and another program to compare them with.
+
+// ## What we saw
+//
+// The kit needs one tensor to name a mistake, where the corridor needs a run. The corridor sees what
+// is wrong with a training as a whole.
+
+finding(
+  """
+  The library agrees with the kit in \(ours.findings.count) tensors. Of \(leftOut.joined().count) right runs,
+  \(leftOut.joined().count { $0 }) are inside the corridor of the others. Of the three patients the corridor sees
+  \(verdicts.count { $0.outsideFrom != nil }), and the doctor names all three.
+  """, volatile: chapter.isQuick)
+
 // ## Exercises
 //
 // 1. Which mistakes can each case of the kit not show, and why?
@@ -302,5 +323,8 @@ finding(
 // The answers are in `Answers.swift`; the option `--answers` runs them.
 
 chapter.answers(answer1, answer2, answer3)
+
+// `conformance check` and `conformance corridor` do for a program of yours what this chapter did for ours;
+// `data/conformance/README.md` says how to begin.
 
 chapter.finish()
