@@ -297,8 +297,16 @@ finding(
 // around the mistake and is good, as long as the same code runs it. Its weights mean something only
 // together with the mistake; loaded by right code, they are the weights of another model.
 //
-// So a loss shows a wrong target and a wrong input: hard labels, a squared norm, the student's own states.
-// It does not show a wrong family. That takes tensors, and another program to compare them with.
+// Hard labels are of another kind: they cost something by any code. The target is wrong, but the teacher
+// predicts the text well, so the loss against the actual tokens is nearly that against its distribution.
+// A stage 3 that begins with a new student shows the difference (patient C). After two good stages it is
+// within what seeds do.
+//
+// And a matrix that is transposed has a loss below that of the right student, if its own code runs it: it
+// reads the tokens that it should predict.
+//
+// So a loss shows a wrong input and most wrong targets. It does not show a wrong family, and it can be too
+// good. That takes tensors, and another program to compare them with.
 
 // ## What we saw
 //
