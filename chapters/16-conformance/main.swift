@@ -28,7 +28,7 @@ import Tensors
 
 let chapter = Chapter(
   "16-conformance", question: "Is my implementation right, and if not, what is wrong with it?",
-  duration: "35 minutes the first time, seconds from then on; 25 seconds with --quick", options: Options.self)
+  duration: "40 minutes the first time, seconds from then on; 25 seconds with --quick", options: Options.self)
 
 let store = chapter.openModelStore()
 let recipe = store.recipe
