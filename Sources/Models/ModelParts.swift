@@ -21,7 +21,10 @@ public struct ModelParts: Sendable {
 
   /// All kinds in this library.
   public static let standard = ModelParts(
-    mixers: [DiscreteMamba2Sizes.self, CausalAttentionSizes.self],
+    mixers: [
+      DiscreteMamba2Sizes.self, CausalAttentionSizes.self, Mamba2Sizes.self, FixedDecaySizes.self,
+      CausalLowRankSizes.self, CausalToeplitzSizes.self, GatedDeltaRuleSizes.self, TrapezoidalMambaSizes.self,
+    ],
     blocks: [ParallelBlockSizes.self, SequentialBlockSizes.self])
 
   /// These kinds and another mixer, which takes precedence over one with the same name.

@@ -126,7 +126,38 @@ struct Mutant: Sendable, CustomTestStringConvertible {
       }
       return Variable.concatenated(halves, along: 1)
     },
+    Mutant("a triangle on the wrong side", [any(5, 5), any(5, 5)], Self.quotient) {
+      matmul(unitLowerQuotient(Variable(constant: .identity(5)), 0.3 * $0[1]), Self.lower($0[0]))
+    },
+    Mutant("a delta rule that only adds", deltas, Self.delta) { x in
+      let written = sigmoid(x[4]).reshaped(to: [2, 6, 3, 1]) * (0.3 * x[2])
+      return ssdSequence(x[0], logDecay: x[1], b: written, c: x[3], d: Variable(constant: .zeros([3])), Q: 3)
+    },
+    Mutant("keys that get a gradient only from what they write", deltas, Self.delta) { x in
+      let (keys, beta) = (0.3 * x[2], sigmoid(x[4]))
+      let written = beta.reshaped(to: [2, 6, 3, 1]) * keys
+      let none = Variable(constant: .zeros([3]))
+      let read = ssdMatrix(logDecay: x[1], b: written, c: keys, d: none).detached
+      return headMix(unitLowerQuotient(ssdMatrix(logDecay: x[1], b: written, c: x[3], d: none), read), x[0])
+    },
+    Mutant("a delta rule whose state does not cross from chunk to chunk", deltas, Self.delta) { x in
+      Variable.concatenated(
+        [0..<3, 3..<6].map { range in Self.delta(x.map { $0.sliced(range, along: 1) }) }, along: 1)
+    },
   ]
+
+  private static let deltas = [
+    any(2, 6, 3, 2), argument([2, 6, 3], .logDecay), any(2, 6, 3, 5), any(2, 6, 3, 5), any(2, 6, 3),
+  ]
+  /// Short keys and a β between 0 and 1, so that the state is not stretched.
+  private static let delta = { @Sendable (x: [Variable]) in
+    deltaSequence(x[0], logDecay: x[1], b: 0.3 * x[2], c: x[3], beta: sigmoid(x[4]), Q: 3)
+  }
+  private static let quotient = { @Sendable (x: [Variable]) in unitLowerQuotient(x[0], 0.3 * x[1]) }
+  /// What is on and below the diagonal.
+  private static func lower(_ x: Variable) -> Variable {
+    x * Variable(constant: Naive.tabulate([5, 5]) { $0[1] <= $0[0] ? 1 : 0 })
+  }
 
   private static let norm = { @Sendable (x: [Variable]) in layerNorm(x[0], weight: x[1], bias: x[2], epsilon: 0.1) }
   private static let convolution = { @Sendable (x: [Variable]) in causalConvolution(x[0], weight: x[1], bias: x[2]) }

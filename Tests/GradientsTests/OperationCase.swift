@@ -66,7 +66,7 @@ struct Operation: Sendable, CustomTestStringConvertible {
     (name, self.rows) = (primitive.name, rows)
   }
 
-  static let all = elementwise + rearranging + products + normalizing + positions + losses + stateSpaces
+  static let all = elementwise + rearranging + products + normalizing + positions + losses + stateSpaces + deltaRules
 }
 
 // ## Writing rows

@@ -14,7 +14,7 @@ import Tensors
 import TestSupport
 
 extension LayerCase {
-  static let all = partRows + attentionRows + mambaRows
+  static let all = partRows + attentionRows + mambaRows + familyRows + recurrentRows
 
   // ## The shared parts
 
@@ -144,7 +144,7 @@ extension LayerCase {
   }
 
   /// All numbers of the output and of the matrix, one after another.
-  private static func both(_ mixer: some MatrixMixer, _ u: Variable) -> Variable {
+  static func both(_ mixer: some MatrixMixer, _ u: Variable) -> Variable {
     let (output, matrix) = mixer.outputAndMatrix(u)
     return Variable.concatenated([
       output.reshaped(to: [output.shape.count]), matrix.reshaped(to: [matrix.shape.count]),

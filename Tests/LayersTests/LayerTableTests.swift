@@ -21,7 +21,9 @@ import Testing
   /// The public types of the module that are no layers.
   static let others: [Any.Type] = [
     CausalAttentionSizes.self, CausalAttentionSizes.Convention.self, DiscreteMamba2Sizes.self, MambaPart.self,
-    DiscreteMamba2.Memory.self,
+    DiscreteMamba2.Memory.self, GatedDeltaRuleSizes.self, TrapezoidalMambaSizes.self, RecurrentFrame.self,
+    RecurrentFrame.Part.self, MixerFrame.self, MixerFrame.Gate.self, FramedMaps.self, FramedMemory.self,
+    CausalToeplitzSizes.self, CausalLowRankSizes.self, FixedDecaySizes.self, Mamba2Sizes.self,
     MixerProjections.self, MixerProjections.Part.self, MambaForm.self,
   ]
 
@@ -133,7 +135,9 @@ extension LayerMutant {
 }
 
 @Suite("wrong layers") struct LayerMutantTests {
-  @Test(arguments: LayerMutant.layers) func justThePromisesThatItBreaksSeeIt(mutant: LayerMutant) throws {
+  @Test(arguments: LayerMutant.layers + LayerMutant.recurrentLayers) func justThePromisesThatItBreaksSeeIt(
+    mutant: LayerMutant
+  ) throws {
     try mutant.expectCaught()
   }
 
@@ -143,5 +147,12 @@ extension LayerMutant {
     let layer = randomMamba(H: 3, P: 2, N: 5, using: &random)
     let u = Variable(constant: .normal([2, 7, 6], using: &random))
     expectIdentical(LayerMutant.composed(layer, u) { $1 }.value, layer(u).value, "composed")
+    let delta = GatedDeltaRule("m", sizes: GatedDeltaRuleSizes(D: 6, H: 3, N: 5, Q: 4), using: &random)
+    let trapezoid = TrapezoidalMamba("m", sizes: TrapezoidalMambaSizes(D: 6, H: 3, N: 5, Q: 4), using: &random)
+    randomise(delta.parameters + trapezoid.parameters, using: &random)
+    expectIdentical(LayerMutant.composed(delta, u) { $1 }.value, delta(u).value, "composed delta rule")
+    expectClose(
+      LayerMutant.composed(trapezoid, u) { $1 }.value, trapezoid(u).value, within: Tolerance.forms,
+      "composed trapezoid")
   }
 }

@@ -1,4 +1,4 @@
-// # The two mixers, slowly
+// # Attention and Discrete-Mamba-2, slowly
 //
 // Attention and the Discrete-Mamba-2 mixer once more, from the formulas of the paper and from `Naive` alone: three
 // loops for each product, one step after another, no Variable. What the layers compute is measured against these.

@@ -9,7 +9,7 @@
 // The recurrent form is composed of elementary primitives, a few for each step. It is slow, and its tape is long, but
 // its values and gradients do not depend on the kernels of the other two: it is the check of both.
 //
-// Read before: `DiscreteMamba2.swift`. Chapter: 07-student.
+// Read before: `DiscreteMamba2.swift`. Read next: `MixerForms.swift`. Chapter: 07-student.
 
 import Gradients
 import Tensors
@@ -27,13 +27,8 @@ public enum MambaForm: Sendable, Equatable {
 extension DiscreteMamba2 {
   /// The output in one of the three forms: u [B, T, D] → [B, T, D].
   public func output<A: Activation>(_ u: A, form: MambaForm) -> A {
-    let (x, b, c, log, d) = (heads(.x, u), heads(.b, u), heads(.c, u), logDecay(u), A(skip))
-    let y =
-      switch form {
-      case .recurrent: recurrence(x, logDecay: log, b: b, c: c, d: d)
-      case .materialised: headMix(ssdMatrix(logDecay: log, b: b, c: c, d: d), x)
-      case .chunked(let Q): ssdSequence(x, logDecay: log, b: b, c: c, d: d, Q: Q)
-      }
+    let y = form.stateSpace(
+      heads(.x, u), logDecay: logDecay(u), b: heads(.b, u), c: heads(.c, u), d: A(skip))
     return output(y.reshaped(to: u.shape.array) * gate(u))
   }
 }

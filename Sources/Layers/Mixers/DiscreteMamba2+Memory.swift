@@ -44,12 +44,6 @@ extension DiscreteMamba2 {
     return ["past": [B, sizes.K - 1, sizes.channels], "state": [B, sizes.H, sizes.N, sizes.P]]
   }
 
-  /// Zeros: the convolution has seen nothing, and the states are empty.
-  public func emptyMemory(B: Int) -> Memory {
-    Memory(
-      memoryShapes(lengths: Array(repeating: 0, count: B)).mapValues { .zeros($0) }, lengths: [])
-  }
-
   /// Reads T further tokens, u [B, T, D] → [B, T, D]: one by a step of the recurrence, more in chunks of Q.
   public func advance(_ u: Tensor, _ memory: inout Memory) -> Tensor {
     let projected = linear(u, weight: inProjection.value, bias: nil)
@@ -62,15 +56,8 @@ extension DiscreteMamba2 {
     let x = part(.x, of: convolved).reshaped(to: [u.shape[0], u.shape[1], sizes.H, sizes.P])
     let (b, c) = (shared(part(.b, of: convolved)), shared(part(.c, of: convolved)))
     let logDecay = -softplus(part(.a, of: projected))
-    let y: Tensor
-    if u.shape[1] == 1 {
-      y = ssdRecurrence(x, logDecay: logDecay, b: b, c: c, d: skip.value, state: &memory.state)
-    } else {
-      let value = ssdSequence(
-        x, logDecay: logDecay, b: b, c: c, d: skip.value, Q: sizes.Q, initialState: memory.state)
-      y = value.output
-      memory.state = value.finalState
-    }
+    let y = continuedStateSpace(
+      x, logDecay: logDecay, b: b, c: c, d: skip.value, Q: sizes.Q, state: &memory.state)
     return output(y.reshaped(to: u.shape.array) * silu(part(.z, of: projected) + zBias.value))
   }
 }

@@ -16,7 +16,7 @@
 // where there is one: the student then differs from its teacher only in the matrices. Where keys and values have
 // fewer heads than queries, each of them serves several heads of the student, which get copies of their own.
 //
-// Read before: `DiscreteMamba2.swift`, `Tensors/Products/SingularValues.swift`. Used in chapters 11 and 15.
+// Read before: `DiscreteMamba2.swift`, `MixerProjections+Heads.swift`. Used in chapters 11 and 15.
 
 import Gradients
 import Tensors
@@ -30,36 +30,20 @@ extension DiscreteMamba2 {
     let (D, H, P) = (sizes.D, sizes.H, sizes.P)
     let fits = attention.H == H && attention.queries.weight.value.shape == [D, D]
     guard fits, part == .valuesAndOutput || sizes.G == H else { return false }
-    if part == .all { takeQueriesAndKeys(of: attention) }
-    let x = MambaPart.x.rows(sizes)
+    let (x, b, c) = (MambaPart.x.rows(sizes), MambaPart.b.rows(sizes), MambaPart.c.rows(sizes))
     for head in 0..<H {
-      let (group, place) = (rows(of: head / (H / attention.G)), x.lowerBound + head * P)
-      inProjection.update { $0.assign(attention.values.weight.value.sliced(group), at: place) }
-      if let bias = attention.values.bias {
-        convolutionBias.update { $0.assign(bias.value.sliced(group), at: place) }
+      let (values, place) = (attention.values(of: head), x.lowerBound + head * P)
+      inProjection.update { $0.assign(values.weight, at: place) }
+      if let bias = values.bias { convolutionBias.update { $0.assign(bias, at: place) } }
+      if part == .all {
+        let factors = attention.scoreFactors(of: head, N: sizes.N)
+        inProjection.update {
+          $0.assign(factors.b, at: b.lowerBound + head * sizes.N)
+          $0.assign(factors.c, at: c.lowerBound + head * sizes.N)
+        }
       }
     }
     output.weight.value = attention.output.weight.value
     return true
   }
-
-  /// Sets the rows of B and C so that their product is nearest to that of keys and queries.
-  private func takeQueriesAndKeys(of attention: MixerProjections) {
-    let (D, H, N, P) = (sizes.D, sizes.H, sizes.N, sizes.P)
-    let (b, c) = (MambaPart.b.rows(sizes), MambaPart.c.rows(sizes))
-    for head in 0..<H {
-      let group = rows(of: head / (H / attention.G))
-      let (q, k) = (attention.queries.weight.value.sliced(rows(of: head)), attention.keys.weight.value.sliced(group))
-      let parts = singularValueDecomposition(matmul(q, k, transposingA: true) * Tensor(1 / Scalar(P).squareRoot()))
-      let kept = min(N, D)
-      let roots = sqrt(parts.values.sliced(0..<kept)).reshaped(to: [kept, 1])
-      inProjection.update {
-        $0.assign(parts.vTransposed.sliced(0..<kept) * roots, at: b.lowerBound + head * N)
-        $0.assign(parts.u.transposed().sliced(0..<kept) * roots, at: c.lowerBound + head * N)
-      }
-    }
-  }
-
-  /// The rows of a head in a projection of the attention layer.
-  private func rows(of head: Int) -> Range<Int> { (head * sizes.P)..<((head + 1) * sizes.P) }
 }

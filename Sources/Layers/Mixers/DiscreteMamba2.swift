@@ -25,7 +25,7 @@
 // d = 1. Chapter 07-student shows what happens to the gradient when the gate starts closed.
 //
 // Read before: `MatrixMixer.swift`, `Tensors/StateSpace/SSDMatrix.swift`. Read next: `DiscreteMamba2+Sizes.swift`,
-// `DiscreteMamba2+Memory.swift`, `DiscreteMamba2+Forms.swift`. Source: arXiv 2408.10189;
+// `DiscreteMamba2+Memory.swift`, `DiscreteMamba2+Forms.swift`, `RecurrentFrame.swift`. Source: arXiv 2408.10189;
 // modules/mixers/discrete_mamba2.py in goombalab/phi-mamba.
 
 import Gradients

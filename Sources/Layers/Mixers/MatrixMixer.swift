@@ -17,7 +17,20 @@
 // A new kind of mixer is one file with these answers, and one line in `Models/ModelParts.swift`, through which it is
 // found from a config.json. `CONTRIBUTING.md` has the recipe.
 //
-// Read before: `../Layer.swift`. Read next: `CausalAttention.swift`, `DiscreteMamba2.swift`.
+// Here are attention, the method's own mixer, and other families of matrices to compare it with:
+//
+//     mixer               its matrix                                          what it remembers of a text
+//     `CausalAttention`   softmax of q kᵀ                                     all keys and values
+//     `DiscreteMamba2`    L ∘ (C Bᵀ) + d·I, decays from the text              N numbers for each feature
+//     `Mamba2`            the same, with steps that scale B and the decays    N numbers for each feature
+//     `FixedDecay`        L ∘ (C Bᵀ), a decay for each head                   N numbers for each feature
+//     `CausalLowRank`     the mask ∘ (C Bᵀ)                                   N numbers for each feature
+//     `CausalToeplitz`    one number for each distance                        the last K − 1 rows
+//     `GatedDeltaRule`    S (I + E)⁻¹ + d·I, which takes back what is old     N numbers for each feature
+//     `TrapezoidalMamba`  L ∘ (C Bᵀ), two weights for each token              N numbers for each feature, and a token
+//
+// Read before: `../Layer.swift`. Read next: `CausalAttention.swift`, `DiscreteMamba2.swift`, `MixerForms.swift`,
+// `MixerFrame.swift`, `RecurrentFrame.swift`.
 
 import Gradients
 import Tensors
