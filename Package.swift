@@ -149,6 +149,8 @@ let package = Package(
         "ConformanceKit", "Statistics", "Book", "Plots", "Notebook", argumentParser,
       ]),
 
+    chapter("17-mixers", on: training + ["Structures", argumentParser]),
+
     // MARK: - Tools
     .executableTarget(
       name: "compare-transcripts", dependencies: ["Notebook", argumentParser], path: "Sources/compare-transcripts"),
@@ -244,7 +246,7 @@ let package = Package(
         "generate", "evaluate", "conformance", "05-teacher",
         "06-structured-matrices", "07-student", "08-matrix-orientation", "09-hidden-state-alignment",
         "10-knowledge-distillation", "11-ablations", "12-training-laws", "13-hybrid", "14-generation",
-        "15-real-model", "16-conformance",
+        "15-real-model", "16-conformance", "17-mixers",
       ],
       path: "Tests/CommandsTests"),
   ],

@@ -25,6 +25,25 @@ public func spread(_ samples: [Double], decimals: Int = 3) -> String {
   return number(estimate.mean, decimals: decimals) + error
 }
 
+/// "0.941": the fraction of a class's answers that were recalled, or a dash if there are none.
+public func shareText(_ recalled: StudyResult.Recalled) -> String {
+  recalled.count == 0 ? "–" : number(recalled.accuracy, decimals: 3)
+}
+
+/// The fraction of all answers that were recalled, whatever their distance.
+public func shareOfAll(_ classes: [StudyResult.Recalled]) -> String {
+  number(Double(classes.reduce(0) { $0 + $1.hits }) / Double(classes.reduce(0) { $0 + $1.count }), decimals: 3)
+}
+
+/// The answers of several seeds together, for each class of distances; at least one seed.
+public func pooled(_ seeds: [[StudyResult.Recalled]]) -> [StudyResult.Recalled] {
+  seeds[0].indices.map { place in
+    var all = seeds[0][place]
+    (all.hits, all.count) = seeds.reduce((0, 0)) { ($0.0 + $1[place].hits, $0.1 + $1[place].count) }
+    return all
+  }
+}
+
 extension PairedDifference {
   /// "0.0041 … 0.0130", or a dash.
   public func intervalText(decimals: Int) -> String {

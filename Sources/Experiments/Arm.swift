@@ -20,6 +20,8 @@ public struct Arm: Encodable, Hashable, Sendable {
     case hybrid(attention: [Int])
     /// New attention in each block: the control, with the teacher's own family of matrices.
     case attention
+    /// The mixers of this list, one for each block; nil where the teacher's attention stays.
+    case mixers([MixerChoice?])
   }
 
   /// Which layers have new mixers, and of which kind.
@@ -62,7 +64,7 @@ public struct Arm: Encodable, Hashable, Sendable {
   /// The same arm with another rate in its last stage.
   public func with(lastRate rate: Double) -> Arm { with { $0.stages[$0.stages.count - 1].rate = rate } }
 
-  /// The student's configuration.
+  /// The student's configuration; stops the program if a list of mixers is not as long as the teacher is deep.
   ///
   /// - Parameters:
   ///   - teacher: gives all sizes but those of the mixers
@@ -74,13 +76,17 @@ public struct Arm: Encodable, Hashable, Sendable {
     case .phiMamba: teacher.student(mixer)
     case .hybrid(let kept): teacher.student(mixer, keeping: Set(kept))
     case .attention: teacher
+    case .mixers(let choices): teacher.student(choices.map { $0?.sizes })
     }
   }
 
   /// The layers, of L, whose mixers are the student's own; in the control all of them.
   func replacedLayers(of L: Int) -> [Int] {
-    guard case .hybrid(let kept) = student else { return Array(0..<L) }
-    return (0..<L).filter { !kept.contains($0) }
+    switch student {
+    case .phiMamba, .attention: Array(0..<L)
+    case .hybrid(let kept): (0..<L).filter { !kept.contains($0) }
+    case .mixers(let choices): (0..<L).filter { choices[$0] != nil }
+    }
   }
 
   /// Whether the teacher's weights are to be copied before a stage: it is the first that needs them.

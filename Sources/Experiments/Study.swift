@@ -35,8 +35,11 @@ public struct Study {
   public let seeds: [UInt64]
   /// The teachers, by seed.
   public let teachers: [UInt64: FrozenModel]
-  /// A measure of one's own: numbers for a student, given its arm and the reported windows.
-  public typealias Measure = @Sendable (_ student: LanguageModel, _ arm: Arm, _ heldOut: [Batch]) -> [Double]
+  /// A measure of one's own: numbers for a student, given its teacher, its arm and the reported windows.
+  public typealias Measure =
+    @Sendable (
+      _ student: LanguageModel, _ teacher: FrozenModel, _ arm: Arm, _ heldOut: [Batch]
+    ) -> [Double]
   /// Whether a result has the training loss of each step.
   public let keepsCurves: Bool
   private let alsoMeasures: Measure?
@@ -46,19 +49,21 @@ public struct Study {
   /// missing.
   ///
   /// - Parameters:
-  ///   - keepsCurves: whether a result has the training loss of each step; such results are kept in a folder of their
-  ///     own, since those of other studies lack it
-  ///   - measure: a further measure of each student, kept with the curves
+  ///   - keepsCurves: whether a result has the training loss of each step
+  ///   - measure: a further measure of each student; its curves are kept too
+  ///   - folder: where such results are kept, inside the folder of studies: one for each measure, since the results of
+  ///     other studies lack it
   public init(
     in store: ModelStore, seeds count: Int, keepingCurves keepsCurves: Bool = false,
-    alsoMeasuring measure: Measure? = nil
+    alsoMeasuring measure: Measure? = nil, in folder: String = "curves"
   ) throws {
     (self.store, self.keepsCurves, alsoMeasures) = (store, keepsCurves || measure != nil, measure)
     seeds = (0..<UInt64(count)).map { store.seed &+ $0 }
     teachers = try Dictionary(
       uniqueKeysWithValues: seeds.map { ($0, try store.with(seed: $0).teacher().frozen) })
-    let folder = self.keepsCurves ? store.studyFolder.appending(path: "curves") : store.studyFolder
-    results = KeptResults(in: folder, origin: store.experiment.origin)
+    results = KeptResults(
+      in: self.keepsCurves ? store.studyFolder.appending(path: folder) : store.studyFolder,
+      origin: store.experiment.origin)
   }
 
   /// The cross-entropy of each seed's teacher on the reported windows.
@@ -146,7 +151,7 @@ public struct Study {
     }
     var result = measure(student.frozen, of: arm, teacher, since: start)
     if keepsCurves { result.curves = curves }
-    result.alsoMeasured = alsoMeasures?(student, arm, store.heldOut.reported)
+    result.alsoMeasured = alsoMeasures?(student, teacher, arm, store.heldOut.reported)
     return result
   }
 }

@@ -57,6 +57,16 @@ public struct ModelConfiguration: Sendable {
     return copy
   }
 
+  /// The configuration of a student with a mixer of its own in each block, nil where it keeps this model's; stops the
+  /// program if there are more or fewer of them than blocks.
+  public func student(_ choices: [(any MixerSizes)?]) -> ModelConfiguration {
+    precondition(choices.count == L, "\(choices.count) mixers are not one for each of \(L) blocks")
+    var copy = self
+    copy.mixers = zip(choices, mixers).map { $0 ?? $1 }
+    copy.layout = layout.ofStudents
+    return copy
+  }
+
   /// The layers whose mixers differ in kind or size from those of a model with the same number of layers.
   public func layersUnlike(_ other: ModelConfiguration) -> [Int] {
     zip(mixers, other.mixers).enumerated().filter { !$0.element.0.isEqual(to: $0.element.1) }.map(\.offset)

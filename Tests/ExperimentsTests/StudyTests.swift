@@ -4,8 +4,10 @@
 // descriptions give other results, the order of jobs and the number of threads change nothing, and arms that cannot
 // be compared are refused.
 
+import Distillation
 import Experiments
 import Foundation
+import Layers
 import Tensors
 import TestSupport
 import Testing
@@ -53,6 +55,52 @@ import Testing
       for (arm, expected) in zip(arms, together).reversed() {
         let alone = try study.results("alone", of: [arm])[0][0]
         #expect(alone.losses == expected.losses && alone.divergence == expected.divergence, "\(arm)")
+      }
+    }
+  }
+
+  // A student with any mixers: with those of the recipe it is the one that has a case of its own, and each kind and
+  // each size is another arm.
+  @Test func mixersOfOnesOwnChoice() throws {
+    try withStore { store in
+      let study = try Study(in: store, seeds: 1)
+      let mamba = store.recipe.studentMixer
+      func arm(_ mixers: [(any MixerSizes)?]) -> Arm {
+        Arm(.mixers(mixers.map { $0.map { MixerChoice($0) } }), Self.arm.stages)
+      }
+      let low = CausalLowRankSizes(D: mamba.D, H: mamba.H, N: mamba.N)
+      let other = CausalLowRankSizes(D: mamba.D, H: mamba.H, N: mamba.N + 1)
+      let arms = [arm([mamba, mamba]), arm([nil, mamba]), arm([low, low]), arm([other, low]), arm([low, mamba])]
+      let results = try study.results("mixers", of: arms).map { $0[0] }
+      let known = try study.results("known", of: [Self.arm, Arm(.hybrid(attention: [0]), Self.arm.stages)])
+      #expect(results[0].losses == known[0][0].losses && results[1].losses == known[1][0].losses)
+      #expect(Set(results.map(\.losses)).count == arms.count && Set(arms).count == arms.count)
+      #expect(MixerChoice(low) == MixerChoice(low) && MixerChoice(low) != MixerChoice(other))
+      #expect(MixerChoice(mamba) != MixerChoice(low))
+      // What is read back is what was written, under the mixers' own description.
+      #expect(try Study(in: store, seeds: 1).results("again", of: arms).map { $0[0] } == results)
+    }
+  }
+
+  // A measure of one's own sees student and teacher; its results lie apart from others.
+  @Test func aMeasureOfOnesOwnHasAFolderOfItsOwn() throws {
+    try withStore { store in
+      let plain = try Study(in: store, seeds: 1)
+      let alone = try plain.results("plain", of: [Self.arm])[0][0]
+      for (folder, factor) in [("one", 1.0), ("two", 2.0)] {
+        let study = try Study(
+          in: store, seeds: 1,
+          alsoMeasuring: { student, teacher, arm, heldOut in
+            [
+              factor * crossEntropy(of: student.frozen, on: heldOut).mean,
+              factor * crossEntropy(of: teacher, on: heldOut).mean, Double(arm.steps),
+            ]
+          }, in: folder)
+        let result = try study.results(folder, of: [Self.arm])[0][0]
+        #expect(result.losses == alone.losses && result.curves?.map(\.count) == [2, 2, 3])
+        let expected = [factor * alone.loss, factor * study.teacherLosses[0], 7]
+        #expect(zip(result.alsoMeasured ?? [], expected).allSatisfy { abs($0 - $1) < 1e-9 } == true)
+        #expect(result.alsoMeasured?.count == 3)
       }
     }
   }

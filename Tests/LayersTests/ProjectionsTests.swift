@@ -96,10 +96,51 @@ struct CopyCase: Sendable, CustomTestStringConvertible {
       for part in MixerProjections.Part.allCases {
         let (attention, mixer) = pair(row)
         let before = mixer.parameters.map(\.value)
-        let isTaken = part == .valuesAndOutput || row.pairs == row.H
+        // Heads of 5 features; no row has a state of 5 numbers.
+        let isTaken = part == .valuesAndOutput || part == .all && row.pairs == row.H
         #expect(mixer.begin(with: attention.projections!, taking: part) == isTaken, "\(row), \(part)")
         #expect((mixer.parameters.map(\.value) != before) == isTaken, "\(row), \(part)")
       }
+    }
+  }
+
+  // Where a head's state has as many numbers as its queries, its rows can be copied as they are; the scores are those
+  // of the singular values, and the rows are not.
+  @Test func rowsAreCopiedAsTheyAre() {
+    var random = SeededGenerator(for: "rows")
+    let (attention, D, P) = (randomAttention(H: 6, G: 2, P: 5, using: &random), 30, 5)
+    let u = Tensor.normal([2, 7, D], using: &random)
+    func begun(_ sizes: any MixerSizes, _ part: MixerProjections.Part) -> any MatrixMixer {
+      var same = SeededGenerator(seed: 5)
+      let mixer = sizes.make("m", using: &same)
+      #expect(mixer.begin(with: attention.projections!, taking: part), "\(sizes), \(part)")
+      return mixer
+    }
+    for sizes in [
+      DiscreteMamba2Sizes(D: D, H: 6, N: P), GatedDeltaRuleSizes(D: D, H: 6, N: P),
+      TrapezoidalMambaSizes(D: D, H: 6, N: P), CausalLowRankSizes(D: D, H: 6, N: P),
+    ] as [any MixerSizes] {
+      let (all, rows) = (begun(sizes, .all), begun(sizes, .rows))
+      // The delta rule divides keys by their length, so that only the products of the others are the same.
+      if !(sizes is GatedDeltaRuleSizes) {
+        expectClose(rows.matrix(u), all.matrix(u), within: 100 * Tolerance.layer, "\(sizes)")
+      }
+      #expect(zip(rows.parameters, all.parameters).contains { $0.value != $1.value }, "\(sizes)")
+      // Another state size takes nothing.
+      var other = SeededGenerator(seed: 6)
+      let small = DiscreteMamba2("m", sizes: DiscreteMamba2Sizes(D: D, H: 6, N: P - 1), using: &other)
+      #expect(!small.begin(with: attention.projections!, taking: .rows))
+    }
+    let mixer = DiscreteMamba2("m", sizes: DiscreteMamba2Sizes(D: D, H: 6, N: P), using: &random)
+    #expect(mixer.begin(with: attention.projections!, taking: .rows))
+    let root = Scalar(P).squareRoot().squareRoot()
+    for head in 0..<6 {
+      let (own, group) = ((head * P)..<(head * P + P), (head / 3 * P)..<(head / 3 * P + P))
+      func rows(_ part: MambaPart) -> Tensor {
+        mixer.inProjection.value.sliced(part.rows(mixer.sizes)).sliced(own) * Tensor(root)
+      }
+      expectClose(rows(.b), attention.keys.weight.value.sliced(group), within: Tolerance.value, "keys of \(head)")
+      expectClose(rows(.c), attention.queries.weight.value.sliced(own), within: Tolerance.value, "queries of \(head)")
     }
   }
 

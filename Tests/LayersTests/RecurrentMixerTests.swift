@@ -138,7 +138,7 @@ enum RecurrentKind: String, CaseIterable, Sendable {
   }
 
   // What a frame takes over from an attention is what Discrete-Mamba-2 takes over.
-  @Test(arguments: MixerProjections.Part.allCases) func projectionsAreTakenAsByDiscreteMamba2(
+  @Test(arguments: [MixerProjections.Part.valuesAndOutput, .all]) func projectionsAreTakenAsByDiscreteMamba2(
     part: MixerProjections.Part
   ) {
     var random = SeededGenerator(seed: 18)

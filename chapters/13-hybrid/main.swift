@@ -208,11 +208,10 @@ finding(
 // memory.
 
 let ofTeachers = recall.seeds.map { recall.teachersRecall(seed: $0)! }
-func text(_ bin: StudyResult.Recalled) -> String { bin.count == 0 ? "–" : number(bin.accuracy, decimals: 3) }
 let distances = ofTeachers[0].map { "\($0.distances.lowerBound)–\($0.distances.upperBound)" }
 chapter.tabulate(
   "teachers-recall", ["teacher's recall at distance"] + distances,
-  rows: zip(recall.seeds, ofTeachers).map { ["seed \($0)"] + $1.map(text) })
+  rows: zip(recall.seeds, ofTeachers).map { ["seed \($0)"] + $1.map(shareText) })
 let isReference = store.isReference && chapter.options.grammar == Options.standardGrammar
 if isReference {
   check(
@@ -247,25 +246,14 @@ let rates = exitOnError {
 let students = exitOnError { try recall.results("recall", of: zip(kinds, rates).map { $0.arm($1.best) }) }
 chapter.tabulate("recall-rates", sweeps: rates)
 
-/// The answers of several seeds together, for each class of distances.
-func pooled(_ tallies: [[StudyResult.Recalled]]) -> [StudyResult.Recalled] {
-  tallies[0].indices.map { bin in
-    var all = tallies[0][bin]
-    (all.hits, all.count) = tallies.reduce((0, 0)) { ($0.0 + $1[bin].hits, $0.1 + $1[bin].count) }
-    return all
-  }
-}
-func all(_ bins: [StudyResult.Recalled]) -> String {
-  number(Double(bins.reduce(0) { $0 + $1.hits }) / Double(bins.reduce(0) { $0 + $1.count }), decimals: 3)
-}
 let tallies = [("teacher", ofTeachers)] + zip(kinds, students).map { ($0.name, $1.map { $0.recall! }) }
-let lines = tallies.map { (name: $0, recall: pooled($1), bySeed: $1.map(all).joined(separator: ", ")) }
+let lines = tallies.map { (name: $0, recall: pooled($1), bySeed: $1.map(shareOfAll).joined(separator: ", ")) }
 let lossesOfLines = [recall.teacherLosses] + students.map { $0.map(\.loss) }
 chapter.tabulate(
   "recall-table", ["recall at distance"] + distances + ["all", "all, seed by seed", "loss"],
   rows: zip(lines, lossesOfLines).map { line, losses in
-    [line.name] + line.recall.map(text)
-      + [all(line.recall), line.bySeed, number(Estimate(losses).mean, decimals: 3)]
+    [line.name] + line.recall.map(shareText)
+      + [shareOfAll(line.recall), line.bySeed, number(Estimate(losses).mean, decimals: 3)]
   } + [
     ["answers counted"] + lines[0].recall.map { "\($0.count)" } + ["\(lines[0].recall.reduce(0) { $0 + $1.count })"]
   ])
@@ -334,7 +322,7 @@ let (byMention, byFact) = (pooled(students[0].map { $0.recall! }), pooled(studen
 chapter.tabulate(
   "from-the-statement",
   ["\(kinds[0].name), distance from"] + distances,
-  rows: [["the last mention"] + byMention.map(text), ["the statement"] + byFact.map(text)])
+  rows: [["the last mention"] + byMention.map(shareText), ["the statement"] + byFact.map(shareText)])
 func fall(_ bins: [StudyResult.Recalled]) -> Double {
   let counted = bins.filter { $0.count >= 100 }
   return (counted.first?.accuracy ?? .nan) - (counted.last?.accuracy ?? .nan)
@@ -381,7 +369,7 @@ finding(
 // [RESULTS.md](../../RESULTS.md) has the table of a full run.
 
 let ends = [lines[0].recall[0], farthest[0]].map { "\($0.distances.lowerBound)–\($0.distances.upperBound)" }
-let recalled = zip(lines, farthest).map { "\($0.name): \(text($0.recall[0])) and \(text($1))" }
+let recalled = zip(lines, farthest).map { "\($0.name): \(shareText($0.recall[0])) and \(shareText($1))" }
 finding(
   """
   Recall at a distance of \(ends[0]) tokens and of \(ends[1]) tokens: \(recalled.joined(separator: "; ")).

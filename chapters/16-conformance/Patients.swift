@@ -55,6 +55,6 @@ nonisolated func faults(in arm: Arm) -> Set<Fault> {
 }
 
 /// The loss of a student when the code that trained it runs it, mistakes included, on some of the held-out windows.
-let lossByOwnCode: Study.Measure = { student, arm, heldOut in
+let lossByOwnCode: Study.Measure = { student, _, arm, heldOut in
   crossEntropy(of: student, making: faults(in: arm), on: Array(heldOut.prefix(max(1, heldOut.count / 4))))
 }

@@ -159,15 +159,15 @@ extension CausalLowRank {
 
   /// Takes over values and output projection of an attention layer, and where asked the factors nearest to its scores.
   ///
-  /// Takes nothing if widths or heads differ. What is lost of queries and keys is said in
+  /// Takes nothing if widths or heads differ, or the numbers of rows that are taken as they are. What is lost of queries and keys is said in
   /// `DiscreteMamba2+Projections.swift`.
   public func begin(with attention: MixerProjections, taking part: MixerProjections.Part) -> Bool {
-    guard maps.takeValuesAndOutput(of: attention) else { return false }
-    guard part == .all, let keys = maps.keys, let queries = maps.queries else { return true }
+    guard attention.fits(part, N: sizes.N), maps.takeValuesAndOutput(of: attention) else { return false }
+    guard let keys = maps.keys, let queries = maps.queries else { return true }
     // The factor 1 / √N has to cancel.
     let root = Tensor(Scalar(sizes.N).squareRoot().squareRoot())
     for head in 0..<sizes.H {
-      let (b, c) = attention.scoreFactors(of: head, N: sizes.N)
+      guard let (b, c) = attention.placesAndQuestions(of: head, N: sizes.N, taking: part) else { continue }
       keys.weight.update { $0.assign(root * b, at: head * sizes.N) }
       queries.weight.update { $0.assign(root * c, at: head * sizes.N) }
     }

@@ -203,7 +203,7 @@ extension FixedDecay {
   /// Takes nothing if widths or heads differ, or if queries and keys are asked for and have not N features. Their
   /// biases are lost; rotary angles are those of this mixer.
   public func begin(with attention: MixerProjections, taking part: MixerProjections.Part) -> Bool {
-    let (H, N, isAll) = (sizes.H, sizes.N, part == .all)
+    let (H, N, isAll) = (sizes.H, sizes.N, part != .valuesAndOutput)
     guard !isAll || N * H == sizes.D, maps.takeValuesAndOutput(of: attention) else { return false }
     guard isAll, let keys = maps.keys, let queries = maps.queries else { return true }
     for head in 0..<H {

@@ -93,8 +93,11 @@ public struct MixerProjections {
   public enum Part: String, Codable, Sendable, CaseIterable {
     /// What a token contributes, and what becomes of it: values and output projection.
     case valuesAndOutput
-    /// Queries and keys as well, which decide which token attends to which.
+    /// Queries and keys as well, which decide which token attends to which: as nearly as the other mixer can hold
+    /// them.
     case all
+    /// The same, but queries and keys as they are, row by row, for which the other mixer must have as many places.
+    case rows
   }
 
   /// From the mixer's input to queries, keys and values, and from the mixed heads to its output.

@@ -18,6 +18,22 @@ extension MixerProjections {
     return (values.weight.value.sliced(rows), values.bias?.value.sliced(rows))
   }
 
+  /// Whether a head with a state of N numbers has a place for a part.
+  func fits(_ part: Part, N: Int) -> Bool { part != .rows || N == P }
+
+  /// Rows of B and C for a head with a state of N numbers, at most [N, D] each; nil if they are not asked for.
+  ///
+  /// With `rows`, B and C share the factor 1 / √P of the scores between them.
+  func placesAndQuestions(of head: Int, N: Int, taking part: Part) -> (b: Tensor, c: Tensor)? {
+    switch part {
+    case .valuesAndOutput: return nil
+    case .all: return scoreFactors(of: head, N: N)
+    case .rows:
+      let root = Tensor(1 / Scalar(P).squareRoot().squareRoot())
+      return (root * keyRows(of: head), root * queryRows(of: head))
+    }
+  }
+
   /// Rows of B and C, at most [N, D] each, for which C[t] · B[s] is nearest to the head's scores before rotation and
   /// biases.
   func scoreFactors(of head: Int, N: Int) -> (b: Tensor, c: Tensor) {

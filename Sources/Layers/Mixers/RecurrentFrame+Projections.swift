@@ -13,15 +13,16 @@ extension RecurrentFrame {
   /// Takes over values and output projection of an attention layer, and where asked the best B and C for its queries
   /// and keys.
   ///
-  /// Takes nothing if widths or heads differ. Expects the convolution to be the identity.
+  /// Takes nothing if widths or heads differ, or the numbers of rows that are taken as they are. Expects the convolution to be the identity.
   func begin(with attention: MixerProjections, taking part: MixerProjections.Part) -> Bool {
-    guard attention.H == H, attention.queries.weight.value.shape == [D, D] else { return false }
+    guard attention.H == H, attention.queries.weight.value.shape == [D, D], attention.fits(part, N: N) else {
+      return false
+    }
     for head in 0..<H {
       let (values, place) = (attention.values(of: head), head * P)
       inProjection.update { $0.assign(values.weight, at: place) }
       if let bias = values.bias { convolutionBias.update { $0.assign(bias, at: place) } }
-      if part == .all {
-        let (b, c) = attention.scoreFactors(of: head, N: N)
+      if let (b, c) = attention.placesAndQuestions(of: head, N: N, taking: part) {
         inProjection.update {
           $0.assign(b, at: rows(of: .b).lowerBound + head * N)
           $0.assign(c, at: rows(of: .c).lowerBound + head * N)
