@@ -24,6 +24,7 @@ public struct ModelParts: Sendable {
     mixers: [
       DiscreteMamba2Sizes.self, CausalAttentionSizes.self, Mamba2Sizes.self, FixedDecaySizes.self,
       CausalLowRankSizes.self, CausalToeplitzSizes.self, GatedDeltaRuleSizes.self, TrapezoidalMambaSizes.self,
+      HeadHybridSizes.self,
     ],
     blocks: [ParallelBlockSizes.self, SequentialBlockSizes.self])
 

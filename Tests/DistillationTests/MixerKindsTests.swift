@@ -21,6 +21,9 @@ import Training
     FixedDecaySizes(D: 10, H: 2, N: 4), FixedDecaySizes(D: 10, H: 2, N: 3, frame: .mamba),
     GatedDeltaRuleSizes(D: 10, H: 2, N: 3), TrapezoidalMambaSizes(D: 10, H: 2, N: 3),
     Mamba2Sizes(D: 10, H: 2, N: 3), Mamba2Sizes(D: 10, H: 2, N: 3, expand: 2, G: 2),
+    HeadHybridSizes(
+      attention: CausalAttentionSizes(D: 10, H: 2), recurrent: DiscreteMamba2Sizes(D: 10, H: 2, N: 3),
+      keeping: [1]),
   ]
 
   @Test(arguments: mixers.indices) func stagesOneAndTwoTeachIt(index: Int) throws {

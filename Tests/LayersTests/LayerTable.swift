@@ -14,7 +14,7 @@ import Tensors
 import TestSupport
 
 extension LayerCase {
-  static let all = partRows + attentionRows + mambaRows + familyRows + recurrentRows
+  static let all = partRows + attentionRows + mambaRows + familyRows + recurrentRows + hybridRows
 
   // ## The shared parts
 

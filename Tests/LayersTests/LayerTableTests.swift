@@ -24,6 +24,7 @@ import Testing
     DiscreteMamba2.Memory.self, GatedDeltaRuleSizes.self, TrapezoidalMambaSizes.self, RecurrentFrame.self,
     RecurrentFrame.Part.self, MixerFrame.self, MixerFrame.Gate.self, FramedMaps.self, FramedMemory.self,
     CausalToeplitzSizes.self, CausalLowRankSizes.self, FixedDecaySizes.self, Mamba2Sizes.self,
+    HeadHybridSizes.self, HeadHybrid.KeptHeads.self, HeadHybrid.RecurrentHeads.self, HeadHybrid.Memory.self,
     MixerProjections.self, MixerProjections.Part.self, MambaForm.self,
   ]
 

@@ -71,6 +71,16 @@ extension MixerCase {
     delta("one tap, one chunk", GatedDeltaRuleSizes(D: 15, H: 3, N: 2, K: 1, Q: 64)),
     trapezoid("no convolution", TrapezoidalMambaSizes(D: 15, H: 3, N: 7, Q: 4)),
     trapezoid("a convolution, one chunk", TrapezoidalMambaSizes(D: 15, H: 3, N: 2, K: 3, Q: 64)),
+    hybrid("none kept", HeadHybridSizes(D: 15, H: 3, N: 7, Q: 4, keeping: [])),
+    hybrid("one kept", HeadHybridSizes(D: 15, H: 3, N: 7, Q: 4, keeping: [1])),
+    hybrid("two kept, one chunk", HeadHybridSizes(D: 15, H: 3, N: 2, K: 1, Q: 64, keeping: [2, 0])),
+    hybrid("all kept", HeadHybridSizes(D: 15, H: 3, N: 7, keeping: [0, 1, 2])),
+    hybrid(
+      "Llama's, one group",
+      HeadHybridSizes(D: 15, H: 5, G: 1, N: 3, Q: 4, convention: .llama, keeping: [1, 2, 4])),
+    hybrid(
+      "Llama's, uneven groups",
+      HeadHybridSizes(D: 15, H: 15, G: 5, N: 2, Q: 4, convention: .llama, keeping: [0, 1, 7])),
   ]
 
   private static func toeplitz(_ option: String, _ sizes: CausalToeplitzSizes) -> MixerCase {
@@ -90,6 +100,9 @@ extension MixerCase {
   }
   private static func mamba2(_ option: String, _ sizes: Mamba2Sizes) -> MixerCase {
     MixerCase("Mamba-2, \(option)", { Mamba2("m", sizes: sizes, using: &$0) }, twin: naiveMamba2)
+  }
+  private static func hybrid(_ option: String, _ sizes: HeadHybridSizes) -> MixerCase {
+    MixerCase("two kinds of heads, \(option)", { HeadHybrid("m", sizes: sizes, using: &$0) }, twin: naiveHeadHybrid)
   }
   private static func delta(_ option: String, _ sizes: GatedDeltaRuleSizes) -> MixerCase {
     MixerCase("delta rule, \(option)", { GatedDeltaRule("m", sizes: sizes, using: &$0) }, twin: naiveDeltaRule)

@@ -22,6 +22,10 @@ import Testing
     FixedDecaySizes(D: 10, H: 2, N: 4, expand: 2, Q: 5), FixedDecaySizes(D: 10, H: 2, N: 3, Q: 5, frame: .mamba),
     GatedDeltaRuleSizes(D: 10, H: 2, N: 3, Q: 5), TrapezoidalMambaSizes(D: 10, H: 2, N: 3, Q: 5),
     Mamba2Sizes(D: 10, H: 2, N: 3, Q: 5), Mamba2Sizes(D: 10, H: 2, N: 3, expand: 2, Q: 5, G: 2),
+    HeadHybridSizes(attention: CausalAttentionSizes(D: 10, H: 2), recurrent: Kind.mamba, keeping: [1]),
+    HeadHybridSizes(
+      attention: CausalAttentionSizes(D: 10, H: 5, G: 1, rotaryBase: 500, convention: .llama),
+      recurrent: DiscreteMamba2Sizes(D: 10, H: 5, N: 3, K: 1, Q: 5), keeping: [0, 3]),
   ]
 
   @Test func thereIsOneOfEachKind() {

@@ -239,7 +239,10 @@ import Testing
     let looks = text.split(separator: "\n").filter { $0.contains(" using 1:2 with lines") }
       .map { $0.split(separator: " ").drop { $0 != "linetype" }.prefix(4).joined(separator: " ") }
     #expect(looks.count == 9 && Set(looks).count == 9)
-    #expect(text.components(separatedBy: "linecolor rgb '#0072B2'").count == 2)
+    // Points have no dashes: fourteen of them differ in colour and marker alone.
+    let types = text.split(separator: "\n").filter { $0.hasPrefix("set linetype ") && $0.contains("linecolor") }
+      .map { $0.split(separator: " ").dropFirst(3).joined(separator: " ") }
+    #expect(types.count == 14 && Set(types).count == 14)
   }
 
   @Test func theLegendAvoidsTheData() throws {

@@ -51,7 +51,7 @@ func lossByLength() -> Figure {
     panels: [
       LineChart(
         "windows of \(stretches.last!.upperBound * recipe.T) tokens, read by models of \(recipe.T)",
-        x: Axis("tokens read before, at most", unit: "tokens"),
+        x: Axis("tokens read before, at most", unit: "tokens", logarithmic: true),
         y: Axis("held-out cross-entropy", unit: store.unit),
         series: zip(kinds.map(\.name) + ["teacher"], byLength).map { name, seeds in
           Series(

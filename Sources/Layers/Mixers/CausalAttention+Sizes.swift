@@ -56,6 +56,8 @@ public struct CausalAttentionSizes: MixerSizes {
 
   /// The features of a head.
   public var P: Int { D / H }
+  /// The number of features of a head that carry its position; even.
+  public var rotaryWidth: Int { Int(Double(P) * rotaryFraction / 2) * 2 }
 
   /// An attention layer with random weights, and biases of zeros if its convention has any.
   public func make(_ name: String, using random: inout some RandomNumberGenerator) -> any MatrixMixer {

@@ -34,7 +34,7 @@ public struct CausalAttention: MatrixMixer {
   /// The number of heads of queries.
   public var H: Int { sizes.H }
   /// The number of features of a head that carry its position.
-  public var rotaryWidth: Int { Int(Double(sizes.P) * sizes.rotaryFraction / 2) * 2 }
+  public var rotaryWidth: Int { sizes.rotaryWidth }
 
   /// An attention layer with random weights, and biases of zeros if its convention has any.
   ///

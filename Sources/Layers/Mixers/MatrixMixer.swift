@@ -28,9 +28,10 @@
 //     `CausalToeplitz`    one number for each distance                        the last K − 1 rows
 //     `GatedDeltaRule`    S (I + E)⁻¹ + d·I, which takes back what is old     N numbers for each feature
 //     `TrapezoidalMamba`  L ∘ (C Bᵀ), two weights for each token              N numbers for each feature, and a token
+//     `HeadHybrid`        attention's for some heads, else Discrete-Mamba-2's  what each kind of head does
 //
 // Read before: `../Layer.swift`. Read next: `CausalAttention.swift`, `DiscreteMamba2.swift`, `MixerForms.swift`,
-// `MixerFrame.swift`, `RecurrentFrame.swift`.
+// `MixerFrame.swift`, `RecurrentFrame.swift`, `HeadHybrid.swift`.
 
 import Gradients
 import Tensors

@@ -9,8 +9,9 @@ public enum Palette {
   /// Okabe and Ito's colours, the most different ones first.
   static let lines = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 
-  /// gnuplot's numbers of markers: disc, square, triangle up, diamond, triangle down, then hollow ones.
-  static let markers = [7, 5, 9, 13, 11, 6, 4]
+  /// gnuplot's numbers of markers: disc, square, triangle up, diamond, triangle down, then hollow ones. Colours come
+  /// again after the seventh series, markers after the fourteenth.
+  static let markers = [7, 5, 9, 13, 11, 6, 4, 8, 12, 10, 2, 1, 3, 14]
 
   /// The grey of references and of cells without a value.
   static let reference = "#4D4D4D"
@@ -32,5 +33,5 @@ public enum Palette {
   static func referenceDash(_ index: Int) -> String { ["(6,4)", "(2,3)", "(10,3,2,3)", "(4,8)"][index % 4] }
 
   /// The number of gnuplot's line type for the series at `index`, counted from 0: its colour and its marker.
-  public static func lineType(_ index: Int) -> Int { index % lines.count + 1 }
+  public static func lineType(_ index: Int) -> Int { index % markers.count + 1 }
 }

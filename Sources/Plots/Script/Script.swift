@@ -71,10 +71,11 @@ extension Script {
     line("set output file")
     line()
     comment("Colours after Okabe and Ito, which colour-blind readers tell apart; pt is the marker.")
-    for (index, colour) in Palette.lines.enumerated() {
-      line("set linetype \(index + 1) linecolor rgb '\(colour)' linewidth 2 pointtype \(Palette.markers[index])")
+    for (index, marker) in Palette.markers.enumerated() {
+      let colour = Palette.lines[index % Palette.lines.count]
+      line("set linetype \(index + 1) linecolor rgb '\(colour)' linewidth 2 pointtype \(marker)")
     }
-    line("set linetype cycle \(Palette.lines.count)")
+    line("set linetype cycle \(Palette.markers.count)")
     line()
     var multiplot = "set multiplot"
     if !layout.titleLines.isEmpty {
