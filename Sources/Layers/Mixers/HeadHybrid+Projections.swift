@@ -8,7 +8,8 @@
 // may be rounded another way, and then the last digits differ. Stage 1 has nothing to teach a kept head: where its
 // matrix is the teacher's to the bit, so is its gradient 0. But the distance of stage 1 is not squared, so a difference
 // in the last digit has a gradient as long as any other, of no meaning; and weight decay moves every parameter that is
-// trained. If kept heads are to remain the teacher's, let them begin again after stage 1.
+// trained. If kept heads are to remain the teacher's, let the layer begin again after stage 1, with `.valuesAndOutput`,
+// which leaves the recurrent heads' B and C as they are.
 //
 // Read before: `DiscreteMamba2+Projections.swift`, `HeadHybrid+Heads.swift`.
 
