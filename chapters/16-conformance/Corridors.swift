@@ -8,6 +8,7 @@
 import ConformanceKit
 import Experiments
 import Notebook
+import Plots
 
 /// The mistakes that are planted in a stage.
 private func planted(in kind: FaultyStage.Kind) -> [Fault] {
@@ -61,6 +62,25 @@ func bookCorridors(of study: Study, around right: [[[Double]]], steps: Int) thro
       curves: right[kind.number - 1],
       planted: pairs.indices.filter { pairs[$0].kind == kind }.map { (pairs[$0].fault, curves[$0]) })
   }
+}
+
+// ## In a figure
+
+extension Corridor {
+  /// The step in the middle of each window.
+  var steps: [Double] { mean.indices.map { Double($0 * window + window / 2) } }
+}
+
+/// A corridor, its mean and its band, with other curves.
+func panel(_ corridor: Corridor, beside others: [Series] = []) -> LineChart {
+  let (mean, widths) = (corridor.mean, corridor.halfWidths)
+  return LineChart(
+    "stage \(corridor.stage)", x: Axis("step"), y: Axis(corridor.stage == 3 ? "loss / nats" : "loss"),
+    series: [
+      Series(
+        "\(corridor.runs) right runs", x: corridor.steps, y: mean,
+        band: (zip(mean, widths).map { $0 - $1 }, zip(mean, widths).map { $0 + $1 }))
+    ] + others)
 }
 
 /// For each curve, whether it is inside the corridor of all others.

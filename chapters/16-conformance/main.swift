@@ -131,6 +131,11 @@ if let model = chapter.options.model {
   corridors += exitOnError { try publishedCorridors(URL(filePath: model), seeds: min(3, seedCount), steps: steps) }
 }
 exitOnError { try writeJSON(corridors, to: chapter.directory.appending(path: "corridors.json")) }
+let published = corridors.filter { $0.model != corridors[0].model }
+if !published.isEmpty {
+  chapter.plot(
+    Figure("Corridors of \(published[0].model)", panels: published.map { panel($0) }), "published-corridors")
+}
 
 let leftOut = right.map(insideTheOthers)
 chapter.tabulate(
@@ -183,24 +188,13 @@ chapter.tabulate(
     ]
   }, volatile: chapter.isQuick)
 
-func smooth(_ curve: [Double], _ window: Int) -> (x: [Double], y: [Double]) {
-  let means = Corridor.windows(curve, of: window)
-  return (means.indices.map { Double(($0 * window) + window / 2) }, means)
-}
 chapter.plot(
   Figure(
     "Corridors, and three patients",
     panels: zip(corridors, zip(patients, runs)).map { corridor, patient in
-      let (x, y) = smooth(patient.1.curves![0], corridor.window)
-      let widths = corridor.halfWidths
-      return LineChart(
-        "stage \(corridor.stage)", x: Axis("step"), y: Axis(corridor.stage == 3 ? "loss / nats" : "loss"),
-        series: [
-          Series(
-            "\(corridor.runs) right runs", x: x, y: corridor.mean,
-            band: (zip(corridor.mean, widths).map { $0 - $1 }, zip(corridor.mean, widths).map { $0 + $1 })),
-          Series("patient \(patient.0.name)", x: x, y: y, style: .dashed),
-        ])
+      let y = Corridor.windows(patient.1.curves![0], of: corridor.window)
+      return panel(
+        corridor, beside: [Series("patient \(patient.0.name)", x: corridor.steps, y: y, style: .dashed)])
     }), "corridors")
 
 // A loss says that something is wrong. For what it is, each of them answers the kit: three tensors of one
