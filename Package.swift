@@ -150,6 +150,7 @@ let package = Package(
       ]),
 
     chapter("17-mixers", on: training + ["Structures", argumentParser]),
+    chapter("18-heads", on: training + [argumentParser]),
 
     // MARK: - Tools
     .executableTarget(
@@ -246,7 +247,7 @@ let package = Package(
         "generate", "evaluate", "conformance", "05-teacher",
         "06-structured-matrices", "07-student", "08-matrix-orientation", "09-hidden-state-alignment",
         "10-knowledge-distillation", "11-ablations", "12-training-laws", "13-hybrid", "14-generation",
-        "15-real-model", "16-conformance", "17-mixers",
+        "15-real-model", "16-conformance", "17-mixers", "18-heads",
       ],
       path: "Tests/CommandsTests"),
   ],

@@ -42,11 +42,28 @@ public struct ContinuationMatch: Codable, Equatable, Sendable {
 public func continuationMatch(
   of student: FrozenModel, with teacher: FrozenModel, after prompts: [[Int]], count: Int, sideBySide group: Int = 16
 ) throws -> ContinuationMatch {
-  let agreeing = try stride(from: 0, to: prompts.count, by: group).flatMap { first -> [Int] in
-    let some = Array(prompts[first..<min(first + group, prompts.count)])
-    let theirs = try teacher.generate(some, count: count, .greedy)
-    let mine = try student.generate(some, count: count, .greedy)
-    return zip(mine, theirs).map { zip($0, $1).prefix { $0 == $1 }.count }
+  let theirs = try continuations(of: teacher, after: prompts, count: count, sideBySide: group)
+  return try continuationMatch(of: student, against: theirs, after: prompts, count: count, sideBySide: group)
+}
+
+/// Compares what a student writes with continuations that its teacher has written before: for many students of one
+/// teacher.
+///
+/// - Parameter theirs: what `continuations` gives for the teacher, the prompts and the count
+public func continuationMatch(
+  of student: FrozenModel, against theirs: [[Int]], after prompts: [[Int]], count: Int, sideBySide group: Int = 16
+) throws -> ContinuationMatch {
+  let mine = try continuations(of: student, after: prompts, count: count, sideBySide: group)
+  return ContinuationMatch(count: count, agreeing: zip(mine, theirs).map { zip($0, $1).prefix { $0 == $1 }.count })
+}
+
+/// What a model writes after each prompt if it always takes the token that it ranks first.
+///
+/// Throws `SamplingError` if what the model computes is not finite.
+public func continuations(
+  of model: FrozenModel, after prompts: [[Int]], count: Int, sideBySide group: Int = 16
+) throws -> [[Int]] {
+  try stride(from: 0, to: prompts.count, by: group).flatMap { first in
+    try model.generate(Array(prompts[first..<min(first + group, prompts.count)]), count: count, .greedy)
   }
-  return ContinuationMatch(count: count, agreeing: agreeing)
 }

@@ -74,6 +74,8 @@ public struct Experiment {
   public private(set) var heldOutDocuments: (reported: [RecallBatch], choosing: [RecallBatch])?
   /// The other text from which a part of the batches comes, if there is one.
   public let second: (corpus: Corpus, share: Double, heldOut: [Batch])?
+  /// The chapter whose folder holds the teachers, and the beginning of their folders' names.
+  private(set) var teachersPlace = (chapter: "05-teacher", name: "teacher")
   /// A model that takes the teacher's place; nil if the teacher is trained here.
   let givenTeacher: FrozenModel?
   /// The dictionary between text and tokens.
@@ -149,11 +151,14 @@ public struct Experiment {
 
   /// The same experiment for a language: its documents are the text, in training and held out.
   ///
-  /// - Parameter file: the file of the language
-  public func speaking(_ grammar: Grammar, from file: URL) throws -> Experiment {
+  /// - Parameters:
+  ///   - file: the file of the language
+  ///   - recipe: sizes, steps and rates; nil for those of chapter 13
+  public func speaking(_ grammar: Grammar, from file: URL, recipe: Recipe? = nil) throws -> Experiment {
     var copy = self
     copy.grammar = grammar
-    copy.recipe = isQuick ? .quickRecall : .recall
+    copy.recipe = recipe ?? (isQuick ? .quickRecall : .recall)
+    copy.teachersPlace = ("13-hybrid", "teacher")
     copy.recipe.T = grammar.T
     copy.tokenizer = .words(grammar.tokenizer)
     copy.corpusName = "\(file.lastPathComponent), sum \(checksum(try Corpus.text(contentsOf: file)))"
@@ -164,6 +169,13 @@ public struct Experiment {
     let (reported, choosing) = (documents(), documents())
     copy.heldOutDocuments = (reported, choosing)
     copy.heldOut = (reported.map(\.batch), choosing.map(\.batch))
+    return copy
+  }
+
+  /// The same experiment with its teachers in a folder of another chapter: for a recipe of that chapter's own.
+  public func keepingTeachers(in chapter: String, as name: String) -> Experiment {
+    var copy = self
+    copy.teachersPlace = (chapter, name)
     return copy
   }
 

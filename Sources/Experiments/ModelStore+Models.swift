@@ -28,7 +28,7 @@ extension ModelStore {
       return TrainedModel(model: given.model, history: .none)
     }
     let recipe = experiment.recipe
-    let place = Place(chapter: experiment.grammar == nil ? "05-teacher" : "13-hybrid", name: "teacher")
+    let place = Place(chapter: experiment.teachersPlace.chapter, name: experiment.teachersPlace.name)
     return try made(place, experiment.teacherConfiguration) {
       let model = experiment.newTeacher()
       let history = try train(

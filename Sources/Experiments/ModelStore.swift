@@ -54,8 +54,15 @@ public struct ModelStore {
   }
 
   /// The same store for a language; see `Experiment.speaking`.
-  public func speaking(_ grammar: Grammar, from file: URL) throws -> ModelStore {
-    ModelStore(try experiment.speaking(grammar, from: file), in: out, progress: progress, onReuse: onReuse)
+  public func speaking(_ grammar: Grammar, from file: URL, recipe: Recipe? = nil) throws -> ModelStore {
+    ModelStore(
+      try experiment.speaking(grammar, from: file, recipe: recipe), in: out, progress: progress, onReuse: onReuse)
+  }
+
+  /// The same store with its teachers in a folder of another chapter; see `Experiment.keepingTeachers`.
+  public func keepingTeachers(in chapter: String, as name: String) -> ModelStore {
+    ModelStore(
+      experiment.keepingTeachers(in: chapter, as: name), in: out, progress: progress, onReuse: onReuse)
   }
 
   /// A student with the weights that all arms of this seed begin with.

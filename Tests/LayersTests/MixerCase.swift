@@ -80,7 +80,7 @@ extension MixerCase {
       HeadHybridSizes(D: 15, H: 5, G: 1, N: 3, Q: 4, convention: .llama, keeping: [1, 2, 4])),
     hybrid(
       "Llama's, uneven groups",
-      HeadHybridSizes(D: 15, H: 15, G: 5, N: 2, Q: 4, convention: .llama, keeping: [0, 1, 7])),
+      HeadHybridSizes(D: 15, H: 15, G: 5, N: 2, Q: 4, convention: .llama, keeping: [1, 3, 4, 14])),
   ]
 
   private static func toeplitz(_ option: String, _ sizes: CausalToeplitzSizes) -> MixerCase {

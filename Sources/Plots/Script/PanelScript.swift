@@ -110,9 +110,9 @@ extension PanelScript {
     axis("y", plan.y)
   }
 
-  /// Writes the caption of an axis with names of cells around a point in pixels.
+  /// Writes a caption around a point in pixels: that of an axis with names of cells, or of a colour bar.
   ///
-  /// gnuplot takes all letters for equally wide, and would put the caption too far from the names or among them.
+  /// gnuplot takes all letters for equally wide, and would put the caption too far from the labels or among them.
   private mutating func place(caption: String, x: Double, y: Double, turned: String = "") {
     guard !caption.isEmpty else { return }
     let point = "screen \(share(x / figureWidth)), screen \(share(1 - y / figureHeight))"
@@ -183,12 +183,17 @@ extension PanelScript {
       return
     }
     let box = plan.box
-    let place = [(box.left + box.width + 10) / figureWidth, 1 - (box.top + box.height) / figureHeight]
+    let corner = [(box.left + box.width + 10) / figureWidth, 1 - (box.top + box.height) / figureHeight]
     let size = [12 / figureWidth, box.height / figureHeight]
     func shares(_ values: [Double]) -> String { values.map { "screen \(share($0))" }.joined(separator: ", ") }
-    line("set colorbox vertical user origin \(shares(place)) size \(shares(size)) noborder")
+    line("set colorbox vertical user origin \(shares(corner)) size \(shares(size)) noborder")
     axis("cb", bar)
-    if !bar.caption.isEmpty { line("set cblabel \(quoted(bar.caption))") }
+    if !bar.caption.isEmpty {
+      line("if (ascii) set cblabel \(quoted(bar.caption))")
+      place(
+        caption: bar.caption, x: box.left + box.width + 32 + bar.widestLabel + 13, y: box.top + box.height / 2,
+        turned: " rotate by 90")
+    }
   }
 
   /// Whether the axis has a place for a reference; if not, a note says so.
