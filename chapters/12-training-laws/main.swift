@@ -202,8 +202,10 @@ func judge(
       })
   }
   let (overNone, overMost) = (gain(over: amounts.first!), gain(over: amounts.last!))
+  // An end is not compared with itself.
+  let claims = [(0, "than none", overNone), (amounts.last!, "than \(amounts.last!) steps", overMost)]
   chapter.tabulate(
-    "\(file)-claims", claims: [("than none", overNone), ("than \(amounts.last!) steps", overMost)],
+    "\(file)-claims", claims: claims.filter { $0.0 != best }.map { ($0.1, $0.2) },
     as: "at a total of \(total): \(law.early) for \(best) steps", gain: "better by", line: line)
   return (best, overNone, overMost)
 }
