@@ -10,6 +10,7 @@
 // Read before: `ModelParts.swift`. Read next: `LanguageModel.swift`, `Files/ModelLayout.swift`.
 
 import Layers
+import Tensors
 
 /// The sizes of a language model, and the mixer of each of its blocks.
 public struct ModelConfiguration: Sendable {
