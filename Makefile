@@ -13,7 +13,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := main
-.PHONY: main help deps build chapters chapter book book-check keep results results-check expected expected-check \
+.PHONY: main help deps build chapters chapter book book-check keep keep-gradients results results-check expected expected-check \
   test test-float test-gradients test-real mutants mutants-sample fuzz sanitize faults mutants-check mutants-record \
   tools lint floors api bench bench-real bench-check cost conformance clean
 
@@ -137,6 +137,10 @@ keep: ## keep the record of a full run in data/results: make keep N=11 [OUT=out]
 	@swift build $(TOOLS) --product kept-results
 	name='$(if $(N),$(filter $(N)%,$(CHAPTERS)))'
 	.build-tools/debug/kept-results keep "$(or $(FROM),$(OUT)/$$name)/run.json" "$(or $(NAME),$$name)"
+
+keep-gradients: ## keep what make test-gradients has counted in data/results
+	@swift build $(TOOLS) --product kept-results
+	.build-tools/debug/kept-results tally out/gradients.txt gradients 'make test-gradients'
 
 results: ## put the tables of the kept runs into README.md, RESULTS.md and docs
 	@swift build $(TOOLS) --product kept-results

@@ -138,7 +138,8 @@ let package = Package(
     chapter(
       "14-generation",
       on: [
-        "Tensors", "Gradients", "Layers", "Models", "Corpora", "Experiments", "Book", "Plots", "Notebook",
+        "Tensors", "Gradients", "Layers", "Models", "Corpora", "Distillation", "Statistics", "Experiments", "Book",
+        "Plots", "Notebook",
       ]),
 
     chapter("15-real-model", on: training + ["Structures", argumentParser]),

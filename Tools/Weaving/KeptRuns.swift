@@ -19,7 +19,7 @@ import Notebook
 
 /// The records of full runs, in a folder.
 public struct KeptRuns {
-  private let folder: URL
+  let folder: URL
 
   /// The records in a folder, NAME.json each.
   public init(in folder: URL) { self.folder = folder }

@@ -62,6 +62,32 @@ import Weaving
 
   // MARK: - Kept runs
 
+  @Test func aTallyIsKeptAsARun() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let kept = KeptRuns(in: folder)
+    let printed = """
+      other lines
+        the table of operations in Double: 3712 instances, 127845 comparisons, worst 4.2e-11 at rmsNorm: [2, 3]
+                 instances  comparisons    worst  at
+          add          426        10462  5.5e-12  [2, 3] and [3]
+          slice          7            9        0
+        softmax in Double: 1 instances, 2 comparisons, all exact
+      """
+    try kept.keep(tally: printed, of: "make test-gradients", as: "gradients")
+    let filled = try kept.filled(
+      """
+      <!-- kept: gradients / the table of operations / all -->
+      <!-- end -->
+      <!-- kept: gradients / softmax / findings -->
+      <!-- end -->
+      """)
+    #expect(filled.contains("3,712 instances, 127,845 comparisons; the worst error is 4.2e-11."))
+    #expect(filled.contains("| add | 426 | 10462 | 5.5e-12 |") && filled.contains("| slice | 7 | 9 | 0 |"))
+    #expect(filled.contains("1 instances, 2 comparisons; the worst error is 0."))
+    #expect(throws: WeavingError.self) { try kept.keep(tally: "nothing", of: "a", as: "b") }
+  }
+
   static let record = """
     {"chapter":"11-x","command":"11-x --seeds 8","date":"2026-01-02","isQuick":false,"lines":[
     {"entry":{"title":{"_0":"11-x","question":"Q?"}},"place":{"file":"main.swift","line":1}},

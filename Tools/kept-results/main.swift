@@ -1,6 +1,6 @@
-// # kept-results keep RUN NAME | fill FILE… | check FILE…
+// # kept-results keep RUN NAME | tally TEXT NAME COMMAND | fill FILE… | check FILE…
 //
-// `keep` copies the record of a full run into data/results; `fill` puts the tables of kept runs into documents, and
+// `keep` copies the record of a full run into data/results, `tally` makes one of what the tests have counted; `fill` puts the tables of kept runs into documents, and
 // `check` says which documents would change. Run from the project's folder.
 
 import Foundation
@@ -17,6 +17,9 @@ do {
   switch words.first {
   case "keep" where words.count == 3:
     try kept.keep(URL(filePath: words[1]), as: words[2])
+  case "tally" where words.count == 4:
+    try kept.keep(
+      tally: try String(contentsOfFile: words[1], encoding: .utf8), of: words[3], as: words[2])
   case "fill" where words.count > 1, "check" where words.count > 1:
     for file in words.dropFirst() {
       let text = try String(contentsOfFile: file, encoding: .utf8)
@@ -26,7 +29,7 @@ do {
       try filled.write(toFile: file, atomically: true, encoding: .utf8)
     }
   default:
-    stop("usage: kept-results keep RUN.json NAME | fill FILE… | check FILE…", 64)
+    stop("usage: kept-results keep RUN.json NAME | tally TEXT NAME COMMAND | fill FILE… | check FILE…", 64)
   }
 } catch {
   stop("error: \(error)", 1)

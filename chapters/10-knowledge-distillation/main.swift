@@ -261,6 +261,29 @@ for (name, model) in [("teacher", teacher)] + results.map({ ($0.way.rawValue, $0
   sample(name, store.corpus.tokenizer.decode(prompt + text))
 }
 
+// A sample can be read, but it is one text. How alike two models write can be counted: both continue
+// the same beginnings of held-out windows, always with the character that they rank first, and we
+// ask after how many of them the first n characters are the teacher's. Agreement in section 3 asks
+// about single characters after the true text. Here the first difference changes all that follows,
+// so that a small gap in agreement becomes a wide one.
+
+let beginnings = heldOut.flatMap { batch in
+  (0..<batch.inputs.B).map { Array(batch.inputs.row($0).prefix(recipe.T / 4)) }
+}
+let ofTeacher = exitOnError { try continuations(of: teacher, after: beginnings, count: recipe.T / 4, sideBySide: 64) }
+let matches = exitOnError {
+  try results.map { entry in
+    try continuationMatch(
+      of: entry.made.frozen, against: ofTeacher, after: beginnings, count: recipe.T / 4, sideBySide: 64)
+  }
+}
+chapter.tabulate(
+  "continuations", ["arm", "agreement"] + matches[0].lengths.map { "first \($0) the same" },
+  rows: zip(results, matches).map { entry, match in
+    [entry.way.rawValue, number(entry.evaluation.agreement.mean, decimals: 3)]
+      + match.lengths.map { number(match.exactMatch($0).mean, decimals: 2) }
+  })
+
 // ## Breaking it on purpose: a teacher that learns
 //
 // If teacher and student were trained together, the loss could also fall because the teacher

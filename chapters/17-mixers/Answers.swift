@@ -10,18 +10,6 @@ import Layers
 import Notebook
 import Statistics
 
-/// A variant of a kind, with its rates in all stages.
-private func variant(_ sizes: any MixerSizes, of kind: Int) -> Arm {
-  Arm(
-    .mixers(Array(repeating: MixerChoice(sizes), count: recipe.L)),
-    way(kinds[kind], rate: lastRates[kind].best).stages)
-}
-
-/// The losses of variants on the first seed.
-private func losses(_ title: String, of arms: [Arm]) throws -> [Double] {
-  try study.results(title, of: arms.map { Study.Job($0, seed: study.seeds[0]) }).map(\.loss)
-}
-
 // ## 1. Matrix or frame
 //
 // The frame `plain` has no convolution and no gate, `retention` has a norm of each head and a gate without a bias. The
