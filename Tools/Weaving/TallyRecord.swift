@@ -16,8 +16,12 @@ extension KeptRuns {
   ///
   /// Throws a sentence if the text has no tally.
   public func keep(tally text: String, of command: String, as name: String) throws {
-    var lines: [[String: Any]] = []
-    func add(_ entry: [String: Any]) { lines.append(["entry": entry, "place": ["file": "Tally.swift", "line": 1]]) }
+    // Suites end in another order each time: the sections are sorted by their titles.
+    var sections: [(title: String, lines: [[String: Any]])] = []
+    func add(_ entry: [String: Any]) {
+      guard !sections.isEmpty else { return }
+      sections[sections.count - 1].lines.append(["entry": entry, "place": ["file": "Tally.swift", "line": 1]])
+    }
     var numbers = ""
     var rows: [[String]] = []
     func closeTable() {
@@ -34,6 +38,7 @@ extension KeptRuns {
           String(heading.1), String(heading.2), Int(heading.3)!, Int(heading.4)!, heading.5.map(String.init) ?? "0"
         )
         numbers = type
+        sections.append((title, []))
         add(["heading": ["_0": title]])
         let sentence =
           "\(grouped(instances)) instances, \(grouped(comparisons)) comparisons; the worst error is \(worst)."
@@ -43,6 +48,7 @@ extension KeptRuns {
       }
     }
     closeTable()
+    let lines = sections.sorted { $0.title < $1.title }.flatMap(\.lines)
     guard !lines.isEmpty else { throw WeavingError("there is no tally in what \(command) printed") }
     let record: [String: Any] = [
       "chapter": name, "question": "", "command": command, "isQuick": false, "seed": 0, "numbers": numbers,
