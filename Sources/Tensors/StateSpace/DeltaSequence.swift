@@ -141,7 +141,7 @@ public func deltaSequencePullback(
             // R̄ = X̄ = (I + E)⁻ᵀ (Wᵀ Ȳ + diag(l) B′ h̄′)
             gemmInPiece(w.operand.transposed, yBar, into: xBar)
             gemmInPiece(scratch.scaled(written, by: l), hBar.operand, into: xBar, keep: 1)
-            xBar.divide(byTransposeOfUnitLower: held)
+            xBar.divideBackwards(byUnitLower: held)
             let rBar = xBar.operand
             // Ḡ = (Ȳ X̃ᵀ) ∘ L, J̄ = −(R̄ X̃ᵀ) ∘ L; S̄, in the place of W, before they are multiplied by L
             let g = MatrixTarget(scratch.scores, rows: q, columns: q)

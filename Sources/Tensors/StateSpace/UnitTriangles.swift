@@ -38,7 +38,7 @@ extension MatrixTarget {
 
   /// Replaces the rows R by (I + E)⁻ᵀ R; of E only what is strictly below the diagonal is read.
   @inline(__always)
-  func divide(byTransposeOfUnitLower held: MatrixOperand) {
+  func divideBackwards(byUnitLower held: MatrixOperand) {
     precondition(held.rows == rows && held.columns == rows)
     for j in Swift.stride(from: rows - 1, to: 0, by: -1) {
       let (row, factors) = (row(j), held.row(j))
