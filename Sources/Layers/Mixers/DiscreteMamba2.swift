@@ -62,9 +62,7 @@ public struct DiscreteMamba2: MatrixMixer {
     inProjection = projection.weight
     inProjection.update { $0.assign(.zeros([sizes.D, sizes.D]), at: MambaPart.z.rows(sizes).lowerBound) }
     zBias = Parameter("\(name).z_bias", Tensor(repeating: DiscreteMamba2.openGate, shape: [sizes.D]))
-    var taps = Tensor.zeros([sizes.channels, 1, sizes.K])
-    taps.assign(.ones([sizes.channels, 1, 1]), at: sizes.K - 1, along: 2)
-    convolutionWeight = Parameter("\(name).conv1d.weight", taps)
+    convolutionWeight = Parameter("\(name).conv1d.weight", .identityTaps(channels: sizes.channels, K: sizes.K))
     convolutionBias = Parameter("\(name).conv1d.bias", .zeros([sizes.channels]))
     skip = Parameter("\(name).D", .ones([sizes.H]))
     output = Linear("\(name).out_proj", inputs: sizes.D, outputs: sizes.D, hasBias: false, using: &random)
@@ -95,6 +93,15 @@ public struct DiscreteMamba2: MatrixMixer {
       ParameterRows(inProjection, rows: [both, a]), ParameterRows(convolutionWeight, rows: [both]),
       ParameterRows(convolutionBias, rows: [both]), ParameterRows(skip),
     ]
+  }
+}
+
+extension Tensor {
+  /// The taps of a convolution that changes nothing: the last is 1, all others 0, [channels, 1, K].
+  static func identityTaps(channels: Int, K: Int) -> Tensor {
+    var taps = Tensor.zeros([channels, 1, K])
+    taps.assign(.ones([channels, 1, 1]), at: K - 1, along: 2)
+    return taps
   }
 }
 

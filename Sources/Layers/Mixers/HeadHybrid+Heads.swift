@@ -91,9 +91,7 @@ extension HeadHybrid {
       let z = MambaPart.z.rows(sizes)
       inProjection.update { $0.assign(.zeros([z.count, all.D]), at: z.lowerBound) }
       zBias = Parameter("\(name).z_bias", Tensor(repeating: DiscreteMamba2.openGate, shape: [z.count]))
-      var taps = Tensor.zeros([sizes.channels, 1, sizes.K])
-      taps.assign(.ones([sizes.channels, 1, 1]), at: sizes.K - 1, along: 2)
-      convolutionWeight = Parameter("\(name).conv1d.weight", taps)
+      convolutionWeight = Parameter("\(name).conv1d.weight", .identityTaps(channels: sizes.channels, K: sizes.K))
       convolutionBias = Parameter("\(name).conv1d.bias", .zeros([sizes.channels]))
       skip = Parameter("\(name).D", .ones([sizes.H]))
     }

@@ -131,9 +131,7 @@ public struct FramedMaps {
       (convolutionWeight, convolutionBias) = (nil, nil)
       return
     }
-    var taps = Tensor.zeros([channels, 1, frame.K])
-    taps.assign(.ones([channels, 1, 1]), at: frame.K - 1, along: 2)
-    convolutionWeight = Parameter("\(name).conv1d.weight", taps)
+    convolutionWeight = Parameter("\(name).conv1d.weight", .identityTaps(channels: channels, K: frame.K))
     convolutionBias = Parameter("\(name).conv1d.bias", .zeros([channels]))
   }
 

@@ -107,9 +107,7 @@ public struct RecurrentFrame {
     inProjection = projection.weight
     inProjection.update { $0.assign(.zeros([D, D]), at: channels) }
     zBias = Parameter("\(name).z_bias", Tensor(repeating: DiscreteMamba2.openGate, shape: [D]))
-    var taps = Tensor.zeros([channels, 1, sizes.K])
-    taps.assign(.ones([channels, 1, 1]), at: sizes.K - 1, along: 2)
-    convolutionWeight = Parameter("\(name).conv1d.weight", taps)
+    convolutionWeight = Parameter("\(name).conv1d.weight", .identityTaps(channels: channels, K: sizes.K))
     convolutionBias = Parameter("\(name).conv1d.bias", .zeros([channels]))
     skip = Parameter("\(name).D", .ones([sizes.H]))
     output = Linear("\(name).out_proj", inputs: D, outputs: D, hasBias: false, using: &random)
