@@ -13,7 +13,7 @@ SHELL := bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := main
-.PHONY: main help deps build chapters chapter book book-check keep keep-gradients results results-check expected expected-check \
+.PHONY: main help deps build chapters chapter book book-check keep keep-gradients keep-arms arms results results-check expected expected-check \
   test test-float test-gradients test-real mutants mutants-sample fuzz sanitize faults mutants-check mutants-record \
   tools lint floors api bench bench-real bench-check cost conformance clean
 
@@ -142,6 +142,18 @@ keep-gradients: ## keep what make test-gradients has counted in data/results
 	@swift build $(TOOLS) --product kept-results
 	.build-tools/debug/kept-results tally out/gradients.txt gradients 'make test-gradients'
 
+# The arms of a study of many hours, each in a file of its own that names all it was made from, so that such a study
+# can be continued on another machine.
+keep-arms: ## keep the arms of a study in data/arms: make keep-arms OUT=out/study
+	@mkdir -p data/arms
+	cp $(OUT)/study/*.json data/arms/
+	ls data/arms | wc -l | sed 's/$$/ arms are kept/'
+
+arms: ## take up the kept arms: make arms && make chapter N=15 ARGS=--study
+	@mkdir -p $(OUT)/study
+	cp data/arms/*.json $(OUT)/study/
+	ls data/arms | wc -l | sed 's|$$| arms are in $(OUT)/study|'
+
 results: ## put the tables of the kept runs into README.md, RESULTS.md and docs
 	@swift build $(TOOLS) --product kept-results
 	.build-tools/debug/kept-results fill $(DOCUMENTS)
@@ -182,11 +194,14 @@ test-float: deps ## run the tests with 32-bit numbers
 	swift build $(FLOAT) --build-tests
 	swift test $(FLOAT) --disable-testable-imports --disable-xctest
 
+# The modules whose tests compare derivatives.
+GRADIENT_TESTS := GradientsTests|LayersTests|ModelsTests|DistillationTests
+
 test-gradients: deps ## check every derivative; print instances, comparisons and the worst error for each primitive
 	@swift build $(FLAGS) --build-tests
 	mkdir -p out
 	swift test $(FLAGS) --skip-build --disable-testable-imports --disable-xctest \
-	  --filter 'GradientsTests|LayersTests|ModelsTests|DistillationTests' > out/gradients.txt 2>&1 && status=0 || status=$$?
+	  --filter '$(GRADIENT_TESTS)' > out/gradients.txt 2>&1 && status=0 || status=$$?
 	grep -E '^  |✘|↳|error:|Test run with' out/gradients.txt | grep -v -E 'Testing Library|Target Platform'
 	exit $$status
 

@@ -112,7 +112,10 @@ struct Job {
     cost.calibrate(teacher, on: experiment.heldOut.choosing[0])
     self.cost = cost
     work = WorkPlan(
-      Self.pieces(cost, arm, explores: explores, isQuick: isQuick))
+      options.study
+        ? Self.piecesOfStudy(
+          cost, seeds: options.seeds, tokensPerUpdate: recipe.tokensPerUpdate, among: subset, isQuick: isQuick)
+        : Self.pieces(cost, arm, explores: explores, isQuick: isQuick))
     store = chapter.modelStore(experiment, plan: work)
     try store.requireFolders(of: arm, in: chapter.name, as: "student")
   }

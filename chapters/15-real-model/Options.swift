@@ -42,7 +42,7 @@ struct RealModelOptions: ParsableArguments {
       "How much the first token of a window counts in stage 2, where every other counts 1.", valueName: "weight"))
   var firstToken: Double?
 
-  @Flag(help: "Also run the arms of the study: hours, kept and continued.")
+  @Flag(help: "Run the arms of the study and nothing else: hours, kept and continued.")
   var study = false
 
   @Option(parsing: .unconditional, help: "How many seeds the study runs.")

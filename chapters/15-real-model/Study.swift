@@ -43,11 +43,11 @@ extension Job {
   ]
 
   /// The arms of the study, the reported ones first.
-  private func studyArms() -> (table: [StudyArm], why: [StudyArm]) {
-    let totals = chapter.isQuick ? [640, 1280] : [100_000, 300_000]
+  private static func studyArms(isQuick: Bool) -> (table: [StudyArm], why: [StudyArm]) {
+    let totals = isQuick ? [640, 1280] : [100_000, 300_000]
     let table = totals.flatMap { tokens in
       [nil, MixerProjections.Part.valuesAndOutput].flatMap { copied in
-        Self.ways.map { StudyArm(name: $0.name, tokens: tokens, shares: $0.shares, copied: copied) }
+        ways.map { StudyArm(name: $0.name, tokens: tokens, shares: $0.shares, copied: copied) }
       }
     }
     let small = totals[0] / 3
@@ -61,6 +61,27 @@ extension Job {
       StudyArm(name: "1-2-3", tokens: small, shares: [0.2, 0.5, 0.3], copied: vo),
     ]
     return (table, why)
+  }
+
+  /// The tokens of each run of a sweep of rates.
+  private static func sweptTokens(isQuick: Bool) -> Int { isQuick ? 640 : 32_000 }
+
+  /// The pieces of the study, and about how long each takes.
+  static func piecesOfStudy(
+    _ cost: DistillationCost, seeds: Int, tokensPerUpdate: Int, among subset: TokenSubset, isQuick: Bool
+  ) -> [(name: String, seconds: Double)] {
+    let kinds: [StageKind] = [
+      .relativeOrientation(.relative), .relativeAlignment(.relative), .distillation(among: subset),
+    ]
+    func seconds(_ tokens: Int, _ shares: [Double]) -> Double {
+      zip(kinds, shares).reduce(0) { $0 + $1.1 * Double(tokens / tokensPerUpdate) * cost.seconds(of: $1.0) }
+    }
+    let swept = sweptTokens(isQuick: isQuick)
+    let (table, why) = studyArms(isQuick: isQuick)
+    return [
+      ("rates", sweeps.reduce(0) { $0 + seconds(swept, $1.shares) * Double($1.rates.count) }),
+      ("arms", (table + why).reduce(0) { $0 + seconds($1.tokens, $1.shares) * Double(seeds) }),
+    ]
   }
 
   /// The arm that the library runs, with equal steps for equal totals.
@@ -78,10 +99,12 @@ extension Job {
   /// Runs what is not there yet, and prints tables and verdicts.
   func study() throws {
     let study = try Study(in: store, seeds: chapter.options.seeds)
+    work.begin("rates")
     let rates = try sweep(study)
-    let (table, why) = studyArms()
+    let (table, why) = Self.studyArms(isQuick: chapter.isQuick)
     let all = table + why
     let arms = all.map { arm($0, rates: rates) }
+    work.begin("arms")
     for total in Set(all.map(\.tokens)) {
       try requireEqualBudgets(zip(all, arms).filter { $0.0.tokens == total }.map(\.1))
     }
@@ -104,9 +127,16 @@ extension Job {
     chapter.plot(studyFigure(all, results, teacher: study.teacherLosses[0], unit: store.unit), "study")
   }
 
+  /// What is swept: the shares of the stages, and the stage, from 0, whose rate is tried.
+  private static let sweeps: [(name: String, shares: [Double], stage: Int, rates: [Double])] = [
+    ("stage 1", [1, 0, 0], 0, [2e-3, 4e-3, 8e-3]), ("stage 2", [0, 1, 0], 1, [1e-3, 2e-3, 4e-3]),
+    ("stage 3 after 2", [0, 0.7, 0.3], 2, [1.5e-4, 3e-4, 6e-4]),
+    ("stage 3 alone", [0, 0, 1], 2, [5e-4, 1e-3, 2e-3]),
+  ]
+
   /// The rates of stages 1 and 2, of stage 3 after them, and of stage 3 alone: one sweep each, on the first seed.
   private func sweep(_ study: Study) throws -> StudyRates {
-    let steps = (chapter.isQuick ? 640 : 32_000) / store.recipe.tokensPerUpdate
+    let steps = Self.sweptTokens(isQuick: chapter.isQuick) / store.recipe.tokensPerUpdate
     func sweep(_ name: String, _ shares: [Double], _ stage: Int, _ tried: [Double]) -> RateSweep {
       let base = StudyRates(one: plan.rates[0], two: plan.rates[1], three: plan.rates[2], alone: plan.rates[2])
       return RateSweep(name, rates: tried) { rate in
@@ -120,12 +150,7 @@ extension Job {
       }
     }
     let found = try study.sweep(
-      "rates",
-      [
-        sweep("stage 1", [1, 0, 0], 0, [2e-3, 4e-3, 8e-3]), sweep("stage 2", [0, 1, 0], 1, [1e-3, 2e-3, 4e-3]),
-        sweep("stage 3 after 2", [0, 0.7, 0.3], 2, [1.5e-4, 3e-4, 6e-4]),
-        sweep("stage 3 alone", [0, 0, 1], 2, [5e-4, 1e-3, 2e-3]),
-      ], extensions: 1)
+      "rates", Self.sweeps.map { sweep($0.name, $0.shares, $0.stage, $0.rates) }, extensions: 1)
     chapter.tabulate("study-rates", sweeps: found)
     return StudyRates(one: found[0].best, two: found[1].best, three: found[2].best, alone: found[3].best)
   }

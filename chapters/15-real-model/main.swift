@@ -48,6 +48,15 @@ let reported = store.heldOut.reported
 chapter.section("1. The model, and what this will take")
 job.introduce()
 
+// The study of the arms (`Study.swift`) takes hours and needs nothing from the other sections, nor they from it: with
+// `--study` it is all that is run.
+
+if chapter.options.study {
+  chapter.section("2. The arms")
+  exitOnError { try job.study() }
+  chapter.finish()
+}
+
 // ## What real attention looks like
 //
 // The figure shows four heads on one sentence; row t shows which tokens token t attends to. Three of them
@@ -344,11 +353,6 @@ let models: [NamedModel] =
   [("teacher", teacher), ("student", student.frozen)] + (hybridModel.map { [("hybrid", $0)] } ?? [])
 job.reportCosts(of: models)
 
-if chapter.options.study {
-  chapter.section("9. The arms")
-  exitOnError { try job.study() }
-}
-
 // ## Breaking it on purpose: rows in another order
 //
 // Rotation by position turns pairs of features, and there are two conventions for the rows of the query and
@@ -357,7 +361,7 @@ if chapter.options.study {
 // reader that mistakes one for the other may get a model that still writes fluently, so that only its loss
 // gives the mistake away. Here we undo in the teacher's layers what our reader did to the rows.
 
-chapter.section("\(chapter.options.study ? 10 : 9). Breaking it on purpose: rows in another order")
+chapter.section("9. Breaking it on purpose: rows in another order")
 work.begin("breaking")
 let wrong = job.withRowsInPairs(teacher)
 let (right, broken) = exitOnError { try job.losses(of: [teacher, wrong]) }
