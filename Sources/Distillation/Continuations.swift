@@ -11,6 +11,7 @@
 //
 // Read before: `Evaluation.swift`, `Models/Writing/Generation.swift`.
 
+import Corpora
 import Models
 import Statistics
 
@@ -29,6 +30,13 @@ public struct ContinuationMatch: Codable, Equatable, Sendable {
     let powers = sequence(first: 1) { 2 * $0 }.prefix { $0 < count }
     return Array(powers) + (count > 0 ? [count] : [])
   }
+}
+
+/// The first tokens of each text of some batches: prompts that stand for the text.
+///
+/// - Parameter length: the tokens of each, at most T
+public func prompts(from batches: some Sequence<Batch>, length: Int) -> [[Int]] {
+  batches.flatMap { batch in (0..<batch.inputs.B).map { Array(batch.inputs.row($0).prefix(length)) } }
 }
 
 /// Lets student and teacher continue the same prompts, and compares what they write.

@@ -80,11 +80,9 @@ func measure(_ command: Command) throws {
   try line("KL (teacher ‖ model)", evaluation.divergence, "nats per token")
   try line("agreement", evaluation.agreement, "of the tokens")
   if command.continuations > 0 {
-    let prompts = batches.flatMap { batch in
-      (0..<batch.inputs.B).map { Array(batch.inputs.row($0).prefix(max(1, batch.inputs.T / 2))) }
-    }
+    let beginnings = batches.flatMap { prompts(from: [$0], length: max(1, $0.inputs.T / 2)) }
     let match = try continuationMatch(
-      of: saved.model, with: teacher.model, after: prompts, count: command.continuations)
+      of: saved.model, with: teacher.model, after: beginnings, count: command.continuations)
     for n in match.lengths {
       try line("exact match, \(n) token\(n == 1 ? "" : "s")", match.exactMatch(n), "of the continuations")
     }

@@ -267,9 +267,7 @@ for (name, model) in [("teacher", teacher)] + results.map({ ($0.way.rawValue, $0
 // about single characters after the true text. Here the first difference changes all that follows,
 // so that a small gap in agreement becomes a wide one.
 
-let beginnings = heldOut.flatMap { batch in
-  (0..<batch.inputs.B).map { Array(batch.inputs.row($0).prefix(recipe.T / 4)) }
-}
+let beginnings = prompts(from: heldOut, length: recipe.T / 4)
 let ofTeacher = exitOnError { try continuations(of: teacher, after: beginnings, count: recipe.T / 4, sideBySide: 64) }
 let matches = exitOnError {
   try results.map { entry in

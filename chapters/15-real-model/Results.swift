@@ -30,6 +30,32 @@ extension Job {
     }
   }
 
+  /// How far students write what their teacher writes, if each model always takes the token that it ranks first.
+  func reportContinuations(of students: [NamedModel]) {
+    let count = chapter.isQuick ? 8 : 32
+    let beginnings = prompts(from: store.heldOut.reported.prefix(windows.few), length: store.recipe.T / 2)
+    struct Key: Encodable {
+      var students: [String]
+      var prompts, count: Int
+      var arm: Arm
+    }
+    let key = Key(students: students.map(\.name), prompts: beginnings.count, count: count, arm: arm)
+    let matches = exitOnError {
+      try store.result("continuations", in: chapter.name, of: key) {
+        let theirs = try continuations(of: teacher, after: beginnings, count: count)
+        return try students.map {
+          try continuationMatch(of: $0.model, against: theirs, after: beginnings, count: count)
+        }
+      }
+    }
+    show("texts that are continued", beginnings.count)
+    chapter.tabulate(
+      "continuations", ["model"] + matches[0].lengths.map { "first \($0) the same" },
+      rows: zip(students, matches).map { student, match in
+        [student.name] + match.lengths.map { number(match.exactMatch($0).mean, decimals: 2) }
+      })
+  }
+
   /// How a model continues the beginning of the held-out text.
   func sample(_ name: String, _ model: FrozenModel) {
     let prompt = Array(store.corpus.heldOut.prefix(24))

@@ -281,6 +281,13 @@ job.expect(
   "the student ranks the same token first as its teacher more often than not", after.agreement.mean,
   greaterThan: 0.5)
 for (name, model) in [("teacher", teacher), ("student", student.frozen)] { job.sample(name, model) }
+
+// Agreement asks about one token after the true text. Here both models write: each continues the first
+// halves of held-out windows, always with the token that it ranks first. We count after how many of them
+// the first n tokens are the teacher's. One different token changes all that follow, so these numbers fall
+// much faster than agreement would suggest.
+
+job.reportContinuations(of: [("after stage 2", aligned.frozen), ("student", student.frozen)])
 volatile("generate --model \(job.folder(of: "student").relativePath) continues any text with the student")
 
 /// The hybrid of the next section, if there is one.

@@ -55,11 +55,9 @@ func measure(longWindows: [Batch], T: Int) -> Study.Measure {
     let matrices = matrixDistances(of: model, from: teacher, on: heldOut[0])
     guard arm.stages.last?.kind.isEndToEnd == true else { return matrices }
     let byLength = lossesByLength(of: model, on: longWindows, T: T, ends)
-    let prompts = heldOut.prefix(4).flatMap { batch in
-      (0..<batch.inputs.B).map { Array(batch.inputs.row($0).prefix(T / 2)) }
-    }
+    let beginnings = prompts(from: heldOut.prefix(4), length: T / 2)
     // A model whose numbers are not finite writes nothing that the teacher would.
-    let match = try? continuationMatch(of: model, with: teacher, after: prompts, count: 32)
+    let match = try? continuationMatch(of: model, with: teacher, after: beginnings, count: 32)
     return matrices + byLength + [match.map { Estimate($0.agreeing.map { Double($0) }).mean } ?? 0]
   }
 }

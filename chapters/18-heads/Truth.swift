@@ -68,7 +68,7 @@ nonisolated enum Moment: Int, CaseIterable, Sendable {
 
 nonisolated struct Exam {
   private let documents: [RecallBatch]
-  private let prompts: [[Int]]
+  private let beginnings: [[Int]]
   private let theirs: [[Int]]
   /// The tokens of a continuation.
   let count: Int
@@ -77,18 +77,14 @@ nonisolated struct Exam {
     documents = store.heldOutDocuments?.reported ?? []
     let T = store.recipe.T
     count = T / 4
-    prompts =
-      documents.isEmpty
-      ? store.heldOut.reported.flatMap { batch in
-        (0..<batch.inputs.B).map { Array(batch.inputs.row($0).prefix(T / 4)) }
-      } : []
-    theirs = try continuations(of: teacher, after: prompts, count: count, sideBySide: 64)
+    beginnings = documents.isEmpty ? prompts(from: store.heldOut.reported, length: T / 4) : []
+    theirs = try continuations(of: teacher, after: beginnings, count: count, sideBySide: 64)
   }
 
   /// What a student ranks first and what it writes, both 0 … 1.
   func take(_ student: FrozenModel, agreement: Double) throws -> (ranked: Double, written: Double) {
     if documents.isEmpty {
-      let match = try continuationMatch(of: student, against: theirs, after: prompts, count: count, sideBySide: 64)
+      let match = try continuationMatch(of: student, against: theirs, after: beginnings, count: count, sideBySide: 64)
       return (agreement, Estimate(match.agreeing.map { Double($0) }).mean / Double(count))
     }
     var tally = RecallTally(upTo: [documents[0].batch.inputs.T])
