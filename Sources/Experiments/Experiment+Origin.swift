@@ -36,11 +36,15 @@ public func fingerprint(of text: String) -> String { String(checksum(text), radi
 extension Corpus {
   /// FNV-1a of the tokens: two tokenizers of one size differ here.
   var checksum: UInt64 {
-    Checkpoints.checksum([training, heldOut].lazy.flatMap { $0.lazy.map { UInt64($0) } })
+    var sum = Checksum()
+    for tokens in [training, heldOut] { sum.add(tokens) }
+    return sum.value
   }
 }
 
 /// FNV-1a of a text's bytes.
 func checksum(_ text: String) -> UInt64 {
-  checksum(text.utf8.lazy.map { UInt64($0) })
+  var sum = Checksum()
+  sum.add(text)
+  return sum.value
 }

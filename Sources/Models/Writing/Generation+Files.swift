@@ -23,7 +23,9 @@ extension LanguageModel {
   /// A checksum of all parameters, by which a file recognises its model: FNV-1a over the bits of the numbers as
   /// Doubles.
   public var fingerprint: UInt64 {
-    checksum(parameters.lazy.flatMap { $0.value.elements.lazy.map { Double($0).bitPattern } })
+    var sum = Checksum()
+    for parameter in parameters { sum.add(parameter.value) }
+    return sum.value
   }
 }
 
