@@ -76,6 +76,12 @@ func milliseconds(_ body: () -> Void) -> Double { ContinuousClock().measure(body
     let x = (1...3).map { wave($0, [1, size, H, P]) }
     let g = wave(6, [1, size, H, P])
     return {
+      gradients(x, g) { causalMix(attentionMatrix($0[0], $0[1], scale: 0.125), $0[2]) }
+    }
+  case "attention-in-steps":
+    let x = (1...3).map { wave($0, [1, size, H, P]) }
+    let g = wave(6, [1, size, H, P])
+    return {
       gradients(x, g) { headMix(softmax(headScores($0[0], $0[1]), scale: 0.125, causal: true), $0[2]) }
     }
   case "product":

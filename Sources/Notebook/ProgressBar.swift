@@ -33,9 +33,12 @@ public final class ProgressBar: @unchecked Sendable {
   /// - Parameters:
   ///   - note: what to add: "loss 1.432".
   ///   - tokens: the tokens that this run has seen so far, from which the speed is computed.
-  public func update(_ step: Int, note: String = "", tokens: Int? = nil) {
+  ///   - work: the part of the work that is done, 0 … 1, from which the time left is computed; nil if all steps take
+  ///     equally long.
+  public func update(_ step: Int, note: String = "", tokens: Int? = nil, work: Double? = nil) {
     lock.withLock {
       state.step = step
+      state.work = work
       state.note = note
       state.tokens = tokens
       let now = ContinuousClock.now
@@ -72,6 +75,7 @@ package struct ProgressState: Sendable {
   package var seconds = 0.0
   package var note = ""
   package var tokens: Int?
+  package var work: Double?
 
   package init(title: String, total: Int, unit: String, from: Int = 0) {
     (self.title, self.total, self.unit, self.from) = (title, total, unit, from)
@@ -85,8 +89,9 @@ package struct ProgressState: Sendable {
   private var details: [String] {
     var details: [String] = []
     if step > from, step < total {
-      let left = (seconds * Double(total - step) / Double(step - from)).rounded(.up)
-      details.append((left < 60 ? "\(Int(left)) s" : duration(seconds: left)) + " left")
+      let done = work ?? Double(step - from) / Double(total - from)
+      let left = done > 0 ? (seconds * (1 - done) / done).rounded(.up) : .infinity
+      if left.isFinite { details.append((left < 60 ? "\(Int(left)) s" : duration(seconds: left)) + " left") }
     }
     return details + speed + (note.isEmpty ? [] : [note])
   }

@@ -80,9 +80,11 @@ private func begin(_ command: Command, _ saved: SavedModel) throws -> (Generatio
     try requireMemory(for: all, of: saved.model)
     var texts = Texts(all.map { _ in TextStream(saved.tokenizer) }, stop: command.stop)
     for (row, prompt) in all.enumerated() { try texts.read(prompt, in: row) }
+    let progress = ReadingProgress(of: all.map(\.count), by: saved.model)
     let generation = Generation(
       saved.model, prompts: all, sampler: saved.sampler(command.sampler(resuming: nil)), seed: command.seed ?? 0,
-      inPiecesOf: pieceLength)
+      inPiecesOf: pieceLength, onPiece: progress.update)
+    progress.end()
     return (generation, texts)
   }
   var generation = try Generation(contentsOf: file, of: saved.model)
@@ -92,10 +94,15 @@ private func begin(_ command: Command, _ saved: SavedModel) throws -> (Generatio
     unfinished.map { TextStream(saved.tokenizer, goingOnFrom: $0) }, stop: command.stop)
   if let prompt = prompts.first {
     for row in 0..<generation.B { try texts.read(prompt, in: row) }
+    let progress = ReadingProgress(
+      of: Array(repeating: prompt.count, count: generation.B), by: saved.model,
+      after: generation.state.positions.max()!)
     for first in stride(from: 0, to: prompt.count, by: pieceLength) {
       let piece = Array(prompt[first..<min(prompt.count, first + pieceLength)])
       generation.read(Array(repeating: piece, count: generation.B))
+      progress.update(generation.B * (first + piece.count))
     }
+    progress.end()
   }
   return (generation, texts)
 }

@@ -69,5 +69,31 @@ extension Operation {
       }
     })
 
-  static let products = [matrices, linears, scores, mixes]
+  /// Lengths with one block of rows, with a block that is not whole, and with several.
+  private static let causal: [(B: Int, T: Int, H: Int, P: Int)] = [
+    (2, 3, 2, 5), (1, 1, 1, 1), (1, 66, 1, 2), (2, 5, 3, 1),
+  ]
+
+  private static let attentionMatrices = Operation(
+    .attentionMatrix,
+    causal.flatMap { (B, T, H, P) in
+      ([1, -0.7] as [Scalar]).map { scale in
+        OperationCase(
+          "attentionMatrix, scale \(scale)", [any(B, T, H, P), any(B, T, H, P)],
+          twin: { Naive.softmax(Naive.headScores($0[0], $0[1]), scale: scale, causal: true) }
+        ) { attentionMatrix($0[0], $0[1], scale: scale) }
+      }
+    })
+
+  private static let causalMixes = Operation(
+    .causalMix,
+    causal.map { (B, T, H, P) in
+      // A matrix that is zero above its diagonal, whatever the argument holds.
+      OperationCase(
+        "causalMix", [any(B, H, T, T), any(B, T, H, P)],
+        twin: { Naive.headMix(Naive.softmax($0[0], causal: true), $0[1]) }
+      ) { causalMix(softmax($0[0], causal: true), $0[1]) }
+    })
+
+  static let products = [matrices, linears, scores, mixes, attentionMatrices, causalMixes]
 }

@@ -70,6 +70,10 @@ struct ShapeError: Sendable, CustomTestStringConvertible {
     ShapeError("the bias of linear", "[5]", "[3]", "[5, 7]") {
       _ = linear(zeros(2, 7), weight: zeros(5, 7), bias: zeros(3))
     },
+    ShapeError("attentionMatrix", "[2, 5, 3, 5]", "[2, 7, 3, 5]") {
+      _ = attentionMatrix(zeros(2, 5, 3, 5), zeros(2, 7, 3, 5))
+    },
+    ShapeError("causalMix", "[2, 3, 5, 5]", "[2, 3, 5, 7]") { _ = causalMix(zeros(2, 3, 5, 7), zeros(2, 5, 3, 5)) },
     ShapeError("headScores", "[2, 7, 3, 5]", "[2, 7, 3, 4]") { _ = headScores(zeros(2, 5, 3, 5), zeros(2, 7, 3, 4)) },
     ShapeError("headMix", "[2, 3, 5, 7]", "[2, 3, 5, 6]") { _ = headMix(zeros(2, 3, 5, 6), zeros(2, 7, 3, 5)) },
     ShapeError("the keys of blocked attention", "[2, 7, 3, 5]", "[2, 7, 3, 4]", "keys") {

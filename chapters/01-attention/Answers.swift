@@ -74,9 +74,10 @@ func answer2() throws {
 
 // ## 3. Blocks of another size
 //
-// A block has Q × Q scores, and beside it stand the largest score and the sum of weights of Q rows:
-// Q (Q + 2) numbers. Up to four blocks are worked on at once. So memory grows like Q² and does not
-// depend on T. Blocks on the diagonal are computed whole, though half of their scores are masked,
+// With as many keys as queries, a block has Q × Q scores. Beside it stand a transposed copy of its
+// keys, which four blocks of queries share, and for each of their 4Q rows the largest score and the
+// sum of weights: Q (Q + P + 8) numbers. Up to four blocks are worked on at once. So memory does not
+// depend on T, and grows like Q² once Q is large. Blocks on the diagonal are computed whole, though half of their scores are masked,
 // so T (T + Q) / 2 scores are computed where T (T + 1) / 2 are needed. Time suffers at both ends:
 // with small Q a matrix product is so small that its call costs more than its work; with large Q
 // there is that surplus, and a block no longer fits into the fastest cache.
@@ -86,7 +87,7 @@ func answer3() throws {
   var fresh = SeededGenerator(seed: chapter.seed)
   let x = (0..<3).map { _ in Tensor.normal([1, T, 1, headWidth], using: &fresh) }
   let sizes = [16, 64, 512]
-  func attend(_ Q: Int) -> Tensor { blockedAttention(x[0], x[1], x[2], scale: factor, Q: Q) }
+  func attend(_ Q: Int) -> Tensor { blockedAttention(x[0], x[1], x[2], scale: factor, Q: Q, keys: Q) }
   func peak(_ Q: Int) -> Int {
     let (peak, output) = MemoryStatistics.peak { attend(Q) }
     return peak - output.count * MemoryLayout<Scalar>.stride
@@ -99,9 +100,9 @@ func answer3() throws {
       ["\(sizes[i])", bytes(peaks[i]), number(Double(computed[i]) / Double(T * T), decimals: 3)]
     })
   // A tensor's memory is rounded up, by a quarter at most.
-  let predicted = sizes.map { 4 * $0 * ($0 + 2) * MemoryLayout<Scalar>.stride }
+  let predicted = sizes.map { 4 * $0 * ($0 + headWidth + 8) * MemoryLayout<Scalar>.stride }
   let most = zip(peaks, predicted).map { Double($0) / Double($1) }.max()!
-  check("memory / (four blocks of Q (Q + 2) numbers), the largest", most, atMost: 1.25)
+  check("memory / (four times Q (Q + P + 8) numbers), the largest", most, atMost: 1.25)
   let least = onOneCore { time(repetitions: 5, on: .processor, sizes.map { Q in { _ = attend(Q) } }).minima }
   finding(
     """

@@ -270,7 +270,7 @@ check("computed in two blocks the output is 7 too", sum / total - 7, within: 1e-
 // keys. It computes the same function of q, k and v, but never the whole matrix: for a block of
 // queries only one block of scores exists at a time.
 
-let blocked = blockedAttention(queries, keys, values, scale: scale, Q: 4)
+let blocked = blockedAttention(queries, keys, values, scale: scale, Q: 4, keys: 4)
 check("blocks of 4 = the whole matrix, for T = \(T)", largest(blocked - y), within: roundoff)
 
 // ## What it costs

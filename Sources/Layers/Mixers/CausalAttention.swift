@@ -11,7 +11,7 @@
 // Published models write the same layer in two conventions: Phi's has biases and calls its last map
 // `dense`, Llama's has none and calls it `o_proj`.
 //
-// Read before: `MatrixMixer.swift`, `Tensors/Loops/Softmax.swift`. Read next:
+// Read before: `MatrixMixer.swift`, `Gradients/Attention.swift`. Read next:
 // `CausalAttention+Sizes.swift`, `CausalAttention+Memory.swift`. Source: Phi and Llama in Hugging Face
 // transformers; Vaswani et al., arXiv 1706.03762; Ainslie et al., arXiv 2305.13245 (grouped queries).
 
@@ -57,15 +57,15 @@ public struct CausalAttention: MatrixMixer {
   @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func matrix<A: Activation>(_ u: A) -> A {
     let table = RotaryTable.forText(T: u.shape[1], width: rotaryWidth, base: sizes.rotaryBase)
-    let scores = headScores(rotary(heads(queries(u)), table), forEachHead(rotary(heads(keys(u)), table)))
-    return softmax(scores, scale: scoreFactor, causal: true)
+    return attentionMatrix(
+      rotary(heads(queries(u)), table), forEachHead(rotary(heads(keys(u)), table)), scale: scoreFactor)
   }
 
   /// Output and matrix from one pass: u [B, T, D] → [B, T, D] and [B, H, T, T].
   @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func outputAndMatrix<A: Activation>(_ u: A) -> (output: A, matrix: A) {
     let matrix = matrix(u)
-    let mixed = headMix(matrix, forEachHead(heads(values(u))))
+    let mixed = causalMix(matrix, forEachHead(heads(values(u))))
     return (output(mixed.reshaped(to: u.shape.array)), matrix)
   }
 

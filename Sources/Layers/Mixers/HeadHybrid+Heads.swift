@@ -48,14 +48,14 @@ extension HeadHybrid {
     func matrix<A: Activation>(_ u: A) -> A {
       let table = RotaryTable.forText(
         T: u.shape[1], width: sizes.attention.rotaryWidth, base: sizes.attention.rotaryBase)
-      let scores = headScores(
-        rotary(heads(queries(u)), table), rotary(heads(keys(u)), table).picking(groupPlaces, along: 2))
-      return softmax(scores, scale: scoreFactor, causal: true)
+      return attentionMatrix(
+        rotary(heads(queries(u)), table), rotary(heads(keys(u)), table).picking(groupPlaces, along: 2),
+        scale: scoreFactor)
     }
 
     /// What the heads mix by their matrices: u [B, T, D] and [B, kept, T, T] → [B, T, kept, P].
     func mixed<A: Activation>(_ u: A, by matrix: A) -> A {
-      headMix(matrix, heads(values(u)).picking(groupPlaces, along: 2))
+      causalMix(matrix, heads(values(u)).picking(groupPlaces, along: 2))
     }
 
     /// 1 / √P, what scores are multiplied by.

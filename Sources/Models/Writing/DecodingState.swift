@@ -65,13 +65,18 @@ extension FrozenModel {
   ///     trained on
   ///   - length: the most tokens to read at once, which bounds the working memory except in attention, where each
   ///     piece copies a layer's keys and values of a text; nil to read all at once
-  public func read(_ tokens: Tokens, _ state: inout DecodingState, inPiecesOf length: Int? = nil) {
+  ///   - onPiece: called after each piece with the number of tokens that were read by then, of all texts together
+  public func read(
+    _ tokens: Tokens, _ state: inout DecodingState, inPiecesOf length: Int? = nil, onPiece: (Int) -> Void = { _ in }
+  ) {
     precondition(
       tokens.B == state.B && tokens.T > 0, "\(tokens.B) rows of \(tokens.T) tokens do not continue \(state.B) texts")
     precondition(length ?? 1 > 0, "a piece must have at least one token, not \(length!)")
     if let length, length < tokens.T {
       for start in stride(from: 0, to: tokens.T, by: length) {
-        read(tokens.columns(start..<min(tokens.T, start + length)), &state)
+        let end = min(tokens.T, start + length)
+        read(tokens.columns(start..<end), &state)
+        onPiece(tokens.B * end)
       }
       return
     }
@@ -83,19 +88,31 @@ extension FrozenModel {
     let last = u.sliced((tokens.T - 1)..<tokens.T, along: 1).reshaped(to: [tokens.B, configuration.D])
     state.logits = model.logits(fromLastState: last)
     for row in state.positions.indices { state.positions[row] += tokens.T }
+    onPiece(tokens.B * tokens.T)
   }
 
   /// Reads texts of any lengths, at least one token each, and returns the state of all, in order.
-  public func read(texts: [[Int]], inPiecesOf length: Int? = nil) -> DecodingState {
+  ///
+  /// - Parameter onPiece: called after each piece with the number of tokens that were read by then, of all texts together
+  public func read(
+    texts: [[Int]], inPiecesOf length: Int? = nil, onPiece: (Int) -> Void = { _ in }
+  ) -> DecodingState {
     precondition(
       !texts.isEmpty && texts.allSatisfy { !$0.isEmpty }, "a text that is read must have at least one token")
     // Texts that all have one length are read side by side, others one by one.
     if Set(texts.map(\.count)).count == 1 {
       var state = emptyState(B: texts.count)
-      read(Tokens(texts.flatMap { $0 }, B: texts.count, T: texts[0].count), &state, inPiecesOf: length)
+      read(
+        Tokens(texts.flatMap { $0 }, B: texts.count, T: texts[0].count), &state, inPiecesOf: length,
+        onPiece: onPiece)
       return state
     }
-    return .joined(texts.map { read(texts: [$0], inPiecesOf: length) })
+    var before = 0
+    return .joined(
+      texts.map { text in
+        defer { before += text.count }
+        return read(texts: [text], inPiecesOf: length) { onPiece(before + $0) }
+      })
   }
 }
 

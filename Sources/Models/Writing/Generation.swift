@@ -34,12 +34,13 @@ public struct Generation {
   ///   - prompts: at least one, of at least one token each; their lengths may differ
   ///   - seed: equal seeds give the same text for a prompt in the same row, whichever texts are written beside it
   ///   - length: the most tokens to read at once; nil to read all at once
+  ///   - onPiece: called after each piece with the number of tokens that were read by then, of all prompts together
   public init(
     _ model: FrozenModel, prompts: [[Int]], sampler: Sampler = Sampler(), seed: UInt64 = 0,
-    inPiecesOf length: Int? = nil
+    inPiecesOf length: Int? = nil, onPiece: (Int) -> Void = { _ in }
   ) {
     (self.model, self.sampler) = (model, sampler)
-    state = model.read(texts: prompts, inPiecesOf: length)
+    state = model.read(texts: prompts, inPiecesOf: length, onPiece: onPiece)
     dice = prompts.indices.map { row in
       var spread = SeededGenerator(seed: seed)
       return SeededGenerator(seed: spread.next() &+ UInt64(row))

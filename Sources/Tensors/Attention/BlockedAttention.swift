@@ -20,9 +20,14 @@
 // keys are cut into blocks. At the start l = 0 and a = 0, so the first c does not matter. We begin with m = −(largest
 // finite number), not −∞: a first block of scores that are all −∞ would make −∞ − (−∞), which is NaN.
 //
-// Queries come in blocks too, so that both sums over a block are matrix products. Blocks that the mask hides entirely
-// are skipped, nearly half of them when S = T. There is no pullback: whatever we train in this book needs the matrix
-// itself (stage 1) or is short.
+// Queries come in blocks too, so that both sums over a block are matrix products. Keys that the mask hides from all of
+// a block are skipped, nearly half of them when S = T. There is no pullback: whatever we train in this book needs the
+// matrix itself (stage 1) or is short.
+//
+// A block has more keys than queries. Each block of keys costs a rescaling of all sums, so there should be few of them,
+// while every row too many of queries computes more of what the mask hides. The products of a block are as large as
+// BLAS computes without copying its factors first (`Tiles.swift`). It wants the keys transposed, so four blocks of
+// queries are taken together, and share the transposed copy of each block of keys.
 //
 // Source: Milakov and Gimelshein, arXiv 1805.02867 (the running sums); Dao et al., arXiv 2205.14135
 // (blocks, FlashAttention). Read before: `HeadProducts.swift`, `Softmax.swift`. Slow twin:
@@ -35,82 +40,124 @@
 ///   - k: [B, S, G, P], G a divisor of H: each head of keys and values serves H / G heads of queries
 ///   - v: [B, S, G, P]
 ///   - causal: whether row t sees only the first S − T + t + 1 keys; a row that sees none is 0
-///   - Q: queries and keys per block, at least 1; besides the result at most 4 · Q · (Q + 2) numbers are kept
-/// - Returns: [B, T, H, P]
+///   - Q: queries per block, at least 1
+///   - keys: keys per block, at least 1; nil for as many as suit BLAS. It changes the cost, and the result only by
+///     rounding
+/// - Returns: [B, T, H, P]; besides it at most four times Q · (`keys` + 8) + P · `keys` numbers are kept
 public func blockedAttention(
-  _ q: Tensor, _ k: Tensor, _ v: Tensor, scale: Scalar = 1, causal: Bool = true, Q: Int = 64
+  _ q: Tensor, _ k: Tensor, _ v: Tensor, scale: Scalar = 1, causal: Bool = true, Q: Int = 64, keys: Int? = nil
 ) -> Tensor {
   precondition(Q > 0, "a block of attention has at least one row, not \(Q)")
+  precondition(keys ?? 1 > 0, "a block of attention has at least one key, not \(keys!)")
   let (B, T, H, P) = q.sizesOfHeads
   let (S, G) = (k.sizesOfHeads.T, k.sizesOfHeads.H)
   precondition(G > 0 && H.isMultiple(of: G), "\(G) heads of keys cannot be shared evenly by \(H) of queries")
   k.expecting(B, S, G, P, as: "the keys of blockedAttention")
   v.expecting(B, S, G, P, as: "the values of blockedAttention")
   let result = Tensor.zeros(q.shape)
-  let Q = min(Q, max(T, S, 1))
-  let blocks = (T + Q - 1) / Q
-  let tasks = B * H * blocks
-  let pieces = Parallel.pieces(tasks, grain: max(1, Parallel.grain / max(1, Q * S * P / 16)))
-  let room = Q * (Q + 2)
+  let Q = min(Q, max(T, 1))
+  let R = min(keys ?? max(Q, min(Tiles.inPlace / (Q * max(P, 1)) / 16 * 16, mostKeys)), max(S, 1))
+  let groups = (T + groupedBlocks * Q - 1) / (groupedBlocks * Q)
+  let tasks = B * H * groups
+  let pieces = Parallel.pieces(tasks, grain: max(1, Parallel.grain / max(1, groupedBlocks * Q * S * P / 16)))
   let target = result.uninitialisedNumbers  // Heads lie side by side in each row.
-  var scratch = Tensor(uninitialised: [pieces, room])
+  var scratch = Tensor(uninitialised: [pieces, AttentionBlocks.room(Q: Q, R: R, P: P)])
   reading(q, k, v) { q, k, v in
     writing(&scratch, rows: pieces, .singly(work: Parallel.grain)) { piece, working in
-      // Late rows see more keys than early ones, so the pieces take blocks in turn, not neighbouring ones.
-      for task in stride(from: piece, to: tasks, by: pieces) {
-        let (head, first) = (task / blocks, task % blocks * Q)
-        let group = head / (H / G)
-        attendBlock(
-          rows: first..<min(T, first + Q), scale: scale, causal: causal, Q: Q,
-          queries: headRows(of: q, head, T, H, P), keys: headRows(of: k, group, S, G, P),
-          values: headRows(of: v, group, S, G, P), into: headRows(of: target, head, T, H, P), working: &working)
+      working.withUnsafeMutableBufferPointer { working in
+        let blocks = AttentionBlocks(working, Q: Q, R: R, P: P, scale: scale, causal: causal)
+        // Late rows see more keys than early ones, so the pieces take groups in turn, not neighbouring ones.
+        for task in stride(from: piece, to: tasks, by: pieces) {
+          let (head, first) = (task / groups, task % groups * groupedBlocks * Q)
+          let group = head / (H / G)
+          blocks.attend(
+            rows: first..<min(T, first + groupedBlocks * Q), queries: headRows(of: q, head, T, H, P),
+            keys: headRows(of: k, group, S, G, P), values: headRows(of: v, group, S, G, P),
+            into: headRows(of: target, head, T, H, P))
+        }
       }
     }
   }
   return result
 }
 
-/// Computes the output of one block of queries of one head. `target` begins as zeros; `working` holds Q · (Q + 2)
-/// numbers.
+/// More keys in a block gain nothing.
+private let mostKeys = 512
+/// The blocks of queries that share the transposed copy of a block of keys.
+private let groupedBlocks = 4
+
+/// The working memory of one core, and what it computes there.
 ///
 /// Raw pointers, because the sums and weights of a row are read and written in turn, the weights also by BLAS.
-private func attendBlock(
-  rows: Range<Int>, scale: Scalar, causal: Bool, Q: Int, queries: MatrixOperand, keys: MatrixOperand,
-  values: MatrixOperand, into target: MatrixTarget, working: inout MutableSpan<Scalar>
-) {
-  let (T, S, P) = (target.rows, keys.rows, target.columns)
-  let (queries, target) = (queries.rows(rows), target.rows(rows))
-  working.withUnsafeMutableBufferPointer { working in
-    let (largest, total) = (
-      working.extracting((Q * Q)..<(Q * Q + Q)), working.extracting((Q * Q + Q)..<(Q * Q + 2 * Q))
-    )
-    for row in 0..<rows.count { (largest[row], total[row]) = (-.greatestFiniteMagnitude, 0) }
-    func visible(_ t: Int) -> Int { causal ? max(0, S - T + t + 1) : S }
+private struct AttentionBlocks {
+  let Q, R: Int
+  let scale: Scalar
+  let causal: Bool
+  /// The scores of a block, then its weights: Q · R numbers.
+  let scores: UnsafeMutableBufferPointer<Scalar>
+  /// A block of keys, transposed: P · R numbers.
+  let turned: UnsafeMutableBufferPointer<Scalar>
+  /// For each row of the group the largest score so far, and the sum of the weights.
+  let largest, total: UnsafeMutableBufferPointer<Scalar>
 
-    for first in Swift.stride(from: 0, to: visible(rows.upperBound - 1), by: Q) {
-      let block = first..<min(S, first + Q)
-      let weights = MatrixTarget(working, rows: rows.count, columns: block.count)
-      gemmInPiece(queries, keys.rows(block).transposed, into: weights, factor: scale)
-      for (row, t) in rows.enumerated() {
-        let (x, output) = (weights.row(row), target.row(row))
-        let seen = max(0, min(block.count, visible(t) - first))
-        if seen > 0 {
-          // The old sums in terms of the new maximum.
-          let now = max(largest[row], maximum(x, seen))
-          let correction = exponential(largest[row] - now)
-          for p in 0..<P { output[p] *= correction }
-          // The weights of the block.
-          for i in 0..<seen { x[i] = exponential(x[i] - now) }
-          total[row] = correction * total[row] + sum(x, seen)
-          largest[row] = now
+  static func room(Q: Int, R: Int, P: Int) -> Int { Q * R + P * R + 2 * groupedBlocks * Q }
+
+  init(_ memory: UnsafeMutableBufferPointer<Scalar>, Q: Int, R: Int, P: Int, scale: Scalar, causal: Bool) {
+    (self.Q, self.R, self.scale, self.causal) = (Q, R, scale, causal)
+    let (turnedStart, sums, rows) = (Q * R, Q * R + P * R, groupedBlocks * Q)
+    scores = memory.extracting(0..<turnedStart)
+    turned = memory.extracting(turnedStart..<sums)
+    (largest, total) = (memory.extracting(sums..<(sums + rows)), memory.extracting((sums + rows)..<(sums + 2 * rows)))
+  }
+
+  /// Computes the output of a group of rows of one head; `target` begins as zeros.
+  func attend(
+    rows: Range<Int>, queries: MatrixOperand, keys: MatrixOperand, values: MatrixOperand, into target: MatrixTarget
+  ) {
+    let (T, S, P) = (target.rows, keys.rows, target.columns)
+    for row in 0..<rows.count { (largest[row], total[row]) = (-.greatestFiniteMagnitude, 0) }
+    func visible(_ t: Int) -> Int { causal ? min(S, max(0, S - T + t + 1)) : S }
+
+    for first in Swift.stride(from: 0, to: visible(rows.upperBound - 1), by: R) {
+      let shared = first..<min(visible(rows.upperBound - 1), first + R)
+      let turned = MatrixTarget(turned, rows: P, columns: shared.count)
+      Tiles.turn(keys.rows(shared), into: turned)
+      for start in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: Q) {
+        let block = start..<min(start + Q, rows.upperBound)
+        let seen = min(shared.upperBound, visible(block.upperBound - 1)) - first
+        if seen <= 0 { continue }
+        let weights = MatrixTarget(scores, rows: block.count, columns: seen)
+        gemmInPiece(queries.rows(block), turned.operand.columns(0..<seen), into: weights, factor: scale)
+        for (row, t) in block.enumerated() {
+          takeIn(
+            weights.row(row), seen: max(0, min(seen, visible(t) - first)), of: seen, t - rows.lowerBound,
+            target.row(t), P)
         }
-        for i in seen..<block.count { x[i] = 0 }
+        gemmInPiece(weights.operand, values.rows(first..<(first + seen)), into: target.rows(block), keep: 1)
       }
-      gemmInPiece(weights.operand, values.rows(block), into: target, keep: 1)
     }
-    for (row, t) in rows.enumerated() where visible(t) > 0 {
-      let (factor, output) = (1 / total[row], target.row(row))
+    for t in rows where visible(t) > 0 {
+      let (factor, output) = (1 / total[t - rows.lowerBound], target.row(t))
       for p in 0..<P { output[p] *= factor }
     }
+  }
+
+  /// Turns the scores of a row into weights, and the old sums of the row into those for the new maximum.
+  @inline(__always)
+  private func takeIn(
+    _ x: UnsafeMutablePointer<Scalar>, seen: Int, of count: Int, _ row: Int, _ output: UnsafeMutablePointer<Scalar>,
+    _ P: Int
+  ) {
+    if seen > 0 {
+      // The old sums in terms of the new maximum.
+      let now = max(largest[row], maximum(x, seen))
+      let correction = exponential(largest[row] - now)
+      for p in 0..<P { output[p] *= correction }
+      // The weights of the block.
+      total[row] =
+        correction * total[row] + replacing(x, seen, turns: wholeTurns(seen, room: count)) { exponential($0 - now) }
+      largest[row] = now
+    }
+    for i in seen..<count { x[i] = 0 }
   }
 }

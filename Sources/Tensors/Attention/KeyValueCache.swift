@@ -66,17 +66,14 @@ extension KeyValueCache {
     k.expecting(B, T, G, P, as: "the keys for a cache")
     v.expecting(B, T, G, P, as: "the values for a cache")
     precondition(T > 0, "attention to a cache needs at least one token")
-    // Each block of queries turns all keys that it sees: in a long text larger blocks turn them less often, and in a
-    // short one they compute more that the mask hides.
-    let Q = T < 1024 ? 64 : 128
     let isNew = counts.allSatisfy { $0 == 0 }
     append(k, v)
-    if isNew { return blockedAttention(q, k, v, scale: scale, Q: Q) }
+    if isNew { return blockedAttention(q, k, v, scale: scale) }
     if T == 1 { return attendToLast(q, scale: scale) }
     return .concatenated(
       (0..<B).map { row in
         let (k, v) = (contents(keys, row), contents(values, row))
-        return blockedAttention(q.sliced(row..<(row + 1)), k, v, scale: scale, Q: Q)
+        return blockedAttention(q.sliced(row..<(row + 1)), k, v, scale: scale)
       })
   }
 

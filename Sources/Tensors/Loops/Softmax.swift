@@ -24,11 +24,7 @@ public func softmax(_ x: Tensor, scale: Scalar = 1, causal: Bool = false) -> Ten
       let x = elements.extracting(places(row, S))
       let turns = wholeTurns(visible, room: S)
       write(scale, times: x.extracting(first: turns), to: &target)
-      let largest = maximum(target.span.extracting(first: visible))
-      replace(&target, first: turns) { exponential($0 - largest) }
-      let factor = 1 / sum(target.span.extracting(first: visible))
-      replace(&target, first: turns) { $0 * factor }
-      for i in visible..<S { target[i] = 0 }
+      softmaxRow(&target, visible: visible, turns: turns)
     }
   }
 }
@@ -45,15 +41,38 @@ public func softmaxPullback(
   let S = value.shape[-1]
   return reading(cotangent, value) { cotangent, values in
     softmaxRows(of: value.shape, causal: causal) { row, visible, target in
-      let (g, m) = (cotangent.extracting(places(row, S)), values.extracting(places(row, S)))
-      let mean = dot(g.extracting(first: visible), m.extracting(first: visible))
-      let (from, known, to) = (address(g), address(m), address(&target))
-      inLanes(
-        wholeTurns(visible, room: S), wide: { store(scale * lanes(known, $0) * (lanes(from, $0) - mean), to, $0) },
-        narrow: { to[$0] = scale * known[$0] * (from[$0] - mean) })
-      for i in visible..<S { target[i] = 0 }
+      softmaxPullbackRow(
+        cotangent.extracting(places(row, S)), value: values.extracting(places(row, S)), scale: scale,
+        visible: visible,
+        into: &target)
     }
   }
+}
+
+/// Turns the first `visible` numbers of a row into weights that sum to 1, and sets the others to 0. The loops go up to
+/// `turns`, see `wholeTurns`.
+@inline(__always)
+func softmaxRow(_ row: inout MutableSpan<Scalar>, visible: Int, turns: Int) {
+  precondition(visible >= 0 && visible <= turns && turns <= row.count)
+  let largest = maximum(row.span.extracting(first: visible))
+  let factor = 1 / replacing(address(&row), visible, turns: turns) { exponential($0 - largest) }
+  replace(&row, first: turns) { $0 * factor }
+  for i in visible..<row.count { row[i] = 0 }
+}
+
+/// One row of `softmaxPullback`; the three spans have the same length.
+@inline(__always)
+func softmaxPullbackRow(
+  _ cotangent: Span<Scalar>, value: Span<Scalar>, scale: Scalar, visible: Int, into target: inout MutableSpan<Scalar>
+) {
+  let S = target.count
+  precondition(cotangent.count == S && value.count == S)
+  let mean = dot(cotangent.extracting(first: visible), value.extracting(first: visible))
+  let (from, known, to) = (address(cotangent), address(value), address(&target))
+  inLanes(
+    wholeTurns(visible, room: S), wide: { store(scale * lanes(known, $0) * (lanes(from, $0) - mean), to, $0) },
+    narrow: { to[$0] = scale * known[$0] * (from[$0] - mean) })
+  for i in visible..<S { target[i] = 0 }
 }
 
 /// A tensor of this shape; `body` writes each row and is told how many places the row sees.

@@ -33,7 +33,7 @@ enum Tiles {
   private static let columns = 64
   private static let depth = 320
   /// OpenBLAS computes products of at most this many multiplications in place.
-  private static let inPlace = 1_000_000
+  static let inPlace = 1_000_000
   /// If the right factor is read transposed, it does so only for results up to this size, with at least this depth.
   static let smallResult = 1200
   private static let smallDepth = 32
@@ -144,7 +144,7 @@ enum Tiles {
 
   /// Writes the rows of a matrix as columns, eight rows at a time. The raw pointers stay inside the two matrices,
   /// whose sizes are checked first.
-  private static func turn(_ matrix: MatrixOperand, into target: MatrixTarget) {
+  static func turn(_ matrix: MatrixOperand, into target: MatrixTarget) {
     precondition(target.rows == matrix.columns && target.columns == matrix.rows && !matrix.isTransposed)
     let (count, depth, stride) = (matrix.rows, matrix.columns, matrix.stride)
     let (source, copy) = (matrix.start, target.start)

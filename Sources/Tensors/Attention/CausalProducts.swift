@@ -1,0 +1,170 @@
+// # Causal products, without the half that the mask hides
+//
+// The matrix of causal attention is zero above its diagonal. Three products have it as result or as factor, and in each
+// nearly half of the multiplications are with numbers that the mask hides:
+//
+//     M  =  softmax(f · Q Kᵀ)                    only s ≤ t is needed
+//     Y  =  M V                                  row t needs the values up to t
+//     M̄  =  Ȳ Vᵀ    only s ≤ t        V̄  =  Mᵀ Ȳ    row s needs the cotangents from s on
+//     Z  =  f · M ∘ (M̄ − rows' sums of M ∘ M̄)    Q̄  =  Z K,   K̄  =  Zᵀ Q
+//
+// So we take the rows of M in blocks, and multiply each block only by what it can see. A quarter is saved with two
+// blocks, and in the limit of many a half. The keys of a head are transposed once for all blocks. The softmax of a
+// block follows its product while the block is still in the cache, and Z is never made for more than one head of a core.
+//
+//     T = 1024, H = 8, P = 64, value and gradients: see docs/speed.md
+//
+// Left-out terms are products with exact zeros, and each sum is added up in its old order: the results are those of
+// `headScores`, `softmax` and `headMix` to the last bit, as long as BLAS does not cut a sum into parts (up to 320 terms).
+//
+// Read before: `HeadProducts.swift`, `Softmax.swift`. Slow twins: `Naive.attention`, and `headScores`, `softmax` and
+// `headMix` one after another. Used by: `Gradients/Attention.swift`.
+
+/// The rows of a block.
+private let blockRows = 64
+
+/// The attention matrix of each head, softmax(`scale` · q kᵀ) with the causal mask.
+///
+/// - Parameters:
+///   - q: [B, T, H, P]
+///   - k: [B, T, H, P]
+/// - Returns: [B, H, T, T]; rows sum to 1, and what is above the diagonal is exactly 0
+public func attentionMatrix(_ q: Tensor, _ k: Tensor, scale: Scalar = 1) -> Tensor {
+  let (B, T, H, P) = q.sizesOfHeads
+  k.expecting(B, T, H, P, as: "the keys of attentionMatrix")
+  return reading(q, k) { q, k in
+    Tensor(writing: [B, H, T, T], rows: B * H, .singly(work: T * T * (8 + P / 16))) { index, target in
+      let queries = headRows(of: q, index, T, H, P)
+      eachLowerBlock(of: &target, T: T, queries, times: headRows(of: k, index, T, H, P)) { t, row in
+        let visible = t + 1
+        let turns = wholeTurns(visible, room: T)
+        // What a loop in sixteens reads beyond the block has not been written.
+        for s in visible..<turns { row[s] = 0 }
+        replace(&row, first: turns) { $0 * scale }
+        softmaxRow(&row, visible: visible, turns: turns)
+      }
+    }
+  }
+}
+
+/// The cotangents of q and k in `attentionMatrix(q, k)`.
+///
+/// - Parameters:
+///   - cotangent: [B, H, T, T]; what it holds above the diagonal has no effect
+///   - value: what `attentionMatrix` returned
+/// - Returns: [B, T, H, P] each
+public func attentionMatrixPullback(
+  _ cotangent: Tensor, value: Tensor, q: Tensor, k: Tensor, scale: Scalar = 1
+) -> (q: Tensor, k: Tensor) {
+  let (B, T, H, P) = q.sizesOfHeads
+  value.expecting(B, H, T, T, as: "the value of attentionMatrix")
+  cotangent.expecting(B, H, T, T, as: "the cotangent of attentionMatrix")
+  let (toQ, toK) = (Tensor(uninitialised: q.shape), Tensor(uninitialised: k.shape))
+  let (qTarget, kTarget) = (toQ.uninitialisedNumbers, toK.uninitialisedNumbers)  // Heads lie side by side in each row.
+  reading(cotangent, value, q, k) { cotangent, values, q, k in
+    Parallel.each(B * H, workPerItem: T * T * (4 + P / 8)) { index in
+      withScratch(T * T) { scratch in
+        let z = MatrixTarget(scratch, rows: T, columns: T)
+        for t in 0..<T {
+          let places = (index * T + t) * T..<(index * T + t + 1) * T
+          var row = scratch.extracting((t * T)..<((t + 1) * T)).mutableSpan
+          softmaxPullbackRow(
+            cotangent.extracting(places), value: values.extracting(places), scale: scale, visible: t + 1, into: &row)
+        }
+        lowerTimes(z.operand, headRows(of: k, index, T, H, P), into: headRows(of: qTarget, index, T, H, P))
+        lowerTransposedTimes(z.operand, headRows(of: q, index, T, H, P), into: headRows(of: kTarget, index, T, H, P))
+      }
+    }
+  }
+  return (toQ, toK)
+}
+
+/// For each head, a causal matrix m times the rows of v.
+///
+/// - Parameters:
+///   - m: [B, H, T, T], 0 above the diagonal (which is not checked: other numbers there may or may not have an effect)
+///   - v: [B, T, H, P]
+/// - Returns: [B, T, H, P]
+public func causalMix(_ m: Tensor, _ v: Tensor) -> Tensor {
+  let (B, T, H, P) = v.sizesOfHeads
+  m.expecting(B, H, T, T, as: "the matrix of causalMix")
+  let result = Tensor(uninitialised: v.shape)
+  let target = result.uninitialisedNumbers  // Heads lie side by side in each row.
+  reading(m, v) { m, v in
+    Parallel.each(B * H, workPerItem: T * T * P / 32) { index in
+      lowerTimes(
+        MatrixOperand(m, at: index * T * T, rows: T, columns: T), headRows(of: v, index, T, H, P),
+        into: headRows(of: target, index, T, H, P))
+    }
+  }
+  return result
+}
+
+/// The cotangents of m and v in `causalMix(m, v)`.
+///
+/// - Parameter cotangent: [B, T, H, P]
+/// - Returns: [B, H, T, T], 0 above the diagonal, and [B, T, H, P]
+public func causalMixPullback(_ cotangent: Tensor, m: Tensor, v: Tensor) -> (m: Tensor, v: Tensor) {
+  let (B, T, H, P) = v.sizesOfHeads
+  cotangent.expecting(B, T, H, P, as: "the cotangent of causalMix")
+  let toV = Tensor(uninitialised: v.shape)
+  let target = toV.uninitialisedNumbers  // Heads lie side by side in each row.
+  let toM = reading(cotangent, m, v) { cotangent, m, v in
+    Tensor(writing: [B, H, T, T], rows: B * H, .singly(work: T * T * P / 16)) { index, matrix in
+      let g = headRows(of: cotangent, index, T, H, P)
+      eachLowerBlock(of: &matrix, T: T, g, times: headRows(of: v, index, T, H, P)) { t, row in
+        for s in (t + 1)..<T { row[s] = 0 }
+      }
+      lowerTransposedTimes(
+        MatrixOperand(m, at: index * T * T, rows: T, columns: T), g, into: headRows(of: target, index, T, H, P))
+    }
+  }
+  return (toM, toV)
+}
+
+// ## One head
+
+/// Computes the rows of left · rightᵀ block by block, up to the diagonal, and gives each row to `body`, which has to
+/// write all that lies beyond the diagonal.
+@inline(__always)
+private func eachLowerBlock(
+  of target: inout MutableSpan<Scalar>, T: Int, _ left: MatrixOperand, times right: MatrixOperand,
+  _ body: (_ t: Int, _ row: inout MutableSpan<Scalar>) -> Void
+) {
+  // Rows a multiple of 1024 numbers apart share the same few places of a cache.
+  let (P, stride) = (left.columns, T + 16)
+  let start = UnsafeMutableBufferPointer(start: address(&target), count: T * T)
+  withScratch(P * stride) { scratch in
+    let turned = MatrixTarget(scratch, rows: P, columns: T, stride: stride)
+    Tiles.turn(right, into: turned)
+    for block in blocks(T) {
+      gemmInPiece(
+        left.rows(block), turned.operand.columns(0..<block.upperBound),
+        into: MatrixTarget(start, at: block.lowerBound * T, rows: block.count, columns: block.upperBound, stride: T))
+      for t in block {
+        var row = start.extracting((t * T)..<((t + 1) * T)).mutableSpan
+        body(t, &row)
+      }
+    }
+  }
+}
+
+/// target = m · x for a lower-triangular m.
+private func lowerTimes(_ m: MatrixOperand, _ x: MatrixOperand, into target: MatrixTarget) {
+  for block in blocks(m.rows) {
+    let seen = 0..<block.upperBound
+    gemmInPiece(m.part(rows: block, columns: seen), x.rows(seen), into: target.rows(block))
+  }
+}
+
+/// target = mᵀ · x for a lower-triangular m.
+private func lowerTransposedTimes(_ m: MatrixOperand, _ x: MatrixOperand, into target: MatrixTarget) {
+  for block in blocks(m.rows) {
+    let seeing = block.lowerBound..<m.rows
+    gemmInPiece(m.part(rows: seeing, columns: block).transposed, x.rows(seeing), into: target.rows(block))
+  }
+}
+
+private func blocks(_ T: Int) -> some Sequence<Range<Int>> {
+  stride(from: 0, to: T, by: blockRows).lazy.map { $0..<min($0 + blockRows, T) }
+}
