@@ -153,7 +153,7 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
       precondition(short.kernels == 2 * 1024 * 1024 * number, "the kernels need \(short.kernels) B")
       precondition(long.kernels == 2 * 2048 * 2048 * number, "the kernels need \(long.kernels) B")
       precondition(short.blocks == long.blocks, "the blocks need \(short.blocks) and \(long.blocks) B")
-      let most = 4 * (64 * (512 + 8) + 8 * 512) * number
+      let most = 4 * (64 * (512 + 4) + 8 * 512) * number
       precondition((1...(most * 5 / 4)).contains(long.blocks), "the blocks need \(long.blocks) B")
     }
   }

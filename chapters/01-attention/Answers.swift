@@ -75,8 +75,8 @@ func answer2() throws {
 // ## 3. Blocks of another size
 //
 // With as many keys as queries, a block has Q × Q scores. Beside it stand a transposed copy of its
-// keys, which four blocks of queries share, and for each of their 4Q rows the largest score and the
-// sum of weights: Q (Q + P + 8) numbers. Up to four blocks are worked on at once. So memory does not
+// keys, which two blocks of queries share, and for each of their 2Q rows the largest score and the
+// sum of weights: Q (Q + P + 4) numbers. Up to four blocks are worked on at once. So memory does not
 // depend on T, and grows like Q² once Q is large. Blocks on the diagonal are computed whole, though half of their scores are masked,
 // so T (T + Q) / 2 scores are computed where T (T + 1) / 2 are needed. Time suffers at both ends:
 // with small Q a matrix product is so small that its call costs more than its work; with large Q
@@ -100,9 +100,9 @@ func answer3() throws {
       ["\(sizes[i])", bytes(peaks[i]), number(Double(computed[i]) / Double(T * T), decimals: 3)]
     })
   // A tensor's memory is rounded up, by a quarter at most.
-  let predicted = sizes.map { 4 * $0 * ($0 + headWidth + 8) * MemoryLayout<Scalar>.stride }
+  let predicted = sizes.map { 4 * $0 * ($0 + headWidth + 4) * MemoryLayout<Scalar>.stride }
   let most = zip(peaks, predicted).map { Double($0) / Double($1) }.max()!
-  check("memory / (four times Q (Q + P + 8) numbers), the largest", most, atMost: 1.25)
+  check("memory / (four times Q (Q + P + 4) numbers), the largest", most, atMost: 1.25)
   let least = onOneCore { time(repetitions: 5, on: .processor, sizes.map { Q in { _ = attend(Q) } }).minima }
   finding(
     """

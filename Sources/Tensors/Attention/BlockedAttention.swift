@@ -43,7 +43,7 @@
 ///   - Q: queries per block, at least 1
 ///   - keys: keys per block, at least 1; nil for as many as suit BLAS. It changes the cost, and the result only by
 ///     rounding
-/// - Returns: [B, T, H, P]; besides it at most four times Q · (`keys` + 8) + P · `keys` numbers are kept
+/// - Returns: [B, T, H, P]; besides it at most four times Q · (`keys` + 4) + P · `keys` numbers are kept
 public func blockedAttention(
   _ q: Tensor, _ k: Tensor, _ v: Tensor, scale: Scalar = 1, causal: Bool = true, Q: Int = 64, keys: Int? = nil
 ) -> Tensor {
@@ -84,7 +84,7 @@ public func blockedAttention(
 /// More keys in a block gain nothing.
 private let mostKeys = 512
 /// The blocks of queries that share the transposed copy of a block of keys.
-private let groupedBlocks = 4
+private let groupedBlocks = 2
 
 /// The working memory of one core, and what it computes there.
 ///
