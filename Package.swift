@@ -8,6 +8,9 @@ import PackageDescription
 
 // MARK: - Helpers
 
+/// Which MPI the trait of that name is compiled against, by its name for pkg-config: ompi-c or mpich.
+let mpi = Context.environment["MPI_PACKAGE"] ?? "ompi-c"
+
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A library module in Sources/NAME.
@@ -17,8 +20,8 @@ func floor(_ name: String, on dependencies: [Target.Dependency], exclude: [Strin
 
 /// What other packages can depend on, one product a module, and what `make api` describes (Sources/NAME/NAME.docc).
 let library = [
-  "Tensors", "Checkpoints", "Statistics", "Gradients", "Corpora", "Layers", "Training", "Structures", "Models",
-  "Distillation", "Plots", "Notebook", "GradientChecking", "ConformanceKit",
+  "Tensors", "Checkpoints", "Statistics", "Communication", "Gradients", "Corpora", "Layers", "Training", "Structures",
+  "Models", "Distillation", "Plots", "Notebook", "GradientChecking", "ConformanceKit",
 ]
 
 /// A chapter of the book: top-level code in chapters/NAME/main.swift, run by `swift run NAME`. It names the modules that
@@ -51,7 +54,10 @@ let package = Package(
   traits: [
     .trait(
       name: "Float32",
-      description: "Scalar is Float instead of Double: what the chapters train with. Tests run in both.")
+      description: "Scalar is Float instead of Double: what the chapters train with. Tests run in both."),
+    .trait(
+      name: "MPI",
+      description: "Programs that mpirun starts on several cores or machines work together. Needs an MPI library."),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -62,12 +68,19 @@ let package = Package(
       name: "COpenBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
     .target(name: "CGnuplot", linkerSettings: [.linkedLibrary("boost_iostreams")]),
+    .systemLibrary(
+      name: "CMPIHeaders", pkgConfig: mpi,
+      providers: [.apt([mpi == "mpich" ? "libmpich-dev" : "libopenmpi-dev"]), .brew(["open-mpi"])]),
+    .target(
+      name: "CMPI", dependencies: [.target(name: "CMPIHeaders", condition: .when(traits: ["MPI"]))],
+      cSettings: [.define("MOHAWK_MPI", .when(traits: ["MPI"]))]),
 
     // MARK: - 2  Numbers and files
     floor("Tensors", on: ["COpenBLAS"]),
     floor("Checkpoints", on: ["Tensors"]),
 
     floor("Statistics", on: []),
+    floor("Communication", on: ["Tensors", .target(name: "CMPI", condition: .when(traits: ["MPI"]))]),
 
     // MARK: - 3  Derivatives and text
     floor("Gradients", on: ["Tensors"]),
@@ -75,7 +88,7 @@ let package = Package(
 
     // MARK: - 4  Parts of models and how they learn
     floor("Layers", on: ["Gradients", "Tensors"]),
-    floor("Training", on: ["Gradients", "Tensors", "Checkpoints"]),
+    floor("Training", on: ["Gradients", "Tensors", "Checkpoints", "Communication"]),
 
     // MARK: - 5  Families of matrices, whole models
     floor("Structures", on: ["Training", "Gradients", "Tensors"]),
