@@ -95,7 +95,12 @@ let package = Package(
     floor("Models", on: ["Layers", "Gradients", "Tensors", "Checkpoints"]),
 
     // MARK: - 6  The method
-    floor("Distillation", on: ["Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Statistics"]),
+    floor(
+      "Distillation",
+      on: [
+        "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints", "Statistics",
+        "Communication",
+      ]),
 
     // MARK: - Beside the floors: pictures, the notebook, the check of every derivative
     floor("Plots", on: ["CGnuplot"]),
@@ -186,6 +191,15 @@ let package = Package(
     .executableTarget(
       name: "conformance", dependencies: ["ConformanceKit", "Checkpoints", "Notebook", argumentParser],
       swiftSettings: [.defaultIsolation(MainActor.self)]),
+
+    // What `make mpi` starts under mpirun.
+    .executableTarget(
+      name: "check-ranks",
+      dependencies: [
+        "Communication", "Distillation", "Models", "Layers", "Training", "Gradients", "Corpora", "Checkpoints",
+        "Tensors",
+      ],
+      path: "Sources/check-ranks"),
 
     .target(
       name: "Exercise",

@@ -31,7 +31,8 @@ int cmpi_init(void) {
 int cmpi_finalize(void) { return MPI_Finalize(); }
 
 void cmpi_abort(int status) {
-  MPI_Abort(MPI_COMM_WORLD, status);
+  int started = 0;
+  if (MPI_Initialized(&started) == MPI_SUCCESS && started) MPI_Abort(MPI_COMM_WORLD, status);
   _Exit(status);
 }
 

@@ -27,6 +27,7 @@ public final class Heartbeat: @unchecked Sendable {
   private struct State {
     var activity = "before the first step"
     var isOver = false
+    var connections: [Socket] = []
   }
 
   /// Connects the ranks; to be called by all of them. Throws `CommunicationError` if they cannot connect.
@@ -57,6 +58,7 @@ public final class Heartbeat: @unchecked Sendable {
       else { throw CommunicationError(problem: "it cannot reach rank 0 at \(told[2])", remedy: remedy) }
       return [(0, socket)]
     }
+    state.withLock { $0.connections = connections.map(\.socket) }
     for (rank, socket) in connections { watch(rank, socket) }
   }
 
@@ -88,8 +90,17 @@ public final class Heartbeat: @unchecked Sendable {
   public func finish() throws {
     // No rank may end its process while another still watches it.
     try group.barrier()
-    state.withLock { $0.isOver = true }
+    stop()
     try group.barrier()
+  }
+
+  /// Ends the watch on all ranks, on the word of this one alone: it ends the job itself, and has said why.
+  public func stop() {
+    let connections = state.withLock { state in
+      defer { state.isOver = true }
+      return state.isOver ? [] : state.connections
+    }
+    for connection in connections { _ = connection.sendByte(1) }
   }
 
   // ## A connection
@@ -98,17 +109,16 @@ public final class Heartbeat: @unchecked Sendable {
     let thread = Thread { [self] in
       var last = ContinuousClock.now
       while true {
-        let isOver = state.withLock { $0.isOver }
-        _ = socket.sendByte(isOver ? 1 : 0)
-        if isOver { return }
+        if state.withLock({ $0.isOver }) { return }
+        _ = socket.sendByte(0)
         let pause = ContinuousClock.now + .seconds(interval)
         while ContinuousClock.now < pause {
           switch socket.byte(within: interval / 4) {
           case .nothing: break
           case .byte(let byte):
             last = .now
-            // The other end has finished; so will we.
-            if byte == 1 { return }
+            // The watch is over; rank 0 passes it on.
+            if byte == 1 { return stop() }
           case .closed: return report(rank, "it was killed or ended by itself")
           }
         }
@@ -123,13 +133,9 @@ public final class Heartbeat: @unchecked Sendable {
   }
 
   private func report(_ rank: Int, _ what: String) {
-    let activity: String? = state.withLock { state in
-      if state.isOver { return nil }
-      state.isOver = true
-      return state.activity
-    }
-    guard let activity else { return }
-    onEnd(
-      CommunicationError(rank: rank, problem: "\(what) (\(activity))", remedy: CommunicationError.again))
+    let (isOver, activity) = state.withLock { ($0.isOver, $0.activity) }
+    if isOver { return }
+    stop()
+    onEnd(CommunicationError(rank: rank, problem: "\(what) (\(activity))", remedy: CommunicationError.again))
   }
 }

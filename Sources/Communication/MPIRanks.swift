@@ -24,7 +24,6 @@ public final class MPIRanks: RankGroup, @unchecked Sendable {
   public private(set) var sentBytes = 0
   /// The library in use, such as "Open MPI v4.1.4".
   public let library: String
-  private let ending = Lock(false)
 
   /// Starts MPI. Throws `CommunicationError` if that fails, or if MPI and the launcher disagree about the ranks, as when
   /// a program was built with another MPI than that whose mpirun started it.
@@ -91,23 +90,16 @@ public final class MPIRanks: RankGroup, @unchecked Sendable {
   }
 
   /// Prints the reason on standard error and ends all processes, at once and with status 1; does not return.
-  ///
-  /// If several ranks give up at the same time, for the same reason, one of them speaks.
   public func abandon(because reason: String) {
-    guard
-      ending.withLock({ isEnding in
-        defer { isEnding = true }
-        return !isEnding
-      })
-    else { return sleepForever() }
-    // Rank 0 speaks for a reason that all ranks have; another rank speaks if rank 0 has not ended the job by then.
-    if rank > 0 { Thread.sleep(forTimeInterval: 1 + 0.1 * Double(min(rank, 20))) }
-    let place = rank > 0 ? "rank \(rank) on \(ProcessInfo.processInfo.hostName): " : ""
-    FileHandle.standardError.write(Data("error: \(place)\(oneLine(reason))\n".utf8))
-    cmpi_abort(1)
+    FileHandle.standardError.write(Data("error: \(oneLine(reason))\n".utf8))
+    MPIRanks.end()
   }
 
-  private func sleepForever() { while true { Thread.sleep(forTimeInterval: 60) } }
+  /// Ends all processes at once, with status 1.
+  static func end() -> Never {
+    cmpi_abort(1)
+    _exit(1)
+  }
 
   /// Ends MPI after the work is done on all ranks; no call may follow.
   public func finish() throws { try check(cmpi_finalize(), "the end of MPI") }

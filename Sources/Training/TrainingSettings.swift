@@ -45,6 +45,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible, LocalizedE
   case otherRun(file: String, difference: String)
   /// Several ranks were started, but nothing can be shared among them.
   case batchInOnePiece(run: String, ranks: Int)
+  /// A batch has fewer rows than micro-batches are asked for.
+  case tooFewRows(run: String, rows: Int, microBatches: Int)
 
   /// Which run stopped, why, and what to do.
   public var description: String {
@@ -64,6 +66,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible, LocalizedE
     case .batchInOnePiece(let run, let ranks):
       "\(run): \(ranks) ranks were started, but the batches of this run are in one piece, which one rank can train on;"
         + " ask for micro-batches, at least as many as there are ranks, or start one rank"
+    case .tooFewRows(let run, let rows, let count):
+      "\(run): a batch of \(rows) rows cannot be cut into \(count) micro-batches; ask for \(rows) at most"
     }
   }
   /// The same as `description`.

@@ -16,7 +16,8 @@
 int cmpi_init(void);
 // Ends MPI; the program goes on.
 int cmpi_finalize(void);
-// Ends all ranks at once with an exit status; may be called from any thread. Does not return.
+// Ends all ranks at once with an exit status; may be called from any thread, and before
+// cmpi_init, when it ends this rank. Does not return.
 void cmpi_abort(int status);
 
 // The number of this rank, counted from 0, and the number of all ranks.
