@@ -13,7 +13,9 @@ import Foundation
 /// OpenBLAS, the system's C library.
 public func arithmeticOfThisMachine() -> String {
   #if canImport(Glibc)
-  let library = "glibc \(String(cString: gnu_get_libc_version()))"
+  var text = [UInt8](repeating: 0, count: 64)
+  text.withUnsafeMutableBytes { _ = confstr(Int32(_CS_GNU_LIBC_VERSION), $0.baseAddress, $0.count) }
+  let library = String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
   #else
   let library = ProcessInfo.processInfo.operatingSystemVersionString
   #endif
