@@ -7,6 +7,7 @@
 // Read before: `RankGroup.swift`. Read next: `MPIRanks.swift`.
 
 import Foundation
+import Tensors
 
 /// One of several ranks that are threads of this process.
 public final class RankThread: RankGroup, @unchecked Sendable {

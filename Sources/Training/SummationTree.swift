@@ -52,17 +52,19 @@ public struct SummationTree: Equatable, Sendable {
 }
 
 /// A sum of which the summands come one after another.
-struct TreeSum<Value> {
-  let tree: SummationTree
-  /// Adds the right value to the left.
-  let add: (inout Value, Value) -> Void
+package struct TreeSum<Value> {
+  package let tree: SummationTree
+  private let add: (inout Value, Value) -> Void
   /// The sums of subtrees that have no sibling yet, from left to right.
-  private(set) var parts: [(leaves: Range<Int>, value: Value)] = []
+  package private(set) var parts: [(leaves: Range<Int>, value: Value)] = []
 
-  init(_ tree: SummationTree, add: @escaping (inout Value, Value) -> Void) { (self.tree, self.add) = (tree, add) }
+  /// - Parameter add: adds the right value to the left
+  package init(_ tree: SummationTree, add: @escaping (inout Value, Value) -> Void) {
+    (self.tree, self.add) = (tree, add)
+  }
 
   /// Takes the next subtree; those before it have all been taken, or belong to others.
-  mutating func append(_ value: Value, of leaves: Range<Int>) {
+  package mutating func append(_ value: Value, of leaves: Range<Int>) {
     parts.append((leaves, value))
     while parts.count > 1, tree.areSiblings(parts[parts.count - 2].leaves, parts[parts.count - 1].leaves) {
       let right = parts.removeLast()
@@ -73,7 +75,7 @@ struct TreeSum<Value> {
   }
 
   /// The sum of all leaves; stops the program if some are missing.
-  var total: Value {
+  package var total: Value {
     precondition(
       parts.count == 1 && parts[0].leaves == 0..<tree.leaves,
       "the sum of \(tree.leaves) summands lacks some: it has \(parts.map(\.leaves))")

@@ -105,7 +105,7 @@ extension TrainingRun {
     var sum = Checksum()
     for entry in optimiser.trained { sum.add(entry.parameter.value) }
     try ranks.agree(
-      on: [("checkpoint", found), ("parameters before the first step", "\(sum.value)")],
+      on: [("checkpoint", found), ("state before the first step", "\(sum.value)")],
       remedy: "let all ranks use one folder of results, on a disk that their machines share")
   }
 
