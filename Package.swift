@@ -110,7 +110,7 @@ let package = Package(
       "Experiments",
       on: [
         "Distillation", "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints",
-        "Statistics",
+        "Statistics", "Communication",
       ]),
     floor(
       "Book",
