@@ -104,7 +104,7 @@ let package = Package(
 
     // MARK: - Beside the floors: pictures, the notebook, the check of every derivative
     floor("Plots", on: ["CGnuplot"]),
-    floor("Notebook", on: ["Plots", argumentParser]),
+    floor("Notebook", on: ["Plots", "Communication", argumentParser]),
     floor("GradientChecking", on: ["Gradients", "Tensors"]),
     floor(
       "Experiments",
@@ -115,8 +115,8 @@ let package = Package(
     floor(
       "Book",
       on: [
-        "Experiments", "Models", "Layers", "Gradients", "Training", "Statistics", "Tensors", "Notebook", "Plots",
-        argumentParser,
+        "Experiments", "Models", "Layers", "Gradients", "Training", "Statistics", "Tensors", "Communication",
+        "Notebook", "Plots", argumentParser,
       ]),
 
     floor(
