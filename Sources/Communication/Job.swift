@@ -58,7 +58,11 @@ public final class Job: Sendable {
       return
     }
     heartbeat = try Heartbeat(ranks, interval: min(1, patience / 4), patience: patience, onEnd: onEnd)
-    try compare(facts)
+    do { try compare(facts) } catch {
+      // All ranks know what is wrong, and none will be missed.
+      heartbeat?.stop()
+      throw error
+    }
   }
 
   /// The same job with further facts to compare, once they are known. Throws as `init` does.

@@ -29,12 +29,13 @@ let number = words.last.flatMap { Int($0) } ?? 0
 let patience = 3.0
 
 /// Does to this rank what was asked for, after a step.
-func suffer(_ scenario: Scenario, _ step: Int, _ ranks: any RankGroup) {
+func suffer(_ scenario: Scenario, _ step: Int, _ job: Job) {
+  let ranks = job.ranks
   let isLast = ranks.rank == ranks.count - 1
   switch what {
   case "stop" where scenario.rawValue == words[2] && step == number:
     // Every rank stops in this step, and none is missed.
-    try? ranks.barrier()
+    try? job.finish()
     _exit(0)
   case "kill" where isLast && step == number, "kill0" where ranks.rank == 0 && step == number: kill(getpid(), SIGKILL)
   case "freeze" where isLast && step == number: kill(getpid(), SIGSTOP)
@@ -60,7 +61,7 @@ do {
   for scenario in Scenario.allCases {
     let sum = try scenario.run(ranks, in: place) { step in
       begun.note("\(scenario.rawValue), step \(step) of \(Scenario.steps)")
-      suffer(scenario, step, ranks)
+      suffer(scenario, step, begun)
     }
     if ranks.isRoot { print(scenario.rawValue, sum) }
   }
