@@ -250,7 +250,9 @@ let package = Package(
         "Statistics", "Distillation", "Models", "Layers", "Training", "Gradients", "Corpora", "Tensors",
         "Checkpoints",
       ]),
-    tests(of: "Experiments", with: ["Distillation", "Models", "Layers", "Gradients", "Corpora", "Tensors"]),
+    tests(
+      of: "Experiments",
+      with: ["Distillation", "Models", "Layers", "Gradients", "Corpora", "Communication", "Tensors"]),
     tests(of: "Book", with: ["Statistics"]),
     tests(of: "Plots"),
     tests(of: "Notebook", with: ["Plots", argumentParser]),

@@ -45,15 +45,13 @@ extension Chapter {
   /// If mpirun has started several ranks, they share its work, and rank 0 alone shows progress, as far as its own part
   /// of the work is. Ends the program with an error if the ranks have different texts or recipes.
   public func modelStore(_ experiment: Experiment, plan: WorkPlan? = nil) -> ModelStore {
-    let (job, isFirst) = (Ranks.job, Ranks.isFirst)
+    let job = Ranks.job
     exitOnError { try job?.compare(experiment.facts) }
     return ModelStore(experiment, in: out, sharedAmong: job?.ranks ?? SingleRank()) { title, total, first in
       let bar: any ProgressReport =
-        !isFirst
-        ? NoProgress() : plan?.bar(title, total: total, from: first) ?? ProgressBar(title, total: total, from: first)
+        plan?.bar(title, total: total, from: first) ?? ProgressBar(title, total: total, from: first)
       return job.map { NotingProgress(bar: bar, job: $0, title: title, total: total) } ?? bar
     } onReuse: { place in
-      if !isFirst { return }
       Screen.shared.erase()
       Screen.shared.write("used again: \(place.relativePath)\n")
     }

@@ -30,6 +30,7 @@ public enum Ranks {
       let nowhere = open("/dev/null", O_WRONLY)
       dup2(nowhere, STDOUT_FILENO)
       close(nowhere)
+      Screen.shared.silence()
     }
     do { job = try Job() } catch { Job.end(nil, because: CommandError(description(of: error))) }
   }
