@@ -9,7 +9,7 @@
 //     each rank            AdamW for its share; only this rank keeps the moments of these numbers
 //     allGather            the new numbers of all shares
 //
-// With P numbers and R ranks, each rank sends about P numbers in the first exchange and P/R to each other rank in the
+// With n numbers and r ranks, each rank sends about n numbers in the first exchange and n/r to each other rank in the
 // last: as much as the usual sum of gradients over a ring, whose second half distributes gradients instead of numbers.
 // The moments, twice the size of the model, are shared without a further message. This is ZeRO's first stage, and
 // since it costs nothing here, there is no other way.

@@ -111,9 +111,8 @@ extension TrainingRun {
 
   /// The bytes that this rank gives to others in each step, apart from checkpoints and the names in the first step.
   ///
-  /// For P trained numbers, M micro-batches and R ranks: one sum of gradients, or a few, for each share but its own;
-  /// then its own share of the numbers, the squares of its pieces, and the losses and details of its micro-batches, to
-  /// each other rank.
+  /// One sum of gradients, or a few, for each share but its own; then its own share of the numbers, the squares of its
+  /// pieces, and the losses and details of its micro-batches, to each other rank.
   public var bytesPerStep: Int {
     guard let shared else { return 0 }
     let (rank, others) = (ranks.rank, ranks.count - 1)
