@@ -107,24 +107,25 @@ public final class Heartbeat: @unchecked Sendable {
 
   private func watch(_ rank: Int, _ socket: Socket) {
     let thread = Thread { [self] in
-      var last = ContinuousClock.now
+      // The seconds since the last byte, without those in which this process itself was stopped.
+      var silence = 0.0
       while true {
         if state.withLock({ $0.isOver }) { return }
         _ = socket.sendByte(0)
+        silence += interval
         let pause = ContinuousClock.now + .seconds(interval)
         while ContinuousClock.now < pause {
           switch socket.byte(within: interval / 4) {
           case .nothing: break
           case .byte(let byte):
-            last = .now
+            silence = 0
             // The watch is over; rank 0 passes it on.
             if byte == 1 { return stop() }
           case .closed: return report(rank, "it was killed or ended by itself")
           }
         }
-        let silence = ContinuousClock.now - last
-        if silence > .seconds(patience) {
-          return report(rank, "nothing was heard of it for \(Int(silence / .seconds(1))) seconds")
+        if silence > patience {
+          return report(rank, "nothing was heard of it for \(Int(silence.rounded())) seconds")
         }
       }
     }

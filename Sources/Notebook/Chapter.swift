@@ -58,9 +58,10 @@ public final class Chapter<Extra: ParsableArguments> {
   public convenience init(_ name: String, question: String, duration: String, options: Extra.Type) {
     let text = ChapterText(name: name, question: question, duration: duration)
     let words = exitOnError { try commandLineWords() }
-    Ranks.begin()
+    Ranks.silenceOthers()
     do {
       try self.init(text, arguments: words, page: .current)
+      Ranks.begin()
     } catch let error as CommandError {
       stop(because: error)
     } catch {

@@ -19,19 +19,22 @@ public enum Ranks {
   private static var scratch: URL?
 
   /// Whether this rank prints and writes.
-  public static var isFirst: Bool { job?.ranks.isRoot ?? true }
+  public static var isFirst: Bool { launch.rank == 0 }
+  private static let launch = Launch()
 
-  /// Begins the job if a launcher has started several ranks; silences all but rank 0. Ends the program if the ranks
-  /// cannot work together.
+  /// Lets what ranks other than 0 print go nowhere.
+  static func silenceOthers() {
+    if isFirst { return }
+    StandardOutput.begin()
+    let nowhere = open("/dev/null", O_WRONLY)
+    dup2(nowhere, STDOUT_FILENO)
+    close(nowhere)
+    Screen.shared.silence()
+  }
+
+  /// Begins the job if a launcher has started several ranks. Ends the program if they cannot work together.
   static func begin() {
-    let launch = Launch()
     guard launch.count > 1, job == nil else { return }
-    if launch.rank > 0 {
-      let nowhere = open("/dev/null", O_WRONLY)
-      dup2(nowhere, STDOUT_FILENO)
-      close(nowhere)
-      Screen.shared.silence()
-    }
     do { job = try Job() } catch { Job.end(nil, because: CommandError(description(of: error))) }
   }
 
