@@ -339,7 +339,13 @@ PACKAGE_openmpi := ompi-c
 PACKAGE_mpich := mpich
 DEBIAN_openmpi := libopenmpi-dev openmpi-bin
 DEBIAN_mpich := libmpich-dev mpich
-MPI_FLAGS := $(FLAGS) --traits Float32,MPI --scratch-path .build-mpi
+BUILD_openmpi := .build-mpi
+BUILD_mpich := .build-mpich
+# The command that builds for an MPI.
+mpi_build = MPI_PACKAGE=$(PACKAGE_$1) swift build $(FLAGS) --traits Float32,MPI --scratch-path $(BUILD_$1)
+
+# How often `make mpi` kills the last rank and rank 0 of each MPI.
+KILLS_OF_RANKS ?= 1
 
 define NEEDS_MPI
 $(DEPS)
@@ -355,22 +361,15 @@ if [[ -z '$(SKIP_DEPS)' ]]; then
 fi
 endef
 
-# The programs differ only in the module CMPI and in what they are linked with. The first of MPIS is built last, and is
-# what .build-mpi holds afterwards.
 mpi: deps ## build with each of MPIS, and check that 1, 2, 3, 4 and 8 ranks give the same bits, also after a rank was killed
 	@$(call NEEDS_MPI,$(MPIS))
-	programs=()
-	for mpi in $$(printf '%s\n' $(MPIS) | tac); do
-	  case $$mpi in openmpi) export MPI_PACKAGE=$(PACKAGE_openmpi) ;; *) export MPI_PACKAGE=$$mpi ;; esac
-	  swift build $(MPI_FLAGS) --product check-ranks
-	  cp .build-mpi/release/check-ranks .build-mpi/check-ranks-$$mpi
-	  programs+=(--program $$mpi=.build-mpi/check-ranks-$$mpi)
-	done
-	PYTHONDONTWRITEBYTECODE=1 python3 Tests/Faults/ranks.py --out out/mpi --kills $(or $(KILLS_OF_RANKS),1) "$${programs[@]}"
+	$(foreach mpi,$(MPIS),$(call mpi_build,$(mpi)) --product check-ranks;)
+	PYTHONDONTWRITEBYTECODE=1 python3 Tests/Faults/ranks.py --out out/mpi --kills $(KILLS_OF_RANKS) \
+	  $(foreach mpi,$(MPIS),--program $(mpi)=$(BUILD_$(mpi))/release/check-ranks)
 
-mpi-build: deps ## build the chapters for mpirun into .build-mpi, for the first of MPIS: mpirun -n 4 .build-mpi/release/05-teacher
+mpi-build: deps ## build the chapters for mpirun into .build-mpi, or with MPIS=mpich into .build-mpich: mpirun -n 4 .build-mpi/release/05-teacher
 	@$(call NEEDS_MPI,$(firstword $(MPIS)))
-	MPI_PACKAGE=$(PACKAGE_$(firstword $(MPIS))) swift build $(MPI_FLAGS)
+	$(call mpi_build,$(firstword $(MPIS)))
 
 lint: ## check the form of the sources
 	swift format lint --strict --recursive Sources Tests chapters Benchmarks Tools Package.swift
@@ -684,4 +683,4 @@ data/handbook.txt: | deps ## the prose of the Debian Administrator's Handbook, f
 	$(PYTHON) Tests/RealModel/prose.py $(HANDBOOK) $@
 
 clean: ## remove results and builds; data/ stays
-	rm -rf out .build .build-address .build-float .build-fuzz .build-mpi .build-mutants .build-tools .build-thread
+	rm -rf out .build .build-address .build-float .build-fuzz .build-mpi .build-mpich .build-mutants .build-tools .build-thread
