@@ -15,7 +15,7 @@ SHELL := bash
 .DEFAULT_GOAL := main
 .PHONY: main help deps build chapters chapter book book-check keep keep-gradients keep-arms arms results results-check expected expected-check \
   test test-float test-gradients test-real mutants mutants-sample fuzz sanitize faults mutants-check mutants-record \
-  tools lint floors api bench bench-real bench-check cost conformance clean
+  tools lint floors api mpi mpi-build bench bench-real bench-check cost conformance clean
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
@@ -331,6 +331,46 @@ faults: build data/kjv.txt ## kill runs, let disks fail, start two runs in one f
 	fault writes --step $(STEP)
 	fault soak --minutes $(MINUTES)
 
+# ---- Many ranks
+
+# The two MPIs of Debian, which can be installed side by side: the names by which pkg-config and apt-get know them.
+MPIS := openmpi mpich
+PACKAGE_openmpi := ompi-c
+PACKAGE_mpich := mpich
+DEBIAN_openmpi := libopenmpi-dev openmpi-bin
+DEBIAN_mpich := libmpich-dev mpich
+BUILD_openmpi := .build-mpi
+BUILD_mpich := .build-mpich
+# The command that builds for an MPI.
+mpi_build = MPI_PACKAGE=$(PACKAGE_$1) swift build $(FLAGS) --traits Float32,MPI --scratch-path $(BUILD_$1)
+
+# How often `make mpi` kills the last rank and rank 0 of each MPI.
+KILLS_OF_RANKS ?= 1
+
+define NEEDS_MPI
+$(DEPS)
+if [[ -z '$(SKIP_DEPS)' ]]; then
+  find_missing $(foreach mpi,$1,$(DEBIAN_$(mpi)))
+  if (($${#missing[@]})); then install_missing || true; fi
+  find_missing $(foreach mpi,$1,$(DEBIAN_$(mpi)))
+  if (($${#missing[@]})); then
+    echo "make $@: these packages are missing and could not be installed from here: $${missing[*]}" >&2
+    echo 'Ask the administrator to, or name the MPI that is there: make $@ MPIS=openmpi' >&2
+    exit 1
+  fi
+fi
+endef
+
+mpi: deps ## build with each of MPIS, and check that 1, 2, 3, 4 and 8 ranks give the same bits, also after a rank was killed
+	@$(call NEEDS_MPI,$(MPIS))
+	$(foreach mpi,$(MPIS),$(call mpi_build,$(mpi)) --product check-ranks;)
+	PYTHONDONTWRITEBYTECODE=1 python3 Tests/Faults/ranks.py --out out/mpi --kills $(KILLS_OF_RANKS) \
+	  $(foreach mpi,$(MPIS),--program $(mpi)=$(BUILD_$(mpi))/release/check-ranks)
+
+mpi-build: deps ## build the chapters for mpirun into .build-mpi, or with MPIS=mpich into .build-mpich: mpirun -n 4 .build-mpi/release/05-teacher
+	@$(call NEEDS_MPI,$(firstword $(MPIS)))
+	$(call mpi_build,$(firstword $(MPIS)))
+
 lint: ## check the form of the sources
 	swift format lint --strict --recursive Sources Tests chapters Benchmarks Tools Package.swift
 
@@ -501,6 +541,10 @@ define DEPS
 works() {
   case $$1 in
     libopenblas-dev) pkg-config --exists openblas ;;
+    libopenmpi-dev) pkg-config --exists ompi-c ;;
+    libmpich-dev) pkg-config --exists mpich ;;
+    openmpi-bin) command -v mpirun.openmpi ;;
+    mpich) command -v mpirun.mpich ;;
     libgnuplot-iostream-dev) echo '#include <gnuplot-iostream.h>' | c++ -E -x c++ - ;;
     gnuplot-nox) command -v gnuplot ;;
     bible-kjv) command -v bible ;;
@@ -639,4 +683,4 @@ data/handbook.txt: | deps ## the prose of the Debian Administrator's Handbook, f
 	$(PYTHON) Tests/RealModel/prose.py $(HANDBOOK) $@
 
 clean: ## remove results and builds; data/ stays
-	rm -rf out .build .build-address .build-float .build-fuzz .build-mutants .build-tools .build-thread
+	rm -rf out .build .build-address .build-float .build-fuzz .build-mpi .build-mpich .build-mutants .build-tools .build-thread

@@ -8,6 +8,9 @@ import PackageDescription
 
 // MARK: - Helpers
 
+/// Which MPI the trait of that name is compiled against, by its name for pkg-config: ompi-c or mpich.
+let mpi = Context.environment["MPI_PACKAGE"] ?? "ompi-c"
+
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A library module in Sources/NAME.
@@ -17,8 +20,8 @@ func floor(_ name: String, on dependencies: [Target.Dependency], exclude: [Strin
 
 /// What other packages can depend on, one product a module, and what `make api` describes (Sources/NAME/NAME.docc).
 let library = [
-  "Tensors", "Checkpoints", "Statistics", "Gradients", "Corpora", "Layers", "Training", "Structures", "Models",
-  "Distillation", "Plots", "Notebook", "GradientChecking", "ConformanceKit",
+  "Tensors", "Checkpoints", "Statistics", "Communication", "Gradients", "Corpora", "Layers", "Training", "Structures",
+  "Models", "Distillation", "Plots", "Notebook", "GradientChecking", "ConformanceKit",
 ]
 
 /// A chapter of the book: top-level code in chapters/NAME/main.swift, run by `swift run NAME`. It names the modules that
@@ -51,7 +54,10 @@ let package = Package(
   traits: [
     .trait(
       name: "Float32",
-      description: "Scalar is Float instead of Double: what the chapters train with. Tests run in both.")
+      description: "Scalar is Float instead of Double: what the chapters train with. Tests run in both."),
+    .trait(
+      name: "MPI",
+      description: "Programs that mpirun starts on several cores or machines work together. Needs an MPI library."),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -62,12 +68,19 @@ let package = Package(
       name: "COpenBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
     .target(name: "CGnuplot", linkerSettings: [.linkedLibrary("boost_iostreams")]),
+    .systemLibrary(
+      name: "CMPIHeaders", pkgConfig: mpi,
+      providers: [.apt([mpi == "mpich" ? "libmpich-dev" : "libopenmpi-dev"]), .brew(["open-mpi"])]),
+    .target(
+      name: "CMPI", dependencies: [.target(name: "CMPIHeaders", condition: .when(traits: ["MPI"]))],
+      cSettings: [.define("MOHAWK_MPI", .when(traits: ["MPI"]))]),
 
     // MARK: - 2  Numbers and files
     floor("Tensors", on: ["COpenBLAS"]),
     floor("Checkpoints", on: ["Tensors"]),
 
     floor("Statistics", on: []),
+    floor("Communication", on: ["Tensors", .target(name: "CMPI", condition: .when(traits: ["MPI"]))]),
 
     // MARK: - 3  Derivatives and text
     floor("Gradients", on: ["Tensors"]),
@@ -75,30 +88,35 @@ let package = Package(
 
     // MARK: - 4  Parts of models and how they learn
     floor("Layers", on: ["Gradients", "Tensors"]),
-    floor("Training", on: ["Gradients", "Tensors", "Checkpoints"]),
+    floor("Training", on: ["Gradients", "Tensors", "Checkpoints", "Communication"]),
 
     // MARK: - 5  Families of matrices, whole models
     floor("Structures", on: ["Training", "Gradients", "Tensors"]),
     floor("Models", on: ["Layers", "Gradients", "Tensors", "Checkpoints"]),
 
     // MARK: - 6  The method
-    floor("Distillation", on: ["Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Statistics"]),
+    floor(
+      "Distillation",
+      on: [
+        "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints", "Statistics",
+        "Communication",
+      ]),
 
     // MARK: - Beside the floors: pictures, the notebook, the check of every derivative
     floor("Plots", on: ["CGnuplot"]),
-    floor("Notebook", on: ["Plots", argumentParser]),
+    floor("Notebook", on: ["Plots", "Communication", argumentParser]),
     floor("GradientChecking", on: ["Gradients", "Tensors"]),
     floor(
       "Experiments",
       on: [
         "Distillation", "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints",
-        "Statistics",
+        "Statistics", "Communication",
       ]),
     floor(
       "Book",
       on: [
-        "Experiments", "Models", "Layers", "Gradients", "Training", "Statistics", "Tensors", "Notebook", "Plots",
-        argumentParser,
+        "Experiments", "Models", "Layers", "Gradients", "Training", "Statistics", "Tensors", "Communication",
+        "Notebook", "Plots", argumentParser,
       ]),
 
     floor(
@@ -174,6 +192,15 @@ let package = Package(
       name: "conformance", dependencies: ["ConformanceKit", "Checkpoints", "Notebook", argumentParser],
       swiftSettings: [.defaultIsolation(MainActor.self)]),
 
+    // What `make mpi` starts under mpirun.
+    .executableTarget(
+      name: "check-ranks",
+      dependencies: [
+        "Communication", "Distillation", "Models", "Layers", "Training", "Gradients", "Corpora", "Checkpoints",
+        "Tensors",
+      ],
+      path: "Sources/check-ranks"),
+
     .target(
       name: "Exercise",
       dependencies: [
@@ -202,16 +229,18 @@ let package = Package(
       name: "TestSupport", dependencies: ["Tensors", "Gradients", "GradientChecking"], path: "Tests/TestSupport"),
     tests(of: "Tensors"),
     tests(of: "Checkpoints", with: ["Tensors"], exclude: ["Golden"]),
+    tests(of: "Communication"),
     tests(of: "Gradients", with: ["Tensors", "GradientChecking"]),
     tests(of: "Corpora", with: ["Tensors"], exclude: ["Golden"]),
     tests(of: "Layers", with: ["Tensors", "Gradients"]),
-    tests(of: "Training", with: ["Tensors", "Gradients", "Checkpoints"]),
+    tests(of: "Training", with: ["Tensors", "Gradients", "Checkpoints", "Communication"]),
     tests(of: "Structures", with: ["Tensors"]),
     tests(of: "Models", with: ["Tensors", "Gradients", "Layers", "Checkpoints"], exclude: ["Published"]),
     tests(
       of: "Distillation",
       with: [
         "Models", "Layers", "Training", "Gradients", "Tensors", "Corpora", "Checkpoints", "Statistics",
+        "Communication",
       ],
       exclude: ["Golden"]),
     tests(of: "Statistics"),
@@ -221,7 +250,9 @@ let package = Package(
         "Statistics", "Distillation", "Models", "Layers", "Training", "Gradients", "Corpora", "Tensors",
         "Checkpoints",
       ]),
-    tests(of: "Experiments", with: ["Distillation", "Models", "Layers", "Gradients", "Corpora", "Tensors"]),
+    tests(
+      of: "Experiments",
+      with: ["Distillation", "Models", "Layers", "Gradients", "Corpora", "Communication", "Tensors"]),
     tests(of: "Book", with: ["Statistics"]),
     tests(of: "Plots"),
     tests(of: "Notebook", with: ["Plots", argumentParser]),

@@ -5,6 +5,7 @@
 //
 // Read before: `Notebook/Chapter.swift`, `Experiments/ModelStore.swift`.
 
+import Communication
 import Experiments
 import Foundation
 import Notebook
@@ -20,8 +21,19 @@ extension Chapter {
           "--byte-pairs cannot be combined with --model: a model has its own tokenizer; leave one of them out")
       }
       let settings = ExperimentSettings(
-        isQuick: isQuick, seed: seed, corpus: corpus, bytePairs: bytePairs, model: model)
-      return modelStore(try Experiment(settings))
+        isQuick: isQuick, seed: seed, corpus: corpus, bytePairs: bytePairs, model: model, microBatches: microBatches)
+      let experiment = try Experiment(settings)
+      let (rows, parts) = (experiment.recipe.B, microBatches ?? 1)
+      if parts > rows {
+        throw CommandError(
+          "--micro-batches \(parts): a batch of this recipe has \(rows) rows; ask for \(rows) at most")
+      }
+      if let job = Ranks.job, microBatches == nil, rows > 1 {
+        throw CommandError(
+          "\(job.ranks.count) ranks were started, but batches are in one piece, which one rank can train on; add"
+            + " --micro-batches \(rows), or start one rank")
+      }
+      return modelStore(experiment)
     }
   }
 
@@ -29,13 +41,37 @@ extension Chapter {
   /// standard error.
   ///
   /// - Parameter plan: the pieces of the chapter's work, if its progress bars show the time left for all of them
+  ///
+  /// If mpirun has started several ranks, they share its work, and rank 0 alone shows progress, as far as its own part
+  /// of the work is. Ends the program with an error if the ranks have different texts or recipes.
   public func modelStore(_ experiment: Experiment, plan: WorkPlan? = nil) -> ModelStore {
-    ModelStore(experiment, in: out) { title, total, first in
-      plan?.bar(title, total: total, from: first) ?? ProgressBar(title, total: total, from: first)
+    let job = Ranks.job
+    exitOnError { try job?.compare(experiment.facts) }
+    return ModelStore(experiment, in: out, sharedAmong: job?.ranks ?? SingleRank()) { title, total, first in
+      let bar: any ProgressReport =
+        plan?.bar(title, total: total, from: first) ?? ProgressBar(title, total: total, from: first)
+      return job.map { NotingProgress(bar: bar, job: $0, title: title, total: total) } ?? bar
     } onReuse: { place in
       Screen.shared.erase()
       Screen.shared.write("used again: \(place.relativePath)\n")
     }
+  }
+}
+
+/// Progress that the job knows as well, for the sentence about a rank that ends.
+private struct NotingProgress: ProgressReport {
+  let bar: any ProgressReport
+  let job: Job
+  let title: String
+  let total: Int
+
+  func update(_ step: Int, _ note: ProgressNote, tokens: Int?) {
+    job.note("\(title), step \(step) of \(total)")
+    bar.update(step, note, tokens: tokens)
+  }
+  func finish() {
+    job.note("after \(title)")
+    bar.finish()
   }
 }
 

@@ -13,8 +13,9 @@
 // one loss. A large model goes through `trainLayers` below.
 //
 // Read before: `DistillationStage.swift`, `DistanceScale.swift`. Read next: `MatrixOrientation.swift`,
-// `HiddenStateAlignment.swift`.
+// `HiddenStateAlignment.swift`, `LayerShares.swift`.
 
+import Communication
 import Corpora
 import Foundation
 import Gradients
@@ -66,27 +67,34 @@ private func layerName(_ layer: Int) -> String { "layer \(layer)" }
 ///   - group: how many layers are trained side by side, at least 1; it changes the cost, not the result
 ///   - origin: a JSON object of everything else that the runs depend on; a checkpoint made from something else is
 ///     refused
-///   - onBegin: called before the first step with the number of steps that all layers have already made
-///   - onStep: called after each step that all layers have made, with the sum of their losses
+///   - ranks: with whom the layers are shared; all of them call this, with equal models, and have the same student in the
+///     end. Micro-batches in the settings are for other stages, and ignored
+///   - onBegin: called before the first step with the number of steps that all layers of this rank have already made
+///   - onStep: called after each step that all layers of this rank have made, with the sum of their losses
 /// - Returns: the record of all layers, with a detail for each; its gradient norm is that of all layers together
 ///
 /// Throws what `check`, the runs and their checkpoints throw.
 public func trainLayers(
   _ stage: some LayerwiseStage, as name: String, _ settings: TrainingSettings,
   on draw: (inout SeededGenerator) -> Batch, checkpoints folder: URL? = nil, every interval: Int = 200,
-  sideBySide group: Int, madeFrom origin: String = "{}", onBegin: (_ first: Int) -> Void = { _ in },
+  sideBySide group: Int, madeFrom origin: String = "{}", sharedAmong ranks: any RankGroup = SingleRank(),
+  onBegin: (_ first: Int) -> Void = { _ in },
   onStep: (_ step: Int, _ loss: Double) -> Void = { _, _ in }
 ) throws -> History {
   precondition(group > 0, "at least one layer must be trained at a time, not \(group)")
   precondition(
     Set(stage.replaced).count == stage.replaced.count, "a layer is listed twice in \(stage.replaced)")
   try stage.begin()
-  let runs = try stage.replaced.map { layer in
+  var settings = settings
+  settings.microBatches = nil
+  let layers = ranks.count == 1 ? [stage.replaced] : stage.layers(ofRanks: ranks.count)
+  let mine = layers[ranks.rank]
+  let runs = try mine.map { layer in
     try TrainingRun(
       "\(name), \(layerName(layer))", of: stage.trained(in: layer), settings: settings,
       checkpoint: folder?.appending(path: "layer-\(layer).safetensors"), every: interval, madeFrom: origin)
   }
-  func slowest() -> Int { runs.map(\.records.count).min()! }
+  func slowest() -> Int { runs.map(\.records.count).min() ?? settings.schedule.steps }
   onBegin(slowest())
   while case let step = slowest(), step < settings.schedule.steps {
     // After a killed run, layers that were saved later than others wait until these have caught up.
@@ -94,10 +102,12 @@ public func trainLayers(
     var random = runs[behind[0]].random
     let batch = draw(&random)
     for index in behind { runs[index].random = random }
-    try stage.step(behind.map { (stage.replaced[$0], runs[$0]) }, on: batch, sideBySide: group)
+    try stage.step(behind.map { (mine[$0], runs[$0]) }, on: batch, sideBySide: group)
     if slowest() == step + 1 { onStep(step + 1, runs.reduce(0) { $0 + $1.records[step].loss }) }
   }
-  return History(of: runs.map(\.history), named: stage.replaced.map(layerName))
+  var histories = Dictionary(uniqueKeysWithValues: zip(mine, runs.map(\.history)))
+  if ranks.count > 1 { histories = try stage.gather(histories, of: layers, among: ranks) }
+  return History(of: stage.replaced.map { histories[$0]! }, named: stage.replaced.map(layerName))
 }
 
 // ## One step

@@ -13,8 +13,9 @@
 // goes through `train` like the others. `CONTRIBUTING.md` has the recipe.
 //
 // Read before: `Training/TrainingRun.swift`. Read next: `TokenPrediction.swift`,
-// `DistillationStage.swift`.
+// `DistillationStage.swift`, `MicroBatches.swift`.
 
+import Communication
 import Corpora
 import Foundation
 import Gradients
@@ -69,10 +70,12 @@ public struct StageLoss {
 // Every stage that is trained as a whole goes through here; `trainLayers` trains layer by layer.
 
 extension TrainingRun {
-  /// Makes one step of a stage that has begun.
+  /// Makes one step of a stage that has begun; if the settings ask for micro-batches, with those of this rank.
   ///
-  /// Throws, before any parameter is changed, if the loss or a gradient is not finite.
+  /// Throws, before any parameter is changed, if the loss or a gradient is not finite, or if the batch has fewer rows
+  /// than micro-batches.
   public func step(_ stage: some Stage, on batch: Batch) throws {
+    if let count = settings.microBatches { return try step(stage, on: batch, inMicroBatches: count) }
     let loss = stage.loss(batch)
     try descend(loss.total, details: loss.parts)
   }
@@ -87,17 +90,20 @@ extension TrainingRun {
 ///   - interval: after how many steps the state is saved; it is also saved when some time has passed
 ///   - origin: a JSON object of everything else that the run depends on; a checkpoint made from something else is
 ///     refused
+///   - ranks: with whom the micro-batches of the settings are shared; all of them call this, with equal models
 ///   - onBegin: called with the run before its first step
 ///
 /// Throws what `check`, the run and its checkpoint throw.
 public func train(
   _ stage: some Stage, as name: String, _ settings: TrainingSettings,
   on draw: (inout SeededGenerator) -> Batch, checkpoint: URL? = nil, every interval: Int = 200,
-  madeFrom origin: String = "{}", onBegin: (TrainingRun) -> Void = { _ in }
+  madeFrom origin: String = "{}", sharedAmong ranks: any RankGroup = SingleRank(),
+  onBegin: (TrainingRun) -> Void = { _ in }
 ) throws -> History {
   try stage.begin()
   let run = try TrainingRun(
-    name, of: stage.trained, settings: settings, checkpoint: checkpoint, every: interval, madeFrom: origin)
+    name, of: stage.trained, settings: settings, checkpoint: checkpoint, every: interval, madeFrom: origin,
+    sharedAmong: ranks)
   onBegin(run)
   for _ in run { try run.step(stage, on: draw(&run.random)) }
   return run.history

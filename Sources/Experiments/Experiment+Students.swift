@@ -6,6 +6,7 @@
 // Read before: `Experiment.swift`, `Arm.swift`. Read next: `ModelStore.swift`, `Study.swift`. Source
 // of the random taps: the default of PyTorch's Conv1d.
 
+import Communication
 import Distillation
 import Foundation
 import Gradients
@@ -62,10 +63,12 @@ extension Experiment {
   ///   - index: the index of the stage; the student has been through those before it
   ///   - checkpoint: where the run keeps its state, or nil; a folder if each layer has a run of its own
   ///   - origin: what the run depends on besides its settings, as a JSON object
+  ///   - ranks: with whom the stage is shared; all of them call this, with equal students
   ///   - onBegin: called before the first step
   func train(
     _ student: LanguageModel, through index: Int, of arm: Arm, from teacher: FrozenModel, as name: String,
-    checkpoint: URL? = nil, madeFrom origin: String = "{}", onBegin: BeginSteps
+    checkpoint: URL? = nil, madeFrom origin: String = "{}", sharedAmong ranks: any RankGroup = SingleRank(),
+    onBegin: BeginSteps
   ) throws -> History {
     let plan = arm.stages[index]
     if arm.transfersWeights(before: index) { transferWeights(from: teacher, to: student, of: arm) }
@@ -75,12 +78,11 @@ extension Experiment {
       var onStep: OnStep?
       return try trainLayers(
         stage, as: name, settings, on: draw, checkpoints: checkpoint, every: recipe.checkpointInterval,
-        sideBySide: group, madeFrom: origin, onBegin: { onStep = onBegin(name, $0, settings) },
+        sideBySide: group, madeFrom: origin, sharedAmong: ranks, onBegin: { onStep = onBegin(name, $0, settings) },
         onStep: { onStep?($0, $1) })
     }
-    return try Distillation.train(
-      stage, as: name, settings, on: draw, checkpoint: checkpoint, every: recipe.checkpointInterval,
-      madeFrom: origin
+    return try trainTogether(
+      stage, as: name, settings, checkpoint: checkpoint, madeFrom: origin, sharedAmong: ranks
     ) { run in
       let onStep = onBegin(name, run.records.count, settings)
       run.onStep = { onStep($0.step + 1, $0.loss) }

@@ -31,14 +31,17 @@ public struct ExperimentSettings: Sendable {
   public var recipe: Recipe?
   /// Another text from which a part of the batches is drawn, and which is measured apart; nil for none.
   public var secondText: SecondText?
+  /// Into how many micro-batches each batch is cut, for ranks to share; nil for what the recipe says.
+  public var microBatches: Int?
 
   /// Settings; nil stands for what the main job takes.
   public init(
     isQuick: Bool, seed: UInt64 = 0, corpus: URL? = nil, bytePairs: Int? = nil, teacherSteps: Int? = nil,
-    model: URL? = nil, recipe: Recipe? = nil, secondText: SecondText? = nil
+    model: URL? = nil, recipe: Recipe? = nil, secondText: SecondText? = nil, microBatches: Int? = nil
   ) {
     (self.isQuick, self.seed, self.corpus, self.bytePairs) = (isQuick, seed, corpus, bytePairs)
     (self.teacherSteps, self.model, self.recipe, self.secondText) = (teacherSteps, model, recipe, secondText)
+    self.microBatches = microBatches
   }
 }
 
@@ -87,10 +90,11 @@ public struct Experiment {
   public init(_ settings: ExperimentSettings) throws {
     recipe = settings.recipe ?? (settings.isQuick ? .quick : .standard)
     recipe.teacherSteps = settings.teacherSteps ?? recipe.teacherSteps
+    recipe.microBatches = settings.microBatches ?? recipe.microBatches
     (isQuick, seed) = (settings.isQuick, settings.seed)
     isReference =
       !settings.isQuick && settings.corpus == nil && settings.bytePairs == nil && settings.model == nil
-      && settings.recipe == nil
+      && settings.recipe == nil && settings.microBatches == nil
     let given = try settings.model.map { try SavedModel(contentsOf: $0) }
     let file = try settings.corpus ?? standardCorpus()
     let text = try Corpus.text(contentsOf: file)
@@ -158,6 +162,7 @@ public struct Experiment {
     var copy = self
     copy.grammar = grammar
     copy.recipe = recipe ?? (isQuick ? .quickRecall : .recall)
+    copy.recipe.microBatches = copy.recipe.microBatches ?? self.recipe.microBatches
     copy.teachersPlace = ("13-hybrid", "teacher")
     copy.recipe.T = grammar.T
     copy.tokenizer = .words(grammar.tokenizer)
@@ -208,9 +213,11 @@ public struct Experiment {
   ///
   /// - Parameter batches: what they are drawn for; runs with the same word here see the same batches
   func settings(_ batches: String, steps: Int, rate: Double) -> TrainingSettings {
-    TrainingSettings(
+    var settings = TrainingSettings(
       steps: steps, learningRate: rate, tokensPerUpdate: recipe.tokensPerUpdate,
       seed: seed(for: "batches of \(batches)"))
+    settings.microBatches = recipe.microBatches
+    return settings
   }
 }
 

@@ -72,7 +72,7 @@ extension ModelStore {
       throw CheckpointError(
         file: history.path, problem: "it has no steps, or not those that were written", remedy: elsewhere)
     }
-    try keepTokenizer(in: folder)
+    if ranks.isRoot { try keepTokenizer(in: folder) }
     return TrainedModel(model: model, history: record.history)
   }
 
@@ -133,22 +133,31 @@ extension ModelStore {
   ///   - configuration: the one that the model has
   ///   - make: makes it; gets the place for its run's checkpoint, and what the run is made from
   ///
-  /// Throws if the model that is there was made from something else.
+  /// Throws if the model that is there was made from something else. If there are several ranks, all of them call it;
+  /// rank 0 writes.
   func made(
     _ place: Place, _ configuration: ModelConfiguration,
     _ make: (_ checkpoint: URL, _ origin: String) throws -> TrainedModel
   ) throws -> TrainedModel {
-    if let kept = try kept(place, configuration) { return kept }
+    let kept = try ranks.onAll { () throws -> TrainedModel? in try self.kept(place, configuration) }
     let (folder, note) = (folder(place), note(place))
+    try ranks.agree(
+      on: [("folder \(folder.lastPathComponent)", kept == nil ? "no model" : "a finished model")],
+      remedy: "let all ranks use one folder of results, on a disk that their machines share")
+    if let kept { return kept }
     let checkpoint = folder.appending(path: "training.safetensors")
     // If two runs begin at the same moment, one writes the note, and the other must agree with it.
-    if !(try writeNewJSON(note, to: folder.appending(path: noteName))) { try requireOwn(place) }
+    try ranks.onRoot {
+      if !(try writeNewJSON(note, to: folder.appending(path: noteName))) { try requireOwn(place) }
+    }
     let made = try make(checkpoint, String(decoding: sortedJSON(note), as: UTF8.self))
-    // The history is written last: a folder without one is made again.
-    try made.model.write(to: folder)
-    for (name, data) in experiment.tokenizer.files { try AtomicFile.write(data, to: folder.appending(path: name)) }
-    try writeJSON(KeptHistory(made.history), to: folder.appending(path: "history.json"))
-    try? FileManager.default.removeItem(at: checkpoint)
+    try ranks.onRoot {
+      // The history is written last: a folder without one is made again.
+      try made.model.write(to: folder)
+      for (name, data) in experiment.tokenizer.files { try AtomicFile.write(data, to: folder.appending(path: name)) }
+      try writeJSON(KeptHistory(made.history), to: folder.appending(path: "history.json"))
+      try? FileManager.default.removeItem(at: checkpoint)
+    }
     return made
   }
 

@@ -31,10 +31,10 @@ extension ModelStore {
     let place = Place(chapter: experiment.teachersPlace.chapter, name: experiment.teachersPlace.name)
     return try made(place, experiment.teacherConfiguration) {
       let model = experiment.newTeacher()
-      let history = try train(
+      let history = try experiment.trainTogether(
         TokenPrediction(of: model), as: "teacher",
-        experiment.settings("teacher", steps: recipe.teacherSteps, rate: recipe.teacherRate), on: experiment.draw,
-        checkpoint: $0, every: recipe.checkpointInterval, madeFrom: $1
+        experiment.settings("teacher", steps: recipe.teacherSteps, rate: recipe.teacherRate), checkpoint: $0,
+        madeFrom: $1, sharedAmong: ranks
       ) { run in
         let onStep = follow(run.name, from: run.records.count, run.settings)
         run.onStep = { onStep($0.step + 1, $0.loss) }
@@ -131,7 +131,7 @@ extension ModelStore {
       student = try made(places[index], configuration) { checkpoint, origin in
         let history = try experiment.train(
           model, through: index, of: arm, from: teacher, as: "\(name), \(arm.stages[index].kind.name)",
-          checkpoint: checkpoint, madeFrom: origin, onBegin: follow)
+          checkpoint: checkpoint, madeFrom: origin, sharedAmong: ranks, onBegin: follow)
         return TrainedModel(model: model, history: history)
       }
     }

@@ -37,8 +37,11 @@ extension ModelStore {
         return kept.value
       }
     }
+    // If there are several ranks, each of them computes it: `make` may train models, which all ranks do together.
     let value = try make()
-    try writeJSON(KeptValue(madeFrom: text, value: value, checksum: try checksum(of: value)), to: file)
+    if ranks.isRoot {
+      try writeJSON(KeptValue(madeFrom: text, value: value, checksum: try checksum(of: value)), to: file)
+    }
     return value
   }
 }

@@ -7,6 +7,7 @@
 // Read before: `Experiment+Students.swift`. Read next: `ModelStore+Folders.swift`, `ModelStore+Models.swift`.
 
 import Checkpoints
+import Communication
 import Corpora
 import Foundation
 import Models
@@ -30,17 +31,23 @@ public struct ModelStore {
   public let experiment: Experiment
   /// The folder of all results.
   public let out: URL
+  /// The ranks that make the models together; all of them ask for the same models in the same order.
+  public let ranks: any RankGroup
   let progress: BeginProgress
   let onReuse: @Sendable (_ folder: URL) -> Void
 
   /// - Parameters:
+  ///   - out: the folder of all results; if there are several ranks, on a disk that all of them see
+  ///   - ranks: with whom the models are made; rank 0 writes them
   ///   - progress: where training shows its progress
   ///   - onReuse: called with the folder of each model that is used again
   public init(
-    _ experiment: Experiment, in out: URL, progress: @escaping BeginProgress = NoProgress.begin,
+    _ experiment: Experiment, in out: URL, sharedAmong ranks: any RankGroup = SingleRank(),
+    progress: @escaping BeginProgress = NoProgress.begin,
     onReuse: @escaping @Sendable (_ folder: URL) -> Void = { _ in }
   ) {
     (self.experiment, self.out, self.progress, self.onReuse) = (experiment, out, progress, onReuse)
+    self.ranks = ranks
   }
 
   /// What the experiment knows: its recipe, its text, its seed.
@@ -50,19 +57,21 @@ public struct ModelStore {
 
   /// The same store for another seed.
   public func with(seed: UInt64) -> ModelStore {
-    ModelStore(experiment.with(seed: seed), in: out, progress: progress, onReuse: onReuse)
+    with(experiment.with(seed: seed))
   }
 
   /// The same store for a language; see `Experiment.speaking`.
   public func speaking(_ grammar: Grammar, from file: URL, recipe: Recipe? = nil) throws -> ModelStore {
-    ModelStore(
-      try experiment.speaking(grammar, from: file, recipe: recipe), in: out, progress: progress, onReuse: onReuse)
+    with(try experiment.speaking(grammar, from: file, recipe: recipe))
   }
 
   /// The same store with its teachers in a folder of another chapter; see `Experiment.keepingTeachers`.
   public func keepingTeachers(in chapter: String, as name: String) -> ModelStore {
-    ModelStore(
-      experiment.keepingTeachers(in: chapter, as: name), in: out, progress: progress, onReuse: onReuse)
+    with(experiment.keepingTeachers(in: chapter, as: name))
+  }
+
+  private func with(_ experiment: Experiment) -> ModelStore {
+    ModelStore(experiment, in: out, sharedAmong: ranks, progress: progress, onReuse: onReuse)
   }
 
   /// A student with the weights that all arms of this seed begin with.

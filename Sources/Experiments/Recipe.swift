@@ -62,6 +62,10 @@ public struct Recipe: Codable, Equatable, Sendable {
   /// for all of them on one tape.
   public var layersSideBySide: Int?
 
+  /// Into how many micro-batches each batch is cut, which ranks can share; nil for whole batches. It changes the last
+  /// bits of what is trained, and ranks do not.
+  public var microBatches: Int?
+
   /// The full recipe: minutes.
   public static let standard = Recipe()
 

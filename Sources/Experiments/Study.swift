@@ -5,12 +5,15 @@
 // is interrupted continues where it stopped, and repeats only the jobs that were under way; a study that is run again
 // only reads. The jobs of a large model keep their state as well, and are continued instead of repeated.
 //
+// On several ranks, each takes every so many jobs. The results lie in one folder, where all ranks find them.
+//
 // Two students side by side have a core each, so that no step waits for another (`Tensors/Cores/WorkerPool.swift`);
 // the numbers are the same, since what a kernel computes does not depend on how many threads there are.
 //
 // Read before: `Arm.swift`, `ModelStore.swift`. Read next: `Study+Measuring.swift`,
 // `KeptResults.swift`, `RateSweep.swift`.
 
+import Communication
 import Corpora
 import Distillation
 import Foundation
@@ -82,11 +85,32 @@ public struct Study {
 
   /// The results of jobs, in their order: read from out/study, or made on all cores.
   public func results(_ title: String, of jobs: [Job]) throws -> [StudyResult] {
+    let ranks = store.ranks
+    var known = try kept(of: jobs)
+    // Of the ranks, one may have looked after another has finished a job: what rank 0 has seen counts.
+    let all = jobs.uniqued()
+    let open = try ranks.textOfRoot(
+      all.indices.filter { known[all[$0]] == nil }.map(String.init).joined(separator: " ")
+    ).split(separator: " ").map { all[Int($0)!] }
+    if open.isEmpty { return jobs.map { known[$0]! } }
+    let mine = open.indices.filter { $0 % ranks.count == ranks.rank }.map { open[$0] }
+    let made = try ranks.onAll { mine.isEmpty ? [:] : try run(mine, title) }
+    known.merge(ranks.count == 1 ? made : try kept(of: open)) { old, _ in old }
+    return try jobs.map { job in
+      guard let result = known[job] else {
+        throw CommunicationError(
+          rank: ranks.rank, problem: "it does not see the results of other ranks in \(store.studyFolder.path)",
+          remedy: "let all ranks use one folder of results, on a disk that their machines share")
+      }
+      return result
+    }
+  }
+
+  /// The results that are in the folder.
+  private func kept(of jobs: [Job]) throws -> [Job: StudyResult] {
     var known: [Job: StudyResult] = [:]
     for job in Set(jobs) { known[job] = try results.result(of: job) }
-    let open = jobs.filter { known[$0] == nil }.uniqued()
-    if !open.isEmpty { try known.merge(run(open, title)) { old, _ in old } }
-    return jobs.map { known[$0]! }
+    return known
   }
 
   // MARK: - On all cores

@@ -37,6 +37,8 @@ public final class Chapter<Extra: ParsableArguments> {
   public let corpus: URL?
   /// The number of tokens of a byte-pair encoding, if `--byte-pairs` asked for one in place of characters.
   public let bytePairs: Int?
+  /// The number of parts into which each batch is cut, for ranks to share, if `--micro-batches` asked for it.
+  public let microBatches: Int?
   /// The folder of all results, "out" unless `--out` gave one; other chapters' checkpoints are below it.
   public let out: URL
   /// The folder of this chapter's results: out/NN-name.
@@ -56,11 +58,15 @@ public final class Chapter<Extra: ParsableArguments> {
   public convenience init(_ name: String, question: String, duration: String, options: Extra.Type) {
     let text = ChapterText(name: name, question: question, duration: duration)
     let words = exitOnError { try commandLineWords() }
+    Ranks.silenceOthers()
     do {
       try self.init(text, arguments: words, page: .current)
+      Ranks.begin()
     } catch let error as CommandError {
       stop(because: error)
     } catch {
+      // All ranks have the same command line; one says what is wrong with it.
+      if !Ranks.isFirst { leave(1) }
       text.during { ChapterCommand<Extra>.end(because: error) }
     }
   }
@@ -73,7 +79,8 @@ public final class Chapter<Extra: ParsableArguments> {
     runsAnswers = line.common.answers
     (corpus, bytePairs) = (line.common.corpus.map { URL(filePath: $0) }, line.common.bytePairs)
     out = URL(filePath: line.common.out, directoryHint: .isDirectory)
-    directory = out.appending(path: text.name, directoryHint: .isDirectory)
+    microBatches = line.common.microBatches
+    directory = Ranks.folder(out.appending(path: text.name, directoryHint: .isDirectory))
     command = reproducingCommand(text.name, arguments)
     self.page = page
     try OutputFolder.prepare(directory)
@@ -158,7 +165,9 @@ extension Chapter {
   /// Writes the report and the CSV files, prints the closing line, and ends the program: with status 0, or with 1 if
   /// a check has failed.
   public func finish(file: String = #fileID, line: Int = #line) -> Never {
-    leave(exitOnError { try close(at: SourcePlace(file, line)) })
+    let status = exitOnError { try close(at: SourcePlace(file, line)) }
+    Ranks.finish()
+    leave(Ranks.isFirst ? status : 0)
   }
 
   /// Everything that `finish` does before it ends the program; returns the exit status.

@@ -48,6 +48,13 @@ package struct CommonOptions: ParsableArguments {
     help: ArgumentHelp("Byte-pair encoding with this many tokens in place of characters.", valueName: "tokens"))
   package var bytePairs: Int?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Cuts each batch into this many parts, which the ranks of mpirun share; 8 suits 1 to 8 ranks.",
+      valueName: "parts"))
+  package var microBatches: Int?
+
   package init() {}
 
   package func validate() throws {
@@ -56,6 +63,10 @@ package struct CommonOptions: ParsableArguments {
     }
     if let bytePairs, bytePairs <= 256 {
       throw ValidationError("--byte-pairs \(bytePairs): there are 256 bytes to begin with; ask for more tokens.")
+    }
+    if let microBatches, !(1...4096).contains(microBatches) {
+      throw ValidationError(
+        "--micro-batches \(microBatches): give a number from 1 to 4096, at most the rows of a batch.")
     }
   }
 

@@ -19,6 +19,7 @@ public func exitOnError<Result>(_ body: () throws -> Result) -> Result {
 @MainActor
 public func stop(because error: any Error) -> Never {
   Screen.shared.erase()
+  Ranks.stop(because: error)
   let isQuiet = (error as? StandardOutput.Failure)?.isReaderGone ?? false
   if !isQuiet { Screen.shared.write("error: \(description(of: error))\n") }
   OutputFolder.removeIfEmpty()

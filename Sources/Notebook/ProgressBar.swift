@@ -135,7 +135,10 @@ package final class Screen: @unchecked Sendable {
   /// Whether standard error is a terminal that understands the sequences for redrawing.
   package let isTerminal = isatty(STDERR_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
   private let lock = NSLock()
-  private var isDrawn = false
+  private var (isDrawn, isSilent) = (false, false)
+
+  /// Writes nothing from now on: another rank of the same job does.
+  func silence() { lock.withLock { isSilent = true } }
 
   /// Writes text as it is. Errors are ignored: there is nowhere else to report them.
   package func write(_ text: String) { lock.withLock { put(text) } }
@@ -164,6 +167,7 @@ package final class Screen: @unchecked Sendable {
   }
 
   private func put(_ text: String) {
+    if isSilent { return }
     StandardOutput.begin()
     var text = text
     text.withUTF8 { _ = Foundation.write(STDERR_FILENO, $0.baseAddress, $0.count) }

@@ -38,6 +38,16 @@ public struct AdamWSettings: Codable, Equatable, Sendable {
 
   /// β 0.9 and 0.95, ε 1e-8, decay 0.1, clipping at a norm of 1.
   public init() {}
+
+  /// The arithmetic of step `number`, counted from 1, without decay and clipping.
+  func step(_ number: Int, learningRate: Double) -> AdamWStep {
+    AdamWStep(
+      learningRate: Scalar(learningRate), beta1: Scalar(beta1), beta2: Scalar(beta2), step: number,
+      epsilon: Scalar(epsilon), weightDecay: 0, gradientScale: 1)
+  }
+
+  /// What gradients with this norm are multiplied by, at most 1.
+  func scale(_ norm: Double) -> Double { clip.map { norm > $0 ? $0 / norm : 1 } ?? 1 }
 }
 
 /// AdamW with decoupled weight decay over a list of parameters or rows of them.
@@ -53,6 +63,11 @@ public struct AdamW {
 
   /// An optimiser with moments of zero; stops the program if a parameter is listed twice.
   public init(_ trained: [ParameterRows], settings: AdamWSettings = AdamWSettings()) {
+    self.init(trained, settings: settings, keepingMoments: true)
+  }
+
+  /// - Parameter keepsMoments: false if they are kept elsewhere, by a `SharedOptimiser`; no step can then be made here
+  init(_ trained: [ParameterRows], settings: AdamWSettings, keepingMoments keepsMoments: Bool) {
     for (index, entry) in trained.enumerated() {
       precondition(
         !trained[..<index].contains { $0.parameter === entry.parameter },
@@ -60,7 +75,7 @@ public struct AdamW {
     }
     self.trained = trained
     self.settings = settings
-    firstMoments = trained.map { Tensor.zeros($0.parameter.value.shape) }
+    firstMoments = keepsMoments ? trained.map { Tensor.zeros($0.parameter.value.shape) } : []
     secondMoments = firstMoments
   }
 
@@ -76,9 +91,7 @@ public struct AdamW {
       "\(trained.count) parameters are trained, but \(gradients.count) gradients were given")
     steps += 1
     let scales = gradientScales(gradients, norm: norm)
-    let step = AdamWStep(
-      learningRate: Scalar(learningRate), beta1: Scalar(settings.beta1), beta2: Scalar(settings.beta2), step: steps,
-      epsilon: Scalar(settings.epsilon), weightDecay: 0, gradientScale: 1)
+    let step = settings.step(steps, learningRate: learningRate)
     let decay = Scalar(settings.weightDecay)
     firstMoments.withUnsafeMutableBufferPointer { first in
       secondMoments.withUnsafeMutableBufferPointer { second in
@@ -106,10 +119,10 @@ extension AdamW {
   /// What the gradients of each group are multiplied by, at most 1; the same for all unless groups are clipped
   /// separately.
   private func gradientScales(_ gradients: [Tensor], norm: Double) -> [Int: Double] {
-    func scale(_ norm: Double) -> Double { settings.clip.map { norm > $0 ? $0 / norm : 1 } ?? 1 }
     let members = Dictionary(grouping: trained.indices) { trained[$0].group }
     return members.mapValues { indices in
-      scale(settings.clipsGroups && settings.clip != nil ? gradientNorm(indices.map { gradients[$0] }) : norm)
+      settings.scale(
+        settings.clipsGroups && settings.clip != nil ? gradientNorm(indices.map { gradients[$0] }) : norm)
     }
   }
 }

@@ -19,19 +19,27 @@ import Tensors
 
 extension TrainingRun {
   /// Writes the state of the run to its checkpoint, if it has one.
+  ///
+  /// If ranks share the run, all of them call it and rank 0 writes, one file for all; if it cannot, all throw.
   public func save() throws {
     guard let checkpointFile else { return }
+    guard let shared else { return try write(optimiser.firstMoments, optimiser.secondMoments, to: checkpointFile) }
+    let moments = try shared.wholeMoments()
+    try ranks.onRoot { if let moments { try write(moments.first, moments.second, to: checkpointFile) } }
+  }
+
+  private func write(_ firstMoments: [Tensor], _ secondMoments: [Tensor], to file: URL) throws {
     var checkpoint = Checkpoint()
     for (index, entry) in optimiser.trained.enumerated() {
       checkpoint.tensors["parameter.\(entry.parameter.name)"] = entry.parameter.value
-      checkpoint.tensors["first_moment.\(entry.parameter.name)"] = optimiser.firstMoments[index]
-      checkpoint.tensors["second_moment.\(entry.parameter.name)"] = optimiser.secondMoments[index]
+      checkpoint.tensors["first_moment.\(entry.parameter.name)"] = firstMoments[index]
+      checkpoint.tensors["second_moment.\(entry.parameter.name)"] = secondMoments[index]
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys  // equal states give equal files
     checkpoint.metadata["state"] = String(decoding: try encoder.encode(state), as: UTF8.self)
     checkpoint.metadata["made from"] = origin
-    try checkpoint.write(to: checkpointFile)
+    try checkpoint.write(to: file)
   }
 
   /// What is not a tensor.
@@ -113,7 +121,11 @@ extension TrainingRun {
         problem: "it has a number below 0, and means of squares have none", remedy: again)
     }
     for (entry, value) in zip(optimiser.trained, values) { entry.parameter.value = value }
-    (optimiser.firstMoments, optimiser.secondMoments) = (first, second)
+    if let shared {
+      shared.restore(first: first, second: second)
+    } else {
+      (optimiser.firstMoments, optimiser.secondMoments) = (first, second)
+    }
     optimiser.steps = kept.records.count
     restore(
       records: kept.records.enumerated().map { step, numbers in

@@ -13,66 +13,17 @@
 // from there is bit for bit what it would have computed without the interruption: parameters, moments, step and
 // random state are all there is, and all are kept.
 //
-// Read before: `AdamW.swift`, `Schedule.swift`. Read next: `TrainingRun+Checkpoint.swift`.
+// If the settings cut each batch into micro-batches, several ranks can share them; then it is
+// `TrainingRun+Sharing.swift` that makes a step.
+//
+// Read before: `AdamW.swift`, `TrainingSettings.swift`. Read next: `TrainingRun+Checkpoint.swift`,
+// `TrainingRun+Sharing.swift`.
 
 import Checkpoints
+import Communication
 import Foundation
 import Gradients
 import Tensors
-
-/// How a run trains.
-public struct TrainingSettings: Codable, Equatable, Sendable {
-  /// The learning rate of each step, and with it the number of steps.
-  public var schedule: WarmUpStableDecay
-  /// The settings of AdamW.
-  public var optimiser: AdamWSettings
-  /// The tokens that each update sees: rows of the batch times their length.
-  public var tokensPerUpdate: Int
-  /// The seed of the run's random numbers.
-  public var seed: UInt64
-
-  /// Settings with the schedule's default warm-up and decay; `learningRate` is its peak.
-  public init(
-    steps: Int, learningRate: Double, tokensPerUpdate: Int, seed: UInt64, optimiser: AdamWSettings = AdamWSettings()
-  ) {
-    schedule = WarmUpStableDecay(peak: learningRate, steps: steps)
-    self.optimiser = optimiser
-    self.tokensPerUpdate = tokensPerUpdate
-    self.seed = seed
-  }
-}
-
-/// Why a run stopped.
-public enum TrainingError: Error, Equatable, CustomStringConvertible, LocalizedError {
-  /// A loss or a gradient was NaN or infinite; the parameters are those before the step.
-  case notFinite(run: String, step: Int, what: String)
-  /// Nothing to train.
-  case nothingTrained(run: String)
-  /// A parameter that the run should change is frozen: it would only decay.
-  case frozen(run: String, parameter: String)
-  /// The checkpoint belongs to another run.
-  case otherRun(file: String, difference: String)
-
-  /// Which run stopped, why, and what to do.
-  public var description: String {
-    switch self {
-    case .notFinite(let run, let step, let what):
-      "\(run): \(what) at step \(step), so the run was stopped before its weights were harmed;"
-        + " try a smaller learning rate"
-    case .nothingTrained(let run):
-      "\(run): the list of what is trained is empty, so the stage would change nothing;"
-        + " list at least one parameter"
-    case .frozen(let run, let parameter):
-      "\(run): \(parameter) is listed as trained but frozen, so it would only decay;"
-        + " call begin() of the stage, or freeze(_:allBut:), before the run"
-    case .otherRun(let file, let difference):
-      oneLine(
-        "\(file): this checkpoint belongs to another run (\(difference)); choose another --out, or move it away")
-    }
-  }
-  /// The same as `description`.
-  public var errorDescription: String? { description }
-}
 
 /// A sequence of optimiser steps over a list of parameters.
 public final class TrainingRun: Sequence, IteratorProtocol {
@@ -92,6 +43,9 @@ public final class TrainingRun: Sequence, IteratorProtocol {
   public var onStep: ((StepRecord) -> Void)?
 
   var optimiser: AdamW
+  /// What takes the optimiser's place if batches are cut into micro-batches.
+  let shared: SharedOptimiser?
+  let ranks: any RankGroup
   let checkpointFile: URL?
   let checkpointInterval: Int
   private let longestGap: Duration
@@ -106,20 +60,44 @@ public final class TrainingRun: Sequence, IteratorProtocol {
   ///   - interval: after how many steps it is written
   ///   - gap: the time after which it is written in any case; when it is written does not change what is computed
   ///   - origin: a JSON object of all that the run depends on besides its settings: text, teacher, recipe
-  public init(
+  ///   - ranks: with whom the micro-batches are shared; all of them make this run, from equal parameters. Throws if
+  ///     there are several and batches are in one piece
+  public convenience init(
     _ name: String, of trained: [ParameterRows], settings: TrainingSettings, checkpoint: URL? = nil,
-    every interval: Int = 200, orAfter gap: Duration = .seconds(50), madeFrom origin: String = "{}"
+    every interval: Int = 200, orAfter gap: Duration = .seconds(50), madeFrom origin: String = "{}",
+    sharedAmong ranks: any RankGroup = SingleRank()
+  ) throws {
+    try self.init(
+      name, of: trained, settings: settings, checkpoint: checkpoint, every: interval, orAfter: gap, madeFrom: origin,
+      sharedAmong: ranks, inPiecesOf: 1 << 16)
+  }
+
+  /// - Parameter length: the most numbers that go to a rank as a whole; another length gives other last bits
+  package init(
+    _ name: String, of trained: [ParameterRows], settings: TrainingSettings, checkpoint: URL? = nil,
+    every interval: Int = 200, orAfter gap: Duration = .seconds(50), madeFrom origin: String = "{}",
+    sharedAmong ranks: any RankGroup, inPiecesOf length: Int
   ) throws {
     guard trained.contains(where: { $0.count > 0 }) else { throw TrainingError.nothingTrained(run: name) }
     self.name = name
     self.settings = settings
     self.origin = origin
     random = SeededGenerator(seed: settings.seed)
-    optimiser = AdamW(trained, settings: settings.optimiser)
+    self.ranks = ranks
+    optimiser = AdamW(trained, settings: settings.optimiser, keepingMoments: settings.microBatches == nil)
+    shared = settings.microBatches.map {
+      SharedOptimiser(trained, settings.optimiser, microBatches: $0, ranks, pieces: length)
+    }
     checkpointFile = checkpoint
     checkpointInterval = interval
     longestGap = gap
-    if let checkpoint, FileManager.default.fileExists(atPath: checkpoint.path) { try resume(from: checkpoint) }
+    if shared == nil, ranks.count > 1 { throw TrainingError.batchInOnePiece(run: name, ranks: ranks.count) }
+    guard let checkpoint else { return }
+    if ranks.count == 1 {
+      if FileManager.default.fileExists(atPath: checkpoint.path) { try resume(from: checkpoint) }
+    } else {
+      try resumeTogether(from: checkpoint)
+    }
   }
 
   /// The next step's number, or nil when the run is over.
@@ -134,33 +112,64 @@ public final class TrainingRun: Sequence, IteratorProtocol {
   /// Throws, before any parameter is changed, if the loss or a gradient is not finite, or if the details are named
   /// differently than in the first step.
   public func descend(_ loss: Variable, details: [(String, Double)] = []) throws {
-    let step = records.count
+    precondition(shared == nil, "\(name) is trained in micro-batches, and needs the loss of each")
     let value = Double(loss.value.scalar)
     try expect(detailNames: details.map(\.0))
-    if let parameter = optimiser.trained.first(where: { $0.parameter.isFrozen })?.parameter {
-      throw TrainingError.frozen(run: name, parameter: parameter.name)
-    }
-    guard value.isFinite else { throw TrainingError.notFinite(run: name, step: step, what: "the loss is \(value)") }
+    try expectNothingFrozen()
+    try expectFinite(loss: value)
     let slopes = gradients(of: loss, withRespectTo: optimiser.trained.map(\.parameter))
     let norm = gradientNorm(slopes)
-    guard norm.isFinite else {
-      throw TrainingError.notFinite(run: name, step: step, what: "the norm of the gradient is \(norm)")
-    }
-    let rate = settings.schedule.rate(at: step)
-    optimiser.step(slopes, learningRate: rate, norm: norm)
+    try expectFinite(norm: norm)
+    optimiser.step(slopes, learningRate: settings.schedule.rate(at: records.count), norm: norm)
+    try complete(loss: value, norm: norm, details: details.map(\.1), saving: isSaveDue)
+  }
+
+  /// Whether the state has to be written after the step that is being made.
+  var isSaveDue: Bool {
+    guard checkpointFile != nil else { return false }
+    let steps = records.count + 1
+    return steps.isMultiple(of: checkpointInterval) || steps == settings.schedule.steps
+      || ContinuousClock.now - lastSave > longestGap
+  }
+
+  /// Records a step that has been made, and writes the state.
+  func complete(loss: Double, norm: Double, details: [Double], saving isDue: Bool) throws {
+    let step = records.count
     let record = StepRecord(
-      step: step, loss: value, learningRate: rate, gradientNorm: norm, details: details.map(\.1))
+      step: step, loss: loss, learningRate: settings.schedule.rate(at: step), gradientNorm: norm, details: details)
     records.append(record)
     onStep?(record)
-    let isDue = records.count.isMultiple(of: checkpointInterval) || records.count == settings.schedule.steps
-    if checkpointFile != nil, isDue || ContinuousClock.now - lastSave > longestGap {
+    if isDue {
       try save()
       lastSave = .now
     }
   }
+}
+
+// ## What stops a run
+
+extension TrainingRun {
+  /// Throws if the loss of the step is NaN or infinite.
+  func expectFinite(loss: Double) throws {
+    if loss.isFinite { return }
+    throw TrainingError.notFinite(run: name, step: records.count, what: "the loss is \(loss)")
+  }
+
+  /// Throws if the norm of the gradient is NaN or infinite.
+  func expectFinite(norm: Double) throws {
+    if norm.isFinite { return }
+    throw TrainingError.notFinite(run: name, step: records.count, what: "the norm of the gradient is \(norm)")
+  }
+
+  /// Throws if something that is trained is frozen.
+  func expectNothingFrozen() throws {
+    if let parameter = optimiser.trained.first(where: { $0.parameter.isFrozen })?.parameter {
+      throw TrainingError.frozen(run: name, parameter: parameter.name)
+    }
+  }
 
   /// The first step names its details; all others have the same.
-  private func expect(detailNames names: [String]) throws {
+  func expect(detailNames names: [String]) throws {
     if records.isEmpty { detailNames = names }
     guard names == detailNames else {
       throw TrainingError.otherRun(

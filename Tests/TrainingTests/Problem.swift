@@ -31,8 +31,10 @@ final class Problem {
   var parameters: [Parameter] { [weight, bias, gain] }
 
   /// Mean of the squared errors at seven random points.
-  func loss(using random: inout SeededGenerator) -> Variable {
-    let x = Tensor.normal([7, 3], using: &random)
+  func loss(using random: inout SeededGenerator) -> Variable { loss(at: .normal([7, 3], using: &random)) }
+
+  /// Mean of the squared errors at given points, [points, 3].
+  func loss(at x: Tensor) -> Variable {
     let error =
       gain.variable * linear(Variable(constant: x), weight: weight.variable, bias: bias.variable)
       - Variable(constant: matmul(x, target, transposingB: true))

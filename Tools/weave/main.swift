@@ -22,6 +22,7 @@ do {
     (file: "docs/correctness.md", page: "correctness.html", title: "Correctness"),
     (file: "Tools/Mutants/equivalents.md", page: "equivalents.html", title: "Mutants that change nothing"),
     (file: "docs/speed.md", page: "speed.html", title: "Speed"),
+    (file: "docs/ranks.md", page: "ranks.html", title: "Many ranks"),
     (file: "docs/source.md", page: "source.html", title: "How to read the source"),
     (file: "NOTATION.md", page: "notation.html", title: "Notation"),
     (file: "data/README.md", page: "data.html", title: "The data"),

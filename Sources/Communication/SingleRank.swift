@@ -1,0 +1,50 @@
+// # One rank
+//
+// A program that nobody started as several is a group of one. Whatever is written for ranks runs here too, and sends
+// nothing.
+//
+// Read before: `RankGroup.swift`.
+
+/// A group of one rank.
+public final class SingleRank: RankGroup {
+  /// A group of one.
+  public init() {}
+
+  /// 0, the only one.
+  public var rank: Int { 0 }
+  /// 1.
+  public var count: Int { 1 }
+  /// 0: there is nobody to send to.
+  public var sentBytes: Int { 0 }
+
+  /// Returns at once.
+  public func barrier() {}
+  /// Leaves the bytes as they are.
+  public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) {}
+
+  /// Copies what this rank gives.
+  public func allGather(
+    _ mine: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer, sizes: [Int]
+  ) {
+    expect(sizes, fill: mine.count, "allGather")
+    all.copyMemory(from: mine)
+  }
+
+  /// Copies what this rank gives.
+  public func gather(
+    _ mine: UnsafeRawBufferPointer, into all: UnsafeMutableRawBufferPointer, sizes: [Int], at root: Int
+  ) {
+    allGather(mine, into: all, sizes: sizes)
+  }
+
+  /// Copies what this rank sends itself.
+  public func allToAll(
+    _ mine: UnsafeRawBufferPointer, sizes: [Int], into all: UnsafeMutableRawBufferPointer, incoming: [Int]
+  ) {
+    expect(incoming, fill: mine.count, "allToAll")
+    allGather(mine, into: all, sizes: sizes)
+  }
+
+  /// Does nothing: there is nobody who waits.
+  public func abandon(because reason: String) {}
+}

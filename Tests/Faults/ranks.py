@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""What `make mpi` runs: the program check-ranks with several numbers of ranks of each MPI, and what can happen to them.
+
+Each rank has one thread, and there may be more ranks than cores. Every run prints the sums of all weights and records
+that it made; all runs have to print the same, whatever the number of ranks, the MPI, and what happened on the way.
+
+    ranks.py sums     1, 2, 3, 4 and 8 ranks of each MPI, from the beginning
+    ranks.py resume   a job that is stopped goes on with another number of ranks of another MPI
+    ranks.py faults   a rank is killed, is silent, is late, has a full disk, another text, or another MPI
+"""
+
+import argparse
+import itertools
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import time
+
+LAUNCH = {
+    # More ranks than cores are allowed; --quiet leaves out what mpirun itself says about a rank that has ended.
+    "openmpi": ["mpirun.openmpi", "--oversubscribe", "--allow-run-as-root", "--quiet", "-n"],
+    "mpich": ["mpirun.mpich", "-n"],
+}
+
+
+def fail(text):
+    print(f"ranks.py: {text}", file=sys.stderr)
+    sys.exit(1)
+
+
+class Run:
+    """One job: its exit status, what it printed, and how long it took."""
+
+    def __init__(self, options, mpi, ranks, folder, *words, binary=None):
+        command = [str(binary or options.programs[mpi]), str(folder), *map(str, words)]
+        if ranks:
+            command = [*LAUNCH[mpi], str(ranks), *command]
+        # Open MPI copies between processes by a system call that sandboxes forbid; it then says so at length.
+        environment = dict(os.environ, OMP_NUM_THREADS="1", OMPI_MCA_btl_vader_single_copy_mechanism="none")
+        start = time.monotonic()
+        try:
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=options.timeout)
+        except subprocess.TimeoutExpired:
+            fail(f"{' '.join(command)} has not ended after {options.timeout} seconds")
+        self.seconds = time.monotonic() - start
+        (self.status, self.out, self.err, self.command) = (done.returncode, done.stdout, done.stderr, " ".join(command))
+
+    def expect_sums(self, expected, what):
+        if self.status != 0 or self.out != expected:
+            fail(f"{what}: {self.command} ended with {self.status} and printed\n{self.out}{self.err}instead of\n{expected}")
+
+    def expect_sentence(self, beginning, parts, within, what):
+        """One sentence of ours on standard error that begins and contains what it should, in time."""
+        ours = [line for line in self.err.splitlines() if line.startswith("error: ")]
+        if self.status == 0 or len(ours) != 1 or not ours[0].startswith(f"error: {beginning}"):
+            fail(f"{what}: {self.command} ended with {self.status} and said\n{self.err}instead of 'error: {beginning}…'")
+        missing = [part for part in parts if part not in ours[0]]
+        if missing:
+            fail(f"{what}: the sentence {ours[0]!r} lacks {missing}")
+        if self.seconds > within:
+            fail(f"{what}: the job ended after {self.seconds:.1f} seconds, later than {within}")
+        print(f"  {what}: {self.seconds:.1f} s, {ours[0]}")
+
+
+def fresh(options, name):
+    folder = options.out / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def sums(options, expected):
+    for mpi, ranks in itertools.product(options.programs, options.ranks):
+        run = Run(options, mpi, ranks, fresh(options, f"{mpi}-{ranks}"))
+        run.expect_sums(expected, "sums")
+        print(f"  {mpi}, {ranks} ranks: the same bits, {run.seconds:.1f} s")
+
+
+def resume(options, expected):
+    kinds = list(options.programs)
+    for index, (first, second) in enumerate([(1, 3), (3, 2), (4, 8), (2, 1)]):
+        one, other = kinds[index % len(kinds)], kinds[(index + 1) % len(kinds)]
+        folder = fresh(options, "resume")
+        stop = Run(options, one, first, folder, "stop", ["distributions", "teacher"][index % 2], 3)
+        if stop.status != 0 or stop.out == expected:
+            fail(f"resume: {stop.command} did not stop on the way: {stop.status}\n{stop.out}{stop.err}")
+        Run(options, other, second, folder).expect_sums(expected, "resume")
+        print(f"  {first} ranks of {one}, then {second} of {other}: the same bits")
+
+
+def faults(options, expected):
+    again = "run the same command again"
+    for mpi in options.programs:
+        for kind, rank in [("kill", 2), ("kill0", 0)] * options.kills:
+            step = random.randint(1, 5)
+            folder = fresh(options, "killed")
+            Run(options, mpi, 3, folder, kind, step).expect_sentence(
+                f"rank {rank}: it was killed or ended by itself", [f"teacher, step {step} of", again], 5,
+                f"{mpi}, rank {rank} killed")
+            Run(options, mpi, random.choice([1, 2, 4]), folder).expect_sums(expected, "after a kill")
+        Run(options, mpi, 3, fresh(options, "frozen"), "freeze", 2).expect_sentence(
+            "rank 2: nothing was heard of it", [again], 15, f"{mpi}, a silent rank")
+        late = Run(options, mpi, 3, fresh(options, "late"), "late", 2)
+        late.expect_sums(expected, "a rank that is late")
+        print(f"  {mpi}, a rank that is late: the same bits")
+        for rank in [0, 2]:
+            # By micro-batches rank 0 writes for all; by layers each rank writes its own.
+            folder = fresh(options, "full")
+            run = Run(options, mpi, 3, folder, "full", rank)
+            run.expect_sentence("" if rank == 0 else "rank 2 on ", ["File too large"], 10, f"{mpi}, rank {rank} cannot write")
+            Run(options, mpi, 2, folder).expect_sums(expected, "after a full disk")
+        Run(options, mpi, 3, fresh(options, "differ"), "differ").expect_sentence(
+            "rank 2: its text differs", ["(Genesis, not Exodus)"], 10, f"{mpi}, another text")
+        for other in options.programs:
+            if other != mpi:
+                # Each process finds itself alone, or MPI does not start.
+                run = Run(options, mpi, 2, fresh(options, "mixed"), binary=options.programs[other])
+                if run.status == 0 or "error: " not in run.err:
+                    fail(f"a program of {other} under mpirun of {mpi}: {run.status}\n{run.out}{run.err}")
+                print(f"  a program of {other} under mpirun of {mpi} is refused")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", default=["sums", "resume", "faults"])
+    parser.add_argument("--program", action="append", required=True, metavar="MPI=FILE", help="openmpi=… or mpich=…")
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--ranks", type=lambda text: [int(word) for word in text.split(",")], default=[1, 2, 3, 4, 8])
+    parser.add_argument("--kills", type=int, default=1, help="how often the last rank and rank 0 are killed")
+    parser.add_argument("--timeout", type=float, default=120)
+    options = parser.parse_args()
+    options.programs = {mpi: pathlib.Path(file).resolve() for mpi, file in (text.split("=") for text in options.program)}
+    alone = Run(options, None, 0, fresh(options, "alone"), binary=next(iter(options.programs.values())))
+    if alone.status != 0 or len(alone.out.splitlines()) != 6:
+        fail(f"{alone.command} ended with {alone.status} and printed\n{alone.out}{alone.err}")
+    print(f"alone, without mpirun ({alone.seconds:.1f} s):\n{alone.out}", end="")
+    for what in options.what:
+        print(what)
+        {"sums": sums, "resume": resume, "faults": faults}[what](options, alone.out)
+
+
+if __name__ == "__main__":
+    main()
