@@ -10,7 +10,9 @@
 // Two students side by side have a core each, so that no step waits for another (`Tensors/Cores/WorkerPool.swift`);
 // the numbers are the same, since what a kernel computes does not depend on how many threads there are.
 //
-// Read before: `Arm.swift`, `ModelStore.swift`. Read next: `Study+Measuring.swift`,
+// Arms that begin with the same stages go through them once (`SharedBeginnings.swift`).
+//
+// Read before: `Arm.swift`, `ModelStore.swift`. Read next: `Study+Measuring.swift`, `SharedBeginnings.swift`,
 // `KeptResults.swift`, `RateSweep.swift`.
 
 import Communication
@@ -46,6 +48,7 @@ public struct Study {
   /// Whether a result has the training loss of each step.
   public let keepsCurves: Bool
   private let alsoMeasures: Measure?
+  private let beginnings = SharedBeginnings()
   let results: KeptResults
 
   /// A study with `count` seeds, from the store's on, wrapping to 0 after the largest; makes the teachers that are
@@ -116,6 +119,7 @@ public struct Study {
   // MARK: - On all cores
 
   private func run(_ jobs: [Job], _ title: String) throws -> [Job: StudyResult] {
+    let jobs = jobs.alikeFarApart
     let report = store.progress(title, jobs.reduce(0) { $0 + $1.arm.steps }, 0)
     let state = Lock<(next: Int, steps: Int, results: [Job: StudyResult], error: (any Error)?)>((0, 0, [:], nil))
     // The models are not marked as safe to share: teachers are only read, and each student belongs to one thread.
@@ -157,8 +161,14 @@ public struct Study {
     let student = experiment.newStudent(for: arm, of: teacher)
     let running = experiment.recipe.layersSideBySide == nil ? nil : try results.place(ofRunning: job)
     let origin = try results.origin(of: job)
-    var curves: [[Double]] = []
-    for index in arm.stages.indices {
+    // Whoever keeps checkpoints of its own goes on from these.
+    let known = running == nil ? beginnings.longest(of: job) : nil
+    if let known {
+      for (parameter, value) in zip(student.parameters, known.student.values) { parameter.value = value }
+      onSteps(arm.stages.prefix(known.stages).reduce(0) { $0 + $1.steps })
+    }
+    var curves = known?.student.curves ?? []
+    for index in arm.stages.indices.dropFirst(known?.stages ?? 0) {
       let name = arm.stages[index].kind.name
       let history = try experiment.train(
         student, through: index, of: arm, from: teacher, as: name,
@@ -168,12 +178,18 @@ public struct Study {
         return { _, _ in onSteps(1) }
       }
       curves.append(history.losses)
+      if running == nil && index + 1 < arm.stages.count {
+        let seconds = (known?.student.seconds ?? 0) + start.duration(to: .now) / .seconds(1)
+        beginnings.keep(student, after: index + 1, of: job, curves: curves, seconds: seconds)
+      }
     }
     // A student that has been through no end-to-end stage gets the teacher's weights before it is measured.
     if arm.transfersWeights && !arm.stages.contains(where: \.kind.isEndToEnd) {
       experiment.transferWeights(from: teacher, to: student, of: arm)
     }
-    var result = measure(student.frozen, of: arm, teacher, since: start)
+    // What was taken over took its time elsewhere.
+    let asIfWhole = start.advanced(by: .seconds(-(known?.student.seconds ?? 0)))
+    var result = measure(student.frozen, of: arm, teacher, since: asIfWhole)
     if keepsCurves { result.curves = curves }
     result.alsoMeasured = alsoMeasures?(student, teacher, arm, store.heldOut.reported)
     return result

@@ -59,6 +59,38 @@ import Testing
     }
   }
 
+  // A sweep goes through the stages that its arms begin with once, and gives what each arm gives by itself.
+  @Test func armsThatBeginAlikeShareIt() throws {
+    try withStore { store in
+      let begun = Lock(0)
+      let counted = StageKind("counted", batches: StageKind.orientation.batches, isEndToEnd: false) {
+        begun.withLock { $0 += 1 }
+        return StageKind.orientation.make($0, $1, $2)
+      }
+      let arm = Self.arm.with { $0.stages[0] = StagePlan(counted, steps: 2, rate: 1e-2) }
+      let arms =
+        [1e-3, 2e-3, 4e-3].map { arm.with(lastRate: $0) } + [arm.with { $0.stages.removeLast() }]
+        + [arm.with { $0.copiedProjections = .all }]
+      func results(_ study: Study, _ arms: [Arm]) throws -> [StudyResult] {
+        try study.results("sweep", of: arms).map { $0[0] }
+      }
+      let study = try Study(in: store, seeds: 1, keepingCurves: true)
+      let first = try results(study, [arms[0]])
+      #expect(begun.withLock { $0 } == 1)
+      let together = try first + results(study, Array(arms.dropFirst()))
+      #expect(begun.withLock { $0 } == 2, "only what is copied makes another beginning")
+      #expect(Set(together.map(\.losses)).count == arms.count, "two arms gave the same student")
+      try FileManager.default.removeItem(at: store.studyFolder)
+      for (arm, expected) in zip(arms, together) {
+        let alone = try results(Study(in: store, seeds: 1, keepingCurves: true), [arm])[0]
+        #expect(alone.losses == expected.losses && alone.curves == expected.curves, "\(arm)")
+        #expect(alone.divergence == expected.divergence && alone.hiddenDistance == expected.hiddenDistance, "\(arm)")
+        #expect(expected.seconds > 0)
+      }
+      #expect(begun.withLock { $0 } == 2 + arms.count)
+    }
+  }
+
   // A student with any mixers: with those of the recipe it is the one that has a case of its own, and each kind and
   // each size is another arm.
   @Test func mixersOfOnesOwnChoice() throws {
