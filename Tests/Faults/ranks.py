@@ -134,8 +134,12 @@ def main():
     options = parser.parse_args()
     options.programs = {mpi: pathlib.Path(file).resolve() for mpi, file in (text.split("=") for text in options.program)}
     alone = Run(options, None, 0, fresh(options, "alone"), binary=next(iter(options.programs.values())))
-    if alone.status != 0 or len(alone.out.splitlines()) != 6:
+    if alone.status != 0 or len(alone.out.splitlines()) != 7:
         fail(f"{alone.command} ended with {alone.status} and printed\n{alone.out}{alone.err}")
+    # How the teacher's states come to a layer changes nothing.
+    lines = dict(line.split() for line in alone.out.splitlines())
+    if lines["outputsByLayer"] != lines["outputsHandedOn"]:
+        fail(f"the two ways to get the teacher's states gave different sums:\n{alone.out}")
     print(f"alone, without mpirun ({alone.seconds:.1f} s):\n{alone.out}", end="")
     for what in options.what:
         print(what)
