@@ -14,6 +14,9 @@
 // What one call sends at most.
 static const size_t piece = (size_t)1 << 30;
 
+// How many messages of cmpi_send can be on their way.
+enum { pending_limit = 8 };
+
 #define TRY(call)                                                                                                      \
   do {                                                                                                                 \
     int code_ = (call);                                                                                                \
@@ -28,7 +31,12 @@ int cmpi_init(void) {
   return MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
 }
 
-int cmpi_finalize(void) { return MPI_Finalize(); }
+static int settle(int slot);
+
+int cmpi_finalize(void) {
+  for (int slot = 0; slot < pending_limit; slot++) TRY(settle(slot));
+  return MPI_Finalize();
+}
 
 void cmpi_abort(int status) {
   int started = 0;
@@ -151,6 +159,54 @@ int cmpi_gather(const void *mine, void *all, const size_t *counts, const size_t 
     code = add(&messages, (void *)mine, counts[rank], root, 1);
   }
   return wait_for(&messages, code);
+}
+
+// ## Messages that nobody waits for
+//
+// Their tag distinguishes them from those of an exchange.
+
+static struct {
+  MPI_Request request;
+  void *bytes;
+} pending[pending_limit];
+static int next_pending;
+
+// Waits until a message has left, and frees its bytes.
+static int settle(int slot) {
+  if (!pending[slot].bytes) return MPI_SUCCESS;
+  int code = MPI_Wait(&pending[slot].request, MPI_STATUS_IGNORE);
+  free(pending[slot].bytes);
+  pending[slot].bytes = NULL;
+  return code;
+}
+
+int cmpi_send(const void *bytes, size_t count, int other) {
+  const char *next = bytes;
+  while (count > 0) {
+    size_t now = count < piece ? count : piece;
+    int slot = next_pending;
+    TRY(settle(slot));
+    void *copy = malloc(now);
+    if (!copy) return MPI_ERR_NO_MEM;
+    memcpy(copy, next, now);
+    pending[slot].bytes = copy;
+    TRY(MPI_Isend(copy, (int)now, MPI_BYTE, other, 1, MPI_COMM_WORLD, &pending[slot].request));
+    next_pending = (slot + 1) % pending_limit;
+    next += now;
+    count -= now;
+  }
+  return MPI_SUCCESS;
+}
+
+int cmpi_receive(void *bytes, size_t count, int other) {
+  char *next = bytes;
+  while (count > 0) {
+    size_t now = count < piece ? count : piece;
+    TRY(MPI_Recv(next, (int)now, MPI_BYTE, other, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+    next += now;
+    count -= now;
+  }
+  return MPI_SUCCESS;
 }
 
 // Whether the counts and offsets of all ranks are ints.

@@ -89,6 +89,17 @@ public final class MPIRanks: RankGroup, @unchecked Sendable {
     sentBytes += mine.count - sizes[rank]
   }
 
+  /// Sends bytes to another process; waits only if eight messages are still on their way.
+  public func send(_ bytes: UnsafeRawBufferPointer, to other: Int) throws {
+    try check(cmpi_send(bytes.baseAddress, bytes.count, Int32(other)), "a message to rank \(other)")
+    sentBytes += bytes.count
+  }
+
+  /// Waits for bytes of another process.
+  public func receive(_ bytes: UnsafeMutableRawBufferPointer, from other: Int) throws {
+    try check(cmpi_receive(bytes.baseAddress, bytes.count, Int32(other)), "a message from rank \(other)")
+  }
+
   /// Prints the reason on standard error and ends all processes, at once and with status 1; does not return.
   public func abandon(because reason: String) {
     FileHandle.standardError.write(Data("error: \(oneLine(reason))\n".utf8))

@@ -8,11 +8,12 @@
 //     gather        all ranks' bytes to one                  abandon      end the job everywhere
 //     allGather     all ranks' bytes to all
 //     allToAll      from each rank to each other something of its own
+//     send, receive from one rank to one other, which are the only two that call them
 //
 // MPI can also add numbers on their way. We do not ask for that: the order of such sums depends on the number of
 // ranks, and with it the last bits. Sums are made here, in an order of our own (`Training/SummationTree.swift`).
 //
-// An operation has to be called by all ranks, in the same order. One that fails on one rank leaves the others waiting;
+// An operation of all has to be called by all ranks, in the same order. One that fails on one rank leaves the others waiting;
 // so whoever cannot go on calls `abandon`.
 //
 // Read next: `SingleRank.swift`, `RankThreads.swift`, `MPIRanks.swift`, `RankGroup+Agreement.swift`.
@@ -56,6 +57,12 @@ public protocol RankGroup: AnyObject, Sendable {
   ///   - incoming: how many bytes each rank sends here
   func allToAll(
     _ mine: UnsafeRawBufferPointer, sizes: [Int], into all: UnsafeMutableRawBufferPointer, incoming: [Int]) throws
+
+  /// Sends bytes to another rank, without waiting until it receives them; they may be changed when the call returns.
+  func send(_ bytes: UnsafeRawBufferPointer, to other: Int) throws
+
+  /// Waits for the next bytes that another rank has sent here; `bytes` is as long as what it sent.
+  func receive(_ bytes: UnsafeMutableRawBufferPointer, from other: Int) throws
 
   /// Ends the job on all ranks, because this one cannot go on; the reason is one sentence. Other ranks do not wait any
   /// longer: their calls throw, or their processes end.

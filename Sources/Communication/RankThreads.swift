@@ -75,6 +75,21 @@ public final class RankThread: RankGroup, @unchecked Sendable {
     sentBytes += mine.count - sizes[rank]
   }
 
+  /// Puts a copy of the bytes where the other thread finds it.
+  public func send(_ bytes: UnsafeRawBufferPointer, to other: Int) throws {
+    precondition(other != rank && (0..<count).contains(other), "rank \(rank) cannot send to rank \(other)")
+    try meeting.post(Array(bytes), from: rank, to: other)
+    sentBytes += bytes.count
+  }
+
+  /// Waits for what the other thread sends; throws if one of the threads has given up.
+  public func receive(_ bytes: UnsafeMutableRawBufferPointer, from other: Int) throws {
+    let message = try meeting.take(from: other, to: rank)
+    precondition(
+      message.count == bytes.count, "rank \(other) sent \(message.count) bytes, but \(bytes.count) were expected")
+    bytes.copyBytes(from: message)
+  }
+
   /// Lets all other threads throw.
   public func abandon(because reason: String) { meeting.abandon(rank, reason) }
 
@@ -103,6 +118,8 @@ public final class RankThread: RankGroup, @unchecked Sendable {
     private var shown: [Shown]
     private var (arrived, round) = (0, 0)
     private var failure: CommunicationError?
+    /// What was sent and not yet received, by sender and receiver.
+    private var letters: [[Int]: [[UInt8]]] = [:]
 
     init(_ count: Int) { (self.count, shown) = (count, Array(repeating: Shown(), count: count)) }
 
@@ -123,6 +140,22 @@ public final class RankThread: RankGroup, @unchecked Sendable {
         }
         while round == now, failure == nil { condition.wait() }
         if round == now, let failure { throw failure }
+      }
+    }
+
+    func post(_ bytes: [UInt8], from: Int, to: Int) throws {
+      try condition.withLock {
+        if let failure { throw failure }
+        letters[[from, to], default: []].append(bytes)
+        condition.broadcast()
+      }
+    }
+
+    func take(from: Int, to: Int) throws -> [UInt8] {
+      try condition.withLock {
+        while letters[[from, to], default: []].isEmpty, failure == nil { condition.wait() }
+        if let failure { throw failure }
+        return letters[[from, to]]!.removeFirst()
       }
     }
 

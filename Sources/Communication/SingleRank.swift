@@ -5,6 +5,8 @@
 //
 // Read before: `RankGroup.swift`.
 
+import Tensors
+
 /// A group of one rank.
 public final class SingleRank: RankGroup {
   /// A group of one.
@@ -43,6 +45,16 @@ public final class SingleRank: RankGroup {
   ) {
     expect(incoming, fill: mine.count, "allToAll")
     allGather(mine, into: all, sizes: sizes)
+  }
+
+  /// Stops the program: there is no other rank.
+  public func send(_ bytes: UnsafeRawBufferPointer, to other: Int) {
+    preconditionFailure("a single rank has no rank \(other) to send to")
+  }
+
+  /// Stops the program: there is no other rank.
+  public func receive(_ bytes: UnsafeMutableRawBufferPointer, from other: Int) {
+    preconditionFailure("a single rank has no rank \(other) to hear from")
   }
 
   /// Does nothing: there is nobody who waits.

@@ -1,14 +1,24 @@
 // # Layers of ranks
 //
-// Layers that are trained by themselves need no messages. Each rank takes some of them, reads the same batches, and
-// runs the teacher up to its last layer; only when all steps are done do the ranks give one another what they have
-// learned. The runs of the layers are those of one rank: the same optimisers, the same checkpoints in the same folder,
-// the same bits.
+// Each rank takes some of the layers, reads the same batches, and has the optimisers and checkpoints of its layers; only
+// when all steps are done do the ranks give one another what they have learned. The runs of the layers are those of one
+// rank: the same checkpoints in the same folder, the same bits.
 //
-// A rank with later layers pays more for the teacher. So neighbouring layers go together, and the stretches are chosen
-// such that the slowest rank is as fast as it can be: with 30 layers of SmolLM2-135M on two ranks the first trains
-// more layers than the second. The costs are those of `Experiments/DistillationCost.swift`: 2 operations for each
-// number of a teacher's block, 6 for each number that is trained.
+// What they need of each other is the teacher's states, and there are two ways to get them:
+//
+//     each rank     runs the teacher from the first layer up to its own last: no messages, but the teacher's first
+//                   layers are computed on every rank
+//     handed on     each rank runs the teacher through its own layers, from the state that the rank before it has
+//                   sent: one message of B T D numbers for each step and neighbour. While one rank trains its layers
+//                   on a batch, the next one still has the batch before
+//
+// In SmolLM2-135M a layer of the teacher has more than twice the numbers of a mixer, and its pass costs about as much as
+// a mixer's training. On two ranks, the first way then leaves a third of the work undivided; so states are handed on
+// unless the caller says otherwise.
+//
+// Neighbouring layers go together, and the stretches are chosen such that the slowest rank is as fast as it can be. The
+// costs are those of `Experiments/DistillationCost.swift`: 2 operations for each number of a teacher's block, 6 for
+// each number that is trained.
 //
 // Read before: `LayerwiseStage.swift`, `Communication/Shares.swift`.
 
@@ -20,15 +30,24 @@ import Models
 import Tensors
 import Training
 
+/// How ranks that train layers get the teacher's states.
+public enum TeacherPass: String, Sendable, CaseIterable {
+  /// Each rank runs the teacher up to its last layer.
+  case byEachRank
+  /// Each rank runs the teacher through its own layers, from the state that the rank before it sends.
+  case handedOn
+}
+
 extension LayerwiseStage {
-  /// The layers that each of some ranks trains, in rising order; a rank beyond the number of layers has none.
-  public func layers(ofRanks count: Int) -> [[Int]] {
+  /// The layers that each of some ranks trains, in rising order; a rank may have none.
+  public func layers(ofRanks count: Int, _ pass: TeacherPass = .handedOn) -> [[Int]] {
     let layers = replaced.sorted()
     let blocks = teacher.model.blocks.map { $0.parameters.reduce(0.0) { $0 + Double($1.value.count) } }
     let mixers = layers.map { trained(in: $0).reduce(0.0) { $0 + Double($1.count) } }
     let ranges = shares(of: layers.count, among: count) { range in
-      guard let last = range.last else { return 0 }
-      return 2 * blocks[...layers[last]].reduce(0, +) + 6 * mixers[range].reduce(0, +)
+      guard let first = range.first, let last = range.last else { return 0 }
+      let begin = pass == .byEachRank ? 0 : layers[first]
+      return 2 * blocks[begin...layers[last]].reduce(0, +) + 6 * mixers[range].reduce(0, +)
     }
     return ranges.map { Array(layers[$0]) }
   }

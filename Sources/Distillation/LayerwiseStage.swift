@@ -69,6 +69,7 @@ private func layerName(_ layer: Int) -> String { "layer \(layer)" }
 ///     refused
 ///   - ranks: with whom the layers are shared; all of them call this, with equal models, and have the same student in the
 ///     end. Micro-batches in the settings are for other stages, and ignored
+///   - pass: how ranks get the teacher's states; it changes the cost, not the result
 ///   - onBegin: called before the first step with the number of steps that all layers of this rank have already made
 ///   - onStep: called after each step that all layers of this rank have made, with the sum of their losses
 /// - Returns: the record of all layers, with a detail for each; its gradient norm is that of all layers together
@@ -78,7 +79,7 @@ public func trainLayers(
   _ stage: some LayerwiseStage, as name: String, _ settings: TrainingSettings,
   on draw: (inout SeededGenerator) -> Batch, checkpoints folder: URL? = nil, every interval: Int = 200,
   sideBySide group: Int, madeFrom origin: String = "{}", sharedAmong ranks: any RankGroup = SingleRank(),
-  onBegin: (_ first: Int) -> Void = { _ in },
+  teacherPass pass: TeacherPass = .handedOn, onBegin: (_ first: Int) -> Void = { _ in },
   onStep: (_ step: Int, _ loss: Double) -> Void = { _, _ in }
 ) throws -> History {
   precondition(group > 0, "at least one layer must be trained at a time, not \(group)")
@@ -87,7 +88,7 @@ public func trainLayers(
   try stage.begin()
   var settings = settings
   settings.microBatches = nil
-  let layers = ranks.count == 1 ? [stage.replaced] : stage.layers(ofRanks: ranks.count)
+  let layers = ranks.count == 1 ? [stage.replaced] : stage.layers(ofRanks: ranks.count, pass)
   let mine = layers[ranks.rank]
   let runs = try mine.map { layer in
     try TrainingRun(
@@ -96,6 +97,10 @@ public func trainLayers(
   }
   func slowest() -> Int { runs.map(\.records.count).min() ?? settings.schedule.steps }
   onBegin(slowest())
+  if ranks.count > 1, pass == .handedOn {
+    let relay = TeacherRelay(stage, layers, ranks)
+    try relay.train(runs, steps: settings.schedule.steps, on: draw, sideBySide: group, onStep: onStep)
+  }
   while case let step = slowest(), step < settings.schedule.steps {
     // After a killed run, layers that were saved later than others wait until these have caught up.
     let behind = runs.indices.filter { runs[$0].records.count == step }
@@ -121,6 +126,18 @@ extension LayerwiseStage {
   public func step(
     _ layers: [(layer: Int, run: TrainingRun)], on batch: Batch, sideBySide group: Int
   ) throws {
+    var traces = teacher.traces(batch.inputs, keepingMatrices: comparesMatrices)
+    var index = 0
+    try step(layers, &traces, next: &index, sideBySide: group)
+  }
+
+  /// The same from a pass of the teacher that is under way; it goes on to the last of these layers.
+  ///
+  /// - Parameter index: the layer whose trace comes next
+  func step(
+    _ layers: [(layer: Int, run: TrainingRun)], _ traces: inout BlockTraces<Tensor>, next index: inout Int,
+    sideBySide group: Int
+  ) throws {
     var waiting: [(run: TrainingRun, layer: Int, trace: BlockTrace<Tensor>)] = []
     func flush() throws {
       // Each item has a layer, a run and a tape of its own, and reads a trace that no other item reads.
@@ -136,10 +153,9 @@ extension LayerwiseStage {
       if let error = failure.withLock({ $0 }) { throw error }
     }
     var rest = layers.sorted { $0.layer < $1.layer }[...]
-    var traces = teacher.traces(batch.inputs, keepingMatrices: comparesMatrices)
-    var layer = -1
     while let next = rest.first, let trace = traces.next() {
-      layer += 1
+      let layer = index
+      index += 1
       guard next.layer == layer else { continue }
       rest = rest.dropFirst()
       waiting.append((next.run, layer, trace))

@@ -5,7 +5,7 @@
 // them see.
 //
 //     teacher, stage 3, small models       micro-batches, if the recipe has them
-//     stages 1 and 2 layer by layer        layers
+//     stages 1 and 2 layer by layer        layers; the teacher's states are handed on
 //     studies                              arms
 //     whole batches                        rank 0 trains, and gives the others what it has learned
 //

@@ -75,25 +75,36 @@ extension FrozenModel {
   public func traces(_ tokens: Tokens, keepingMatrices: Bool = true) -> BlockTraces<Tensor> {
     BlockTraces(of: model, tokens, keepingMatrices: keepingMatrices)
   }
+
+  /// The same from the middle: the traces of the blocks from `index` on, which the state `u` [B, T, D] enters.
+  public func traces(from u: Tensor, enteringBlock index: Int, keepingMatrices: Bool = true) -> BlockTraces<Tensor> {
+    BlockTraces(of: model, from: u, enteringBlock: index, keepingMatrices: keepingMatrices)
+  }
 }
 
 /// The traces of a model's blocks, from the first to the last; a block computes its output when the next trace is
 /// asked for.
 public struct BlockTraces<A: Activation>: Sequence, IteratorProtocol {
   private let model: LanguageModel
-  private let tokens: Tokens
+  private let entering: () -> A
   private let keepsMatrices: Bool
-  private var index = 0
+  private var index: Int
   private var last: BlockTrace<A>?
 
   fileprivate init(of model: LanguageModel, _ tokens: Tokens, keepingMatrices: Bool) {
-    (self.model, self.tokens, keepsMatrices) = (model, tokens, keepingMatrices)
+    self.init(of: model, from: model.embedding(tokens), enteringBlock: 0, keepingMatrices: keepingMatrices)
+  }
+
+  fileprivate init(
+    of model: LanguageModel, from u: @autoclosure @escaping () -> A, enteringBlock index: Int, keepingMatrices: Bool
+  ) {
+    (self.model, entering, self.index, keepsMatrices) = (model, u, index, keepingMatrices)
   }
 
   /// The trace of the next block; nil after the last.
   public mutating func next() -> BlockTrace<A>? {
     guard index < model.blocks.count else { return nil }
-    let u = last?.output ?? model.embedding(tokens)
+    let u = last?.output ?? entering()
     let trace = model.blocks[index].trace(u, keepingMatrix: keepsMatrices)
     (index, last) = (index + 1, trace)
     return trace

@@ -17,7 +17,7 @@ import Training
 
 /// One way to train.
 enum Scenario: String, CaseIterable {
-  case teacher, matricesByLayer, outputsByLayer, matrices, outputs, distributions
+  case teacher, matricesByLayer, outputsByLayer, outputsHandedOn, matrices, outputs, distributions
 
   static let configuration = ModelConfiguration(
     V: 11, D: 10, T: 7, block: ParallelBlockSizes(feedForward: 13),
@@ -51,17 +51,18 @@ enum Scenario: String, CaseIterable {
         stage, as: rawValue, settings, on: draw, checkpoint: file, every: 1, sharedAmong: ranks,
         onBegin: { $0.onStep = { onStep($0.step + 1) } })
     }
-    func apart(_ stage: some LayerwiseStage) throws -> History {
+    func apart(_ stage: some LayerwiseStage, _ pass: TeacherPass) throws -> History {
       try trainLayers(
         stage, as: rawValue, settings, on: draw, checkpoints: file, every: 1, sideBySide: 1, sharedAmong: ranks,
-        onStep: { step, _ in onStep(step) })
+        teacherPass: pass, onStep: { step, _ in onStep(step) })
     }
     let (from, orientation) = (teacher.frozen, MatrixOrientation(from: teacher.frozen, to: student))
     let history =
       switch self {
       case .teacher: try together(TokenPrediction(of: teacher))
-      case .matricesByLayer: try apart(orientation)
-      case .outputsByLayer: try apart(HiddenStateAlignment(from: from, to: student))
+      case .matricesByLayer: try apart(orientation, .handedOn)
+      case .outputsByLayer: try apart(HiddenStateAlignment(from: from, to: student), .byEachRank)
+      case .outputsHandedOn: try apart(HiddenStateAlignment(from: from, to: student), .handedOn)
       case .matrices: try together(orientation)
       case .outputs: try together(HiddenStateAlignment(from: from, to: student))
       case .distributions: try together(KnowledgeDistillation(from: from, to: student))

@@ -79,6 +79,26 @@ import Testing
     }
   }
 
+  // Around a ring, three letters ahead of whoever reads them.
+  @Test(arguments: [2, 3, 8]) func lettersArriveInTheirOrder(count: Int) throws {
+    let sent = try withRankThreads(count) { group -> Int in
+      let (right, left) = ((group.rank + 1) % count, (group.rank + count - 1) % count)
+      for number in 0..<3 {
+        var letter = Self.bytes(from: group.rank, to: right, 5 + number)
+        try letter.withUnsafeBytes { try group.send($0, to: right) }
+        // It may be changed at once.
+        letter = letter.map { _ in 0 }
+      }
+      for number in 0..<3 {
+        var letter = [UInt8](repeating: 0, count: 5 + number)
+        try letter.withUnsafeMutableBytes { try group.receive($0, from: left) }
+        #expect(letter == Self.bytes(from: left, to: group.rank, 5 + number))
+      }
+      return group.sentBytes
+    }
+    #expect(sent == Array(repeating: 18, count: count))
+  }
+
   // A hundred exchanges with nothing in between: no rank overtakes another.
   @Test func manyRoundsStayInStep() throws {
     _ = try withRankThreads(4) { group in

@@ -18,7 +18,8 @@ import Training
 
 /// A way to train that ranks can share.
 enum SharedWay: String, CaseIterable, Sendable {
-  case teacher, matrices, mixerOutputs, blockOutputs, distributions, matricesByLayer, outputsByLayer
+  case teacher, matrices, mixerOutputs, blockOutputs, distributions, matricesByLayer, outputsByLayer,
+    matricesHandedOn, outputsHandedOn
 
   /// Five steps; the micro-batches are no power of two, and of different sizes.
   var settings: TrainingSettings {
@@ -49,10 +50,10 @@ enum SharedWay: String, CaseIterable, Sendable {
       for _ in run where count.withLock({ $0 }) < stop { try run.step(stage, on: draw(&run.random)) }
       return run.history
     }
-    func apart(_ stage: some LayerwiseStage) throws -> History {
+    func apart(_ stage: some LayerwiseStage, _ pass: TeacherPass) throws -> History {
       try trainLayers(
         Failing(stage: stage, call: stop), as: rawValue, settings, on: draw, checkpoints: file, every: 2,
-        sideBySide: 1, sharedAmong: ranks)
+        sideBySide: 1, sharedAmong: ranks, teacherPass: pass)
     }
     let history =
       switch self {
@@ -61,8 +62,10 @@ enum SharedWay: String, CaseIterable, Sendable {
       case .mixerOutputs: try together(HiddenStateAlignment(from: teacher, to: student))
       case .blockOutputs: try together(HiddenStateAlignment(from: teacher, to: student, comparing: .blockOutput))
       case .distributions: try together(KnowledgeDistillation(from: teacher, to: student))
-      case .matricesByLayer: try apart(MatrixOrientation(from: teacher, to: student))
-      case .outputsByLayer: try apart(HiddenStateAlignment(from: teacher, to: student))
+      case .matricesByLayer: try apart(MatrixOrientation(from: teacher, to: student), .byEachRank)
+      case .outputsByLayer: try apart(HiddenStateAlignment(from: teacher, to: student), .byEachRank)
+      case .matricesHandedOn: try apart(MatrixOrientation(from: teacher, to: student), .handedOn)
+      case .outputsHandedOn: try apart(HiddenStateAlignment(from: teacher, to: student), .handedOn)
       }
     return SharedOutcome(self == .teacher ? pair.teacher : student, history, sent: ranks.sentBytes)
   }
@@ -151,13 +154,29 @@ struct SharedOutcome: Equatable {
     #expect(sent.count { $0 > numbers } == 2)
   }
 
+  // States that are handed on: one for each step and neighbour, and what is sent without them.
+  @Test(arguments: [2, 3]) func aStateIsHandedOnInEachStep(count: Int) throws {
+    let (with, without) = try (
+      withRankThreads(count) { try SharedWay.outputsHandedOn.run($0).sent },
+      withRankThreads(count) { try SharedWay.outputsByLayer.run($0).sent }
+    )
+    // Two layers are trained, so two ranks have some: the first sends 5 states of 6 rows, 7 tokens and 10 features.
+    let states = MemoryLayout<Scalar>.stride * 5 * 6 * 7 * 10
+    let difference = with.reduce(0, +) - without.reduce(0, +)
+    #expect((states..<(states + 4096)).contains(difference), "\(difference)")
+  }
+
   @Test func layersGoToRanksByTheirCost() {
     let pair = Pair(.mamba)
     let stage = HiddenStateAlignment(from: pair.teacher.frozen, to: pair.student)
-    #expect(stage.layers(ofRanks: 1) == [[0, 1, 2]])
+    for pass in TeacherPass.allCases {
+      #expect(stage.layers(ofRanks: 1, pass) == [[0, 1, 2]])
+      #expect(stage.layers(ofRanks: 2, pass).map(\.count).sorted() == [1, 2])
+      #expect(
+        stage.layers(ofRanks: 5, pass).count == 5 && stage.layers(ofRanks: 5, pass).joined().elementsEqual(0..<3))
+    }
     // The last layer needs the whole teacher: the first rank takes two.
-    #expect(stage.layers(ofRanks: 2) == [[0, 1], [2]])
-    #expect(stage.layers(ofRanks: 5).flatMap(\.self) == [0, 1, 2] && stage.layers(ofRanks: 5).count == 5)
+    #expect(stage.layers(ofRanks: 2, .byEachRank) == [[0, 1], [2]])
   }
 
   @Test func aBatchOfFewRowsIsRefused() {

@@ -23,7 +23,7 @@ import Training
     let others: [Any.Type] = [
       HiddenStateAlignment.Target.self, KnowledgeDistillation.Training.self, StageLoss.self, StageError.self,
       Evaluation.self, DistanceScale.self, LayerDistance.self, TransferredParameter.self, ContinuationMatch.self,
-      KnockOut.self, HeadPlace.self, OwnAnswers.self,
+      KnockOut.self, HeadPlace.self, OwnAnswers.self, TeacherPass.self,
     ]
     // A stage may say layer by layer what it trains, but each has a title of its own.
     let found = try gaps(in: LayerCase.stages, ofModule: "Distillation", except: others, list: " title")

@@ -7,6 +7,7 @@ that it made; all runs have to print the same, whatever the number of ranks, the
     ranks.py sums     1, 2, 3, 4 and 8 ranks of each MPI, from the beginning
     ranks.py resume   a job that is stopped goes on with another number of ranks of another MPI
     ranks.py faults   a rank is killed, is silent, is late, has a full disk, another text, or another MPI
+    ranks.py hosts    two hosts, which are network namespaces: the same bits over TCP, and one of them vanishes
 """
 
 import argparse
@@ -17,6 +18,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 LAUNCH = {
@@ -34,10 +36,10 @@ def fail(text):
 class Run:
     """One job: its exit status, what it printed, and how long it took."""
 
-    def __init__(self, options, mpi, ranks, folder, *words, binary=None):
+    def __init__(self, options, mpi, ranks, folder, *words, binary=None, launch=None):
         command = [str(binary or options.programs[mpi]), str(folder), *map(str, words)]
         if ranks:
-            command = [*LAUNCH[mpi], str(ranks), *command]
+            command = [*(launch or LAUNCH[mpi]), str(ranks), *command]
         # Open MPI copies between processes by a system call that sandboxes forbid; it then says so at length.
         environment = dict(os.environ, OMP_NUM_THREADS="1", OMPI_MCA_btl_vader_single_copy_mechanism="none")
         start = time.monotonic()
@@ -98,11 +100,11 @@ def faults(options, expected):
             step = random.randint(1, 5)
             folder = fresh(options, "killed")
             Run(options, mpi, 3, folder, kind, step).expect_sentence(
-                f"rank {rank}: it was killed or ended by itself", [f"teacher, step {step} of", again], 5,
+                f"rank {rank}: it was killed or ended by itself", [f"teacher, step {step} of", again], 15,
                 f"{mpi}, rank {rank} killed")
             Run(options, mpi, random.choice([1, 2, 4]), folder).expect_sums(expected, "after a kill")
         Run(options, mpi, 3, fresh(options, "frozen"), "freeze", 2).expect_sentence(
-            "rank 2: nothing was heard of it", [again], 15, f"{mpi}, a silent rank")
+            "rank 2: nothing was heard of it", [again], 30, f"{mpi}, a silent rank")
         late = Run(options, mpi, 3, fresh(options, "late"), "late", 2)
         late.expect_sums(expected, "a rank that is late")
         print(f"  {mpi}, a rank that is late: the same bits")
@@ -110,10 +112,10 @@ def faults(options, expected):
             # By micro-batches rank 0 writes for all; by layers each rank writes its own.
             folder = fresh(options, "full")
             run = Run(options, mpi, 3, folder, "full", rank)
-            run.expect_sentence("" if rank == 0 else "rank 2 on ", ["File too large"], 10, f"{mpi}, rank {rank} cannot write")
+            run.expect_sentence("" if rank == 0 else "rank 2 on ", ["File too large"], 30, f"{mpi}, rank {rank} cannot write")
             Run(options, mpi, 2, folder).expect_sums(expected, "after a full disk")
         Run(options, mpi, 3, fresh(options, "differ"), "differ").expect_sentence(
-            "rank 2: its text differs", ["(Genesis, not Exodus)"], 10, f"{mpi}, another text")
+            "rank 2: its text differs", ["(Genesis, not Exodus)"], 15, f"{mpi}, another text")
         for other in options.programs:
             if other != mpi:
                 # Each process finds itself alone, or MPI does not start.
@@ -123,9 +125,68 @@ def faults(options, expected):
                 print(f"  a program of {other} under mpirun of {mpi} is refused")
 
 
+def hosts(options, expected):
+    """Needs root and a system that lets it make network namespaces; says so where it does not."""
+    if "openmpi" not in options.programs or not shutil.which("ip"):
+        print("  two hosts: not tried without Open MPI and the program ip of Debian's package iproute2")
+        return
+    net, ends = "10.77.0", {1: "mohawk-v1", 2: "mohawk-v2"}
+
+    def ip(*words):
+        return subprocess.run(["ip", *words], capture_output=True, text=True)
+
+    def remove():
+        for number in ends:
+            ip("netns", "del", f"mohawk-{number}")
+
+    remove()
+    steps = [("link", "add", ends[1], "type", "veth", "peer", "name", ends[2])]
+    for number, end in ends.items():
+        name = f"mohawk-{number}"
+        steps += [
+            ("netns", "add", name), ("link", "set", end, "netns", name),
+            ("-n", name, "addr", "add", f"{net}.{number}/24", "dev", end), ("-n", name, "link", "set", end, "up"),
+            ("-n", name, "link", "set", "lo", "up"),
+        ]
+    try:
+        for step in steps:
+            done = ip(*step)
+            if done.returncode != 0:
+                print(f"  two hosts: not tried, since 'ip {' '.join(step)}' failed here: {done.stderr.strip()}")
+                return
+        agent = pathlib.Path(__file__).resolve().parent / "other-host.sh"
+        # Without signs of life of its own, mpirun would wait for the other host for minutes.
+        alive = [("oob_tcp_keepalive_time", "2"), ("oob_tcp_keepalive_intvl", "1"), ("oob_tcp_keepalive_probes", "3")]
+        settings = alive + [
+            ("plm_rsh_agent", agent), ("btl_tcp_if_include", f"{net}.0/24"), ("oob_tcp_if_include", f"{net}.0/24")]
+        launch = ["ip", "netns", "exec", "mohawk-1", *LAUNCH["openmpi"][:-1]]
+        launch += [str(word) for name, value in settings for word in ("--mca", name, value)]
+        launch += ["-H", f"{net}.1:1,{net}.2:1", "-n"]
+        both = Run(options, "openmpi", 2, fresh(options, "hosts"), launch=launch)
+        both.expect_sums(expected, "two hosts")
+        print(f"  two hosts, over TCP: the same bits, {both.seconds:.1f} s")
+        folder = fresh(options, "vanished")
+
+        def cut_cable():
+            # After the third step the second rank sleeps; the checkpoint of the second says that it is near.
+            while not (folder / "teacher").exists():
+                time.sleep(0.1)
+            time.sleep(0.5)
+            ip("-n", "mohawk-2", "link", "set", ends[2], "down")
+
+        cut = threading.Thread(target=cut_cable, daemon=True)
+        cut.start()
+        Run(options, "openmpi", 2, folder, "late", 3, launch=launch).expect_sentence(
+            "rank 1: nothing was heard of it", ["run the same command again"], 30, "a host that vanishes")
+        cut.join()
+        Run(options, "openmpi", 2, folder).expect_sums(expected, "after a host has vanished")
+    finally:
+        remove()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["sums", "resume", "faults"])
+    parser.add_argument("what", nargs="*", default=["sums", "resume", "faults", "hosts"])
     parser.add_argument("--program", action="append", required=True, metavar="MPI=FILE", help="openmpi=… or mpich=…")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--ranks", type=lambda text: [int(word) for word in text.split(",")], default=[1, 2, 3, 4, 8])
@@ -134,12 +195,16 @@ def main():
     options = parser.parse_args()
     options.programs = {mpi: pathlib.Path(file).resolve() for mpi, file in (text.split("=") for text in options.program)}
     alone = Run(options, None, 0, fresh(options, "alone"), binary=next(iter(options.programs.values())))
-    if alone.status != 0 or len(alone.out.splitlines()) != 6:
+    if alone.status != 0 or len(alone.out.splitlines()) != 7:
         fail(f"{alone.command} ended with {alone.status} and printed\n{alone.out}{alone.err}")
+    # How the teacher's states come to a layer changes nothing.
+    lines = dict(line.split() for line in alone.out.splitlines())
+    if lines["outputsByLayer"] != lines["outputsHandedOn"]:
+        fail(f"the two ways to get the teacher's states gave different sums:\n{alone.out}")
     print(f"alone, without mpirun ({alone.seconds:.1f} s):\n{alone.out}", end="")
     for what in options.what:
         print(what)
-        {"sums": sums, "resume": resume, "faults": faults}[what](options, alone.out)
+        {"sums": sums, "resume": resume, "faults": faults, "hosts": hosts}[what](options, alone.out)
 
 
 if __name__ == "__main__":

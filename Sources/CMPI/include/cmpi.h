@@ -42,4 +42,10 @@ int cmpi_alltoall(
     const void *out, const size_t *out_counts, const size_t *out_offsets, void *in, const size_t *in_counts,
     const size_t *in_offsets);
 
+// Sends `count` bytes to rank `other`. The bytes are copied, and the call does not wait until they are received, unless
+// eight earlier messages are still on their way.
+int cmpi_send(const void *bytes, size_t count, int other);
+// Waits for the next `count` bytes that rank `other` has sent here with cmpi_send.
+int cmpi_receive(void *bytes, size_t count, int other);
+
 #endif
