@@ -60,7 +60,8 @@ public func attentionMatrixPullback(
   value.expecting(B, H, T, T, as: "the value of attentionMatrix")
   cotangent.expecting(B, H, T, T, as: "the cotangent of attentionMatrix")
   let (toQ, toK) = (Tensor(uninitialised: q.shape), Tensor(uninitialised: k.shape))
-  let (qTarget, kTarget) = (toQ.uninitialisedNumbers, toK.uninitialisedNumbers)  // Heads lie side by side in each row.
+  // Heads lie side by side in each row.
+  let (qTarget, kTarget) = (toQ.uninitialisedNumbers, toK.uninitialisedNumbers)
   reading(cotangent, value, q, k) { cotangent, values, q, k in
     Parallel.each(B * H, workPerItem: T * T * (4 + P / 8)) { index in
       withScratch(T * T) { scratch in
