@@ -15,7 +15,7 @@ SHELL := bash
 .DEFAULT_GOAL := main
 .PHONY: main help deps build chapters chapter book book-check keep keep-gradients keep-arms arms results results-check expected expected-check \
   test test-float test-gradients test-real mutants mutants-sample fuzz sanitize faults mutants-check mutants-record \
-  tools lint floors api mpi mpi-build bench bench-real bench-check cost conformance clean
+  tools lint floors api mpi mpi-build mpi-chapters bench bench-real bench-check cost conformance clean
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
@@ -370,6 +370,11 @@ mpi: deps ## build with each of MPIS, and check that 1, 2, 3, 4 and 8 ranks give
 mpi-build: deps ## build the chapters for mpirun into .build-mpi, or with MPIS=mpich into .build-mpich: mpirun -n 4 .build-mpi/release/05-teacher
 	@$(call NEEDS_MPI,$(firstword $(MPIS)))
 	$(call mpi_build,$(firstword $(MPIS)))
+
+mpi-chapters: mpi-build data/kjv.txt ## run chapters 05 and 10 in quick form with 1, 2 and 3 ranks; transcripts and weights have to be the same
+	@PYTHONDONTWRITEBYTECODE=1 python3 Tests/Faults/ranks.py chapters --out out/mpi --timeout 1200 --text data/kjv.txt \
+	  --program $(firstword $(MPIS))=$(BUILD_$(firstword $(MPIS)))/release/check-ranks \
+	  --chapters $(BUILD_$(firstword $(MPIS)))/release
 
 lint: ## check the form of the sources
 	swift format lint --strict --recursive Sources Tests chapters Benchmarks Tools Package.swift

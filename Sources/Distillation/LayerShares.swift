@@ -12,9 +12,9 @@
 //                   sent: one message of B T D numbers for each step and neighbour. While one rank trains its layers
 //                   on a batch, the next one still has the batch before
 //
-// In SmolLM2-135M a layer of the teacher has more than twice the numbers of a mixer, and its pass costs about as much as
-// a mixer's training. On two ranks, the first way then leaves a third of the work undivided; so states are handed on
-// unless the caller says otherwise.
+// In SmolLM2-135M a layer of the teacher has more than twice the numbers of a mixer, so that the pass through all 30
+// layers costs as much as the training of 21 mixers. The first way does not divide that: on four ranks the last would
+// spend more on the teacher than on its layers. So states are handed on unless the caller says otherwise.
 //
 // Neighbouring layers go together, and the stretches are chosen such that the slowest rank is as fast as it can be. The
 // costs are those of `Experiments/DistillationCost.swift`: 2 operations for each number of a teacher's block, 6 for

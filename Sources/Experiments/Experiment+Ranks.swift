@@ -45,7 +45,7 @@ extension Experiment {
       try value.withMutableElements { try $0.withUnsafeMutableBytes { try ranks.broadcast($0, from: 0) } }
       entry.parameter.value = value
     }
-    let text = try ranks.textOfRoot(String(decoding: sortedJSON(history), as: UTF8.self))
+    let text = try ranks.textOfRoot(history.map { String(decoding: try sortedJSON($0), as: UTF8.self) } ?? "")
     return try history ?? JSONDecoder().decode(History.self, from: Data(text.utf8))
   }
 

@@ -7,6 +7,7 @@ that it made; all runs have to print the same, whatever the number of ranks, the
     ranks.py sums     1, 2, 3, 4 and 8 ranks of each MPI, from the beginning
     ranks.py resume   a job that is stopped goes on with another number of ranks of another MPI
     ranks.py faults   a rank is killed, is silent, is late, has a full disk, another text, or another MPI
+    ranks.py chapters chapters in quick form, alone and with 2 and 3 ranks: what they print and the weights they leave
     ranks.py hosts    two hosts, which are network namespaces: the same bits over TCP, and one of them vanishes
 """
 
@@ -125,6 +126,32 @@ def faults(options, expected):
                 print(f"  a program of {other} under mpirun of {mpi} is refused")
 
 
+def chapters(options, expected):
+    """Needs --chapters, the folder of a build for the first MPI, and --text."""
+    mpi = next(iter(options.programs))
+
+    def run(name, ranks):
+        out = fresh(options, f"{name}-{ranks or 'alone'}")
+        words = ["--quick", "--plots", "none", "--micro-batches", "4", "--corpus", options.text, "--out", out]
+        done = Run(options, mpi, ranks, words[0], *words[1:], binary=options.chapters / name)
+        # Lines that begin with a tilde are times and paths.
+        lines = [line for line in done.out.splitlines() if not line.startswith("~")]
+        weights = {file.relative_to(out): file.read_bytes() for file in sorted(out.rglob("model.safetensors"))}
+        if done.status != 0 or not weights:
+            fail(f"chapters: {done.command} ended with {done.status}\n{done.out}{done.err}")
+        return lines, weights, done.seconds
+
+    for name in ["05-teacher", "10-knowledge-distillation"]:
+        alone = run(name, 0)
+        for ranks in [2, 3]:
+            shared = run(name, ranks)
+            if shared[0] != alone[0]:
+                fail(f"chapters: {name} printed something else with {ranks} ranks:\n" + "\n".join(shared[0]))
+            if shared[1] != alone[1]:
+                fail(f"chapters: {name} left other weights with {ranks} ranks")
+            print(f"  {name}, {ranks} ranks: the same transcript and weights, {shared[2]:.1f} s; alone {alone[2]:.1f} s")
+
+
 def hosts(options, expected):
     """Needs root and a system that lets it make network namespaces; says so where it does not."""
     if "openmpi" not in options.programs or not shutil.which("ip"):
@@ -191,6 +218,8 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--ranks", type=lambda text: [int(word) for word in text.split(",")], default=[1, 2, 3, 4, 8])
     parser.add_argument("--kills", type=int, default=1, help="how often the last rank and rank 0 are killed")
+    parser.add_argument("--chapters", type=pathlib.Path, help="the folder of the chapters' programs")
+    parser.add_argument("--text", type=pathlib.Path, help="the text that the chapters read")
     parser.add_argument("--timeout", type=float, default=120)
     options = parser.parse_args()
     options.programs = {mpi: pathlib.Path(file).resolve() for mpi, file in (text.split("=") for text in options.program)}
@@ -204,7 +233,7 @@ def main():
     print(f"alone, without mpirun ({alone.seconds:.1f} s):\n{alone.out}", end="")
     for what in options.what:
         print(what)
-        {"sums": sums, "resume": resume, "faults": faults, "hosts": hosts}[what](options, alone.out)
+        {"sums": sums, "resume": resume, "faults": faults, "hosts": hosts, "chapters": chapters}[what](options, alone.out)
 
 
 if __name__ == "__main__":

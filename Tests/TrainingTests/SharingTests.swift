@@ -69,23 +69,21 @@ private func contents(_ file: URL) throws -> [String: [UInt64]] {
     for (rank, outcome) in outcomes.enumerated() { #expect(outcome == expected, "rank \(rank) of \(count)") }
   }
 
-  // Without a limit of the norm, one micro-batch is the whole batch, to the bit; with one, up to rounding of the norm.
-  @Test(arguments: [nil, 0.5] as [Double?]) func oneMicroBatchIsTheBatch(clip: Double?) throws {
-    let shared = try SharedProblem(SingleRank(), settings(1, clip: clip))
+  // Without a limit of the norm, one micro-batch is the whole batch, to the bit. The norm differs: here it is that of
+  // what is trained, there the gradient of the other rows counts too.
+  @Test func oneMicroBatchIsTheBatch() throws {
+    let shared = try SharedProblem(SingleRank(), settings(1, clip: nil))
     let outcome = try shared.train()
     let whole = Problem()
-    let run = try TrainingRun("toy", of: whole.trained, settings: settings(nil, clip: clip))
+    let run = try TrainingRun("toy", of: whole.trained, settings: settings(nil, clip: nil))
     for _ in run {
       let loss = whole.loss(at: .normal([SharedProblem.points, 3], using: &run.random))
       try run.descend(loss, details: [("half", Double(loss.value.scalar) / 2)])
     }
-    if clip == nil { #expect(outcome.weights == Outcome(whole, run).weights) }
-    for (mine, theirs) in zip(shared.problem.parameters, whole.parameters) {
-      expectClose(mine.value, theirs.value, within: Tolerance.isDouble ? 1e-12 : 1e-4, mine.name)
-    }
-    // The norm is that of what is trained; the gradient of the other rows does not count.
-    for (mine, theirs) in zip(shared.run.records, run.records) {
-      #expect(mine.gradientNorm <= theirs.gradientNorm * 1.001)
+    #expect(outcome.weights == Outcome(whole, run).weights && outcome.random == run.random)
+    for (mine, theirs) in zip(outcome.records, run.records) {
+      #expect(mine.loss == theirs.loss && mine.details == theirs.details && mine.learningRate == theirs.learningRate)
+      #expect(mine.gradientNorm < theirs.gradientNorm)
     }
   }
 

@@ -73,6 +73,11 @@ struct Job {
     if chapter.bytePairs != nil {
       throw CommandError("--byte-pairs cannot be combined with a model that has its own tokenizer; leave it out")
     }
+    if chapter.microBatches != nil {
+      throw CommandError(
+        "--micro-batches cannot cut the batches of this chapter, which have one row; leave it out: ranks share layers and"
+          + " arms")
+    }
     let recipe = Recipe.published(
       N: options.N ?? (isQuick ? 8 : 64), T: options.T ?? (isQuick ? 32 : 128), windows: isQuick ? 8 : 96)
     let settings = ExperimentSettings(
