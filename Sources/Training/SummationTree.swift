@@ -17,6 +17,8 @@
 //
 // Read before: `TrainingRun.swift`. Read next: `SharedOptimiser.swift`.
 
+import Tensors
+
 /// The order in which values of neighbouring leaves are added.
 public struct SummationTree: Equatable, Sendable {
   /// The number of leaves, at least 1.

@@ -47,7 +47,10 @@ enum SharedWay: String, CaseIterable, Sendable {
       try stage.begin()
       let run = try TrainingRun(
         rawValue, of: stage.trained, settings: settings, checkpoint: file, every: 2, sharedAmong: ranks)
-      for _ in run where count.withLock({ $0 }) < stop { try run.step(stage, on: draw(&run.random)) }
+      for _ in run {
+        if count.withLock({ $0 }) >= stop { break }
+        try run.step(stage, on: draw(&run.random))
+      }
       return run.history
     }
     func apart(_ stage: some LayerwiseStage, _ pass: TeacherPass) throws -> History {
