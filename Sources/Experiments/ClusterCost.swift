@@ -27,6 +27,7 @@
 // Read before: `DistillationCost.swift`. Source of the second formula: Thakur, Rabenseifner and Gropp,
 // Optimization of Collective Communication Operations in MPICH, 2005 (pairwise exchange).
 
+import Communication
 import Tensors
 
 /// How long a message takes: λ + bytes / β.
@@ -71,9 +72,10 @@ public struct LayerJobs: Sendable {
 
   /// The seconds of a rank with some of the layers.
   public func seconds(of layers: Range<Int>, _ source: TeacherStates) -> Double {
+    if layers.isEmpty { return 0 }
     let count = Double(layers.count)
     switch source {
-    case .recomputed: return layers.isEmpty ? 0 : Double(layers.upperBound) * teacher + count * training
+    case .recomputed: return Double(layers.upperBound) * teacher + count * training
     case .passedOn(let network):
       return count * (teacher + training) + (layers.upperBound < L ? network.seconds(bytes: states) : 0)
     case .stored(let speed): return count * (training + 2 * states / speed)
@@ -84,28 +86,8 @@ public struct LayerJobs: Sendable {
   /// layers have none.
   public func ranges(ranks: Int, _ source: TeacherStates) -> [Range<Int>] {
     precondition(ranks > 0, "layers need at least one rank, not \(ranks)")
-    // fastest[n][b] is the time of the slowest of n ranks that share the layers before b.
-    let n = min(ranks, max(L, 1))
-    var fastest = [[0] + Array(repeating: Double.infinity, count: L)]
-    var cuts: [[Int]] = [Array(repeating: 0, count: L + 1)]
-    for rank in 1...n {
-      var (row, cut) = (Array(repeating: Double.infinity, count: L + 1), Array(repeating: 0, count: L + 1))
-      for end in 0...L {
-        for start in 0...end {
-          let slowest = max(fastest[rank - 1][start], seconds(of: start..<end, source))
-          if slowest < row[end] { (row[end], cut[end]) = (slowest, start) }
-        }
-      }
-      fastest.append(row)
-      cuts.append(cut)
-    }
-    var ranges: [Range<Int>] = []
-    var end = L
-    for rank in (1...n).reversed() {
-      ranges.insert(cuts[rank][end]..<end, at: 0)
-      end = cuts[rank][end]
-    }
-    return ranges + Array(repeating: L..<L, count: ranks - n)
+    let busy = min(ranks, max(L, 1))
+    return shares(of: L, among: busy) { seconds(of: $0, source) } + Array(repeating: L..<L, count: ranks - busy)
   }
 
   /// The seconds of a step on so many ranks.
