@@ -10,10 +10,11 @@
 // Two students side by side have a core each, so that no step waits for another (`Tensors/Cores/WorkerPool.swift`);
 // the numbers are the same, since what a kernel computes does not depend on how many threads there are.
 //
-// Arms that begin with the same stages go through them once (`SharedBeginnings.swift`).
+// Arms that begin with the same stages go through them once (`SharedBeginnings.swift`), and a teacher reads a batch once
+// for all arms of its seed, as far as there is room for what it made of it (`Models/RememberedPasses.swift`).
 //
 // Read before: `Arm.swift`, `ModelStore.swift`. Read next: `Study+Measuring.swift`, `SharedBeginnings.swift`,
-// `KeptResults.swift`, `RateSweep.swift`.
+// `RoomForPasses.swift`, `KeptResults.swift`, `RateSweep.swift`.
 
 import Communication
 import Corpora
@@ -49,6 +50,7 @@ public struct Study {
   public let keepsCurves: Bool
   private let alsoMeasures: Measure?
   private let beginnings = SharedBeginnings()
+  private let placeOfPasses: URL?
   let results: KeptResults
 
   /// A study with `count` seeds, from the store's on, wrapping to 0 after the largest; makes the teachers that are
@@ -59,14 +61,14 @@ public struct Study {
   ///   - measure: a further measure of each student; its curves are kept too
   ///   - folder: where such results are kept, inside the folder of studies: one for each measure, since the results of
   ///     other studies lack it
+  ///   - room: where the teachers' passes are kept
   public init(
     in store: ModelStore, seeds count: Int, keepingCurves keepsCurves: Bool = false,
-    alsoMeasuring measure: Measure? = nil, in folder: String = "curves"
+    alsoMeasuring measure: Measure? = nil, in folder: String = "curves", passes room: RoomForPasses = .inMemory
   ) throws {
     (self.store, self.keepsCurves, alsoMeasures) = (store, keepsCurves || measure != nil, measure)
     seeds = (0..<UInt64(count)).map { store.seed &+ $0 }
-    teachers = try Dictionary(
-      uniqueKeysWithValues: seeds.map { ($0, try store.with(seed: $0).teacher().frozen) })
+    (teachers, placeOfPasses) = try room.teachers(of: seeds, from: store)
     results = KeptResults(
       in: self.keepsCurves ? store.studyFolder.appending(path: folder) : store.studyFolder,
       origin: store.experiment.origin)
@@ -75,6 +77,16 @@ public struct Study {
   /// The cross-entropy of each seed's teacher on the reported windows.
   public var teacherLosses: [Double] {
     seeds.map { crossEntropy(of: teachers[$0]!, on: store.heldOut.reported).mean }
+  }
+
+  /// Removes the teachers' passes from the disk: when the study is complete, nobody needs them any more. To be called by
+  /// all ranks.
+  public func removePasses() throws {
+    guard let placeOfPasses else { return }
+    try store.ranks.onRoot {
+      guard FileManager.default.fileExists(atPath: placeOfPasses.path) else { return }
+      try FileManager.default.removeItem(at: placeOfPasses)
+    }
   }
 
   /// The number of results in out/study.

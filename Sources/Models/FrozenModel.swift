@@ -7,7 +7,9 @@
 // It is a view of a model, not a copy: each call uses the model's weights as they are at that moment. A student that
 // is evaluated between two training steps is evaluated with its current weights.
 //
-// Read before: `LanguageModel.swift`. Read next: `Trace.swift`, `Writing/DecodingState.swift`.
+// A model that reads the same texts many times, and no longer changes, can remember its passes.
+//
+// Read before: `LanguageModel.swift`. Read next: `Trace.swift`, `RememberedPasses.swift`, `Writing/DecodingState.swift`.
 
 import Gradients
 import Layers
@@ -17,12 +19,26 @@ import Tensors
 public struct FrozenModel {
   /// The model whose weights are used.
   public let model: LanguageModel
+  /// Where its passes are kept; nil for a model that computes each anew.
+  let passes: RememberedPasses?
 
   /// A view of `model`, which can be trained further; nothing is copied.
-  public init(_ model: LanguageModel) { self.model = model }
+  public init(_ model: LanguageModel) { (self.model, passes) = (model, nil) }
+
+  private init(_ model: LanguageModel, _ passes: RememberedPasses) { (self.model, self.passes) = (model, passes) }
+
+  /// The same view, which looks for a pass over a text in `passes` before it computes one. The model's weights must not
+  /// change any more, and `passes` must not be another model's.
+  public func remembering(_ passes: RememberedPasses) -> FrozenModel { FrozenModel(model, passes) }
 
   /// The logits of the next token at each position: B rows of T tokens → [B, T, V].
-  public func callAsFunction(_ tokens: Tokens) -> Tensor { model.logits(tokens) }
+  public func callAsFunction(_ tokens: Tokens) -> Tensor { model.logits(fromLastState: lastState(tokens)) }
+
+  /// The state that leaves the last block, before the norm of the head: B rows of T tokens → [B, T, D].
+  public func lastState(_ tokens: Tokens) -> Tensor {
+    guard let passes else { return model.lastState(tokens) }
+    return passes.states(.last, of: tokens) { [model.lastState(tokens)] }[0]
+  }
 
   /// The model's sizes.
   public var configuration: ModelConfiguration { model.configuration }

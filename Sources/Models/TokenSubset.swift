@@ -47,16 +47,23 @@ extension LanguageModel {
   ///
   /// Of the head, only the rows that belong to the subset get a gradient.
   public func logits<A: Activation>(_ tokens: Tokens, among subset: TokenSubset) -> A {
+    logits(fromLastState: lastState(tokens), among: subset)
+  }
+
+  /// The same from the state that left the last block: [B, T, D] → [B, T, tokens of the subset].
+  func logits<A: Activation>(fromLastState u: A, among subset: TokenSubset) -> A {
     let wanted = Tokens(subset.tokens)
     let weight: A = Gradients.embedding(wanted, table: A(head.weight)).reshaped(to: [subset.count, configuration.D])
     let bias: A? = head.bias.map { bias in
       Gradients.embedding(wanted, table: A(bias).reshaped(to: [configuration.V, 1])).reshaped(to: [subset.count])
     }
-    return linear(finalNorm(lastState(tokens)), weight: weight, bias: bias)
+    return linear(finalNorm(u), weight: weight, bias: bias)
   }
 }
 
 extension FrozenModel {
   /// The logits of a subset of the tokens: B rows of T tokens → [B, T, tokens of the subset].
-  public func logits(_ tokens: Tokens, among subset: TokenSubset) -> Tensor { model.logits(tokens, among: subset) }
+  public func logits(_ tokens: Tokens, among subset: TokenSubset) -> Tensor {
+    model.logits(fromLastState: lastState(tokens), among: subset)
+  }
 }

@@ -73,7 +73,7 @@ extension FrozenModel {
   /// The same, one block at a time, as the caller asks for it: a caller who keeps no trace has only one in memory at
   /// a time.
   public func traces(_ tokens: Tokens, keepingMatrices: Bool = true) -> BlockTraces<Tensor> {
-    BlockTraces(of: model, tokens, keepingMatrices: keepingMatrices)
+    BlockTraces(of: self, tokens, keepingMatrices: keepingMatrices)
   }
 
   /// The same from the middle: the traces of the blocks from `index` on, which the state `u` [B, T, D] enters.
@@ -83,13 +83,18 @@ extension FrozenModel {
 }
 
 /// The traces of a model's blocks, from the first to the last; a block computes its output when the next trace is
-/// asked for.
+/// asked for, unless the state that enters the next block is known.
 public struct BlockTraces<A: Activation>: Sequence, IteratorProtocol {
   private let model: LanguageModel
   private let entering: () -> A
   private let keepsMatrices: Bool
   private var index: Int
   private var last: BlockTrace<A>?
+  /// The states that enter all blocks, if an earlier pass has left them.
+  private var known: [A]?
+  /// Takes these states after the last block's has been asked for, if they are to be left for later passes.
+  private var leave: (([A]) -> Void)?
+  private var entered: [A] = []
 
   fileprivate init(of model: LanguageModel, _ tokens: Tokens, keepingMatrices: Bool) {
     self.init(of: model, from: model.embedding(tokens), enteringBlock: 0, keepingMatrices: keepingMatrices)
@@ -104,9 +109,23 @@ public struct BlockTraces<A: Activation>: Sequence, IteratorProtocol {
   /// The trace of the next block; nil after the last.
   public mutating func next() -> BlockTrace<A>? {
     guard index < model.blocks.count else { return nil }
-    let u = last?.output ?? entering()
+    let u = known?[index] ?? last?.output ?? entering()
     let trace = model.blocks[index].trace(u, keepingMatrix: keepsMatrices)
     (index, last) = (index + 1, trace)
+    if let leave {
+      entered.append(u)
+      if index == model.blocks.count { leave(entered) }
+    }
     return trace
+  }
+}
+
+extension BlockTraces<Tensor> {
+  /// The traces of a model that may remember its passes.
+  fileprivate init(of model: FrozenModel, _ tokens: Tokens, keepingMatrices: Bool) {
+    self.init(of: model.model, tokens, keepingMatrices: keepingMatrices)
+    guard let passes = model.passes else { return }
+    known = passes.states(.entering, of: tokens)
+    if known == nil { leave = { passes.keep($0, .entering, of: tokens) } }
   }
 }

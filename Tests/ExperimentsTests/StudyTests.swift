@@ -59,6 +59,31 @@ import Testing
     }
   }
 
+  // Where teachers keep their passes changes no number, and nothing of it stays behind.
+  @Test func passesInMemoryOrOnTheDiskGiveTheSame() throws {
+    try withStore { store in
+      let arms = [Self.arm, Self.arm.with { $0.copiedProjections = .all }]
+      func losses(_ room: RoomForPasses) throws -> [[[Double]]] {
+        let study = try Study(in: store, seeds: 2, passes: room)
+        let results = try study.results("arms", of: arms).map { $0.map(\.losses) }
+        if case .disk = room {
+          let folders = try FileManager.default.contentsOfDirectory(
+            atPath: store.studyFolder.appending(path: "passes").path)
+          #expect(folders.count == 2)
+        }
+        try study.removePasses()
+        try study.removePasses()
+        #expect(!FileManager.default.fileExists(atPath: store.studyFolder.appending(path: "passes").path))
+        try FileManager.default.removeItem(at: store.studyFolder)
+        return results
+      }
+      let expected = try losses(.memory(bytes: 0))
+      #expect(try losses(.inMemory) == expected)
+      #expect(try losses(.disk(bytes: 100_000_000)) == expected)
+      #expect(try losses(.disk(bytes: 10_000)) == expected)
+    }
+  }
+
   // A sweep goes through the stages that its arms begin with once, and gives what each arm gives by itself.
   @Test func armsThatBeginAlikeShareIt() throws {
     try withStore { store in

@@ -96,6 +96,14 @@ struct WorkerPoolTests {
     #expect(WorkerPool.threads(cores: 8, wish: wish) == expected)
   }
 
+  @Test(
+    arguments: [(nil, 8), (0.5, 1), (1, 1), (1.9, 1), (2, 2), (7.5, 7), (8, 8), (64, 8), (1e30, 8)]
+      as [(Double?, Int)])
+  func aQuotaLeavesFewer(quota: Double?, expected: Int) {
+    #expect(WorkerPool.threads(cores: 8, quota: quota, wish: nil) == expected)
+    #expect(WorkerPool.threads(cores: 8, quota: quota, wish: "3") == min(3, expected))
+  }
+
   @Test func manyMayAskForLoopsInLoops() {
     let pool = WorkerPool(threads: 3)
     let total = Atomic(0)

@@ -212,6 +212,12 @@ extension Job {
   }
 }
 
+extension Job {
+  /// The bytes of disk that the passes of a study's teacher may take: all of the two seeds' passes of stages 1 to 3 of
+  /// SmolLM2-135M fit, but more than half of what is free is left alone.
+  var roomForPasses: Int { min(40_000_000_000, (freeSpace(at: chapter.directory) ?? 0) / 2) }
+}
+
 /// The bytes that are free where a folder lies; nil if the system does not tell.
 private func freeSpace(at folder: URL) -> Int? {
   (try? FileManager.default.attributesOfFileSystem(forPath: folder.path)[.systemFreeSize] as? NSNumber)?.intValue
@@ -272,6 +278,7 @@ extension Job {
       "memory: about \(bytes(memory)), of \(MemoryStatistics.available.map(bytes) ?? "an unknown amount")"
     )
     volatile("disk: about \(bytes(cost.disk(of: arm)))")
+    if chapter.options.study { volatile("disk for the teacher's passes: up to \(bytes(roomForPasses))") }
     volatile("time, if nothing is there yet: about \(duration(seconds: work.total)) on this machine as it is now")
   }
 }

@@ -3,7 +3,8 @@
 // Which stages pay on a real model? Arms with the same total of tokens are compared, at two totals, with and
 // without the teacher's value and output projections, and with two seeds of weights and batches. As in chapter
 // 11 a learning rate is chosen first, on windows that are not reported. Results are kept, so a study that is
-// killed continues where it stopped, within an arm as well.
+// killed continues where it stopped, within an arm as well. All arms of a seed read the same batches, so what the teacher
+// made of them is kept on the disk until the study is complete.
 //
 //     transfer + 3    stage 3 for all tokens
 //     2-3             stage 2 for seven tenths, stage 3 for the rest
@@ -73,14 +74,18 @@ extension Job {
     let kinds: [StageKind] = [
       .relativeOrientation(.relative), .relativeAlignment(.relative), .distillation(among: subset),
     ]
+    func steps(_ tokens: Int, _ share: Double) -> Double { share * Double(tokens / tokensPerUpdate) }
     func seconds(_ tokens: Int, _ shares: [Double]) -> Double {
-      zip(kinds, shares).reduce(0) { $0 + $1.1 * Double(tokens / tokensPerUpdate) * cost.seconds(of: $1.0) }
+      zip(kinds, shares).reduce(0) { $0 + steps(tokens, $1.1) * cost.seconds(of: $1.0) }
     }
     let swept = sweptTokens(isQuick: isQuick)
     let (table, why) = studyArms(isQuick: isQuick)
+    // In stage 3 the teacher reads a batch for the first arm alone. (In stages 1 and 2 it saves most of a pass too.)
+    let distilled = (table + why).map { steps($0.tokens, $0.shares[2]) }
+    let saved = (distilled.reduce(0, +) - distilled.max()!) * cost.passSeconds
     return [
       ("rates", sweeps.reduce(0) { $0 + seconds(swept, $1.shares) * Double($1.rates.count) }),
-      ("arms", (table + why).reduce(0) { $0 + seconds($1.tokens, $1.shares) * Double(seeds) }),
+      ("arms", ((table + why).reduce(0) { $0 + seconds($1.tokens, $1.shares) } - saved) * Double(seeds)),
     ]
   }
 
@@ -98,7 +103,7 @@ extension Job {
 
   /// Runs what is not there yet, and prints tables and verdicts.
   func study() throws {
-    let study = try Study(in: store, seeds: chapter.options.seeds)
+    let study = try Study(in: store, seeds: chapter.options.seeds, passes: .disk(bytes: roomForPasses))
     work.begin("rates")
     let rates = try sweep(study)
     let (table, why) = Self.studyArms(isQuick: chapter.isQuick)
@@ -109,6 +114,7 @@ extension Job {
       try requireEqualBudgets(zip(all, arms).filter { $0.0.tokens == total }.map(\.1))
     }
     let results = try study.results("the arms", of: arms)
+    try study.removePasses()
     chapter.tabulate(
       "study", ["way", "V and O copied", "tokens", "loss", "KL", "agreement", "loss on the second text", "minutes"],
       rows: zip(all, results).map { arm, results in

@@ -64,7 +64,8 @@ nonisolated struct Contest {
 
   init(_ name: String, _ store: ModelStore, _ recipe: Recipe, in chapter: String) throws {
     (self.name, self.store, self.recipe) = (name, store, recipe)
-    let teacher = try store.teacher().frozen
+    // All students read the same batches, so that the teacher need not read them more than once.
+    let teacher = try store.teacher().frozen.remembering(RememberedPasses(room: 250_000_000))
     let (L, H) = (recipe.L, recipe.H)
     (self.teacher, heads) = (teacher, (0..<L).flatMap { l in (0..<H).map { HeadPlace(layer: l, head: $0) } })
     exam = try Exam(of: store, teacher)

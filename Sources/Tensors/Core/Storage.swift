@@ -162,20 +162,14 @@ public struct MemoryStatistics: Sendable {
   /// The bytes that the system could still give to this program; nil if that is not known.
   ///
   /// The least of three, where they are known: what the machine has left (MemAvailable of Linux), what the container
-  /// may still use (cgroup 2), and what the limit of the address space leaves (`ulimit -v`).
+  /// may still use (`../Cores/ControlGroup.swift`), and what the limit of the address space leaves (`ulimit -v`).
   public static var available: Int? {
-    func contents(_ file: String) -> String? { try? String(contentsOfFile: file, encoding: .utf8) }
     func kilobytes(_ name: String, in file: String) -> Int? {
-      let line = contents(file)?.split(separator: "\n").first { $0.hasPrefix(name + ":") }
+      let contents = try? String(contentsOfFile: file, encoding: .utf8)
+      let line = contents?.split(separator: "\n").first { $0.hasPrefix(name + ":") }
       return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
     }
-    func number(_ file: String) -> Int? {
-      contents(file).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
-    }
-    var limits = [kilobytes("MemAvailable", in: "/proc/meminfo")]
-    if let most = number("/sys/fs/cgroup/memory.max"), let now = number("/sys/fs/cgroup/memory.current") {
-      limits.append(max(0, most - now))
-    }
+    var limits = [kilobytes("MemAvailable", in: "/proc/meminfo"), ControlGroup.own.memory]
     var addresses = rlimit()
     if getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &addresses) == 0, addresses.rlim_cur < rlim_t(Int.max),
       let now = kilobytes("VmSize", in: "/proc/self/status")

@@ -6,7 +6,7 @@
 // Read next: `Corpora/Windows.swift`, `Gradients/Positions.swift`.
 
 /// Token numbers in a grid of B rows with T tokens each.
-public struct Tokens: Sendable, Equatable {
+public struct Tokens: Sendable, Hashable {
   /// The number of rows.
   public let B: Int
   /// The number of tokens in a row.

@@ -23,7 +23,7 @@
 // There is one job at a time. A loop that starts while another job runs (a loop inside a loop, two
 // tests at once) does all its items on its own thread, in order: the outermost loop gets the cores.
 //
-// Used by: `Parallel.swift`.
+// Used by: `Parallel.swift`. Read next: `ControlGroup.swift`.
 
 import Dispatch
 import Foundation
@@ -31,16 +31,19 @@ import Synchronization
 
 /// Threads that share the items of a loop with the thread that calls `perform`.
 package final class WorkerPool: @unchecked Sendable {
-  /// As many threads as there are cores, counting the calling one, or fewer if OMP_NUM_THREADS in the environment
-  /// says so, the variable that other numerical programs read too. More threads than cores only get in each other's
-  /// way.
+  /// As many threads as there are cores, counting the calling one. Fewer if a container's quota leaves fewer
+  /// (`ControlGroup.swift`), or if OMP_NUM_THREADS in the environment says so, the variable that other numerical
+  /// programs read too. More threads than cores only get in each other's way.
   package static let shared = WorkerPool(
     threads: threads(
-      cores: ProcessInfo.processInfo.activeProcessorCount,
+      cores: ProcessInfo.processInfo.activeProcessorCount, quota: ControlGroup.own.processors,
       wish: ProcessInfo.processInfo.environment["OMP_NUM_THREADS"]))
 
-  /// - Parameter wish: a list as in OpenMP, "4" or "4,2"; only its first number counts, and anything else is ignored
-  package static func threads(cores: Int, wish: String?) -> Int {
+  /// - Parameters:
+  ///   - quota: the processors that may be used, rounded down, at least 1; nil for all
+  ///   - wish: a list as in OpenMP, "4" or "4,2"; only its first number counts, and anything else is ignored
+  package static func threads(cores: Int, quota: Double? = nil, wish: String?) -> Int {
+    let cores = max(1, min(cores, quota.map { Int(min($0, Double(cores))) } ?? cores))
     let first = wish?.split(separator: ",").first.flatMap { Int($0.trimmingCharacters(in: .whitespaces)) }
     guard let first, first > 0 else { return cores }
     return min(cores, first)
