@@ -16,9 +16,9 @@ public enum RoomForPasses: Sendable {
   /// In the folder of studies, for all teachers together.
   case disk(bytes: Int)
 
-  /// An eighth of the memory that is available, at most two billion bytes.
+  /// An eighth of the memory that is available, at most 1.2 billion bytes.
   public static var inMemory: RoomForPasses {
-    .memory(bytes: min((MemoryStatistics.available ?? 0) / 8, 2_000_000_000))
+    .memory(bytes: min((MemoryStatistics.available ?? 0) / 8, 1_200_000_000))
   }
 
   /// The teachers of some seeds, which remember their passes, and the folder where these lie.

@@ -12,7 +12,8 @@
 //
 // Arms read their batches from the first to the last. If the oldest pass had to leave when there is no more room, each
 // arm would find the beginning of its batches gone, and drive out the rest. So what is kept stays, and what no longer
-// fits is computed anew each time.
+// fits is computed anew each time. Last states spare a whole pass and are small, so a quarter of the room is left to
+// them.
 //
 // Read before: `FrozenModel.swift`, `Trace.swift`. Used by: `Experiments/Study.swift`. Tests: RememberedPassesTests.
 
@@ -92,7 +93,8 @@ public final class RememberedPasses: Sendable {
   /// Enters states if there is room for them.
   private func reserve(_ size: Int, _ key: Key, _ states: [Tensor]?) -> Bool {
     state.withLock { state in
-      if state.kept[key] != nil || state.bytes + size > room { return false }
+      let limit = key.kind == .last ? room : room / 4 * 3
+      if state.kept[key] != nil || state.bytes + size > limit { return false }
       state.kept[key] = .some(states)
       state.bytes += size
       return true

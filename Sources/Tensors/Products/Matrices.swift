@@ -89,11 +89,11 @@ struct MatrixTarget {
       stride: stride)
   }
 
-  /// A span as a matrix.
+  /// The matrix whose rows begin at a place of a span, side by side.
   @inline(__always)
-  init(_ numbers: inout MutableSpan<Scalar>, rows: Int, columns: Int) {
-    check(rows, columns, stride: columns, at: 0, in: numbers.count)
-    self.init(start: address(&numbers), rows: rows, columns: columns, stride: columns)
+  init(_ numbers: inout MutableSpan<Scalar>, at place: Int = 0, rows: Int, columns: Int) {
+    check(rows, columns, stride: columns, at: place, in: numbers.count)
+    self.init(start: address(&numbers) + place, rows: rows, columns: columns, stride: columns)
   }
 
   @inline(__always)

@@ -122,7 +122,7 @@ public func deltaSequencePullback(
       Parallel.each(B * H, workPerItem: T * (N + P) * (layout.Q + N) / 4) { index in
         DeltaScratch.with(layout) { delta in
           let scratch = delta.ssd
-          scratch.state.update(repeating: 0)
+          scratch.states.update(repeating: 0)
           for chunk in (0..<layout.chunks).reversed() {
             let part = layout.part(chunk, of: index)
             let q = part.count
@@ -131,7 +131,7 @@ public func deltaSequencePullback(
             let (xBar, bBar, cBar) = (part.rows(of: allX, P), part.rows(of: allB, N), part.rows(of: allC, N))
             let (logBar, betaBar) = (part.rows(of: allLog, 1), part.rows(of: allBeta, 1))
             let h = MatrixOperand(states, at: (index * layout.chunks + chunk) * N * P, rows: N, columns: P)
-            let hBar = MatrixTarget(scratch.state, rows: N, columns: P)
+            let hBar = MatrixTarget(scratch.states, rows: N, columns: P)
             let (e, l) = scratch.fillDecays(part.rows(of: logDecay, 1))
             let sums = scratch.sums
 

@@ -4,11 +4,19 @@
 // the rows of the other heads between them. This file has the arithmetic that finds them, and the scratch memory for
 // the work on one head.
 //
+// Heads are independent, so a core could take them one after the other. In a long text it would then pass through the
+// whole memory once for each head, and read a few hundred bytes here and there. So a core takes a few heads together,
+// chunk by chunk: what it reads lies side by side.
+//
 // Read before: `Matrices.swift`. Used by: `SSDSequence.swift`, `SSDRecurrence.swift`.
 
 /// The sizes of a chunked computation.
 struct SSDChunks {
   let B, T, H, N, P, Q, chunks: Int
+  /// How many neighbouring heads are taken together; it divides H.
+  let together: Int
+  /// The number of such groups of heads in all texts.
+  var groups: Int { B * H / together }
 
   /// Stops the program, naming the argument, if the shapes do not agree.
   init(x: Tensor, logDecay: Tensor, b: Tensor, c: Tensor, d: Tensor, Q: Int) {
@@ -19,6 +27,13 @@ struct SSDChunks {
     P = x.shape[3]
     self.Q = min(Q, max(T, 1))
     chunks = (T + self.Q - 1) / self.Q
+    together = SSDChunks.together(texts: B, heads: H)
+  }
+
+  /// The most heads that leave a group for each core. Heads do not meet: how many are together changes the cost alone.
+  private static func together(texts: Int, heads: Int) -> Int {
+    let least = WorkerPool.shared.threads
+    return (1...max(1, heads)).last { heads.isMultiple(of: $0) && texts * heads / $0 >= least } ?? 1
   }
 
   /// One chunk of one head; `index` counts the heads of the first row of the batch, then of the next.
@@ -49,7 +64,7 @@ struct SSDChunks {
   }
 }
 
-/// Scratch memory for one head, for chunks of at most Q steps.
+/// Scratch memory for the heads of a group, one after the other, for chunks of at most Q steps.
 ///
 /// Raw pointers into one block: what one line writes, the next reads, in our loops and in BLAS, under other names and
 /// shapes. A chunk of q steps uses the first q · q or q · N numbers of a part; `MatrixTarget` checks that they are
@@ -63,8 +78,8 @@ struct SSDScratch {
   let scores: UnsafeMutableBufferPointer<Scalar>
   /// Scaled rows of B or C, [q, N]
   let rows: UnsafeMutableBufferPointer<Scalar>
-  /// A state or its cotangent, [N, P]
-  let state: UnsafeMutableBufferPointer<Scalar>
+  /// The states of a group of heads, or their cotangents, [heads, N, P]
+  let states: UnsafeMutableBufferPointer<Scalar>
   /// e, [q]
   let entry: UnsafeMutableBufferPointer<Scalar>
   /// The cotangent of log α, [q]
@@ -77,19 +92,19 @@ struct SSDScratch {
   /// Calls `body` with scratch memory, which is released when it returns.
   @inline(__always)
   static func with(_ layout: SSDChunks, _ body: (SSDScratch) -> Void) {
-    let (Q, N, P) = (layout.Q, layout.N, layout.P)
-    withScratch(3 * Q * Q + Q * N + N * P + 4 * Q) { body(SSDScratch($0, layout)) }
+    let (Q, N) = (layout.Q, layout.N)
+    withScratch(3 * Q * Q + Q * N + layout.together * N * layout.P + 4 * Q) { body(SSDScratch($0, layout)) }
   }
 
   private init(_ all: UnsafeMutableBufferPointer<Scalar>, _ layout: SSDChunks) {
-    let (Q, N, P) = (layout.Q, layout.N, layout.P)
+    let (Q, N) = (layout.Q, layout.N)
     var taken = 0
     func take(_ count: Int) -> UnsafeMutableBufferPointer<Scalar> {
       defer { taken += count }
       return all.extracting(taken..<(taken + count))
     }
     (decay, w, scores) = (take(Q * Q), take(Q * Q), take(Q * Q))
-    (rows, state) = (take(Q * N), take(N * P))
+    (rows, states) = (take(Q * N), take(layout.together * N * layout.P))
     (entry, sums, running, log) = (take(Q), take(Q), take(Q), take(Q))
   }
 

@@ -69,28 +69,32 @@ public func ssdSequence(
 
   reading(x, b, c) { x, b, c in
     reading(logDecay, d) { logDecay, d in
-      let shares = Shares.singly(work: T * (N + P) * (layout.Q + N) / 16)
-      writing(&entering, &final, rows: B * H, shares) { index, states, h in
-        let (skip, state) = (d[index % H], MatrixTarget(&h, rows: N, columns: P))
+      let shares = Shares.singly(work: layout.together * T * (N + P) * (layout.Q + N) / 16)
+      writing(&entering, &final, rows: layout.groups, shares) { group, states, final in
         SSDScratch.with(layout) { scratch in
           for chunk in 0..<layout.chunks {
-            let part = layout.part(chunk, of: index)
-            let q = part.count
-            let (x, b, c) = (part.rows(of: x, P), part.rows(of: b, N), part.rows(of: c, N))
-            let y = part.rows(of: y, P)
-            // The state that enters, kept for the pullback.
-            copy(h.span, to: &states, at: chunk * N * P)
-            let (e, l) = scratch.fillDecays(part.rows(of: logDecay, 1))
-            let w = MatrixTarget(scratch.w, rows: q, columns: q)
-            // W = L ∘ (C Bᵀ); Y = W X
-            gemmInPiece(c, b.transposed, into: w)
-            for place in 0..<(q * q) { scratch.w[place] *= scratch.decay[place] }
-            gemmInPiece(w.operand, x, into: y)
-            // Y += diag(e) C h + d X
-            gemmInPiece(scratch.scaled(c, by: e), state.operand, into: y, keep: 1)
-            for i in 0..<q { add(skip, times: x.row(i), to: y.row(i), P) }
-            // h = e[last] h + (diag(l) B)ᵀ X
-            gemmInPiece(scratch.scaled(b, by: l).transposed, x, into: state, keep: e[q - 1])
+            for head in 0..<layout.together {
+              let index = group * layout.together + head
+              let (skip, state) = (d[index % H], MatrixTarget(&final, at: head * N * P, rows: N, columns: P))
+              let part = layout.part(chunk, of: index)
+              let q = part.count
+              let (x, b, c) = (part.rows(of: x, P), part.rows(of: b, N), part.rows(of: c, N))
+              let y = part.rows(of: y, P)
+              // The state that enters, kept for the pullback.
+              let kept = (head * layout.chunks + chunk) * N * P
+              copy(final.span.extracting((head * N * P)..<((head + 1) * N * P)), to: &states, at: kept)
+              let (e, l) = scratch.fillDecays(part.rows(of: logDecay, 1))
+              let w = MatrixTarget(scratch.w, rows: q, columns: q)
+              // W = L ∘ (C Bᵀ); Y = W X
+              gemmInPiece(c, b.transposed, into: w)
+              for place in 0..<(q * q) { scratch.w[place] *= scratch.decay[place] }
+              gemmInPiece(w.operand, x, into: y)
+              // Y += diag(e) C h + d X
+              gemmInPiece(scratch.scaled(c, by: e), state.operand, into: y, keep: 1)
+              for i in 0..<q { add(skip, times: x.row(i), to: y.row(i), P) }
+              // h = e[last] h + (diag(l) B)ᵀ X
+              gemmInPiece(scratch.scaled(b, by: l).transposed, x, into: state, keep: e[q - 1])
+            }
           }
         }
       }
@@ -121,58 +125,62 @@ public func ssdSequencePullback(
 
   reading(x, b, c, cotangent) { x, b, c, cotangent in
     reading(logDecay, d, value.enteringStates) { logDecay, d, states in
-      writing(&skips, rows: B * H, .singly(work: T * (N + P) * (layout.Q + N) / 8)) { index, skipBar in
-        let skip = d[index % H]
-        skipBar[0] = 0
+      let shares = Shares.singly(work: layout.together * T * (N + P) * (layout.Q + N) / 8)
+      writing(&skips, rows: layout.groups, shares) { group, skipBars in
+        for head in 0..<layout.together { skipBars[head] = 0 }
         SSDScratch.with(layout) { scratch in
-          scratch.state.update(repeating: 0)
+          scratch.states.update(repeating: 0)
           for chunk in (0..<layout.chunks).reversed() {
-            let part = layout.part(chunk, of: index)
-            let q = part.count
-            let (x, b, c) = (part.rows(of: x, P), part.rows(of: b, N), part.rows(of: c, N))
-            let yBar = part.rows(of: cotangent, P)
-            let (xBar, bBar, cBar) = (part.rows(of: allX, P), part.rows(of: allB, N), part.rows(of: allC, N))
-            let logBar = part.rows(of: allLog, 1)
-            let h = MatrixOperand(states, at: (index * layout.chunks + chunk) * N * P, rows: N, columns: P)
-            let hBar = MatrixTarget(scratch.state, rows: N, columns: P)
-            let (e, l) = scratch.fillDecays(part.rows(of: logDecay, 1))
-            let sums = scratch.sums
-            let scores = MatrixTarget(scratch.scores, rows: q, columns: q)
-            let w = MatrixTarget(scratch.w, rows: q, columns: q)
+            for head in 0..<layout.together {
+              let index = group * layout.together + head
+              let skip = d[index % H]
+              let part = layout.part(chunk, of: index)
+              let q = part.count
+              let (x, b, c) = (part.rows(of: x, P), part.rows(of: b, N), part.rows(of: c, N))
+              let yBar = part.rows(of: cotangent, P)
+              let (xBar, bBar, cBar) = (part.rows(of: allX, P), part.rows(of: allB, N), part.rows(of: allC, N))
+              let logBar = part.rows(of: allLog, 1)
+              let h = MatrixOperand(states, at: (index * layout.chunks + chunk) * N * P, rows: N, columns: P)
+              let hBar = MatrixTarget(scratch.states, at: head * N * P, rows: N, columns: P)
+              let (e, l) = scratch.fillDecays(part.rows(of: logDecay, 1))
+              let sums = scratch.sums
+              let scores = MatrixTarget(scratch.scores, rows: q, columns: q)
+              let w = MatrixTarget(scratch.w, rows: q, columns: q)
 
-            // C Bᵀ and W = L ∘ (C Bᵀ); X̄ = Wᵀ Ȳ
-            gemmInPiece(c, b.transposed, into: scores)
-            for place in 0..<(q * q) { scratch.w[place] = scratch.scores[place] * scratch.decay[place] }
-            gemmInPiece(w.operand.transposed, yBar, into: xBar)
-            // X̄ += diag(l) B h̄′ + d Ȳ;  d̄ += Σ Ȳ ⊙ X
-            gemmInPiece(scratch.scaled(b, by: l), hBar.operand, into: xBar, keep: 1)
-            for i in 0..<q {
-              add(skip, times: yBar.row(i), to: xBar.row(i), P)
-              skipBar[0] += dot(yBar.row(i), x.row(i), P)
+              // C Bᵀ and W = L ∘ (C Bᵀ); X̄ = Wᵀ Ȳ
+              gemmInPiece(c, b.transposed, into: scores)
+              for place in 0..<(q * q) { scratch.w[place] = scratch.scores[place] * scratch.decay[place] }
+              gemmInPiece(w.operand.transposed, yBar, into: xBar)
+              // X̄ += diag(l) B h̄′ + d Ȳ;  d̄ += Σ Ȳ ⊙ X
+              gemmInPiece(scratch.scaled(b, by: l), hBar.operand, into: xBar, keep: 1)
+              for i in 0..<q {
+                add(skip, times: yBar.row(i), to: xBar.row(i), P)
+                skipBars[head] += dot(yBar.row(i), x.row(i), P)
+              }
+              // Ḡ = (Ȳ Xᵀ) ∘ L;  S̄ = Ḡ ∘ (C Bᵀ)
+              gemmInPiece(yBar, x.transposed, into: w)
+              for place in 0..<(q * q) {
+                scratch.w[place] *= scratch.decay[place]
+                scratch.scores[place] *= scratch.w[place]
+              }
+              // C̄ = diag(e) Ȳ hᵀ + Ḡ B; the term with e gives the cotangent of log e.
+              gemmInPiece(yBar, h.transposed, into: cBar)
+              cBar.scaleRows(by: e)
+              for i in 0..<q { sums[i] = dot(c.row(i), cBar.row(i), N) }
+              gemmInPiece(w.operand, b, into: cBar, keep: 1)
+              // B̄ = diag(l) X h̄′ᵀ + Ḡᵀ C; the term with h̄′ gives the cotangent of log l, the last row of log L.
+              gemmInPiece(x, hBar.operand.transposed, into: bBar)
+              bBar.scaleRows(by: l)
+              for j in 0..<q { scores.row(q - 1)[j] += dot(b.row(j), bBar.row(j), N) }
+              gemmInPiece(w.operand.transposed, c, into: bBar, keep: 1)
+              // log α: e[i] depends on all times up to i, e[last] on all of the chunk.
+              sums[q - 1] += e[q - 1] * dot(h.start, hBar.start, N * P)
+              for i in stride(from: q - 1, to: 0, by: -1) { sums[i - 1] += sums[i] }
+              addSegmentSumPullback(scores, into: sums, running: scratch.running)
+              for i in 0..<q { logBar.row(i)[0] = sums[i] }
+              // h̄ = e[last] h̄′ + (diag(e) C)ᵀ Ȳ
+              gemmInPiece(scratch.scaled(c, by: e).transposed, yBar, into: hBar, keep: e[q - 1])
             }
-            // Ḡ = (Ȳ Xᵀ) ∘ L;  S̄ = Ḡ ∘ (C Bᵀ)
-            gemmInPiece(yBar, x.transposed, into: w)
-            for place in 0..<(q * q) {
-              scratch.w[place] *= scratch.decay[place]
-              scratch.scores[place] *= scratch.w[place]
-            }
-            // C̄ = diag(e) Ȳ hᵀ + Ḡ B; the term with e gives the cotangent of log e.
-            gemmInPiece(yBar, h.transposed, into: cBar)
-            cBar.scaleRows(by: e)
-            for i in 0..<q { sums[i] = dot(c.row(i), cBar.row(i), N) }
-            gemmInPiece(w.operand, b, into: cBar, keep: 1)
-            // B̄ = diag(l) X h̄′ᵀ + Ḡᵀ C; the term with h̄′ gives the cotangent of log l, the last row of log L.
-            gemmInPiece(x, hBar.operand.transposed, into: bBar)
-            bBar.scaleRows(by: l)
-            for j in 0..<q { scores.row(q - 1)[j] += dot(b.row(j), bBar.row(j), N) }
-            gemmInPiece(w.operand.transposed, c, into: bBar, keep: 1)
-            // log α: e[i] depends on all times up to i, e[last] on all of the chunk.
-            sums[q - 1] += e[q - 1] * dot(h.start, hBar.start, N * P)
-            for i in stride(from: q - 1, to: 0, by: -1) { sums[i - 1] += sums[i] }
-            addSegmentSumPullback(scores, into: sums, running: scratch.running)
-            for i in 0..<q { logBar.row(i)[0] = sums[i] }
-            // h̄ = e[last] h̄′ + (diag(e) C)ᵀ Ȳ
-            gemmInPiece(scratch.scaled(c, by: e).transposed, yBar, into: hBar, keep: e[q - 1])
           }
         }
       }
