@@ -71,8 +71,8 @@ struct Growth {
     return 1 + all.firstIndex(of: all.min()!)!
   }
 
-  /// The most nodes, up to `mostNodes`, of which at least half are used.
-  func halfUsed() -> Int { (1...mostNodes).last { efficiency($0) >= 0.5 }! }
+  /// The most nodes, up to `mostNodes`, of which at least half are used; 0 if a single one already loses more.
+  func halfUsed() -> Int { (1...mostNodes).last { efficiency($0) >= 0.5 } ?? 0 }
 
   /// The name, the seconds and the efficiency at some numbers of nodes, and where growth ends.
   func row(_ nodes: [Int]) -> [String] {

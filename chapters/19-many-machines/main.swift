@@ -356,7 +356,7 @@ for (plan, growths) in zip(plans, ofBatches) {
 // The curves have stairs, since a rank has whole micro-batches: on 200 nodes the busiest still has
 // two of 256. And they have teeth, which are the price of the fixed order. A number of ranks that is
 // no power of 2 cuts the tree of additions at odd places, and a rank then sends several sums. Where
-// bytes decide, a few nodes less can be faster.
+// bytes decide, a few nodes fewer can be faster.
 
 let fewer = (whole: 8, odd: 10)
 for (plan, growths) in zip(plans, ofBatches) {
