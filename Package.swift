@@ -170,6 +170,7 @@ let package = Package(
 
     chapter("17-mixers", on: training + ["Structures", argumentParser]),
     chapter("18-heads", on: training + [argumentParser]),
+    chapter("19-many-machines", on: training + ["Checkpoints", "Communication", argumentParser]),
 
     // MARK: - Tools
     .executableTarget(
@@ -279,7 +280,7 @@ let package = Package(
         "generate", "evaluate", "conformance", "05-teacher",
         "06-structured-matrices", "07-student", "08-matrix-orientation", "09-hidden-state-alignment",
         "10-knowledge-distillation", "11-ablations", "12-training-laws", "13-hybrid", "14-generation",
-        "15-real-model", "16-conformance", "17-mixers", "18-heads",
+        "15-real-model", "16-conformance", "17-mixers", "18-heads", "19-many-machines",
       ],
       path: "Tests/CommandsTests"),
   ],

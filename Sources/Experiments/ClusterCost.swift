@@ -7,28 +7,34 @@
 // and the states between two layers are S bytes. A message of s bytes takes λ + s / β seconds. A rank that has the layers
 // a to b − 1 needs
 //
-//     recomputed    b · f + (b − a) · g                   the teacher up to its last layer; no message at all
-//     passed on     (b − a) · (f + g) + λ + S / β         each rank runs the teacher's layers that it trains, and hands
+//     by each rank    b · f + (b − a) · g                 the teacher up to its last layer; no message at all
+//     handed on       (b − a) · (f + g) + λ + S / β       each rank runs the teacher's layers that it trains, and hands
 //                                                         the states to the next: a chain, each rank a batch behind
-//     stored        (b − a) · (g + 2 S / δ)               states from a disk of δ bytes per second, input and output
+//     stored          (b − a) · (g + 2 S / δ)             states from a disk of δ bytes per second, input and output
 //
-// and the step takes what the slowest rank takes. With states recomputed the last rank runs the whole teacher, however
-// many ranks there are: the speed-up has the limit (f + g) L / (f L + g). With states passed on it ends at one layer a
-// rank. Layers can be cut at any place, and `ranges(ranks:)` finds the cut with the fastest slowest rank.
+// and the step takes what the slowest rank takes. If each rank runs the teacher, the last runs all of it, however many
+// ranks there are: the speed-up has the limit (f + g) L / (f L + g). With states handed on it ends at one layer a rank.
+// Layers can be cut at any place, and `ranges(ranks:)` finds the cut with the fastest slowest rank. The first two ways
+// are those of `TeacherPass` in `Distillation/LayerShares.swift`; the third is not implemented.
 //
 // Stage 3 and teachers, data together. The batch has M micro-batches of c seconds each, the gradients are G bytes, the
 // update takes u seconds on one rank. Each rank sums its share of the gradients over all ranks and gathers the sums:
 //
-//     ⌈M / n⌉ · c  +  2 · (n − 1) · λ  +  2 · (n − 1) / n · G / β  +  u, or u / n if each rank updates its share
+//     ⌈M / n⌉ · c  +  2 · (n − 1) · λ  +  (m + 1) · (n − 1) / n · G / β  +  u, or u / n if each rank updates its share
 //
-// The bytes hardly depend on n; the messages grow with it, and so does the micro-batch: a batch of M micro-batches has
-// no work for an (M + 1)-th rank.
+// m is the number of sums that a rank sends. In the usual sum it is 1. Here gradients are added in the order of a tree
+// over micro-batches, and a rank adds up only what is a subtree (`Training/SummationTree.swift`): if n is a power of 2
+// and divides M, m is 1 too, and otherwise a few.
 //
-// Read before: `DistillationCost.swift`. Source of the second formula: Thakur, Rabenseifner and Gropp,
-// Optimization of Collective Communication Operations in MPICH, 2005 (pairwise exchange).
+// The bytes hardly depend on n, but the messages grow with it. And the work runs out: a batch of M micro-batches has
+// none for an (M + 1)-th rank.
+//
+// Read before: `DistillationCost.swift`. Chapter: 19-many-machines. Source of the second formula: Thakur, Rabenseifner
+// and Gropp, Optimization of Collective Communication Operations in MPICH, 2005 (pairwise exchange).
 
 import Communication
 import Tensors
+import Training
 
 /// How long a message takes: λ + bytes / β.
 public struct Network: Sendable, Codable, Equatable {
@@ -47,9 +53,9 @@ public struct Network: Sendable, Codable, Equatable {
 /// Where the ranks of stages 1 and 2 get the teacher's states.
 public enum TeacherStates: Sendable, Equatable {
   /// Each rank runs the teacher up to its last layer.
-  case recomputed
-  /// Each rank runs the layers that it trains, and hands the states to the next.
-  case passedOn(Network)
+  case byEachRank
+  /// Each rank runs the teacher through its own layers, and hands the states to the next rank.
+  case handedOn(Network)
   /// They are read from a disk of so many bytes per second.
   case stored(bytesPerSecond: Double)
 }
@@ -75,8 +81,8 @@ public struct LayerJobs: Sendable {
     if layers.isEmpty { return 0 }
     let count = Double(layers.count)
     switch source {
-    case .recomputed: return Double(layers.upperBound) * teacher + count * training
-    case .passedOn(let network):
+    case .byEachRank: return Double(layers.upperBound) * teacher + count * training
+    case .handedOn(let network):
       return count * (teacher + training) + (layers.upperBound < L ? network.seconds(bytes: states) : 0)
     case .stored(let speed): return count * (training + 2 * states / speed)
     }
@@ -92,7 +98,7 @@ public struct LayerJobs: Sendable {
 
   /// The seconds of a step on so many ranks.
   public func seconds(ranks: Int, _ source: TeacherStates) -> Double {
-    // One rank passes nothing on: it runs the teacher once.
+    // One rank hands nothing on: it runs the teacher once.
     ranges(ranks: ranks, source).map { seconds(of: $0, source) }.max() ?? 0
   }
 }
@@ -139,8 +145,17 @@ public struct SharedBatch: Sendable {
       bytes: bytes(ranks: ranks) / network.bandwidth, update: sharded ? update / n : update)
   }
 
-  /// The bytes that each rank sends in a step.
-  public func bytes(ranks: Int) -> Double { 2 * Double(ranks - 1) / Double(ranks) * gradients }
+  /// The sums of gradients that the rank with the most of them sends: the largest subtrees within its micro-batches.
+  public func sums(ranks: Int) -> Int {
+    if ranks >= microBatches { return 1 }
+    let tree = SummationTree(leaves: microBatches)
+    return shares(of: microBatches, among: ranks).map { tree.subtrees(of: $0).count }.max()!
+  }
+
+  /// The bytes that this rank sends in a step: its sums to their shares, and its share of the new weights to all.
+  public func bytes(ranks: Int) -> Double {
+    Double(sums(ranks: ranks) + 1) * Double(ranks - 1) / Double(ranks) * gradients
+  }
 
   /// The part of the ranks' time that a single rank would need for the same step.
   public func efficiency(ranks: Int, _ network: Network, sharded: Bool = false) -> Double {

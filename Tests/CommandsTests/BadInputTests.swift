@@ -28,6 +28,15 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: bench.out.path), "nothing was left behind")
   }
 
+  @Test(arguments: [["--speed", "0"], ["--bandwidth", "nan"], ["--windows", "0"], ["--delay", "-1"]])
+  func `nodes that can not be are refused`(_ arguments: [String]) throws {
+    let bench = try Bench()
+    let outcome = try bench.run("19-many-machines", adding: [arguments.joined(separator: "=")])
+    #expect(outcome.status == 64)
+    #expect(outcome.errors.contains(arguments[0]) && outcome.errors.contains(arguments[1]), "\(outcome.errors)")
+    #expect(!FileManager.default.fileExists(atPath: bench.out.path), "nothing was left behind")
+  }
+
   /// A text that cannot be used, and a word that the message must contain.
   struct BadText: Sendable, CustomTestStringConvertible {
     let name: String

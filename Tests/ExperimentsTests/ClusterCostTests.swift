@@ -7,7 +7,7 @@ import Testing
 
 @Suite("cost of many machines") struct ClusterCostTests {
   private static let network = Network(latency: 1e-3, bandwidth: 1e9)
-  private static let sources: [TeacherStates] = [.recomputed, .passedOn(network), .stored(bytesPerSecond: 5e8)]
+  private static let sources: [TeacherStates] = [.byEachRank, .handedOn(network), .stored(bytesPerSecond: 5e8)]
 
   /// All ways to cut the layers 0 ..< end into so many stretches.
   private static func cuts(_ end: Int, _ ranks: Int) -> [[Range<Int>]] {
@@ -30,10 +30,10 @@ import Testing
 
   @Test func recomputingHasALimit() {
     let jobs = LayerJobs(L: 30, teacher: 2, training: 3, states: 0)
-    #expect(jobs.seconds(ranks: 1, .recomputed) == 150)
-    #expect(jobs.seconds(ranks: 1000, .recomputed) == 30 * 2 + 3)
-    #expect(jobs.seconds(ranks: 1000, .passedOn(Network(latency: 0, bandwidth: 1))) == 5)
-    let idle = jobs.ranges(ranks: 40, .recomputed).suffix(10).map(\.count)
+    #expect(jobs.seconds(ranks: 1, .byEachRank) == 150)
+    #expect(jobs.seconds(ranks: 1000, .byEachRank) == 30 * 2 + 3)
+    #expect(jobs.seconds(ranks: 1000, .handedOn(Network(latency: 0, bandwidth: 1))) == 5)
+    let idle = jobs.ranges(ranks: 40, .byEachRank).suffix(10).map(\.count)
     #expect(idle == Array(repeating: 0, count: 10))
   }
 
@@ -43,6 +43,9 @@ import Testing
     #expect((alone.compute, alone.latency, alone.bytes, alone.update) == (16, 0, 0, 0.5))
     #expect(alone.total == 16.5)
     #expect(batch.bytes(ranks: 4) == 1.5e9)
+    // Of three ranks the last two have micro-batches 2 ..< 5 and 5 ..< 8: two subtrees each.
+    #expect(batch.sums(ranks: 3) == 2 && batch.bytes(ranks: 3) == 2e9)
+    #expect([1, 2, 4, 8, 100].allSatisfy { batch.sums(ranks: $0) == 1 })
     let four = batch.parts(ranks: 4, Self.network, sharded: true)
     #expect((four.compute, four.latency, four.bytes, four.update) == (4, 6e-3, 1.5, 0.125))
     // Beyond the micro-batches no rank has less to do.

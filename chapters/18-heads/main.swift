@@ -322,4 +322,6 @@ finding(worthOfFreedom(), volatile: chapter.isQuick)
 
 chapter.answers(answer1, answer2, answer3)
 
+// Next: 19-many-machines, which asks how many machines can work on one student.
+
 chapter.finish()

@@ -1,0 +1,52 @@
+// # What the chapter says about growth
+//
+// Read before: `Growth.swift`.
+
+import Foundation
+import Notebook
+
+/// A plan, and how each of its stages grows: the rows of the tables of section 5.
+struct Grown {
+  let plan: Plan
+  /// Stages 1 and 2: by each rank, handed on over each network, stored.
+  let layers: [Growth]
+  /// Stage 3 over each network.
+  let batches: [Growth]
+
+  /// Where growth ends.
+  func ends(_ networks: [String]) -> String {
+    let used = zip(networks, layers.dropFirst()).map { name, way in
+      "\(number(100 * way.efficiency(plan.sizes.L), decimals: 0)) % on \(name)"
+    }
+    let half = zip(networks, batches).map { name, way in "\(way.halfUsed()) nodes on \(name)" }
+    return """
+      \(plan.sizes.name): stages 1 and 2 grow up to \(layers[1].end()) nodes if states are handed on, with
+      \(list(used)) of their time used. If each rank runs the teacher, they grow up to \(layers[0].end()). In stage 3 at
+      least half of the time is used up to \(list(half)).
+      """
+  }
+
+  /// How long all stages take, one after the other, on one node and on as many as are at least half used.
+  ///
+  /// - Parameters:
+  ///   - early: the tokens of stages 1 and 2 together
+  ///   - last: the tokens of stage 3
+  func whole(early: Double, last: Double, _ networks: [String]) -> String {
+    func total(_ layer: Double, _ batch: Double) -> String {
+      let hours = (early * layer + last * batch) / Double(plan.tokens) / 3600
+      if hours < 1 { return "\(number(60 * hours, digits: 3)) minutes" }
+      return hours < 48 ? "\(number(hours, digits: 3)) hours" : "\(number(hours / 24, digits: 3)) days"
+    }
+    let parts = zip(networks, zip(layers.dropFirst(), batches)).map { name, ways in
+      let nodes = (early: min(ways.0.halfUsed(), plan.sizes.L), last: ways.1.halfUsed())
+      return """
+        \(total(ways.0.seconds(nodes.early), ways.1.seconds(nodes.last))) on \(name), with \(nodes.early) and then
+        \(nodes.last) nodes
+        """
+    }
+    return """
+      \(plan.sizes.name): the paper's \(Int((early + last) / 1e9)) billion tokens would take
+      \(total(layers[1].seconds(1), batches[0].seconds(1))) on one node, \(parts.joined(separator: ", and ")).
+      """
+  }
+}
