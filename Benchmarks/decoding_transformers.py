@@ -15,7 +15,8 @@ import sys
 
 from peer import missing, options, serve
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Tests/RealModel"))
+# Not this folder: transformers would take kernels.py here for a package of that name.
+sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent / "Tests/RealModel")
 try:
     import torch
     import transformers

@@ -97,5 +97,6 @@ def ways(name, size):
     return {way: lambda body=body: [body(*arguments)] for way, body in bodies(name, size).items()}
 
 
-main_of_kernels(
-    "PyTorch", f"PyTorch {torch.__version__}, float32", ways, torch.set_num_threads, torch.get_num_threads)
+if __name__ == "__main__":
+    main_of_kernels(
+        "PyTorch", f"PyTorch {torch.__version__}, float32", ways, torch.set_num_threads, torch.get_num_threads)

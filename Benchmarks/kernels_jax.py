@@ -92,4 +92,5 @@ def ways(name, size):
     return {way: work(body) for way, body in bodies(name, size).items()}
 
 
-main_of_kernels("JAX", f"JAX {jax.__version__}, float32", ways, JaxStepper.use, JaxStepper.threads)
+if __name__ == "__main__":
+    main_of_kernels("JAX", f"JAX {jax.__version__}, float32", ways, JaxStepper.use, JaxStepper.threads)

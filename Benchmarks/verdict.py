@@ -44,7 +44,8 @@ class Load:
         if not self.spans:
             return None
         elapsed, busy, own = (sum(parts) for parts in zip(*self.spans))
-        return max(0.0, (busy - own) / (elapsed * os.cpu_count()))
+        # What the system counts in hundredths of a second is uncertain in a span that is hardly longer.
+        return min(1.0, max(0.0, (busy - own) / (elapsed * os.cpu_count())))
 
     @staticmethod
     def seconds():
