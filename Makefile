@@ -443,26 +443,59 @@ if ! $(PYTHON) -c 'import torch' 2> /dev/null; then
 fi
 endef
 
-bench: build ## time optimiser steps and kernels beside PyTorch: make bench PYTHON=/path/to/python3
+# timed COMMAND…: goes on after a limit that was missed (status 1) or a machine that was not quiet (3), and remembers it.
+define TIMED
+missed=0 loud=0
+timed() {
+  local status=0
+  "$$@" $(ARGS) || status=$$?
+  case $$status in
+    0) ;;
+    1) missed=1 ;;
+    3) loud=1 ;;
+    *) exit $$status ;;
+  esac
+}
+all_timed() {
+  if ((loud)); then
+    echo 'make $@: the machine was not quiet, so nothing is concluded where it says so; ARGS=--force-verdict concludes all the same' >&2
+  fi
+  if ((missed)); then echo 'make $@: a limit was missed' >&2; fi
+  exit $$((missed ? 1 : loud ? 3 : 0))
+}
+endef
+
+bench: build ## time optimiser steps, kernels and decoding beside PyTorch, JAX and transformers: make bench PYTHON=/path/to/python3
 	@$(NEEDS_TORCH)
+	$(TIMED)
 	$(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON) --check
-	$(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON)
-	$(PYTHON) Benchmarks/kernels_compare.py --swift $(BIN)/bench-kernels --python $(PYTHON) --out $(OUT)/bench
+	timed $(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON)
+	timed $(PYTHON) Benchmarks/kernels_compare.py --swift $(BIN)/bench-kernels --python $(PYTHON) --out $(OUT)/bench
+	timed $(PYTHON) Benchmarks/decoding_compare.py --swift $(BIN)/bench-decoding --python $(PYTHON)
+	all_timed
 
 # The teacher is SmolLM2-135M unless MODEL names another model, a folder or a .gguf file; MODEL=random has the sizes of
 # SmolLM2-135M and needs no file.
-bench-real: build $(if $(MODEL),,data/smollm2) ## time steps of stages 2 and 3 for SmolLM2-135M beside PyTorch: make bench-real PYTHON=FILE
+bench-real: build $(if $(MODEL),,data/smollm2) ## the same at the size of SmolLM2-135M: stages 2 and 3, prefill and decoding: make bench-real PYTHON=FILE
 	@$(NEEDS_TORCH)
+	$(TIMED)
 	real() {
 	  $(PYTHON) Benchmarks/compare.py --real --swift $(BIN)/bench-real --python $(PYTHON) "$$@" \
 	    -- $(if $(filter random,$(MODEL)),,--model "$(or $(MODEL),$(SMOLLM2))")
 	}
+	decoding() {
+	  $(PYTHON) Benchmarks/decoding_compare.py --swift $(BIN)/bench-decoding --python $(PYTHON) "$$@" \
+	    -- $(if $(filter random,$(MODEL)),--random,--model "$(or $(MODEL),$(SMOLLM2))")
+	}
 	# In single precision, gradients pass through 30 blocks and a first token with a very large hidden state.
 	real --check --norm-tolerance 1e-3
-	real --steps 1 --warm-up 3 --limit 1.3 --memory
+	timed real --steps 1 --warm-up 3 --memory
+	timed decoding --ceiling-limit 80
+	all_timed
 
-# Without PyTorch the comparing programs are tested with a stand-in for it, once with results that agree and once with
-# results that do not.
+# The comparing programs are tested with a stand-in for all peers: with results that agree and with results that do not,
+# with a peer that is missing, with limits that are reached and that are missed, and beside a program that keeps a core
+# busy. Elsewhere they are told to conclude whatever else the machine does, because others may use it as well.
 bench-check: build ## test what make bench does, without PyTorch and in seconds
 	@export PYTHONDONTWRITEBYTECODE=1 STAND_IN_BINARIES=$(BIN)
 	python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' \
@@ -473,29 +506,71 @@ bench-check: build ## test what make bench does, without PyTorch and in seconds
 	}
 	kernels() {
 	  python3 Benchmarks/kernels_compare.py --swift $(BIN)/bench-kernels --python Benchmarks/stand_in.py --rounds 2 --brief \
-	    --out out/bench-check
+	    --out out/bench-check "$$@"
 	}
-	must_fail() {
-	  local status=0
-	  STAND_IN=wrong "$$@" > out/bench-check/wrong.txt 2>&1 || status=$$?
-	  if ((status != $$want)); then
-	    cat out/bench-check/wrong.txt
-	    echo "make bench-check: '$$*' ended with $$status and not with $$want, although the results were wrong" >&2
+	decoding() {
+	  python3 Benchmarks/decoding_compare.py --swift $(BIN)/bench-decoding --python Benchmarks/stand_in.py --rounds 2 \
+	    --tokens 4 --prefill 16 "$$@" -- --quick
+	}
+	# ends WITH FAULT COMMAND…: checks the status of a command under a fault of the stand-in
+	ends() {
+	  local want=$$1 status=0
+	  STAND_IN=$$2 "$${@:3}" > out/bench-check/told.txt 2>&1 || status=$$?
+	  if ((status != want)); then
+	    cat out/bench-check/told.txt
+	    echo "make bench-check: '$${*:3}' ended with $$status and not with $$want (STAND_IN: '$$2')" >&2
+	    exit 1
+	  fi
+	}
+	# says SENTENCE: checks what the last of these commands printed
+	says() {
+	  if ! grep -q -- "$$1" out/bench-check/told.txt; then
+	    cat out/bench-check/told.txt
+	    echo "make bench-check: it did not say '$$1'" >&2
 	    exit 1
 	  fi
 	}
 	mkdir -p out/bench-check
+	brief='--rounds 2 --steps 1 --warm-up 1 --force-verdict'
 	steps --check --check-steps 2
-	want=1 must_fail steps --check --check-steps 2
-	steps --rounds 2 --steps 1 --warm-up 1 --limit 0
+	ends 1 wrong steps --check --check-steps 2
+	ends 1 'wrong JAX' steps --check --check-steps 2
+	steps $$brief --limit 0
+	ends 1 '' steps $$brief --limit 1000
+	says 'missed: teacher'
+	ends 0 'missing JAX' steps $$brief --limit 0
+	says 'left out: .*JAX is missing'
+	ends 2 'missing PyTorch' steps $$brief
 	real --check --check-steps 2
-	want=1 must_fail real --check --check-steps 2
-	real --rounds 2 --steps 1 --warm-up 1 --limit 0 --memory --memory-limit 0
-	want=1 must_fail real --rounds 2 --steps 1 --warm-up 1 --limit 0 --memory --memory-limit 1000
-	kernels
-	want=2 must_fail kernels
+	ends 1 wrong real --check --check-steps 2
+	real $$brief --limit 0 --memory --memory-limit 0
+	ends 1 '' real $$brief --limit 0 --memory --memory-limit 1000
+	kernels --force-verdict --limit 0
+	ends 1 '' kernels --force-verdict --limit 1000
+	ends 2 wrong kernels
+	ends 2 'wrong JAX' kernels
 	test -s out/bench-check/kernels.csv -a -s out/bench-check/roofline.gp
-	echo 'the comparing programs work, and see a wrong result'
+	decoding --force-verdict --limit 0 --ceiling-limit 0
+	ends 1 '' decoding --force-verdict --limit 0 --ceiling-limit 100000
+	ends 2 wrong decoding
+	ends 0 'missing transformers' decoding --force-verdict
+	says 'of the ceiling'
+	# Cores that others keep busy are noticed; a machine is quiet enough if everything is allowed.
+	busy=()
+	for core in $$(seq $$(getconf _NPROCESSORS_ONLN)); do
+	  while :; do :; done &
+	  busy+=($$!)
+	done
+	trap 'kill "$${busy[@]}"' EXIT
+	ends 3 '' steps --kinds teacher --rounds 4 --steps 2 --limit 0 --spread-limit 1000000
+	says 'the machine was not quiet: no verdict'
+	kill "$${busy[@]}"
+	trap - EXIT
+	ends 0 '' steps --kinds teacher --rounds 2 --steps 1 --limit 0 --others-limit 100 --spread-limit 1000000
+	says 'reached'
+	ends 3 '' steps --kinds teacher --rounds 2 --steps 1 --limit 0 --others-limit 100 --spread-limit -1
+	says 'the quartiles of ours'
+	echo 'the comparing programs work, and see a wrong result, a missed limit and a machine that is not quiet'
 
 # The kit of reference values, and the programs in Python that answer it: answers.py, the page from which everybody
 # starts, needs numpy and safetensors, and answers_torch.py PyTorch as well. What is missing of the first two is fetched

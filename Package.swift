@@ -216,6 +216,9 @@ let package = Package(
       name: "bench-real", dependencies: ["Exercise", "Models", "Notebook", argumentParser], path: "Benchmarks/real",
       swiftSettings: [.defaultIsolation(MainActor.self)]),
     .executableTarget(
+      name: "bench-decoding", dependencies: ["Exercise", "Models", "Tensors", "Notebook", argumentParser],
+      path: "Benchmarks/decoding", swiftSettings: [.defaultIsolation(MainActor.self)]),
+    .executableTarget(
       name: "bench-cost",
       dependencies: [
         "Exercise", "Tensors", "Gradients", "Models", "Training", "Experiments", "Plots", "Notebook", argumentParser,

@@ -1,14 +1,16 @@
-"""Times kernels of this library and of PyTorch side by side, and against what the machine can do at most.
+"""Times kernels of this library and of its peers side by side, and against what the machine can do at most.
 
     python3 Benchmarks/kernels_compare.py --swift .build-float/release/bench-kernels --python PYTHON_WITH_TORCH --out DIR
 
-The two programs take turns. First both compute every kernel at a small size, and the results have to agree. PyTorch is
-timed in the fastest of several ways. A ratio is PyTorch's median over ours: above 1 ours is faster.
+The programs take turns. First all compute every kernel at a small size, and the results have to agree. The peers are
+PyTorch (kernels.py), which is required, and JAX (kernels_jax.py), which is left out with a line where it is not installed;
+each is timed in the fastest of several ways. A ratio is a peer's median over ours: above 1 ours is faster. The ratio to
+the fastest peer of each row that has a limit is compared with it, if the machine was quiet: verdict.py.
 
 Two ceilings are measured with our own program: arithmetic, by the product of two large matrices, and memory, by the sum
 of two arrays that no cache holds. A kernel of F operations that has to move at least M bytes can not take less than the
 larger of F / arithmetic and M / memory; the column "of the ceiling" says how much of that is reached. DIR/kernels.csv
-has all of it, DIR/roofline.gp draws it. Exit status: 0, or 2 if a program fails or the results differ.
+has all of it, DIR/roofline.gp draws it. Exit status: that of verdict.py, or 2 if a program fails or the results differ.
 """
 
 import argparse
@@ -18,7 +20,8 @@ import pathlib
 import statistics
 import sys
 
-from programs import Failure, Program, main_of, quartiles, table
+from programs import Failure, Peer, Program, main_of, table
+from verdict import OURS, Load, Row, add_options, conclude, show, take_turns
 
 H, P, N, NUMBER = 8, 64, 64, 4  # NUMBER: bytes
 
@@ -54,68 +57,75 @@ KERNELS = {
 }
 
 
-def agree(ours, theirs):
+# The smallest ratios to the fastest peer, by name and size.
+LIMITS = {
+    "ssd-forward": {1024: 3, 4096: 5, 16384: 6},
+    "attention-forward": {1024: 1.2, 4096: 1.2},
+    "attention-backward": {512: 1.2, 1024: 1.2},
+    "softmax": {128: 1.2},
+}
+
+
+def agree(ours, peer):
     worst = 0.0
     for name, (_, size, _) in KERNELS.items():
-        mine, reference = ours.numbers(f"value {name} {size}"), theirs.numbers(f"value {name} {size}")
+        mine, reference = ours.numbers(f"value {name} {size}"), peer.numbers(f"value {name} {size}")
         for one, other in ((mine[1], reference[1]), (reference[1], reference[3])):
             difference = abs(one - other) / max(1, abs(other))
             worst = max(worst, difference)
             if not difference < 1e-5:
-                raise Failure(f"{name} {size}: the sum of squares is {one}, and {other} in another way")
-    print(f"the same results: sums of squares agree to {worst:.0e}, in all of PyTorch's ways")
+                raise Failure(f"{name} {size}: the sum of squares is {one}, and {other} in another way of {peer.title}")
+    print(f"the same results: sums of squares agree to {worst:.0e}, in all ways of {peer.title}", flush=True)
 
 
-def compare(ours, theirs, arguments):
-    agree(ours, theirs)
-    times, way = {}, {}
+def compare(ours, peers, arguments):
+    for peer in peers:
+        agree(ours, peer)
+    programs, rows, ways, load = {OURS: ours, **{peer.title: peer for peer in peers}}, [], {}, Load()
     for name, (sizes, _, _) in KERNELS.items():
         # Two lengths are the fewest from which growth can be read.
-        sizes = sizes[:2] if arguments.brief else sizes
-        for size in sizes:
+        for size in sizes[:2] if arguments.brief else sizes:
             count = max(1, round(20 / ours.numbers(f"{name} {size} 2")[1]))  # turns of some 20 ms
-            way[name, size] = theirs.ask(f"ways {name} {size}")
-            both = ([], [])
-            for number in range(arguments.rounds):
-                order = ((0, ours), (1, theirs)) if number % 2 == 0 else ((1, theirs), (0, ours))
-                for side, program in order:
-                    both[side].append(statistics.median(program.numbers(f"{name} {size} {count}")))
-            times[name, size] = both
-    arithmetic = max(
-        2 * size**3 / statistics.median(both[0]) for (name, size), both in times.items() if name == "product") / 1e6
-    size = KERNELS["sum"][0][0]
-    memory = 3 * NUMBER * size / statistics.median(times["sum", size][0]) / 1e6
+            limit = LIMITS.get(name, {}).get(size) if arguments.limit is None else arguments.limit
+            row = Row((name, size), f"{name} {size}", [peer.title for peer in peers], limit)
+            ways[row.key] = {peer.title: peer.ask(f"ways {name} {size}") for peer in peers}
 
-    rows, records = [], []
-    for (name, size), both in times.items():
+            def turn(row, contender):
+                return [statistics.median(programs[contender].numbers(f"{name} {size} {count}"))]
+
+            with load:
+                take_turns(arguments.rounds, [row], turn)
+            rows.append(row)
+    show("kernel", rows)
+    arithmetic = max(
+        2 * row.key[1] ** 3 / row.median(OURS) for row in rows if row.key[0] == "product") / 1e6
+    memory = max(3 * NUMBER * row.key[1] / row.median(OURS) for row in rows if row.key[0] == "sum") / 1e6
+
+    lines, records = [], []
+    for row in rows:
+        name, size = row.key
         operations, numbers = KERNELS[name][2](size)
-        mine, reference = (statistics.median(side) for side in both)
-        low, high = quartiles(both[0])
-        floor = max(operations / arithmetic, NUMBER * numbers / memory) / 1e6
-        rows.append([
-            name, f"{size}", f"{mine:.3g}", f"{low:.3g}–{high:.3g}", f"{reference:.3g}", f"{reference / mine:.2f}",
-            f"{operations / mine / 1e6:.1f}", f"{100 * floor / mine:.0f} %", way[name, size],
+        mine, floor = row.median(OURS), max(operations / arithmetic, NUMBER * numbers / memory) / 1e6
+        lines.append([
+            row.title, f"{operations / mine / 1e6:.1f}", f"{100 * floor / mine:.0f} %",
+            "; ".join(f"{peer}: {way}" for peer, way in ways[row.key].items()),
         ])
-        records.append([name, size, mine, reference, operations, NUMBER * numbers])
-    print()
-    table(
-        ["kernel", "size", "ours, ms", "quartiles", "PyTorch, ms", "ratio", "GFLOP/s", "of the ceiling", "PyTorch's way"],
-        rows)
+        records.append([name, size, mine, row.median(row.fastest), row.fastest, operations, NUMBER * numbers])
+    table(["kernel", "GFLOP/s", "of the ceiling", "the ways of the peers"], lines)
     print(f"\nceilings: {arithmetic:.0f} GFLOP/s, {memory:.1f} GB/s")
-    points = [(math.log(size), math.log(statistics.median(both[0]))) for (name, size), both in times.items()
-              if name == "ssd-forward"]
+    points = [(math.log(row.key[1]), math.log(row.median(OURS))) for row in rows if row.key[0] == "ssd-forward"]
     mean = [sum(values) / len(points) for values in zip(*points)]
     slope = sum((x - mean[0]) * (y - mean[1]) for x, y in points) / sum((x - mean[0]) ** 2 for x, _ in points)
     print(f"ssd-forward grows with T to the power {slope:.2f}")
     write(pathlib.Path(arguments.out), records, arithmetic, memory)
-    return 0
+    return conclude(rows, load, arguments)
 
 
 def write(folder, records, arithmetic, memory):
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "kernels.csv", "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["kernel", "size", "ours_ms", "pytorch_ms", "operations", "bytes"])
+        writer.writerow(["kernel", "size", "ours_ms", "peer_ms", "peer", "operations", "bytes"])
         writer.writerows(records)
     lines = [
         "# How near to the ceilings of this machine: gnuplot roofline.gp",
@@ -130,7 +140,7 @@ def write(folder, records, arithmetic, memory):
     names = list(dict.fromkeys(record[0] for record in records))
     for name in names:
         for record in (record for record in records if record[0] == name):
-            _, size, mine, theirs, operations, moved = record
+            _, size, mine, theirs, _, operations, moved = record
             lines.append(f"{operations / moved:.4g} {operations / mine / 1e6:.4g} {operations / theirs / 1e6:.4g} {size}")
         lines += ["", ""]
     lines.append("END")
@@ -145,7 +155,7 @@ def write(folder, records, arithmetic, memory):
         plots.append(
             f"$points index {index} using 1:3 with points pointtype {4 + 2 * (index % 5)} pointsize 1.1"
             f" linecolor '{colour}' notitle")
-    lines.append("set label 'filled: ours, open: PyTorch' at graph 0.03, 0.95")
+    lines.append("set label 'filled: ours, open: the fastest peer' at graph 0.03, 0.95")
     lines.append("plot [0.05:2000] " + ", \\\n  ".join(plots))
     (folder / "roofline.gp").write_text("\n".join(lines) + "\n")
     print(f"written: {folder / 'kernels.csv'}, {folder / 'roofline.gp'}")
@@ -155,9 +165,9 @@ def main():
     root = pathlib.Path(__file__).resolve().parent
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--swift", default=str(root.parent / ".build-float/release/bench-kernels"))
-    parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch")
-    parser.add_argument("--threads", type=int, default=2, help="of PyTorch; ours takes all cores")
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch, and jax if you can")
+    parser.add_argument("--threads", type=int, default=2, help="of a peer; ours takes all cores")
+    add_options(parser)
     parser.add_argument("--brief", action="store_true", help="without the largest sizes: to see that everything works")
     parser.add_argument("--out", default="out/bench", help="where table and figure go")
     arguments = parser.parse_args()
@@ -166,9 +176,10 @@ def main():
 
     def programs():
         yield Program(arguments.swift)
-        yield Program(arguments.python, str(root / "kernels.py"), "--threads", str(arguments.threads))
+        yield Peer(arguments, "kernels.py", required=True).started()
+        yield Peer(arguments, "kernels_jax.py").started()
 
-    return main_of(programs, lambda *both: compare(*both, arguments))
+    return main_of(programs, lambda ours, *peers: compare(ours, peers, arguments))
 
 
 sys.exit(main())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import statistics
 import subprocess
@@ -16,7 +17,7 @@ class Program:
     """A program that answers a line with a line."""
 
     def __init__(self, *command):
-        self.name = command[0]
+        self.name, self.told = command[0], None
         try:
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         except OSError as error:
@@ -37,7 +38,10 @@ class Program:
         return [float(word) for word in self.ask(line).split()]
 
     def about(self):
-        return json.loads(self.ask("about"))
+        """What the program says of itself; asked once."""
+        if self.told is None:
+            self.told = json.loads(self.ask("about"))
+        return self.told
 
     def peak(self):
         """The most bytes that the program has held in memory so far; where the system does not tell, none."""
@@ -62,12 +66,13 @@ class Program:
 # ---- Tables
 
 
-def table(head, rows):
+def table(head, rows, left=1):
+    """Prints a table; the first `left` columns are words, the others numbers."""
     widths = [max(len(row[column]) for row in [head] + rows) for column in range(len(head))]
 
     def line(cells):
-        first = cells[0].ljust(widths[0])
-        return "| " + " | ".join([first] + [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:])]) + " |"
+        words = [cell.ljust(width) for cell, width in zip(cells[:left], widths)]
+        return "| " + " | ".join(words + [cell.rjust(width) for cell, width in zip(cells[left:], widths[left:])]) + " |"
 
     print(line(head))
     print("|-" + "-|-".join("-" * width for width in widths) + "-|")
@@ -83,14 +88,47 @@ def quartiles(values):
 # ---- From the first program to the last
 
 
+class Peer:
+    """A program in another framework, by the script that it runs. It may be missing, unless it is required."""
+
+    def __init__(self, arguments, script, *rest, required=False):
+        place = pathlib.Path(__file__).resolve().parent / script
+        self.command = [arguments.python, str(place), *rest, "--threads", str(arguments.threads)]
+        self.required = required
+
+    def start(self):
+        return Program(*self.command)
+
+    def started(self):
+        """The program, or None with a line that says why it is left out."""
+        program = self.start()
+        try:
+            about = program.about()
+        except BaseException:
+            program.end()
+            raise
+        if "missing" not in about:
+            program.title = about["name"]
+            return program
+        program.end()
+        if self.required:
+            raise Failure(about["missing"])
+        print(f"left out: {about['missing']}", flush=True)
+        return None
+
+
 def main_of(programs, job):
-    """Starts programs, says what they are, and gives the exit status of the job with them; 2 if one fails."""
+    """Starts programs, says what they are, and gives the exit status of the job with them; 2 if one fails.
+
+    The first of them is ours. Of the others those that are None are left out.
+    """
     # A signal ends the programs as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     running = []
     try:
         for program in programs():
-            running.append(program)
+            if program is not None:
+                running.append(program)
         for program in running:
             about = program.about()
             print(f"{about['program']}, {about['threads']} threads")

@@ -1,9 +1,9 @@
 """The optimiser steps of bench-real in PyTorch, on the CPU: eager, eager at its fastest, compiled.
 
-    python3 real.py FOLDER [--threads 2]
+    python3 real.py FOLDER [--threads 2] [--no-compile]
 
 FOLDER is what bench-real wrote for the line `export FOLDER`: both programs begin with the same weights and go through the
-same tokens. The program answers the lines of steps.py for stage2 and stage3; its Discrete-Mamba-2 mixer, its optimisers
+same tokens. The program answers the lines of peer.py for stage2 and stage3; its Discrete-Mamba-2 mixer, its optimisers
 and its clock are those of steps.py too. Teacher and student have all weights outside the mixers in common.
 
 What can be written in several ways, PyTorch may choose from. In stage 2 it may also finish one layer after the other,
@@ -14,7 +14,8 @@ Compiled are the parts of a layer, once for all layers; the whole step as one to
 
 import functools
 
-from steps import FIRST, WAYS, Attention, F, Mamba, Stepper, main, read_safetensors, torch
+from peer import main_of_steps
+from steps import FIRST, WAYS, Attention, F, Mamba, TorchStepper, read_safetensors, torch
 
 # The ways in which something can be computed; the first is the one to begin with.
 WAYS = {
@@ -28,6 +29,7 @@ WAYS = {
     "optimiser": WAYS["optimiser"],
     "clip": ("clip_grad_norm_", "if-needed"),
     "order": ("together", "by-layer"),
+    "mode": WAYS["mode"],
 }
 TEACHER, MIXER = ("projections", "gates", "attention", "norm"), ("ssd", "convolution")
 
@@ -78,7 +80,7 @@ class GroupedAttention(Attention):
         return F.linear(mixed.transpose(1, 2).reshape(u.shape), w["out"])
 
 
-class RealStepper(Stepper):
+class RealStepper(TorchStepper):
     kinds, all_ways, first = ("stage2", "stage3"), WAYS, FIRST
     ways_of = {
         "stage2": TEACHER + MIXER + ("optimiser", "clip", "order"),
@@ -213,4 +215,4 @@ class RealStepper(Stepper):
 
 
 if __name__ == "__main__":
-    main(RealStepper)
+    main_of_steps(RealStepper)

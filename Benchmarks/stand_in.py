@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Stands in for PyTorch in a trial of compare.py and kernels_compare.py, where there is none.
+"""Stands in for the peers in a trial of the comparing programs, where they are not installed.
 
     python3 Benchmarks/compare.py --swift .build-float/release/bench-steps --python Benchmarks/stand_in.py --check
 
 Called in place of a python with PyTorch, it gets the script that would be run, and answers the lines of that script by
 asking a second copy of our own program. So everything is compared that `make bench` compares, but the library with
-itself. With STAND_IN=wrong each result is off by a thousandth, which a check has to find.
+itself. STAND_IN=wrong makes each result of a peer wrong by a thousandth, or a token by one, which a check has to find;
+STAND_IN="wrong JAX" only those of one peer, and STAND_IN="missing JAX" says that it is not installed.
 """
 
+import json
 import os
 import pathlib
 import sys
@@ -17,38 +19,64 @@ sys.dont_write_bytecode = True
 
 from programs import Program
 
-BINARIES = {"steps.py": "bench-steps", "real.py": "bench-real", "kernels.py": "bench-kernels"}
-EXPORTED = ("teacher/model.safetensors", "student/model.safetensors", "tokens.safetensors", "exercise.json")
+# By script: the program of ours that answers instead, the peer's name, and the modes in which it would be timed.
+STEPS = {"eager": "ours", "tuned": "ours", "compiled": "ours compiled"}
+SCRIPTS = {
+    "steps.py": ("bench-steps", "PyTorch", STEPS), "steps_jax.py": ("bench-steps", "JAX", {"jit": "ours"}),
+    "real.py": ("bench-real", "PyTorch", STEPS), "real_jax.py": ("bench-real", "JAX", {"jit": "ours"}),
+    "kernels.py": ("bench-kernels", "PyTorch", None), "kernels_jax.py": ("bench-kernels", "JAX", None),
+    "decoding_transformers.py": ("bench-decoding", "transformers", {"plain": ["ours"] * 2, "fastest": ["mine"] * 2}),
+}
+EXPORTED = {
+    "bench-steps": ("teacher/model.safetensors", "student/model.safetensors", "tokens.safetensors", "exercise.json"),
+    "bench-decoding": ("model.safetensors", "config.json"),
+}
+EXPORTED["bench-real"] = EXPORTED["bench-steps"]
+script = pathlib.Path(sys.argv[1]).name
+binary, name, modes = SCRIPTS[script]
 
 
-def answer(ours, script, line):
+def asked_for(fault):
+    """Whether STAND_IN asks for a fault of all peers, or of this one."""
+    return os.environ.get("STAND_IN") in (fault, f"{fault} {name}")
+
+
+def answer(ours, line):
     words = line.split()
-    if words[0] == "about":
-        return ours.ask(line).replace("mohawk", "stand-in for PyTorch, mohawk")
-    if words[0] in ("tune", "ways"):
-        return "ours"
-    if words[0] == "compile":
-        return "done"
-    if words[0] in ("losses", "value"):
-        numbers = ours.numbers(" ".join(words[:3]))
-        if os.environ.get("STAND_IN") == "wrong":
-            numbers = [1.001 * number for number in numbers]
-        # The script for kernels gives the results of two ways.
-        return " ".join(map(repr, 2 * numbers if script == "kernels.py" else numbers))
-    # A mode is PyTorch's.
-    return ours.ask(" ".join(words[: 3 if script == "kernels.py" else 2]))
+    match words[0]:
+        case "about":
+            about = json.loads(ours.ask(line))
+            return json.dumps({**about, "name": name, "program": f"stand-in for {name}, {about['program']}"})
+        case "prepare":
+            return json.dumps(modes if binary == "bench-decoding" else {"modes": modes, "failures": {}})
+        case "ways":
+            return "ours"
+        case "losses" | "value":
+            numbers = ours.numbers(" ".join(words[:3]))
+            if asked_for("wrong"):
+                numbers = [1.001 * number for number in numbers]
+            # A script for kernels gives the results of two ways.
+            return " ".join(map(repr, 2 * numbers if binary == "bench-kernels" else numbers))
+        case "greedy":
+            tokens = ours.ask(" ".join(words[:2])).split()
+            return " ".join(str(int(token) + 1) for token in tokens) if asked_for("wrong") else " ".join(tokens)
+    # What follows is the peer's mode or way.
+    return ours.ask(" ".join(words[: 3 if binary == "bench-kernels" else 2]))
 
 
 def main():
-    script = pathlib.Path(sys.argv[1]).name
-    binary = str(pathlib.Path(os.environ["STAND_IN_BINARIES"]) / BINARIES[script])
-    if script != "kernels.py":
-        missing = [name for name in EXPORTED if not (pathlib.Path(sys.argv[2]) / name).is_file()]
-        if missing:
-            sys.exit(f"stand_in.py: {BINARIES[script]} exported no {', '.join(missing)}")
-    ours = Program(binary, *(["--exercise", sys.argv[2]] if script == "real.py" else []))
+    if asked_for("missing"):
+        sys.stdin.readline()
+        print(json.dumps({"missing": f"{script}: the stand-in for {name} is missing, as was asked for"}), flush=True)
+        return
+    folder = sys.argv[2]
+    missing = [file for file in EXPORTED.get(binary, ()) if not (pathlib.Path(folder) / file).is_file()]
+    if missing:
+        sys.exit(f"stand_in.py: {binary} exported no {', '.join(missing)}")
+    options = {"bench-real": ["--exercise", folder], "bench-decoding": ["--model", folder]}
+    ours = Program(str(pathlib.Path(os.environ["STAND_IN_BINARIES"]) / binary), *options.get(binary, []))
     for line in sys.stdin:
-        print(answer(ours, script, line.strip()), flush=True)
+        print(answer(ours, line.strip()), flush=True)
     ours.end()
 
 

@@ -1,36 +1,21 @@
 """The optimiser steps of bench-steps in PyTorch, on the CPU: eager, eager at its fastest, compiled.
 
-    python3 steps.py FOLDER [--threads 2]
+    python3 steps.py FOLDER [--threads 2] [--no-compile]
 
 FOLDER is what bench-steps wrote for the line `export FOLDER`: both programs begin with the same weights and go through
-the same tokens. The program answers the lines that Benchmarks/steps/main.swift describes, all but `export`, and more:
-
-    tune KIND                 tries the ways in which PyTorch can compute this kind of step, keeps the fastest, names it
-    compile KIND              compiles the loss in these ways and makes a step; "done", or why it could not
-    ways KIND                 names all ways but those to begin with
-    losses KIND COUNT [WAY]   as in bench-steps, computed in one of these ways, or compiled
-    KIND COUNT MODE           makes COUNT steps; MODE is eager, tuned or compiled
+the same tokens. The lines that it answers are in peer.py.
 
 What can be written in several ways, PyTorch may choose from, so that it is not beaten by a clumsy program: that is
 `tuned`. `eager` is what one writes first, with PyTorch's own attention where nobody asks for the matrix.
 """
 
-import argparse
-import gc
-import json
-import pathlib
-import statistics
-import struct
-import sys
-import time
+from peer import Stepper, main_of_steps, missing, stored_tensors
 
 try:
     import torch
     import torch.nn.functional as F
 except ImportError:
-    sys.exit(
-        f"steps.py: {sys.executable} has no torch. Debian: apt-get install python3-torch, then --python"
-        " /usr/bin/python3. Elsewhere: pip install torch in a virtual environment, and --python with the python of that.")
+    missing("steps.py", "PyTorch", "Install python3-torch of Debian or torch of PyPI, and name its python: --python FILE")
 
 KINDS = ("teacher", "stage1", "stage2", "stage3")
 
@@ -41,6 +26,7 @@ WAYS = {
     "convolution": ("conv1d", "shifts"),
     "ssd": ("chunked", "quadratic"),
     "optimiser": ("loop", "foreach", "fused"),
+    "mode": ("eager", "compiled"),
 }
 # What PyTorch's documentation advises, and what its optimiser does when it is not asked.
 FIRST = {"attention": "sdpa", "optimiser": "foreach"}
@@ -56,38 +42,14 @@ def version():
     return tuple(int(part) for part in torch.__version__.split("+")[0].split("a")[0].split(".")[:2])
 
 
-def exists(way):
-    """Whether this PyTorch knows a way."""
-    if way == "sdpa":
-        return hasattr(F, "scaled_dot_product_attention")
-    if way == "rms_norm":
-        return hasattr(F, "rms_norm")
-    if way == "if-needed":
-        return hasattr(torch.nn.utils, "get_total_norm")
-    if way == "grouped":
-        return version() >= (2, 5)
-    if way == "fused":
-        return version() >= (2, 4)  # AdamW on the CPU
-    return True
-
-
 def read_safetensors(path):
-    """All tensors of a safetensors file by name, read one by one: the file is never in memory as well."""
-    result = {}
-    with open(path, "rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-        for name, entry in header.items():
-            if name == "__metadata__":
-                continue
-            kind = {"F32": torch.float32, "F64": torch.float64}[entry["dtype"]]
-            start, end = entry["data_offsets"]
-            numbers = bytearray(end - start)
-            file.seek(8 + length + start)
-            file.readinto(numbers)
-            # A copy begins where PyTorch's own tensors begin, at a multiple of 64 bytes.
-            result[name] = torch.frombuffer(numbers, dtype=kind).reshape(entry["shape"]).clone()
-    return result
+    """All tensors of a safetensors file by name."""
+    kinds = {"F32": torch.float32, "F64": torch.float64}
+    # A copy begins where PyTorch's own tensors begin, at a multiple of 64 bytes.
+    return {
+        name: torch.frombuffer(numbers, dtype=kinds[kind]).reshape(shape).clone()
+        for name, kind, shape, numbers in stored_tensors(path)
+    }
 
 
 # ---- What teacher and student have in common
@@ -278,22 +240,40 @@ class Model:
 # ---- A kind of step, from its first on
 
 
-class Stepper:
-    """A kind of step, from its first on."""
-
+class TorchStepper(Stepper):
+    name = "PyTorch"
     kinds, all_ways, first, ways_of = KINDS, WAYS, FIRST, WAYS_OF
+    modes = {"eager": None, "tuned": {}, "compiled": {"mode": "compiled"}}
 
-    def __init__(self, kind, folder, ways, compiled=False):
-        folder = pathlib.Path(folder)
-        self.kind, self.ways, self.steps, self.record = kind, ways, 0, []
-        self.description = json.loads((folder / "exercise.json").read_text())
-        self.recipe = self.description["recipe"]
+    @staticmethod
+    def use(threads):
+        torch.set_num_threads(threads)
+
+    @staticmethod
+    def threads():
+        return torch.get_num_threads()
+
+    @classmethod
+    def exists(cls, way):
+        if way == "sdpa":
+            return hasattr(F, "scaled_dot_product_attention")
+        if way == "rms_norm":
+            return hasattr(F, "rms_norm")
+        if way == "if-needed":
+            return hasattr(torch.nn.utils, "get_total_norm")
+        if way == "grouped":
+            return version() >= (2, 5)
+        if way == "fused":
+            return version() >= (2, 4)  # AdamW on the CPU
+        return True
+
+    def prepare(self, folder):
         self.read(folder)
         for parameter in self.parameters:
             parameter.requires_grad_(True)
         self.optimiser = self.make_optimiser(self.parameters)
         self.loss = self.eager_loss
-        if compiled:
+        if self.ways["mode"] == "compiled":
             self.compile()
 
     def read(self, folder):
@@ -352,6 +332,10 @@ class Stepper:
             target = torch.softmax(self.teacher(inputs), -1).flatten(0, 1)
         return F.cross_entropy(self.student(inputs).flatten(0, 1), target)
 
+    def batch(self, number):
+        window = self.tokens[number % len(self.tokens)]
+        return window[:, :-1].contiguous(), window[:, 1:].contiguous()
+
     def step(self, inputs, targets):
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.loss(inputs, targets)
@@ -363,128 +347,14 @@ class Stepper:
         return loss.item(), norm.item()
 
     def models(self):
-        """All tensors of both models, by name of the model."""
         return {"teacher": self.teacher.w.values(), "student": self.student.w.values()}
 
-    def time(self, count):
-        """Makes some steps and gives the milliseconds of each; drawing the batch is not timed."""
-        result = []
-        for _ in range(count):
-            window = self.tokens[self.steps % len(self.tokens)]
-            inputs, targets = window[:, :-1].contiguous(), window[:, 1:].contiguous()
-            start = time.perf_counter()
-            self.record.extend(self.step(inputs, targets))
-            result.append(1000 * (time.perf_counter() - start))
-            self.steps += 1
-        return result
+    def trained(self):
+        return self.parameters
 
-
-# ---- The lines
-
-
-class Bench:
-    """Answers lines about the steps that a class of steppers makes."""
-
-    def __init__(self, folder, stepper=Stepper):
-        self.folder, self.make = folder, stepper
-        self.first = {
-            what: stepper.first[what] if what in stepper.first and exists(stepper.first[what]) else ways[0]
-            for what, ways in stepper.all_ways.items()
-        }
-        self.tuned = {kind: dict(self.first) for kind in stepper.kinds}
-        self.steppers = {}
-
-    def stepper(self, kind, changed, compiled=False):
-        # A stepper refers to itself, so that those that are done with keep their memory until they are looked for.
-        gc.collect()
-        return self.make(kind, self.folder, {**self.tuned[kind], **changed}, compiled)
-
-    def eager(self, kind):
-        if ("eager", kind) not in self.steppers:
-            self.steppers["eager", kind] = self.make(kind, self.folder, self.first)
-        return self.steppers["eager", kind]
-
-    def ways(self, what):
-        """The ways in which a part can be computed, as far as this PyTorch knows them."""
-        return [way for way in self.make.all_ways[what] if exists(way)]
-
-    def fastest(self, kind, what):
-        """The fastest way to compute a part, as the others are computed now."""
-        rivals = {way: self.stepper(kind, {what: way}) for way in self.ways(what)}
-        times = {way: [] for way in rivals}
-        for stepper in rivals.values():
-            stepper.time(2)
-        start = time.monotonic()
-        for number in range(8):
-            # On a busy machine a step may take a hundred times as long.
-            if number >= 2 and time.monotonic() - start > 10:
-                break
-            for way, stepper in rivals.items():
-                times[way] += stepper.time(3)
-        # The lower quartile is troubled least by whatever else the machine does.
-        return min(times, key=lambda way: statistics.quantiles(times[way])[0])
-
-    def tune(self, kind):
-        for what in self.make.ways_of[kind]:
-            self.tuned[kind][what] = self.fastest(kind, what)
-        self.steppers["tuned", kind] = self.stepper(kind, {})
-        return ", ".join(self.tuned[kind][what] for what in self.make.ways_of[kind])
-
-    def compile(self, kind):
-        if not hasattr(torch, "compile"):
-            return f"PyTorch {torch.__version__} has no torch.compile"
-        try:
-            self.steppers["compiled", kind] = self.stepper(kind, {}, compiled=True)
-            self.steppers["compiled", kind].time(1)
-        except Exception as error:  # The compiler needs a C++ compiler, Python's headers and more.
-            self.steppers.pop(("compiled", kind), None)
-            return f"{type(error).__name__}: {error}".splitlines()[0]
-        return "done"
-
-    def about(self):
-        steppers = {kind: self.eager(kind) for kind in self.make.kinds}
-        last = list(steppers.values())[-1]
-        dtype = str(last.parameters[0].dtype).split(".")[-1]
-        return json.dumps({
-            "program": f"PyTorch {torch.__version__}, {dtype}",
-            "threads": torch.get_num_threads(),
-            "trained": {kind: sum(p.numel() for p in stepper.parameters) for kind, stepper in steppers.items()},
-            **{model: sum(p.numel() for p in tensors) for model, tensors in last.models().items()},
-        })
-
-    def answer(self, line):
-        words = line.split()
-        if words == ["about"]:
-            return self.about()
-        if words[0] == "tune":
-            return self.tune(words[1])
-        if words[0] == "compile":
-            return self.compile(words[1])
-        if words[0] == "ways":
-            return " ".join(
-                way for what in self.make.ways_of[words[1]] for way in self.ways(what) if way != self.first[what])
-        if words[0] == "losses":
-            changed = {what: way for what, ways in self.make.all_ways.items() for way in ways if way in words[3:]}
-            stepper = self.stepper(words[1], changed, compiled="compiled" in words[3:])
-            stepper.time(int(words[2]))
-            return " ".join(map(repr, stepper.record))
-        kind, count, mode = words
-        stepper = self.eager(kind) if mode == "eager" else self.steppers[mode, kind]
-        return " ".join(map(str, stepper.time(int(count))))
-
-
-def main(stepper=Stepper):
-    parser = argparse.ArgumentParser(description="Optimiser steps in PyTorch, to be timed beside ours.")
-    parser.add_argument("folder", help="what the other program wrote for the line `export FOLDER`")
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    bench = Bench(arguments.folder, stepper)
-    for line in sys.stdin:
-        if line.strip() == "quit":
-            break
-        print(bench.answer(line), flush=True)
+    def program(self):
+        return f"PyTorch {torch.__version__}, {str(self.parameters[0].dtype).removeprefix('torch.')}"
 
 
 if __name__ == "__main__":
-    main()
+    main_of_steps(TorchStepper)

@@ -66,7 +66,6 @@ TEXTS = (
     " that I'd rather recompute than remember, and that the state's size is what matters most in the end.",
 )
 KEPT = 32
-PROMPT = tuple(range(1000, 1016))  # Any 16 tokens take the same time.
 
 # ---- The model
 
@@ -214,10 +213,12 @@ WAYS = ["-".join(way) for way in itertools.product(ATTENTIONS, CACHES, MODES)]
 
 
 class Server:
-    def __init__(self, path, threads):
+    """Answers the lines of `serve` about a model of transformers."""
+
+    def __init__(self, model, threads):
         torch.set_num_threads(threads)
         self.threads = threads
-        self.model = GGUF(path).model()
+        self.model = model
         self.compiled, self.caches = {}, {}
         self.decoding, self.prefilling = "sdpa-dynamic-plain", "sdpa-dynamic-plain"
 
@@ -250,13 +251,17 @@ class Server:
 
         return run, empty
 
+    def prompt(self, count):
+        """Any tokens take the same time."""
+        return (torch.arange(1000, 1000 + count) % self.model.config.vocab_size)[None]
+
     @torch.inference_mode()
     def decode(self, count, way):
         """Milliseconds per token, and the tokens; the first comes from the prompt and is not timed."""
         run, empty = self.forward(way)
         # The prompt is read without compiling.
-        cache = empty(len(PROMPT) + count + 1)
-        token = self.model(torch.tensor([PROMPT]), cache=cache, use_cache=True, logits_to_keep=1).logits[:, -1].argmax(-1)
+        cache = empty(16 + count + 1)
+        token = self.model(self.prompt(16), cache=cache, use_cache=True, logits_to_keep=1).logits[:, -1].argmax(-1)
         made = [token]
         start = time.perf_counter()
         for _ in range(count):
@@ -267,7 +272,7 @@ class Server:
     @torch.inference_mode()
     def prefill(self, count, way):
         run, empty = self.forward(way)
-        prompt, cache = torch.arange(1000, 1000 + count)[None], empty(count)
+        prompt, cache = self.prompt(count), empty(count)
         start = time.perf_counter()
         run(prompt, cache=cache, use_cache=True, logits_to_keep=1)
         return (time.perf_counter() - start) * 1000
@@ -307,7 +312,7 @@ class Server:
 
 
 def serve(arguments):
-    server = Server(arguments.model, arguments.threads)
+    server = Server(GGUF(arguments.model).model(), arguments.threads)
     for line in sys.stdin:
         if line.strip():
             print(server.answer(line.strip()), flush=True)
