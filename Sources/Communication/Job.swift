@@ -39,8 +39,9 @@ public final class Job: Sendable {
       comparing: [("program", program), ("processor or C library", arithmeticOfThisMachine())] + facts,
       patience: patience
     ) { error in
-      // Rank 0 speaks of any other rank, and rank 1 of rank 0; the others only if rank 1 is gone as well.
-      if ranks.rank > 1 { Thread.sleep(forTimeInterval: 1 + 0.1 * Double(min(ranks.rank, 20))) }
+      // Rank 0 speaks of any other rank, and rank 1 of rank 0; the others only if rank 1 is gone as well, and on a busy
+      // machine a job takes a second or two to end.
+      if ranks.rank > 1 { Thread.sleep(forTimeInterval: 3 + 0.1 * Double(min(ranks.rank, 20))) }
       Job.end(saying: "\(error)")
     }
   }
@@ -77,7 +78,7 @@ public final class Job: Sendable {
   public static func end(_ job: Job?, because error: any Error) -> Never {
     let launch = Launch()
     // Rank 0 speaks for a reason that all ranks have; another rank does if the job goes on meanwhile.
-    if launch.rank > 0 { Thread.sleep(forTimeInterval: 1 + 0.1 * Double(min(launch.rank, 20))) }
+    if launch.rank > 0 { Thread.sleep(forTimeInterval: 3 + 0.1 * Double(min(launch.rank, 20))) }
     job?.heartbeat?.stop()
     end(saying: (launch.rank > 0 ? "rank \(launch.rank) on \(ProcessInfo.processInfo.hostName): " : "") + "\(error)")
   }

@@ -100,14 +100,16 @@ public final class MPIRanks: RankGroup, @unchecked Sendable {
     try check(cmpi_receive(bytes.baseAddress, bytes.count, Int32(other)), "a message from rank \(other)")
   }
 
-  /// Prints the reason on standard error and ends all processes, at once and with status 1; does not return.
+  /// Prints the reason on standard error and ends all processes, with status 1; does not return.
   public func abandon(because reason: String) {
     FileHandle.standardError.write(Data("error: \(oneLine(reason))\n".utf8))
     MPIRanks.end()
   }
 
-  /// Ends all processes at once, with status 1.
+  /// Ends all processes, with status 1, half a second later: a launcher that is told to end everything may drop what this
+  /// process has just said.
   static func end() -> Never {
+    Thread.sleep(forTimeInterval: 0.5)
     cmpi_abort(1)
     _exit(1)
   }
