@@ -50,6 +50,13 @@ enum Parallel {
       WorkerPool.shared.perform(count) { body($0) }
     }
   }
+
+  /// The most neighbours, a divisor of `count`, that can be taken together in each of `rows` rows such that every core
+  /// has a group. For items that do not meet: how many are together changes the cost alone.
+  static func together(_ count: Int, of rows: Int) -> Int {
+    let cores = WorkerPool.shared.threads
+    return (1...max(1, count)).last { count.isMultiple(of: $0) && rows * count / $0 >= cores } ?? 1
+  }
 }
 
 /// Calls `body` with each index in 0..<count, on all cores and in any order; the loops inside `body` stay on its core.

@@ -27,13 +27,7 @@ struct SSDChunks {
     P = x.shape[3]
     self.Q = min(Q, max(T, 1))
     chunks = (T + self.Q - 1) / self.Q
-    together = SSDChunks.together(texts: B, heads: H)
-  }
-
-  /// The most heads that leave a group for each core. Heads do not meet: how many are together changes the cost alone.
-  private static func together(texts: Int, heads: Int) -> Int {
-    let least = WorkerPool.shared.threads
-    return (1...max(1, heads)).last { heads.isMultiple(of: $0) && texts * heads / $0 >= least } ?? 1
+    together = Parallel.together(H, of: B)
   }
 
   /// One chunk of one head; `index` counts the heads of the first row of the batch, then of the next.
