@@ -22,14 +22,13 @@ Check: from the same weights all go through the same batches; loss and gradient 
 they can only if forward, backward, clipping and AdamW do. Exit status: 0 if they agree, 1 if not, 2 if a program fails.
 """
 
-import argparse
 import json
 import pathlib
 import sys
 import tempfile
 
 from programs import Failure, Peer, Program, main_of, table
-from verdict import MISSED, OURS, Load, Row, add_options, conclude, show, take_turns
+from verdict import MISSED, OURS, Load, Options, Row, conclude, show, take_turns
 
 KINDS = {
     "teacher": "teacher on tokens",
@@ -178,13 +177,9 @@ def rows_of_check(title, mine, reference):
 
 def main():
     root = pathlib.Path(__file__).resolve().parent
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Options(__doc__)
     parser.add_argument("--real", action="store_true", help="stages 2 and 3 at the sizes of a real model")
     parser.add_argument("--swift", help="the built binary")
-    parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch, and jax if you can")
-    parser.add_argument("--threads", type=int, default=2, help="of a peer; ours takes all cores")
-    add_options(parser)
     parser.add_argument("--steps", type=int, default=4, help="counted steps of a turn")
     parser.add_argument("--warm-up", type=int, default=10, help="steps before anything is counted")
     parser.add_argument("--memory", action="store_true", help="compare peaks of memory too")
@@ -197,9 +192,7 @@ def main():
     parser.add_argument("--tolerance", type=float, default=1e-4, help="of --check's losses, relative to max(1, value)")
     parser.add_argument("--norm-tolerance", type=float, help="of the norms of gradients; without it that of losses")
     parser.add_argument("exercise", nargs="*", help="after --real and --: what the exercise is made with")
-    arguments = parser.parse_args()
-    if arguments.rounds < 2:
-        parser.error("--rounds has to be at least 2")
+    arguments = parser.parsed()
     binary = arguments.swift or str(root.parent / ".build-float/release" / f"bench-{'real' if arguments.real else 'steps'}")
     arguments.kinds = arguments.kinds or list(REAL_LIMITS if arguments.real else LIMITS)
     arguments.norm_tolerance = arguments.norm_tolerance or arguments.tolerance

@@ -13,14 +13,13 @@ run, before and after: reading long arrays on all cores, and adding two to a thi
 caches can exceed it. Exit status: that of verdict.py, or 2 if a program fails or the tokens differ.
 """
 
-import argparse
 import json
 import pathlib
 import sys
 import tempfile
 
 from programs import Failure, Peer, Program, main_of, table
-from verdict import MISSED, NOT_QUIET, OURS, Load, Row, add_options, conclude, show, take_turns
+from verdict import MISSED, NOT_QUIET, OURS, Load, Options, Row, conclude, show, take_turns
 
 
 def contenders_of(peers):
@@ -93,20 +92,15 @@ def compare(ours, peers, arguments):
 
 def main():
     root = pathlib.Path(__file__).resolve().parent
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Options(__doc__, python="an interpreter that has torch and transformers")
     parser.add_argument("--swift", default=str(root.parent / ".build-float/release/bench-decoding"))
-    parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch and transformers")
-    parser.add_argument("--threads", type=int, default=2, help="of a peer; ours takes all cores")
-    add_options(parser)
     parser.add_argument("--tokens", type=int, default=32, help="that are written in a turn")
     parser.add_argument("--prefill", type=int, nargs="+", default=[128, 1024], help="lengths of prompts")
     parser.add_argument("--check-tokens", type=int, default=24, help="that have to be the same")
     parser.add_argument(
         "--ceiling-limit", type=float, metavar="PERCENT", help="the smallest share of the memory's ceiling in decoding")
     parser.add_argument("model", nargs="*", help="after --: which model")
-    arguments = parser.parse_args()
-    if arguments.rounds < 2:
-        parser.error("--rounds has to be at least 2")
+    arguments = parser.parsed()
 
     with tempfile.TemporaryDirectory() as folder:
         def programs():

@@ -13,7 +13,6 @@ larger of F / arithmetic and M / memory; the column "of the ceiling" says how mu
 has all of it, DIR/roofline.gp draws it. Exit status: that of verdict.py, or 2 if a program fails or the results differ.
 """
 
-import argparse
 import csv
 import math
 import pathlib
@@ -21,7 +20,7 @@ import statistics
 import sys
 
 from programs import Failure, Peer, Program, main_of, table
-from verdict import OURS, Load, Row, add_options, conclude, show, take_turns
+from verdict import OURS, Load, Options, Row, conclude, show, take_turns
 
 H, P, N, NUMBER = 8, 64, 64, 4  # NUMBER: bytes
 
@@ -163,16 +162,11 @@ def write(folder, records, arithmetic, memory):
 
 def main():
     root = pathlib.Path(__file__).resolve().parent
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Options(__doc__)
     parser.add_argument("--swift", default=str(root.parent / ".build-float/release/bench-kernels"))
-    parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch, and jax if you can")
-    parser.add_argument("--threads", type=int, default=2, help="of a peer; ours takes all cores")
-    add_options(parser)
     parser.add_argument("--brief", action="store_true", help="without the largest sizes: to see that everything works")
     parser.add_argument("--out", default="out/bench", help="where table and figure go")
-    arguments = parser.parse_args()
-    if arguments.rounds < 2:
-        parser.error("--rounds has to be at least 2")
+    arguments = parser.parsed()
 
     def programs():
         yield Program(arguments.swift)

@@ -11,9 +11,11 @@ uncertain but biased. Exit status of a run: 0 if all limits are reached, 1 if on
 the machine was not quiet and nothing is concluded.
 """
 
+import argparse
 import os
 import pathlib
 import statistics
+import sys
 import time
 
 from programs import quartiles, table
@@ -177,14 +179,26 @@ def conclude(rows, load, arguments):
     return MISSED if missed else REACHED
 
 
-def add_options(parser):
-    """The options that say when a verdict is given."""
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument(
-        "--limit", type=float, help="the smallest ratio to the fastest peer, instead of the limits of the rows")
-    parser.add_argument(
-        "--others-limit", type=float, default=5, metavar="PERCENT", help="of the cores that other programs may take")
-    parser.add_argument(
-        "--spread-limit", type=float, default=10, metavar="PERCENT",
-        help="of the median that the quartiles may be apart")
-    parser.add_argument("--force-verdict", action="store_true", help="also if the machine was not quiet")
+class Options(argparse.ArgumentParser):
+    """What every comparison can be told: which programs take part, and when a verdict is given."""
+
+    def __init__(self, description, python="an interpreter that has torch, and jax if you can"):
+        super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+        self.add_argument("--python", default=sys.executable, help=python)
+        self.add_argument("--threads", type=int, default=2, help="of a peer; ours takes all cores")
+        self.add_argument("--rounds", type=int, default=20)
+        self.add_argument(
+            "--limit", type=float, help="the smallest ratio to the fastest peer, instead of the limits of the rows")
+        self.add_argument(
+            "--others-limit", type=float, default=5, metavar="PERCENT", help="of the cores that other programs may take")
+        self.add_argument(
+            "--spread-limit", type=float, default=10, metavar="PERCENT",
+            help="of the median that the quartiles may be apart")
+        self.add_argument("--force-verdict", action="store_true", help="also if the machine was not quiet")
+
+    def parsed(self):
+        """The options of this run; ends it if the rounds are too few for quartiles."""
+        arguments = self.parse_args()
+        if arguments.rounds < 2:
+            self.error("--rounds has to be at least 2")
+        return arguments
