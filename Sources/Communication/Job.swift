@@ -39,9 +39,8 @@ public final class Job: Sendable {
       comparing: [("program", program), ("processor or C library", arithmeticOfThisMachine())] + facts,
       patience: patience
     ) { error in
-      // Rank 0 speaks of any other rank, and rank 1 of rank 0; the others only if rank 1 is gone as well, and on a busy
-      // machine a job takes a second or two to end.
-      if ranks.rank > 1 { Thread.sleep(forTimeInterval: 3 + 0.1 * Double(min(ranks.rank, 20))) }
+      // Rank 0 speaks of any other rank, and rank 1 of rank 0; the others only if rank 1 is gone as well.
+      if ranks.rank > 1 { Job.letOthersSpeak(before: ranks.rank) }
       Job.end(saying: "\(error)")
     }
   }
@@ -78,7 +77,7 @@ public final class Job: Sendable {
   public static func end(_ job: Job?, because error: any Error) -> Never {
     let launch = Launch()
     // Rank 0 speaks for a reason that all ranks have; another rank does if the job goes on meanwhile.
-    if launch.rank > 0 { Thread.sleep(forTimeInterval: 3 + 0.1 * Double(min(launch.rank, 20))) }
+    if launch.rank > 0 { letOthersSpeak(before: launch.rank) }
     job?.heartbeat?.stop()
     end(saying: (launch.rank > 0 ? "rank \(launch.rank) on \(ProcessInfo.processInfo.hostName): " : "") + "\(error)")
   }
@@ -96,7 +95,13 @@ public final class Job: Sendable {
 
   // ## Parts
 
-  /// Prints a sentence and ends all ranks at once, with status 1.
+  /// Waits until a rank that has spoken has ended the job, which takes a second or two on a busy machine; each rank waits
+  /// a little longer than the one before it.
+  private static func letOthersSpeak(before rank: Int) {
+    Thread.sleep(forTimeInterval: 3 + 0.1 * Double(min(rank, 20)))
+  }
+
+  /// Prints a sentence and ends all ranks, with status 1.
   private static func end(saying sentence: String) -> Never {
     FileHandle.standardError.write(Data("error: \(oneLine(sentence))\n".utf8))
     #if MPI

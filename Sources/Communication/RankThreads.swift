@@ -1,8 +1,8 @@
 // # Ranks that are threads
 //
-// For tests and for chapter 19, which need neither MPI nor a launcher: the ranks are threads of this process. Each operation has three
-// parts. All ranks show where their bytes are; when the last one has come, all copy what they need; and when the last
-// copy is made, all go on. So no rank changes its bytes while another still reads them.
+// For tests and for chapter 19, which need neither MPI nor a launcher: the ranks are threads of this process. Each
+// operation has three parts. All ranks show where their bytes are; when the last one has come, all copy what they need;
+// and when the last copy is made, all go on. So no rank changes its bytes while another still reads them.
 //
 // Read before: `RankGroup.swift`. Read next: `MPIRanks.swift`.
 

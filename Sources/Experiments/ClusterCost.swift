@@ -15,7 +15,8 @@
 // and the step takes what the slowest rank takes. If each rank runs the teacher, the last runs all of it, however many
 // ranks there are: the speed-up has the limit (f + g) L / (f L + g). With states handed on it ends at one layer a rank.
 // Layers can be cut at any place, and `ranges(ranks:)` finds the cut with the fastest slowest rank. The first two ways
-// are those of `TeacherPass` in `Distillation/LayerShares.swift`; the third is not implemented.
+// are those of `TeacherPass` in `Distillation/LayerShares.swift`. The third takes from the disk what a layer reads and what
+// its mixer gave; a study that keeps its teacher's passes there (`Models/RememberedPasses.swift`) stores the first alone.
 //
 // Stage 3 and teachers, data together. The batch has M micro-batches of c seconds each, the gradients are G bytes, the
 // update takes u seconds on one rank. Each rank sums its share of the gradients over all ranks and gathers the sums:
