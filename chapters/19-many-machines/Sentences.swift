@@ -27,11 +27,9 @@ struct Grown {
   }
 
   /// How long all stages take, one after the other, on one node and on as many as are at least half used.
-  ///
-  /// - Parameters:
-  ///   - early: the tokens of stages 1 and 2 together
-  ///   - last: the tokens of stage 3
-  func whole(early: Double, last: Double, _ networks: [String]) -> String {
+  func whole(_ tokens: StageTokens, _ networks: [String]) -> String {
+    let early = tokens.matrices + tokens.states
+    let last = tokens.predictions
     func total(_ layer: Double, _ batch: Double) -> String {
       let hours = (early * layer + last * batch) / Double(plan.tokens) / 3600
       if hours < 1 { return "\(number(60 * hours, digits: 3)) minutes" }

@@ -95,6 +95,18 @@ extension ModelSizes {
   }
 }
 
+// ## The paper's run
+
+/// How many tokens each stage reads.
+struct StageTokens {
+  let matrices: Double
+  let states: Double
+  let predictions: Double
+}
+
+/// What the paper gives the stages of Phi-Mamba. Source: Bick et al.
+let papersTokens = StageTokens(matrices: 80e6, states: 160e6, predictions: 2760e6)
+
 // ## What is sent
 
 /// The bytes of a number in the estimates; the chapters compute in this type too.

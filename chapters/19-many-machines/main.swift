@@ -467,10 +467,10 @@ check(
 let grown = zip(plans, zip(ofLayers, ofBatches)).map { Grown(plan: $0, layers: $1.0, batches: $1.1) }
 for one in grown { finding(one.ends(networks.map(\.name))) }
 
-// What does that make of a whole distillation? The paper gives its stages 80, 160 and 2760 million
-// tokens. We take as many nodes as are half used, and let the stages follow one another.
+// What does that make of a whole distillation, with the paper's numbers of tokens? We take as many nodes
+// as are half used, and let the stages follow one another.
 
-for one in grown { finding(one.whole(early: 80e6 + 160e6, last: 2760e6, networks.map(\.name))) }
+for one in grown { finding(one.whole(papersTokens, networks.map(\.name))) }
 
 // ## Exercises
 //
