@@ -420,6 +420,7 @@ api: deps ## the reference of all public declarations, in out/api; a warning is 
 	for name in $(MODULES); do
 	  mkdir -p $(API)/graphs/$$name
 	  swift symbolgraph-extract -module-name $$name -target $$target -I .build/release/Modules -I Sources/COpenBLAS \
+	    -I Sources/CProcessor \
 	    "$${maps[@]}" -output-dir $(API)/graphs/$$name -minimum-access-level public -skip-inherited-docs \
 	    -skip-synthesized-members -emit-extension-block-symbols
 	done

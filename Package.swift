@@ -67,6 +67,7 @@ let package = Package(
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    .systemLibrary(name: "CProcessor"),
     .target(name: "CGnuplot", linkerSettings: [.linkedLibrary("boost_iostreams")]),
     .systemLibrary(
       name: "CMPIHeaders", pkgConfig: mpi,
@@ -76,7 +77,7 @@ let package = Package(
       cSettings: [.define("MOHAWK_MPI", .when(traits: ["MPI"]))]),
 
     // MARK: - 2  Numbers and files
-    floor("Tensors", on: ["COpenBLAS"]),
+    floor("Tensors", on: ["COpenBLAS", "CProcessor"]),
     floor("Checkpoints", on: ["Tensors"]),
 
     floor("Statistics", on: []),

@@ -98,5 +98,6 @@ def ways(name, size):
 
 
 if __name__ == "__main__":
+    torch.set_flush_denormal(True)  # As in steps.py.
     main_of_kernels(
         "PyTorch", f"PyTorch {torch.__version__}, float32", ways, torch.set_num_threads, torch.get_num_threads)

@@ -14,7 +14,12 @@ class Failure(Exception):
 
 
 class Program:
-    """A program that answers a line with a line."""
+    """A program that answers a line with a line, and stands still from its answer to the next line.
+
+    Threads that have shared a loop look for the next one for a while before they sleep: those of OpenMP in PyTorch for
+    up to 200 ms, which is a whole turn of the next program. Programs that do not stand still make one another slower,
+    ours by a half in the kernels.
+    """
 
     def __init__(self, *command):
         self.name, self.told = command[0], None
@@ -24,12 +29,15 @@ class Program:
             raise Failure(f"{command[0]} cannot be run: {error}") from None
 
     def ask(self, line):
+        self.process.send_signal(signal.SIGCONT)
         try:
             self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
             answer = self.process.stdout.readline()
         except BrokenPipeError:
             answer = ""
+        finally:
+            self.process.send_signal(signal.SIGSTOP)
         if not answer:
             raise Failure(f"{self.name} gave no answer to '{line}'; what it wrote stands above")
         return answer.strip()
@@ -52,6 +60,7 @@ class Program:
             return None
 
     def end(self):
+        self.process.send_signal(signal.SIGCONT)
         try:
             self.process.stdin.close()
         except BrokenPipeError:

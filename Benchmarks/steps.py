@@ -247,6 +247,9 @@ class TorchStepper(Stepper):
 
     @staticmethod
     def use(threads):
+        # Results below the normal numbers are zero, as they are in our kernels and in JAX's. Before the first loop, since
+        # its threads do as the one that starts them.
+        torch.set_flush_denormal(True)
         torch.set_num_threads(threads)
 
     @staticmethod

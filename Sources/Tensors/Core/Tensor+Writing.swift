@@ -77,7 +77,7 @@ enum Shares {
     switch self {
     case .runs(let grain): Parallel.ranges(rows, grain: max(1, grain)) { range in for row in range { body(row) } }
     case .singly(let work): Parallel.each(rows, workPerItem: work, body)
-    case .inOrder: for row in 0..<rows { body(row) }
+    case .inOrder: Parallel.flushing { for row in 0..<rows { body(row) } }
     }
   }
 }

@@ -25,6 +25,7 @@
 //
 // Used by: `Parallel.swift`. Read next: `ControlGroup.swift`.
 
+import CProcessor
 import Dispatch
 import Foundation
 import Synchronization
@@ -133,6 +134,8 @@ package final class WorkerPool: @unchecked Sendable {
 
   /// The endless loop of each thread of the pool.
   private func help() {
+    // A new thread does as the one that started it, which may be inside a kernel (`Parallel.swift`).
+    _ = processor_flush_underflow(0)
     while true {
       work()
       let end = ContinuousClock.now + WorkerPool.patience

@@ -4,7 +4,8 @@
 // else the formula needs in one pass. The formulas are in `Gradients/Activations.swift`.
 //
 // Errors are stated in ulp, units in the last place of the true result. They are the largest that
-// `ElementwiseErrorTests.swift` found in both precisions over all exponents, rounded up.
+// `ElementwiseErrorTests.swift` found in both precisions over all exponents, rounded up. They hold
+// for results that are normal numbers; smaller ones are 0 (`../Cores/Parallel.swift`).
 //
 // Read before: `Elementwise.swift`. Read next: `Reductions.swift`.
 

@@ -10,10 +10,15 @@
 //     a tile, at most        48         64      320         983,040 multiplications
 //
 // The second way is slow in one case: when the right factor has to be read transposed, as in a linear layer. We then
-// copy 64 of its columns at a time in the transposed order, and all tiles in these columns share the copy. When a
+// copy its columns in the transposed order, 64 side by side, and all tiles in these columns share the copy. When a
 // large layer reads few rows, most of the numbers are in its weight, so there we transpose the rows and the result
 // instead. The depth is cut as OpenBLAS cuts it, 320 at a time and the rest in two halves, so that both ways add the
 // terms of a sum in the same order.
+//
+// A tile goes through its whole depth before the next one begins, so that the result is written once. And the left
+// factor is taken in blocks of rows that stay in the second cache while all columns pass, instead of coming from the
+// third for every 64 columns: 1024 × 1536, depth 384, right factor transposed, took 8.5 ms on two cores before and 7.8
+// with both.
 //
 //     512 × 384, depth 96, right factor transposed      99.9 → 108.4 GFLOP/s, one core
 //     512 × 384, depth 96                              102.0 → 113.6
@@ -32,6 +37,10 @@ enum Tiles {
   private static let rows = 48
   private static let columns = 64
   private static let depth = 320
+  /// So many numbers of the left factor stay in the second cache while all columns pass.
+  private static let nearby = 100_000
+  /// So many numbers of the right factor are copied before they are used.
+  private static let copied = 400_000
   /// OpenBLAS computes products of at most this many multiplications in place.
   static let inPlace = 1_000_000
   /// If the right factor is read transposed, it does so only for results up to this size, with at least this depth.
@@ -73,30 +82,52 @@ enum Tiles {
     {
       return gemmTurningRows(left, right, into: result, factor: factor, plus: start)
     }
-    withUnsafeTemporaryAllocation(of: Scalar.self, capacity: right.isTransposed ? columns * min(k, depth) : 0) {
+    // The rows of the left factor that stay near, and the columns of the right one that are copied at a time.
+    let block = max(rows, nearby / max(k, 1) / rows * rows)
+    let panel = m <= block ? columns : max(columns, copied / max(k, 1) / columns * columns)
+    withUnsafeTemporaryAllocation(of: Scalar.self, capacity: right.isTransposed ? min(panel, n + columns) * k : 0) {
       copy in
+      for column in Swift.stride(from: 0, to: n, by: panel) {
+        let wide = column..<min(column + panel, n)
+        for row in Swift.stride(from: 0, to: m, by: block) {
+          let high = row..<min(row + block, m)
+          for first in Swift.stride(from: wide.lowerBound, to: wide.upperBound, by: columns) {
+            let narrow = first..<min(first + columns, n)
+            var strip = right.columns(narrow)
+            if right.isTransposed {
+              let turned = MatrixTarget(
+                copy, at: (first - column) * k, rows: k, columns: narrow.count, stride: columns)
+              if row == 0 { turn(strip.transposed, into: turned) }
+              strip = turned.operand
+            }
+            tiles(
+              left.rows(high), strip, into: result.part(rows: high, columns: narrow), factor: factor, keep: keep,
+              plus: start?.columns(narrow))
+          }
+        }
+      }
+    }
+  }
+
+  /// The product with at most `columns` columns, one tile after another, each through its whole depth.
+  @inline(__always)
+  private static func tiles(
+    _ left: MatrixOperand, _ strip: MatrixOperand, into result: MatrixTarget, factor: Scalar, keep: Scalar,
+    plus start: MatrixOperand?
+  ) {
+    let (m, k) = (result.rows, left.columns)
+    for row in Swift.stride(from: 0, to: m, by: rows) {
+      let high = row..<min(row + rows, m)
+      let target = result.rows(high)
       var first = 0
       repeat {
         let deep = first..<(first + depth(of: k - first))
-        for column in Swift.stride(from: 0, to: n, by: columns) {
-          let wide = column..<min(column + columns, n)
-          var strip = right.part(rows: deep, columns: wide)
-          if right.isTransposed {
-            let turned = MatrixTarget(copy, rows: deep.count, columns: wide.count, stride: columns)
-            turn(strip.transposed, into: turned)
-            strip = turned.operand
-          }
-          for row in Swift.stride(from: 0, to: m, by: rows) {
-            let high = row..<min(row + rows, m)
-            let target = result.part(rows: high, columns: wide)
-            blas(
-              left.part(rows: high, columns: deep), strip, into: target, factor: factor,
-              keep: first > 0 ? 1 : start == nil ? keep : 0)
-            if first == 0, let start = start?.columns(wide) {
-              // Now, while the tile is still in the nearest cache.
-              for i in 0..<high.count { add(1, times: start.row(0), to: target.row(i), wide.count) }
-            }
-          }
+        blas(
+          left.part(rows: high, columns: deep), strip.rows(deep), into: target, factor: factor,
+          keep: first > 0 ? 1 : start == nil ? keep : 0)
+        if first == 0, let start {
+          // Now, while the tile is still in the nearest cache.
+          for i in 0..<high.count { add(1, times: start.row(0), to: target.row(i), target.columns) }
         }
         first = deep.upperBound
       } while first < k
