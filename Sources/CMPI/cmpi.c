@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// What one call sends at most.
-static const size_t piece = (size_t)1 << 30;
+// The bytes that one call of MPI sends at most; less than INT_MAX.
+static size_t piece = (size_t)1 << 30;
 
 // How many messages of cmpi_send can be on their way.
 enum { pending_limit = 8 };
@@ -72,6 +72,8 @@ void cmpi_error_text(int code, char *text, size_t capacity) {
   if (MPI_Error_string(code, words, &length) != MPI_SUCCESS) strcpy(words, "unknown error of MPI");
   copy_text(words, text, capacity);
 }
+
+void cmpi_cut_messages(size_t bytes) { piece = bytes; }
 
 int cmpi_barrier(void) { return MPI_Barrier(MPI_COMM_WORLD); }
 
@@ -209,10 +211,10 @@ int cmpi_receive(void *bytes, size_t count, int other) {
   return MPI_SUCCESS;
 }
 
-// Whether the counts and offsets of all ranks are ints.
+// Whether the counts and offsets of all ranks are ints, and no message is too long for one call.
 static int fits(const size_t *counts, const size_t *offsets, int size) {
   for (int rank = 0; rank < size; rank++) {
-    if (counts[rank] > INT_MAX || offsets[rank] > INT_MAX) return 0;
+    if (counts[rank] > piece || offsets[rank] > INT_MAX) return 0;
   }
   return 1;
 }

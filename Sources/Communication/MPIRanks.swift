@@ -47,6 +47,10 @@ public final class MPIRanks: RankGroup, @unchecked Sendable {
     }
   }
 
+  /// Cuts what is sent into messages of at most so many bytes, 1 … 2³⁰, instead of 2³⁰: for tests, on all ranks and before
+  /// the first message.
+  package static func cutMessages(at bytes: Int) { cmpi_cut_messages(bytes) }
+
   /// Waits for all processes.
   public func barrier() throws { try check(cmpi_barrier(), "a barrier") }
 

@@ -11,6 +11,7 @@
 //     mpirun -n 3 check-ranks FOLDER late STEP            lets the last rank sleep for longer than a silent one may
 //     mpirun -n 3 check-ranks FOLDER full RANK            gives a rank a disk without space
 //     mpirun -n 3 check-ranks FOLDER differ               lets the last rank read another text
+//     mpirun -n 3 check-ranks FOLDER messages BYTES PIECE sends so many bytes in each way, in pieces of at most so many
 //
 // Read before: `Sources/Communication/Job.swift`, `Scenario.swift`.
 
@@ -58,7 +59,13 @@ do {
     var limit = rlimit(rlim_cur: 100, rlim_max: 100)
     setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
   }
-  for scenario in Scenario.allCases {
+  if what == "messages" {
+    #if MPI
+    MPIRanks.cutMessages(at: number)
+    #endif
+    for line in try sendMessages(ranks, bytes: Int(words[2]) ?? 0) where ranks.isRoot { print(line) }
+  }
+  for scenario in what == "messages" ? [] : Scenario.allCases {
     let sum = try scenario.run(ranks, in: place) { step in
       begun.note("\(scenario.rawValue), step \(step) of \(Scenario.steps)")
       suffer(scenario, step, begun)

@@ -5,6 +5,7 @@ Each rank has one thread, and there may be more ranks than cores. Every run prin
 that it made; all runs have to print the same, whatever the number of ranks, the MPI, and what happened on the way.
 
     ranks.py sums     1, 2, 3, 4 and 8 ranks of each MPI, from the beginning
+    ranks.py messages messages that are cut into pieces; with --bytes and --piece as long as one likes
     ranks.py resume   a job that is stopped goes on with another number of ranks of another MPI
     ranks.py faults   a rank is killed, is silent, is late, has a full disk, another text, or another MPI
     ranks.py chapters chapters in quick form, alone and with 2 and 3 ranks: what they print and the weights they leave
@@ -84,6 +85,15 @@ def sums(options, expected):
         run = Run(options, mpi, ranks, fresh(options, f"{mpi}-{ranks}"))
         run.expect_sums(expected, "sums")
         print(f"  {mpi}, {ranks} ranks: the same bits, {run.seconds:.1f} s")
+
+
+def messages(options, _):
+    ways = ["broadcast", "gatherToAll", "gather", "exchange", "message"]
+    for mpi, ranks in itertools.product(options.programs, [2, 3] if options.bytes < 1 << 30 else [2]):
+        for piece in [options.piece] if options.piece else [options.bytes + 1, options.bytes, options.bytes // 3, 1000]:
+            run = Run(options, mpi, ranks, fresh(options, "messages"), "messages", options.bytes, piece)
+            run.expect_sums("".join(f"{way} {options.bytes}\n" for way in ways), "messages")
+            print(f"  {mpi}, {ranks} ranks: {options.bytes} bytes in pieces of {piece}, {run.seconds:.1f} s")
 
 
 def resume(options, expected):
@@ -221,13 +231,15 @@ def hosts(options, expected):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["sums", "resume", "faults", "hosts"])
+    parser.add_argument("what", nargs="*", default=["sums", "messages", "resume", "faults", "hosts"])
     parser.add_argument("--program", action="append", required=True, metavar="MPI=FILE", help="openmpi=… or mpich=…")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--ranks", type=lambda text: [int(word) for word in text.split(",")], default=[1, 2, 3, 4, 8])
     parser.add_argument("--kills", type=int, default=1, help="how often the last rank and rank 0 are killed")
     parser.add_argument("--chapters", type=pathlib.Path, help="the folder of the chapters' programs")
     parser.add_argument("--text", type=pathlib.Path, help="the text that the chapters read")
+    parser.add_argument("--bytes", type=int, default=30_001, help="the longest of the messages")
+    parser.add_argument("--piece", type=int, help="into pieces of how many bytes they are cut")
     parser.add_argument("--timeout", type=float, default=120)
     options = parser.parse_args()
     options.programs = {mpi: pathlib.Path(file).resolve() for mpi, file in (text.split("=") for text in options.program)}
@@ -241,7 +253,7 @@ def main():
     print(f"alone, without mpirun ({alone.seconds:.1f} s):\n{alone.out}", end="")
     for what in options.what:
         print(what)
-        {"sums": sums, "resume": resume, "faults": faults, "hosts": hosts, "chapters": chapters}[what](options, alone.out)
+        {"sums": sums, "messages": messages, "resume": resume, "faults": faults, "hosts": hosts, "chapters": chapters}[what](options, alone.out)
 
 
 if __name__ == "__main__":

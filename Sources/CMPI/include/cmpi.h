@@ -28,6 +28,9 @@ int cmpi_library(char *text, size_t capacity);
 // What an error code means, at most `capacity` bytes with the closing zero.
 void cmpi_error_text(int code, char *text, size_t capacity);
 
+// Cuts what is sent into messages of at most so many bytes, 1 to 2^30: for tests, by all ranks and before the first
+// message. Without it they have 2^30.
+void cmpi_cut_messages(size_t bytes);
 // Waits until all ranks have called it.
 int cmpi_barrier(void);
 // Copies `count` bytes of rank `root` to all ranks.
