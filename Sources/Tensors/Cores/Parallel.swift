@@ -14,9 +14,9 @@
 // Float. Nobody would miss it, but computing it takes the processor some hundred cycles. Once training had made decays
 // strong, more than a third of a step of stage 2 went that way. So in every loop here such a result is zero, on
 // whichever thread it runs; what the caller computes outside keeps its subnormal numbers. The same steps, without and
-// with this, on two cores with AVX-512 (`make bench`, medians in ms; stages 1 to 3 after 20 steps on one batch):
+// with this, on two cores with AVX-512 (bench-steps, in turns; medians of 40 steps on one batch, in ms):
 //
-//     teacher   33.1 → 33.2        stage 1   25.9 → 22.0        stage 2   36.8 → 25.3        stage 3   49.6 → 45.3
+//     teacher   30.7 → 30.7        stage 1   25.2 → 21.2        stage 2   36.8 → 25.3        stage 3   48.0 → 45.5
 //
 // Read before: `Tensor.swift`. Read next: `WorkerPool.swift`. Used by every kernel.
 
