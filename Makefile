@@ -546,6 +546,17 @@ bench-check: build ## test what make bench does, without PyTorch and in seconds
 	ends 1 wrong real --check --check-steps 2
 	real $$brief --limit 0 --memory --memory-limit 0
 	ends 1 '' real $$brief --limit 0 --memory --memory-limit 1000
+	# Losses do not depend on whether the teacher's passes are computed, kept, or read.
+	losses() { printf 'losses stage2 10\nlosses stage3 10\nquit\n' | $(BIN)/bench-real --quick "$$@"; }
+	rm -rf out/bench-check/passes
+	computed=$$(losses)
+	for run in kept read; do
+	  if [[ $$(losses --passes out/bench-check/passes) != "$$computed" ]]; then
+	    echo "make bench-check: with the teacher's passes $$run, bench-real has other losses" >&2
+	    exit 1
+	  fi
+	done
+	test "$$(ls out/bench-check/passes | wc -l)" = 16
 	kernels --force-verdict --limit 0
 	ends 1 '' kernels --force-verdict --limit 1000
 	ends 2 wrong kernels

@@ -34,6 +34,8 @@ package struct RealExercise: TimedExercise {
   package let tokens: Tensor
   /// The tokens that stage 3 predicts.
   private let subset: TokenSubset
+  /// Where the teacher's passes are kept; nil if each step computes its own.
+  package var passes: RememberedPasses?
 
   /// Tokens of a window, and how many different ones a text uses: those of the King James Bible in SmolLM2's vocabulary.
   private static let (longest, tokensOfText) = (128, 9_809)
@@ -72,8 +74,9 @@ package struct RealExercise: TimedExercise {
   package let takesLayersApart = true
 
   package func stage(_ kind: Kind) -> any Stage {
-    if kind == .stage2 { return HiddenStateAlignment(from: teacher.frozen, to: student, scale: .relative) }
-    return KnowledgeDistillation(from: teacher.frozen, to: student, training: .mixers, among: subset)
+    let teacher = passes.map(self.teacher.frozen.remembering) ?? self.teacher.frozen
+    if kind == .stage2 { return HiddenStateAlignment(from: teacher, to: student, scale: .relative) }
+    return KnowledgeDistillation(from: teacher, to: student, training: .mixers, among: subset)
   }
 
   package func settings(_ kind: Kind) -> TrainingSettings {

@@ -35,6 +35,12 @@ struct Command: ParsableCommand {
   @Option(parsing: .unconditional, help: "An exercise that was exported into this folder.", transform: path)
   var exercise: String?
 
+  @Option(
+    parsing: .unconditional,
+    help: "Keep the teacher's passes in this folder, as a study of a large model does. There are eight texts.",
+    transform: path)
+  var passes: String?
+
   static let configuration = CommandConfiguration(
     commandName: "bench-real", abstract: "Answers lines about optimiser steps at the sizes of a real model.",
     discussion: LineProgram.help)
@@ -44,11 +50,17 @@ struct Command: ParsableCommand {
     if let exercise {
       let folder = URL(filePath: exercise)
       let teacher = try RealExercise.teacher(in: folder)
-      return { try RealExercise(contentsOf: folder, teacher: teacher) }
+      return { remembering(try RealExercise(contentsOf: folder, teacher: teacher)) }
     }
     let teacher =
       try model.map { try LanguageModel(contentsOf: URL(filePath: $0)) } ?? RealExercise.randomTeacher(quick: quick)
-    return { try RealExercise(of: teacher) }
+    return { remembering(try RealExercise(of: teacher)) }
+  }
+
+  private func remembering(_ exercise: RealExercise) -> RealExercise {
+    var exercise = exercise
+    exercise.passes = passes.map { RememberedPasses(room: .max, in: URL(filePath: $0)) }
+    return exercise
   }
 }
 
