@@ -64,13 +64,14 @@ do {
     MPIRanks.cutMessages(at: number)
     #endif
     for line in try sendMessages(ranks, bytes: Int(words[2]) ?? 0) where ranks.isRoot { print(line) }
-  }
-  for scenario in what == "messages" ? [] : Scenario.allCases {
-    let sum = try scenario.run(ranks, in: place) { step in
-      begun.note("\(scenario.rawValue), step \(step) of \(Scenario.steps)")
-      suffer(scenario, step, begun)
+  } else {
+    for scenario in Scenario.allCases {
+      let sum = try scenario.run(ranks, in: place) { step in
+        begun.note("\(scenario.rawValue), step \(step) of \(Scenario.steps)")
+        suffer(scenario, step, begun)
+      }
+      if ranks.isRoot { print(scenario.rawValue, sum) }
     }
-    if ranks.isRoot { print(scenario.rawValue, sum) }
   }
   fflush(nil)
   try begun.finish()

@@ -251,9 +251,10 @@ def main():
     if lines["outputsByLayer"] != lines["outputsHandedOn"]:
         fail(f"the two ways to get the teacher's states gave different sums:\n{alone.out}")
     print(f"alone, without mpirun ({alone.seconds:.1f} s):\n{alone.out}", end="")
+    jobs = {job.__name__: job for job in (sums, messages, resume, faults, hosts, chapters)}
     for what in options.what:
         print(what)
-        {"sums": sums, "messages": messages, "resume": resume, "faults": faults, "hosts": hosts, "chapters": chapters}[what](options, alone.out)
+        jobs[what](options, alone.out)
 
 
 if __name__ == "__main__":

@@ -63,10 +63,10 @@ enum Parallel {
     }
   }
 
-  /// Calls `body`, in which results below the normal numbers are zero.
+  /// Calls `body`, in which results below the normal numbers are zero, or with `false` are what IEEE 754 says.
   @inline(__always)
-  static func flushing(_ body: () -> Void) {
-    let before = processor_flush_underflow(1)
+  static func flushing(_ flushes: Bool = true, _ body: () -> Void) {
+    let before = processor_flush_underflow(flushes ? 1 : 0)
     body()
     _ = processor_flush_underflow(before)
   }

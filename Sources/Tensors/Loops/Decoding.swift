@@ -11,8 +11,6 @@
 // Read before: `../Core/Tensor+Writing.swift`. Read next: `Dequantising.swift`. The slow twin:
 // `../Naive/Naive+Decoding.swift`. Used by: `Checkpoints/ElementType.swift`.
 
-import CProcessor
-
 /// The formats of stored numbers that can be decoded.
 package enum NumberFormat: CaseIterable, Sendable {
   /// IEEE 754, with 64, 32 and 16 bits.
@@ -86,10 +84,10 @@ private func converted<Stored: BitwiseCopyable>(
     let size = MemoryLayout<Stored>.size
     let own = UnsafeRawBufferPointer(rebasing: bytes[(places.lowerBound * size)..<(places.upperBound * size)])
     // What is stored is not a result: numbers that are subnormal in `Scalar` are kept.
-    let before = processor_flush_underflow(0)
-    defer { _ = processor_flush_underflow(before) }
-    for index in numbers.indices {
-      numbers[index] = number(own.loadUnaligned(fromByteOffset: index * size, as: Stored.self))
+    Parallel.flushing(false) {
+      for index in numbers.indices {
+        numbers[index] = number(own.loadUnaligned(fromByteOffset: index * size, as: Stored.self))
+      }
     }
   }
 }
