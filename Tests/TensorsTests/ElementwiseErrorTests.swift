@@ -210,7 +210,9 @@ private enum Arguments {
       #expect(worst.count > 10_000 && worst.error <= measure.bound + referenceError, "\(worst) ulp, \(title)")
     }
     #expect(
-      lost.isEmpty, "\(function.name) is 0 at \(lost.prefix(3)), where its value is not yet below the normal numbers")
+      lost.isEmpty,
+      "\(function.name) at \(lost.prefix(3)) is 0 above the least normal number, or above it where its value is below"
+    )
   }
 
   @Test(arguments: Precise.all)

@@ -8,7 +8,7 @@
 // A loop is worth cutting if it takes more than about three microseconds, because the other threads stay awake
 // (`WorkerPool.swift`).
 //
-// # Numbers that are too small
+// ## Numbers that are too small
 //
 // A matrix of decays has entries like e⁻⁸⁰, and a product with one of them is soon below the normal numbers, 1.2e-38 in
 // Float. Nobody would miss it, but computing it takes the processor some hundred cycles. Once training had made decays
