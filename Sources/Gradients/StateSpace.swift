@@ -63,7 +63,9 @@ public func ssdSequence(
 @inlinable public func ssdSequence<A: Activation>(_ x: A, logDecay: A, b: A, c: A, d: A, Q: Int) -> A {
   .either(
     {
-      ssdSequence(x.tensor, logDecay: logDecay.tensor, b: b.tensor, c: c.tensor, d: d.tensor, Q: Q).output
+      ssdSequence(
+        x.tensor, logDecay: logDecay.tensor, b: b.tensor, c: c.tensor, d: d.tensor, Q: Q, keepsStates: false
+      ).output
     },
     {
       ssdSequence(

@@ -35,6 +35,9 @@ struct ProductCase: Sendable, CustomTestStringConvertible {
       ProductCase(outer: [], m: 97, k: 321, n: 67), ProductCase(outer: [], m: 48, k: 640, n: 64),
       ProductCase(outer: [], m: 53, k: 997, n: 131), ProductCase(outer: [], m: 491, k: 33, n: 512),
       ProductCase(outer: [], m: 491, k: 33, n: 513), ProductCase(outer: [2], m: 49, k: 331, n: 65),
+      // One copy for all cores: of the right factor, in one panel and in two, and of the rows.
+      ProductCase(outer: [], m: 523, k: 331, n: 131), ProductCase(outer: [], m: 521, k: 997, n: 449),
+      ProductCase(outer: [], m: 131, k: 449, n: 1031),
     ]
 }
 
@@ -71,7 +74,8 @@ struct ProductCase: Sendable, CustomTestStringConvertible {
   }
 
   @Test(
-    arguments: [[7], [3, 7], [2, 3, 7], [1, 7], [0, 7], [2, 3, 0], [29, 7], [1013, 61]] as [Shape], [0, 1, 5, 53])
+    arguments: [[7], [3, 7], [2, 3, 7], [1, 7], [0, 7], [2, 3, 0], [29, 7], [1013, 61], [131, 449]] as [Shape],
+    [0, 1, 5, 53, 1031])
   func aLinearLayer(_ shape: Shape, outputs: Int) {
     let name = "linear \(shape) to \(outputs)"
     let x = Tensor.wholeNumbers(shape, for: name)

@@ -146,6 +146,12 @@ struct ShapeError: Sendable, CustomTestStringConvertible {
       _ = ssdSequence(
         zeros(2, 5, 3, 1), logDecay: zeros(2, 5, 3), b: zeros(2, 5, 3, 7), c: zeros(2, 5, 3, 7), d: zeros(3), Q: 0)
     },
+    ShapeError("a pullback of states that were not kept", "states that entered", "[2, 3, 3, 7, 1]", "[2, 3, 0, 7, 1]")
+    {
+      let (x, log, b) = (zeros(2, 5, 3, 1), zeros(2, 5, 3), zeros(2, 5, 3, 7))
+      let value = ssdSequence(x, logDecay: log, b: b, c: b, d: zeros(3), Q: 2, keepsStates: false)
+      _ = ssdSequencePullback(x, value: value, x, logDecay: log, b: b, c: b, d: zeros(3), Q: 2)
+    },
     ShapeError("an expected shape", "the keys", "[2, any, 7]", "[2, 3, 5]") {
       zeros(2, 3, 5).expecting(2, nil, 7, as: "the keys")
     },

@@ -58,11 +58,13 @@ struct StateSpaceArguments {
   }
 
   /// The output by the chunked algorithm, for some of the steps.
-  func sequence(Q: Int, from initialState: Tensor? = nil, times: Range<Int>? = nil) -> SSDSequenceValue {
+  func sequence(
+    Q: Int, from initialState: Tensor? = nil, times: Range<Int>? = nil, keepsStates: Bool = true
+  ) -> SSDSequenceValue {
     let times = times ?? 0..<x.shape[1]
     return ssdSequence(
       x.sliced(times, along: 1), logDecay: logDecay.sliced(times, along: 1), b: b.sliced(times, along: 1),
-      c: c.sliced(times, along: 1), d: d, Q: Q, initialState: initialState)
+      c: c.sliced(times, along: 1), d: d, Q: Q, initialState: initialState, keepsStates: keepsStates)
   }
 
   /// The output and the last state, step by step.

@@ -99,6 +99,16 @@ import Testing
     expectIdentical(value.finalState, model.initialState, "T 0")
   }
 
+  @Test func statesThatNobodyKeepsChangeNothing() {
+    let model = StateSpaceArguments(T: 19)
+    for state in [nil, model.initialState] {
+      let (kept, dropped) = (model.sequence(Q: 5, from: state), model.sequence(Q: 5, from: state, keepsStates: false))
+      expectIdentical(dropped.output, kept.output, "output")
+      expectIdentical(dropped.finalState, kept.finalState, "final state")
+      #expect(kept.enteringStates.shape[2] == 4 && dropped.enteringStates.shape[2] == 0)
+    }
+  }
+
   @Test func manyHeadsOnAllCores() {
     let model = StateSpaceArguments(B: 2, T: 130, H: 7, N: 16, P: 31)
     let expected = model.stepByStep(from: model.initialState)

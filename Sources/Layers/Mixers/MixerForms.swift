@@ -62,7 +62,8 @@ func continuedStateSpace(
   _ x: Tensor, logDecay: Tensor, b: Tensor, c: Tensor, d: Tensor, Q: Int, state: inout Tensor
 ) -> Tensor {
   if x.shape[1] == 1 { return ssdRecurrence(x, logDecay: logDecay, b: b, c: c, d: d, state: &state) }
-  let value = ssdSequence(x, logDecay: logDecay, b: b, c: c, d: d, Q: Q, initialState: state)
+  let value = ssdSequence(
+    x, logDecay: logDecay, b: b, c: c, d: d, Q: Q, initialState: state, keepsStates: false)
   state = value.finalState
   return value.output
 }

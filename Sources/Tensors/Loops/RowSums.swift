@@ -93,14 +93,29 @@ func dot(_ x: UnsafePointer<Scalar>, _ y: UnsafePointer<Scalar>, _ count: Int) -
 /// The largest of `count` numbers in memory that the caller has checked, −∞ if there are none.
 @inline(__always)
 func maximum(_ x: UnsafePointer<Scalar>, _ count: Int) -> Scalar {
-  var wide = Lanes(repeating: -.infinity)
+  // Four at a time, as a comparison waits for the one before it.
+  let lowest = Lanes(repeating: -.infinity)
+  var (m0, m1, m2, m3) = (lowest, lowest, lowest, lowest)
+  var index = 0
+  while index + 32 <= count {
+    m0 = larger(lanes(x, index), m0)
+    m1 = larger(lanes(x, index + 8), m1)
+    m2 = larger(lanes(x, index + 16), m2)
+    m3 = larger(lanes(x, index + 24), m3)
+    index += 32
+  }
   var narrow = -Scalar.infinity
   inLanes(
-    count, wide: { wide.replace(with: lanes(x, $0), where: lanes(x, $0) .> wide) },
-    narrow: { narrow = x[$0] > narrow ? x[$0] : narrow })
+    count - index, wide: { m0 = larger(lanes(x, index + $0), m0) },
+    narrow: { narrow = x[index + $0] > narrow ? x[index + $0] : narrow })
+  let wide = larger(larger(m0, m1), larger(m2, m3))
   for lane in 0..<8 { narrow = wide[lane] > narrow ? wide[lane] : narrow }
   return narrow
 }
+
+/// x where it is the larger, else y; a NaN in x is passed over.
+@inline(__always)
+private func larger(_ x: Lanes, _ y: Lanes) -> Lanes { y.replacing(with: x, where: x .> y) }
 
 /// The sum of all numbers.
 @inline(__always)

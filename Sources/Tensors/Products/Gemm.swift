@@ -25,8 +25,8 @@ private let openBLASBuffer = 128 << 20
 
 /// The fewest multiplications in one piece of a product: below that a second core does not pay off.
 private let smallestPiece = 250_000
-/// Each piece copies the factor that all pieces share into the order that OpenBLAS needs, so products of fewer
-/// multiplications than this get at most two pieces.
+/// For OpenBLAS each piece copies the factor that all pieces share into the order that its innermost loop needs, so
+/// products of fewer multiplications than this get at most two pieces.
 private let smallestOfFour = 128_000_000
 
 /// result = left · right + keep · result, on all cores; with `start`, a single row, each row of the result begins as
@@ -38,9 +38,15 @@ func gemm(
   let (m, n, k) = (result.rows, result.columns, left.columns)
   let splitsRows = m >= n
   let length = splitsRows ? m : n
+  let inTiles = Tiles.suit(left, right)
   // One or two for each of two cores: of three pieces, one core would get two.
-  let pieces = min(Parallel.pieces(length, grain: 16), m * n * k / smallestPiece, m * n * k < smallestOfFour ? 2 : 4)
-  Parallel.ranges(length, pieces: max(1, pieces)) { range in
+  let most = min(length / 16, m * n * k / smallestPiece)
+  let four = inTiles ? length >= 4 * Tiles.columns : m * n * k >= smallestOfFour
+  let pieces = most >= 4 && four ? 4 : most >= 2 ? 2 : 1
+  if inTiles && Tiles.copies(left, right, keep: keep) {
+    return Tiles.gemm(left, right, into: result, factor: 1, keep: keep, plus: start, pieces: pieces)
+  }
+  Parallel.ranges(length, pieces: pieces) { range in
     if splitsRows {
       gemmInPiece(left.rows(range), right, into: result.rows(range), keep: keep, plus: start)
     } else {

@@ -112,8 +112,9 @@ struct SSDScratch {
     for i in 0..<q {
       log[i] = logDecay.row(i)[0]
       total += log[i]
-      entry[i] = exponential(total)
+      entry[i] = total
     }
+    if let entry = entry.baseAddress { replace(entry, q) { exponential($0) } }
     exponentialOfSegmentSums(log, into: MatrixTarget(decay, rows: q, columns: q), running: running)
     return (entry.extracting(0..<q), decay.extracting(((q - 1) * q)..<(q * q)))
   }

@@ -40,7 +40,7 @@
 public struct SSDSequenceValue: Sendable {
   /// y, [B, T, H, P]
   public let output: Tensor
-  /// The state that enters each chunk, [B, H, chunks, N, P].
+  /// The state that enters each chunk, [B, H, chunks, N, P], or [B, H, 0, N, P] if they were not kept.
   public let enteringStates: Tensor
   /// The state after the last step, [B, H, N, P].
   public let finalState: Tensor
@@ -56,15 +56,17 @@ public struct SSDSequenceValue: Sendable {
 ///   - d: [H]
 ///   - Q: the length of a chunk, at least 1; it changes the cost, not the result
 ///   - initialState: [B, H, N, P], or nil for zeros
+///   - keepsStates: whether the result has what its pullback needs; without, a long text takes an eighth less time
 public func ssdSequence(
-  _ x: Tensor, logDecay: Tensor, b: Tensor, c: Tensor, d: Tensor, Q: Int, initialState: Tensor? = nil
+  _ x: Tensor, logDecay: Tensor, b: Tensor, c: Tensor, d: Tensor, Q: Int, initialState: Tensor? = nil,
+  keepsStates: Bool = true
 ) -> SSDSequenceValue {
   let layout = SSDChunks(x: x, logDecay: logDecay, b: b, c: c, d: d, Q: Q)
   let (B, T, H, N, P) = (layout.B, layout.T, layout.H, layout.N, layout.P)
   initialState?.expecting(B, H, N, P, as: "the initial state of an SSD")
   let output = Tensor(uninitialised: x.shape)
   let y = output.uninitialisedNumbers  // Heads lie side by side in each row.
-  var entering = Tensor(uninitialised: [B, H, layout.chunks, N, P])
+  var entering = Tensor(uninitialised: [B, H, keepsStates ? layout.chunks : 0, N, P])
   var final = initialState ?? .zeros([B, H, N, P])
 
   reading(x, b, c) { x, b, c in
@@ -80,9 +82,10 @@ public func ssdSequence(
               let q = part.count
               let (x, b, c) = (part.rows(of: x, P), part.rows(of: b, N), part.rows(of: c, N))
               let y = part.rows(of: y, P)
-              // The state that enters, kept for the pullback.
-              let kept = (head * layout.chunks + chunk) * N * P
-              copy(final.span.extracting((head * N * P)..<((head + 1) * N * P)), to: &states, at: kept)
+              if keepsStates {
+                let kept = (head * layout.chunks + chunk) * N * P
+                copy(final.span.extracting((head * N * P)..<((head + 1) * N * P)), to: &states, at: kept)
+              }
               let (e, l) = scratch.fillDecays(part.rows(of: logDecay, 1))
               let w = MatrixTarget(scratch.w, rows: q, columns: q)
               // W = L ∘ (C Bᵀ); Y = W X
@@ -105,6 +108,8 @@ public func ssdSequence(
 
 /// The cotangents of all arguments of `ssdSequence` but the initial state, for a cotangent of the output.
 ///
+/// Stops the program if the value has not kept its states.
+///
 /// - Parameter cotangent: [B, T, H, P]
 /// - Returns: [B, T, H, P], [B, T, H], [B, T, H, N], [B, T, H, N], [H]
 public func ssdSequencePullback(
@@ -114,6 +119,7 @@ public func ssdSequencePullback(
   let layout = SSDChunks(x: x, logDecay: logDecay, b: b, c: c, d: d, Q: Q)
   let (B, T, H, N, P) = (layout.B, layout.T, layout.H, layout.N, layout.P)
   cotangent.expecting(B, T, H, P, as: "the cotangent of an SSD")
+  value.enteringStates.expecting(B, H, layout.chunks, N, P, as: "the states that entered the chunks of an SSD")
   let (toX, toB, toC) = (
     Tensor(uninitialised: x.shape), Tensor(uninitialised: b.shape), Tensor(uninitialised: c.shape)
   )
