@@ -133,10 +133,10 @@ book-check: ## check that the HTML of out/book is valid
 
 DOCUMENTS := README.md RESULTS.md $(wildcard docs/*.md)
 
-keep: ## keep the record of a full run in data/results: make keep N=11 [OUT=out], or FROM=out/long/15-real-model NAME=15-long
+keep: ## keep the record of a full run in data/results: make keep N=11 [OUT=out], or FROM=out/long/15-real-model NAME=15-long; TIMES=1 with times
 	@swift build $(TOOLS) --product kept-results
 	name='$(if $(N),$(filter $(N)%,$(CHAPTERS)))'
-	.build-tools/debug/kept-results keep "$(or $(FROM),$(OUT)/$$name)/run.json" "$(or $(NAME),$$name)"
+	.build-tools/debug/kept-results keep "$(or $(FROM),$(OUT)/$$name)/run.json" "$(or $(NAME),$$name)" $(if $(TIMES),with-times)
 
 keep-gradients: ## keep what make test-gradients has counted in data/results
 	@swift build $(TOOLS) --product kept-results
@@ -466,13 +466,16 @@ all_timed() {
 }
 endef
 
+# What a comparison printed, for make keep FROM=out/bench/NAME NAME=….
+KEPT = --record "$(OUT)/bench/$1" --command "make $@"
+
 bench: build ## time optimiser steps, kernels and decoding beside PyTorch, JAX and transformers: make bench PYTHON=/path/to/python3
 	@$(NEEDS_TORCH)
 	$(TIMED)
 	$(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON) --check
-	timed $(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON)
-	timed $(PYTHON) Benchmarks/kernels_compare.py --swift $(BIN)/bench-kernels --python $(PYTHON) --out $(OUT)/bench
-	timed $(PYTHON) Benchmarks/decoding_compare.py --swift $(BIN)/bench-decoding --python $(PYTHON)
+	timed $(PYTHON) Benchmarks/compare.py --swift $(BIN)/bench-steps --python $(PYTHON) $(call KEPT,steps)
+	timed $(PYTHON) Benchmarks/kernels_compare.py --swift $(BIN)/bench-kernels --python $(PYTHON) $(call KEPT,kernels) --out $(OUT)/bench
+	timed $(PYTHON) Benchmarks/decoding_compare.py --swift $(BIN)/bench-decoding --python $(PYTHON) $(call KEPT,decoding)
 	all_timed
 
 # The teacher is SmolLM2-135M unless MODEL names another model, a folder or a .gguf file; MODEL=random has the sizes of
@@ -490,8 +493,8 @@ bench-real: build $(if $(MODEL),,data/smollm2) ## the same at the size of SmolLM
 	}
 	# In single precision, gradients pass through 30 blocks and a first token with a very large hidden state.
 	real --check --norm-tolerance 1e-3
-	timed real --steps 1 --warm-up 3 --memory
-	timed decoding --ceiling-limit 80
+	timed real --steps 1 --warm-up 3 --memory $(call KEPT,real)
+	timed decoding --ceiling-limit 80 $(call KEPT,real-decoding)
 	all_timed
 
 # The comparing programs are tested with a stand-in for all peers: with results that agree and with results that do not,
@@ -557,7 +560,11 @@ bench-check: build ## test what make bench does, without PyTorch and in seconds
 	  fi
 	done
 	test "$$(ls out/bench-check/passes | wc -l)" = 16
-	kernels --force-verdict --limit 0
+	# What is recorded can be kept.
+	swift build $(TOOLS) --product kept-results
+	kernels --force-verdict --limit 0 --record out/bench-check/recorded --command 'make bench-check'
+	(cd out/bench-check && "$(CURDIR)/.build-tools/debug/kept-results" keep recorded/run.json kernels)
+	grep -q 'GFLOP/s' out/bench-check/data/results/kernels.json
 	ends 1 '' kernels --force-verdict --limit 1000
 	ends 2 wrong kernels
 	ends 2 'wrong JAX' kernels

@@ -27,7 +27,7 @@ import pathlib
 import sys
 import tempfile
 
-from programs import Failure, Peer, Program, main_of, table
+from programs import Failure, Peer, Program, heading, main_of, say, table
 from verdict import MISSED, OURS, Load, Options, Row, conclude, show, take_turns
 
 KINDS = {
@@ -108,13 +108,13 @@ def memory(rivals, arguments, starts):
             lines.append(["", contender, f"{theirs / 1e6:.0f}", f"{theirs / own:.2f}"])
             if theirs / own < arguments.memory_limit:
                 large.append(f"{KINDS[kind]} ({contender})")
-    print()
+    heading("Memory")
     table(["peak memory", "program", "MB", "ratio"], lines, left=2)
     print()
     if large:
-        print(f"a peer's peak is less than {arguments.memory_limit:g} times ours: {', '.join(large)}")
+        say(f"a peer's peak is less than {arguments.memory_limit:g} times ours: {', '.join(large)}")
     else:
-        print(f"the peak of each peer is at least {arguments.memory_limit:g} times ours in every step")
+        say(f"the peak of each peer is at least {arguments.memory_limit:g} times ours in every step")
     return bool(large)
 
 
@@ -154,10 +154,11 @@ def check(ours, peers, arguments, _):
         if theirs != counts:
             told.append(f"numbers in the models of {peer.title}: {theirs}")
         agree = agree and theirs == counts and all(worst[name] <= limits[name] for name in limits)
+    heading("The same work")
     table(["step", "our loss", "theirs", "difference", "our gradient norm", "theirs", "difference"], lines)
     print()
     for sentence in told:
-        print(sentence)
+        say(sentence)
     print(f"numbers in our models, and those that each step changes: {counts}")
     print("the same work" if agree else "NOT the same work")
     return 0 if agree else 1
@@ -217,7 +218,7 @@ def main():
                 yield program
 
         job = check if arguments.check else compare
-        return main_of(programs, lambda ours, *peers: job(ours, peers, arguments, starts))
+        return main_of(programs, lambda ours, *peers: job(ours, peers, arguments, starts), arguments)
 
 
 sys.exit(main())

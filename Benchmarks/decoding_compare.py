@@ -18,7 +18,7 @@ import pathlib
 import sys
 import tempfile
 
-from programs import Failure, Peer, Program, main_of, table
+from programs import Failure, Peer, Program, heading, main_of, say, table
 from verdict import MISSED, NOT_QUIET, OURS, Load, Options, Row, conclude, show, take_turns
 
 
@@ -78,15 +78,17 @@ def compare(ours, peers, arguments):
         shares[contender] = bytes_of_token / seconds / ceiling
         lines.append([
             contender, f"{1 / seconds:.4g}", f"{bytes_of_token / seconds / 1e9:.3g}", f"{100 * shares[contender]:.0f} %"])
+    heading("Ceiling")
     table(["program", "tokens a second", "GB/s", "of the ceiling"], lines)
-    print(f"\na token needs {bytes_of_token / 1e6:.4g} MB of weights; "
-          f"memory: reading {speeds[0] / 1e9:.1f} GB/s, adding {speeds[1] / 1e9:.1f} GB/s")
+    print()
+    say(f"a token needs {bytes_of_token / 1e6:.4g} MB of weights; "
+        f"memory: reading {speeds[0] / 1e9:.1f} GB/s, adding {speeds[1] / 1e9:.1f} GB/s")
     status = conclude(rows, load, arguments)
     if status == NOT_QUIET or arguments.ceiling_limit is None:
         return status
     reached = 100 * shares[OURS] >= arguments.ceiling_limit
-    print(f"{'reached' if reached else 'missed'}: decoding at {100 * shares[OURS]:.0f} % of the memory's ceiling,"
-          f" {arguments.ceiling_limit:g} % is asked for")
+    say(f"{'reached' if reached else 'missed'}: decoding at {100 * shares[OURS]:.0f} % of the memory's ceiling,"
+        f" {arguments.ceiling_limit:g} % is asked for")
     return status if reached else MISSED
 
 
@@ -112,7 +114,7 @@ def main():
             yield Program(arguments.swift, "--model", folder)
             yield Peer(arguments, "decoding_transformers.py", folder).started()
 
-        return main_of(programs, lambda ours, *peers: compare(ours, peers, arguments))
+        return main_of(programs, lambda ours, *peers: compare(ours, peers, arguments), arguments)
 
 
 sys.exit(main())

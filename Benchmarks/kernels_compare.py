@@ -19,7 +19,7 @@ import pathlib
 import statistics
 import sys
 
-from programs import Failure, Peer, Program, main_of, table
+from programs import Failure, Peer, Program, heading, main_of, say, table
 from verdict import OURS, Load, Options, Row, conclude, show, take_turns
 
 H, P, N, NUMBER = 8, 64, 64, 4  # NUMBER: bytes
@@ -110,12 +110,14 @@ def compare(ours, peers, arguments):
             "; ".join(f"{peer}: {way}" for peer, way in ways[row.key].items()),
         ])
         records.append([name, size, mine, row.median(row.fastest), row.fastest, operations, NUMBER * numbers])
+    heading("Ceilings")
     table(["kernel", "GFLOP/s", "of the ceiling", "the ways of the peers"], lines)
-    print(f"\nceilings: {arithmetic:.0f} GFLOP/s, {memory:.1f} GB/s")
+    print()
+    say(f"ceilings: {arithmetic:.0f} GFLOP/s, {memory:.1f} GB/s")
     points = [(math.log(row.key[1]), math.log(row.median(OURS))) for row in rows if row.key[0] == "ssd-forward"]
     mean = [sum(values) / len(points) for values in zip(*points)]
     slope = sum((x - mean[0]) * (y - mean[1]) for x, y in points) / sum((x - mean[0]) ** 2 for x, _ in points)
-    print(f"ssd-forward grows with T to the power {slope:.2f}")
+    say(f"ssd-forward grows with T to the power {slope:.2f}")
     write(pathlib.Path(arguments.out), records, arithmetic, memory)
     return conclude(rows, load, arguments)
 
@@ -173,7 +175,7 @@ def main():
         yield Peer(arguments, "kernels.py", required=True).started()
         yield Peer(arguments, "kernels_jax.py").started()
 
-    return main_of(programs, lambda ours, *peers: compare(ours, peers, arguments))
+    return main_of(programs, lambda ours, *peers: compare(ours, peers, arguments), arguments)
 
 
 sys.exit(main())

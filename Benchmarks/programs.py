@@ -1,5 +1,6 @@
-"""What the comparisons share: a program that answers lines, tables, and an orderly end."""
+"""What the comparisons share: a program that answers lines, what is printed and kept of a run, and an orderly end."""
 
+import datetime
 import json
 import os
 import pathlib
@@ -7,6 +8,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import time
 
 
 class Failure(Exception):
@@ -72,11 +74,51 @@ class Program:
             self.process.wait()
 
 
-# ---- Tables
+# ---- What is printed, and kept
+
+
+class Record:
+    """What a run printed, in the form of a chapter's record (Sources/Notebook/RunRecord.swift), for data/results."""
+
+    lines = []
+    start = time.monotonic()
+
+    @classmethod
+    def add(cls, kind, content):
+        place = {"file": os.path.basename(sys.argv[0]), "line": sys._getframe(2).f_lineno}
+        cls.lines.append({"entry": {kind: content}, "place": place})
+
+    @classmethod
+    def write(cls, folder, command):
+        def told(path, key):
+            lines = [line.partition(key)[2].strip() for line in pathlib.Path(path).read_text().split("\n") if key in line]
+            return lines[0].lstrip(":= \t").strip('"') if lines else ""
+
+        folder = pathlib.Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "run.json").write_text(json.dumps({
+            "chapter": folder.name, "question": "", "command": command, "isQuick": False, "seed": 0, "numbers": "Float",
+            "date": datetime.date.today().isoformat(), "seconds": time.monotonic() - cls.start, "lines": cls.lines,
+            "machine": {
+                "cores": os.cpu_count(), "processor": told("/proc/cpuinfo", "model name"),
+                "system": told("/etc/os-release", "PRETTY_NAME"),
+            },
+        }, ensure_ascii=False, indent=1))
+
+
+def heading(title):
+    print(f"\n{title}\n", flush=True)
+    Record.add("heading", {"_0": title})
+
+
+def say(sentence):
+    print(sentence, flush=True)
+    Record.add("finding", {"_0": sentence[0].upper() + sentence[1:] + ".", "isVolatile": False})
 
 
 def table(head, rows, left=1):
     """Prints a table; the first `left` columns are words, the others numbers."""
+    Record.add("table", {"_0": {"columns": head, "rows": rows}})
     widths = [max(len(row[column]) for row in [head] + rows) for column in range(len(head))]
 
     def line(cells):
@@ -126,10 +168,11 @@ class Peer:
         return None
 
 
-def main_of(programs, job):
+def main_of(programs, job, arguments):
     """Starts programs, says what they are, and gives the exit status of the job with them; 2 if one fails.
 
-    The first of them is ours. Of the others those that are None are left out.
+    The first of them is ours. Of the others those that are None are left out. If the job is done, what was printed is
+    written to the folder that --record names.
     """
     # A signal ends the programs as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -138,12 +181,15 @@ def main_of(programs, job):
         for program in programs():
             if program is not None:
                 running.append(program)
+        heading("Programs")
         for program in running:
             about = program.about()
-            print(f"{about['program']}, {about['threads']} threads")
-        print("load average before: {:.2f} {:.2f} {:.2f}".format(*os.getloadavg()), flush=True)
+            say(f"{about['program']}, {about['threads']} threads")
+        say("load average before: {:.2f} {:.2f} {:.2f}".format(*os.getloadavg()))
         status = job(*running)
         print("load average after: {:.2f} {:.2f} {:.2f}".format(*os.getloadavg()))
+        if arguments.record:
+            Record.write(arguments.record, arguments.command)
         return status
     except Failure as failure:
         print(f"{os.path.basename(sys.argv[0])}: {failure}", file=sys.stderr)

@@ -18,7 +18,7 @@ import statistics
 import sys
 import time
 
-from programs import quartiles, table
+from programs import heading, quartiles, say, table
 
 OURS = "ours"
 REACHED, MISSED, NOT_QUIET = 0, 1, 3
@@ -135,7 +135,7 @@ def show(what, rows):
             ratio = "" if contender == OURS else f"{median / row.median(OURS):.2f}"
             title = row.title if contender == OURS else ""
             lines.append([title, contender, number(median), f"{number(low)}–{number(high)}", ratio])
-    print()
+    heading("Medians")
     table([what, "program", "median, ms", "quartiles", "ratio"], lines, left=2)
     print()
     table(
@@ -150,32 +150,32 @@ def show(what, rows):
 
 def conclude(rows, load, arguments):
     """Says whether the machine was quiet, and only then whether the limits are reached; gives the exit status."""
+    heading("Verdict")
     others, troubles = load.others(), []
     if others is None:
-        print("this system does not tell what other programs do; only the quartiles say how quiet it was")
+        say("this system does not tell what other programs do; only the quartiles say how quiet it was")
     else:
-        print(f"other programs took {100 * others:.1f} % of the cores (allowed {arguments.others_limit:g} %)")
+        say(f"other programs took {100 * others:.1f} % of the cores (allowed {arguments.others_limit:g} %)")
         if 100 * others > arguments.others_limit:
             troubles.append("others")
     for row in rows:
         for contender in filter(None, (OURS, row.fastest)):
             if 100 * row.spread(contender) > arguments.spread_limit:
-                print(
+                say(
                     f"{row.title}: the quartiles of {contender} are {100 * row.spread(contender):.0f} % of the median"
                     f" apart (allowed {arguments.spread_limit:g} %)")
                 troubles.append("spread")
     if troubles:
-        print("the machine was not quiet", end="")
         if not arguments.force_verdict:
-            print(": no verdict")
+            say("the machine was not quiet: no verdict")
             return NOT_QUIET
-        print("; a verdict was asked for all the same")
+        say("the machine was not quiet; a verdict was asked for all the same")
     missed = [row for row in rows if not row.is_reached]
     for row in missed:
-        print(f"missed: {row.title}: {row.ratio:.2f} times as fast as {row.fastest}, {row.limit:g} is asked for")
+        say(f"missed: {row.title}: {row.ratio:.2f} times as fast as {row.fastest}, {row.limit:g} is asked for")
     asked = sum(row.limit is not None for row in rows)
     if asked and not missed:
-        print(f"reached: all limits ({asked}), each against the fastest peer of its row")
+        say(f"reached: all limits ({asked}), each against the fastest peer of its row")
     return MISSED if missed else REACHED
 
 
@@ -194,6 +194,8 @@ class Options(argparse.ArgumentParser):
         self.add_argument(
             "--spread-limit", type=float, default=10, metavar="PERCENT",
             help="of the median that the quartiles may be apart")
+        self.add_argument("--record", metavar="FOLDER", help="keep what is printed: FOLDER/run.json, for make keep")
+        self.add_argument("--command", default="", help="what the record calls the command")
         self.add_argument("--force-verdict", action="store_true", help="also if the machine was not quiet")
 
     def parsed(self):

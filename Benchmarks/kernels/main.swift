@@ -42,19 +42,15 @@ func gradients(_ inputs: [Tensor], _ cotangent: Tensor, _ body: ([Variable]) -> 
 
 /// The lengths of a chunk to choose from.
 let chunkLengths = [16, 32, 64, 128]
-var chunkLength: [Int: Int] = [:]
+var chunkLength: [String: Int] = [:]
 
-/// The chunk with which this machine is fastest.
-@MainActor func fastestChunk(_ T: Int) -> Int {
-  if let known = chunkLength[T] { return known }
-  let x = stateSpace(T)
-  let times = chunkLengths.map { Q in
-    median(
-      (0..<5).map { _ in milliseconds { _ = ssdSequence(x[0], logDecay: x[1], b: x[2], c: x[3], d: x[4], Q: Q) } })
-  }
+/// `body` with the length of a chunk with which this machine is fastest; `name` is what the answer is remembered by.
+@MainActor func withFastestChunk(_ name: String, _ body: @escaping (Int) -> [Tensor]) -> Work {
+  if let known = chunkLength[name] { return { body(known) } }
+  let times = chunkLengths.map { Q in median((0..<5).map { _ in milliseconds { _ = body(Q) } }) }
   let best = chunkLengths[times.indices.min { times[$0] < times[$1] }!]
-  chunkLength[T] = best
-  return best
+  chunkLength[name] = best
+  return { body(best) }
 }
 
 func milliseconds(_ body: () -> Void) -> Double { ContinuousClock().measure(body) / .milliseconds(1) }
@@ -62,11 +58,13 @@ func milliseconds(_ body: () -> Void) -> Double { ContinuousClock().measure(body
 @MainActor func work(_ name: String, _ size: Int) throws -> Work {
   switch name {
   case "ssd-forward":
-    let (x, Q) = (stateSpace(size), fastestChunk(size))
-    return { [ssdSequence(x[0], logDecay: x[1], b: x[2], c: x[3], d: x[4], Q: Q).output] }
+    let x = stateSpace(size)
+    return withFastestChunk("\(name) \(size)") { Q in
+      [ssdSequence(x[0], logDecay: x[1], b: x[2], c: x[3], d: x[4], Q: Q, keepsStates: false).output]
+    }
   case "ssd-backward":
-    let (x, Q, g) = (stateSpace(size), fastestChunk(size), wave(6, [1, size, H, P]))
-    return {
+    let (x, g) = (stateSpace(size), wave(6, [1, size, H, P]))
+    return withFastestChunk("\(name) \(size)") { Q in
       gradients(x, g) { Gradients.ssdSequence($0[0], logDecay: $0[1], b: $0[2], c: $0[3], d: $0[4], Q: Q) }
     }
   case "attention-forward":

@@ -24,15 +24,16 @@ public struct KeptRuns {
   /// The records in a folder, NAME.json each.
   public init(in folder: URL) { self.folder = folder }
 
-  /// Keeps the record of a run: without times, figures, and what only a page shows.
+  /// Keeps the record of a run: without figures, what only a page shows, and times, unless the run is about them.
   ///
   /// Throws a sentence if there is no such record, or if it is that of a quick run.
-  public func keep(_ run: URL, as name: String) throws {
+  public func keep(_ run: URL, as name: String, withTimes: Bool = false) throws {
     var record = try KeptRuns.record(in: run)
     if record.isQuick { throw WeavingError("\(run.relativePath) is a quick run; keep a full one") }
     record.lines.removeAll { line in
       switch line.entry {
-      case .volatile, .figure, .exploration, .sample, .title, .finding(_, isVolatile: true): true
+      case .volatile, .finding(_, isVolatile: true): !withTimes
+      case .figure, .exploration, .sample, .title: true
       default: false
       }
     }
@@ -101,15 +102,19 @@ public struct KeptRuns {
   }
 
   private func entries(_ what: String, in entries: [Entry], _ request: String) throws -> [Entry] {
-    if what.hasPrefix("table "), let number = Int(what.dropFirst(6)) {
-      let tables = entries.filter { if case .table = $0 { true } else { false } }
-      return number > 0 && number <= tables.count ? [tables[number - 1]] : []
+    func numbered(_ word: String, _ isOne: (Entry) -> Bool) -> [Entry]? {
+      guard what.hasPrefix(word), let number = Int(what.dropFirst(word.count)) else { return nil }
+      let all = entries.filter(isOne)
+      return number > 0 && number <= all.count ? [all[number - 1]] : []
     }
+    if let table = numbered("table ", { if case .table = $0 { true } else { false } }) { return table }
+    if let times = numbered("times ", { if case .volatile = $0 { true } else { false } }) { return times }
     return try entries.filter { entry in
       switch (what, entry) {
       case ("all", _), ("verdicts", .verdict), ("findings", .finding), ("values", .value): true
       case ("verdicts", _), ("findings", _), ("values", _): false
-      default: throw WeavingError("kept: \(request): \(what) is none of all, table K, verdicts, findings, values")
+      default:
+        throw WeavingError("kept: \(request): \(what) is none of all, table K, times K, verdicts, findings, values")
       }
     }
   }
@@ -118,12 +123,17 @@ public struct KeptRuns {
     var text = ""
     var previous: Entry?
     for entry in entries {
-      guard let markdown = entry.markdown() else { continue }
+      guard let markdown = entry.markdown() ?? times(entry) else { continue }
       if previous != nil { text += entry.isSeparatedInMarkdown(from: previous) ? "\n\n" : "\n" }
       text += markdown
       previous = entry
     }
     return text
+  }
+
+  /// Volatile lines as they were printed: a table of times is kept as text.
+  private func times(_ entry: Entry) -> String? {
+    if case .volatile(let text) = entry { "```text\n\(text)\n```" } else { nil }
   }
 
   // Not how long it took: a run that goes on from kept results is short, and one beside others long.

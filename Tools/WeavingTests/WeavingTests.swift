@@ -106,6 +106,7 @@ import Weaving
     try Data(WeavingTests.record.utf8).write(to: run)
     let kept = KeptRuns(in: folder)
     try kept.keep(run, as: "11-x")
+    try kept.keep(run, as: "timed", withTimes: true)
     try Data(WeavingTests.record.replacing(#""isQuick":false"#, with: #""isQuick":true"#).utf8).write(to: run)
     #expect(throws: WeavingError.self) { try kept.keep(run, as: "quick") }
     try body(kept)
@@ -119,6 +120,8 @@ import Weaving
         filled == "before\n\(wanted)\n\n| a | n |\n|---|---:|\n| x | 1.5 |\n\nIt is 1.5.\n\n<!-- end -->\nafter")
       #expect(try kept.filled(filled) == filled)
       let run = try kept.filled("<!-- kept: 11-x / run -->\n<!-- end -->")
+      let times = try kept.filled("<!-- kept: timed / 1. / times 1 -->\n<!-- end -->")
+      #expect(times.contains("\n```text\n12 s\n```\n"), "\(times)")
       #expect(run.contains("`11-x --seeds 8` on 2026-01-02, on 2 cores (P)"), "\(run)")
     }
   }
@@ -127,6 +130,7 @@ import Weaving
     ("<!-- kept: 12-y / 1. / all -->\n<!-- end -->", "12-y.json"),
     ("<!-- kept: 11-x / 2. / all -->\n<!-- end -->", "begins with 2."),
     ("<!-- kept: 11-x / 1. / table 2 -->\n<!-- end -->", "no table 2"),
+    ("<!-- kept: 11-x / 1. / times 1 -->\n<!-- end -->", "no times 1"),
     ("<!-- kept: 11-x / 1. / verdicts -->\n<!-- end -->", "no verdicts"),
     ("<!-- kept: 11-x / 1. / pictures -->\n<!-- end -->", "pictures is none of"),
     ("<!-- kept: 11-x / 1. / all -->", "no <!-- end -->"), ("<!-- end -->", "ends nothing"),

@@ -1,4 +1,4 @@
-// # kept-results keep RUN NAME | tally TEXT NAME COMMAND | fill FILE… | check FILE…
+// # kept-results keep RUN NAME [with-times] | tally TEXT NAME COMMAND | fill FILE… | check FILE…
 //
 // `keep` copies the record of a full run into data/results, `tally` makes one of what the tests have counted; `fill` puts the tables of kept runs into documents, and
 // `check` says which documents would change. Run from the project's folder.
@@ -15,8 +15,8 @@ let words = Array(CommandLine.arguments.dropFirst())
 let kept = KeptRuns(in: URL(filePath: "data/results"))
 do {
   switch words.first {
-  case "keep" where words.count == 3:
-    try kept.keep(URL(filePath: words[1]), as: words[2])
+  case "keep" where words.count == 3 || words.count == 4 && words[3] == "with-times":
+    try kept.keep(URL(filePath: words[1]), as: words[2], withTimes: words.count == 4)
   case "tally" where words.count == 4:
     try kept.keep(
       tally: try String(contentsOfFile: words[1], encoding: .utf8), of: words[3], as: words[2])
@@ -29,7 +29,8 @@ do {
       try filled.write(toFile: file, atomically: true, encoding: .utf8)
     }
   default:
-    stop("usage: kept-results keep RUN.json NAME | tally TEXT NAME COMMAND | fill FILE… | check FILE…", 64)
+    stop(
+      "usage: kept-results keep RUN.json NAME [with-times] | tally TEXT NAME COMMAND | fill FILE… | check FILE…", 64)
   }
 } catch {
   stop("error: \(error)", 1)
