@@ -18,6 +18,7 @@ import Training
 struct Part {
   enum Family: String, CaseIterable {
     case product = "products"
+    case attention = "causal attention"
     case stateSpace = "state space model in chunks"
     case rows = "softmax, norms, losses"
     case elements = "elementwise, convolution, rotation"
@@ -77,28 +78,25 @@ struct Parts {
 
   /// Attention's matrix and mix, `count` times forward and `backward` times backward.
   private func attention(_ count: Int, backward: Int) -> [Part] {
-    let (x, m) = (some(B, T, H, P), softmax(some(B, H, T, T), causal: true))
+    let x = some(B, T, H, P)
+    let value = causalAttention(x, x, x, scale: 0.2, keepsMatrix: true)
     let table = RotaryTable(T: T, width: P / 2 * 2, base: 10_000)
-    let (operations, triangle) = (2 * R * T * D, B * H * T * T)
+    // Half of the scores and of the mix; ten operations for an exponential.
+    let (product, triangle) = (R * T * D, B * H * T * T / 2)
     return [
       part("rotation", .elements, 2 * count + 2 * backward, operations: 3 * R * D, numbers: 2 * R * D) {
         _ = rotary(x, table)
       },
-      part("scores of heads", .product, count + backward, operations: operations, numbers: 2 * R * D + triangle) {
-        _ = headScores(x, x)
+      part(
+        "causal attention", .attention, count, operations: 2 * product + 10 * triangle, numbers: 4 * R * D + 2 * triangle
+      ) {
+        _ = causalAttention(x, x, x, scale: 0.2, keepsMatrix: true)
       },
-      part("softmax", .rows, count, operations: 10 * triangle / 2, numbers: 2 * triangle) {
-        _ = softmax(m, scale: 0.2, causal: true)
-      },
-      part("softmax, back", .rows, backward, operations: 4 * triangle / 2, numbers: 3 * triangle) {
-        _ = softmaxPullback(m, value: m, scale: 0.2, causal: true)
-      },
-      part("mix of heads", .product, count + backward, operations: operations, numbers: 2 * R * D + triangle) {
-        _ = headMix(m, x)
-      },
-      part("mix of heads, transposed", .product, 2 * backward, operations: operations, numbers: 2 * R * D + triangle)
-      {
-        _ = headMix(m, x, transposing: true)
+      part(
+        "causal attention, back", .attention, backward, operations: 4 * product + 4 * triangle,
+        numbers: 8 * R * D + 2 * triangle
+      ) {
+        _ = causalAttentionPullback(x, matrix: value.matrix!, q: x, k: x, v: x, scale: 0.2)
       },
     ].filter { $0.count > 0 }
   }

@@ -116,7 +116,7 @@ func tabulate(_ step: Step) throws {
     let floor = max(Double(part.operations) / arithmetic, Double(part.bytes) / bandwidth)
     add(part, time, floor, to: &sums[part.family, default: Sum()])
     add(part, time, floor, to: &total)
-    if part.family != .product, part.family != .stateSpace, Double(part.bytes) / time >= 0.8 * bandwidth {
+    if ![.product, .attention, .stateSpace].contains(part.family), Double(part.bytes) / time >= 0.8 * bandwidth {
       atMemoryCeiling += Double(part.count) * time
     }
     details.add(step.title, part.name, part.count, part.operations, part.bytes, time, floor)
@@ -137,7 +137,8 @@ func tabulate(_ step: Step) throws {
     rows: Part.Family.allCases.filter { sums[$0] != nil }.map { row($0.rawValue, sums[$0]!) } + [row("all", total)])
   show("\(step.title): the whole step, ms", 1000 * whole, digits: 3)
   let speed = Double(sums[.product]!.operations) / sums[.product]!.seconds / arithmetic
-  let busy = sums[.product]!.seconds + (sums[.stateSpace]?.seconds ?? 0) + atMemoryCeiling
+  let inProducts = [Part.Family.product, .attention, .stateSpace].reduce(0) { $0 + (sums[$1]?.seconds ?? 0) }
+  let busy = inProducts + atMemoryCeiling
   timed("\(step.title): products reach half of the arithmetic ceiling", speed, atLeast: 0.5)
   timed("\(step.title): part of the step in products, or as fast as memory allows", busy / whole, atLeast: 0.6)
   timed(

@@ -74,7 +74,7 @@ func milliseconds(_ body: () -> Void) -> Double { ContinuousClock().measure(body
     let x = (1...3).map { wave($0, [1, size, H, P]) }
     let g = wave(6, [1, size, H, P])
     return {
-      gradients(x, g) { causalMix(attentionMatrix($0[0], $0[1], scale: 0.125), $0[2]) }
+      gradients(x, g) { causalAttention($0[0], $0[1], $0[2], scale: 0.125) }
     }
   case "attention-in-steps":
     let x = (1...3).map { wave($0, [1, size, H, P]) }

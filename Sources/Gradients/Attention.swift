@@ -2,13 +2,15 @@
 //
 //     M = attentionMatrix(q, k)      softmax(f · q kᵀ) under the causal mask
 //     Y = causalMix(M, v)            M V for a matrix that is zero above its diagonal
+//     Y = causalAttention(q, k, v)   both in one pass, where nobody asks for M
 //
-// `headScores`, `softmax` and `headMix` compute the same and show each step; these two leave out the half that the mask
-// hides, in value and gradient. The formulas are beside the kernels.
+// `headScores`, `softmax` and `headMix` compute the same and show each step; these leave out the half that the mask hides,
+// in value and gradient. The formulas are beside the kernels.
 //
-// Kept: q, k and the matrix; the matrix and v.
+// Kept: q, k and the matrix; the matrix and v; all four.
 //
-// Read before: `Products.swift`, `Normalizing.swift`, `Tensors/Attention/CausalProducts.swift`. Read next:
+// Read before: `Products.swift`, `Normalizing.swift`, `Tensors/Attention/CausalProducts.swift` and
+// `CausalAttentionInOne.swift`. Read next:
 // `Layers/Mixers/CausalAttention.swift`.
 
 import Tensors
@@ -18,6 +20,8 @@ extension Primitive {
   public static let attentionMatrix = Primitive("attentionMatrix")
   /// M V for each head, M zero above its diagonal; keeps both factors.
   public static let causalMix = Primitive("causalMix")
+  /// The causal softmax of Q Kᵀ, times V, for each head; keeps all three and the matrix.
+  public static let causalAttention = Primitive("causalAttention")
 }
 
 /// The causal attention matrix of each head: q and k [B, T, H, P] → [B, H, T, T].
@@ -43,6 +47,19 @@ public func causalMix(_ m: Variable, _ v: Variable) -> Variable {
     })
 }
 
+/// Causal attention of each head: q, k and v [B, T, H, P] → [B, T, H, P].
+public func causalAttention(_ q: Variable, _ k: Variable, _ v: Variable, scale: Scalar = 1) -> Variable {
+  let (queries, keys, values) = (q.value, k.value, v.value)
+  let value = causalAttention(queries, keys, values, scale: scale, keepsMatrix: true)
+  return Variable(
+    value.output, by: .causalAttention, from: [q, k, v],
+    jointly: { cotangent in
+      let all = causalAttentionPullback(
+        cotangent, matrix: value.matrix!, q: queries, k: keys, v: values, scale: scale)
+      return [all.q, all.k, all.v]
+    })
+}
+
 // ## For tensors and variables alike
 
 /// The causal attention matrix of each head: q and k [B, T, H, P] → [B, H, T, T].
@@ -54,4 +71,11 @@ public func causalMix(_ m: Variable, _ v: Variable) -> Variable {
 /// For each head a matrix times the rows: m [B, H, T, T], 0 above its diagonal, v [B, T, H, P] → [B, T, H, P].
 @inlinable public func causalMix<A: Activation>(_ m: A, _ v: A) -> A {
   .either({ causalMix(m.tensor, v.tensor) }, { causalMix(m.variable, v.variable) })
+}
+
+/// Causal attention of each head: q, k and v [B, T, H, P] → [B, T, H, P].
+@inlinable public func causalAttention<A: Activation>(_ q: A, _ k: A, _ v: A, scale: Scalar = 1) -> A {
+  .either(
+    { causalAttention(q.tensor, k.tensor, v.tensor, scale: scale).output },
+    { causalAttention(q.variable, k.variable, v.variable, scale: scale) })
 }

@@ -95,5 +95,16 @@ extension Operation {
       ) { causalMix(softmax($0[0], causal: true), $0[1]) }
     })
 
-  static let products = [matrices, linears, scores, mixes, attentionMatrices, causalMixes]
+  private static let causalAttentions = Operation(
+    .causalAttention,
+    causal.flatMap { (B, T, H, P) in
+      ([1, -0.7] as [Scalar]).map { scale in
+        OperationCase(
+          "causalAttention, scale \(scale)", [any(B, T, H, P), any(B, T, H, P), any(B, T, H, P)],
+          twin: { Naive.attention($0[0], $0[1], $0[2], scale: scale) }
+        ) { causalAttention($0[0], $0[1], $0[2], scale: scale) }
+      }
+    })
+
+  static let products = [matrices, linears, scores, mixes, attentionMatrices, causalMixes, causalAttentions]
 }

@@ -73,6 +73,18 @@ struct AttentionCase: Sendable, CustomTestStringConvertible {
     compare(toMix.v, headMix(matrix, g, transposing: true), "v")
     let whole = headScores(g, v)
     compare(toMix.m, Naive.tabulate(Shape(square)) { $0[3] <= $0[2] ? whole.at($0) : 0 }, "m")
+    // In one pass, the same to the last bit.
+    let one = causalAttention(q, k, v, scale: 0.3, keepsMatrix: true)
+    expectIdentical(one.output, causalMix(matrix, v), "output, \(name)")
+    expectIdentical(one.matrix!, matrix, "matrix, \(name)")
+    let other = causalAttention(q, k, v, scale: 0.3)
+    expectIdentical(other.output, one.output, "output without the matrix, \(name)")
+    #expect(other.matrix == nil)
+    let together = causalAttentionPullback(g, matrix: matrix, q: q, k: k, v: v, scale: 0.3)
+    let apart = attentionMatrixPullback(toMix.m, value: matrix, q: q, k: k, scale: 0.3)
+    expectIdentical(together.q, apart.q, "q in one pass, \(name)")
+    expectIdentical(together.k, apart.k, "k in one pass, \(name)")
+    expectIdentical(together.v, toMix.v, "v in one pass, \(name)")
   }
 
   // Keys and values of 48 heads are more numbers than are copied at a time.

@@ -73,6 +73,9 @@ struct ShapeError: Sendable, CustomTestStringConvertible {
     ShapeError("attentionMatrix", "[2, 5, 3, 5]", "[2, 7, 3, 5]") {
       _ = attentionMatrix(zeros(2, 5, 3, 5), zeros(2, 7, 3, 5))
     },
+    ShapeError("causalAttention", "[2, 5, 3, 5]", "[2, 7, 3, 5]") {
+      _ = causalAttention(zeros(2, 5, 3, 5), zeros(2, 5, 3, 5), zeros(2, 7, 3, 5))
+    },
     ShapeError("causalMix", "[2, 3, 5, 5]", "[2, 3, 5, 7]") { _ = causalMix(zeros(2, 3, 5, 7), zeros(2, 5, 3, 5)) },
     ShapeError("headScores", "[2, 7, 3, 5]", "[2, 7, 3, 4]") { _ = headScores(zeros(2, 5, 3, 5), zeros(2, 7, 3, 4)) },
     ShapeError("headMix", "[2, 3, 5, 7]", "[2, 3, 5, 6]") { _ = headMix(zeros(2, 3, 5, 6), zeros(2, 7, 3, 5)) },

@@ -50,15 +50,19 @@ public struct CausalAttention: MatrixMixer {
     output = Linear("\(name).\(last)", inputs: D, outputs: D, hasBias: hasBias, using: &random)
   }
 
-  /// u [B, T, D] → [B, T, D]
-  public func callAsFunction<A: Activation>(_ u: A) -> A { outputAndMatrix(u).output }
+  /// u [B, T, D] → [B, T, D], without the matrix of all heads
+  @_specialize(where A == Tensor) @_specialize(where A == Variable)
+  public func callAsFunction<A: Activation>(_ u: A) -> A {
+    let (q, k) = queriesAndKeys(u)
+    let mixed = causalAttention(q, k, forEachHead(heads(values(u))), scale: scoreFactor)
+    return output(mixed.reshaped(to: u.shape.array))
+  }
 
   /// The attention matrix after the softmax: u [B, T, D] → [B, H, T, T], rows that sum to 1.
   @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func matrix<A: Activation>(_ u: A) -> A {
-    let table = RotaryTable.forText(T: u.shape[1], width: rotaryWidth, base: sizes.rotaryBase)
-    return attentionMatrix(
-      rotary(heads(queries(u)), table), forEachHead(rotary(heads(keys(u)), table)), scale: scoreFactor)
+    let (q, k) = queriesAndKeys(u)
+    return attentionMatrix(q, k, scale: scoreFactor)
   }
 
   /// Output and matrix from one pass: u [B, T, D] → [B, T, D] and [B, H, T, T].
@@ -67,6 +71,12 @@ public struct CausalAttention: MatrixMixer {
     let matrix = matrix(u)
     let mixed = causalMix(matrix, forEachHead(heads(values(u))))
     return (output(mixed.reshaped(to: u.shape.array)), matrix)
+  }
+
+  /// What the scores are made of: u [B, T, D] → [B, T, H, P] twice.
+  private func queriesAndKeys<A: Activation>(_ u: A) -> (queries: A, keys: A) {
+    let table = RotaryTable.forText(T: u.shape[1], width: rotaryWidth, base: sizes.rotaryBase)
+    return (rotary(heads(queries(u)), table), forEachHead(rotary(heads(keys(u)), table)))
   }
 
   /// 1 / √P, what scores are multiplied by.

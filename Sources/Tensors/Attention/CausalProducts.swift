@@ -21,7 +21,7 @@
 // `headMix` one after another. Used by: `Gradients/Attention.swift`.
 
 /// The rows of a block.
-private let blockRows = 64
+let blockRows = 64
 
 /// The attention matrix of each head, softmax(`scale` · q kᵀ) with the causal mask.
 ///
@@ -34,14 +34,12 @@ public func attentionMatrix(_ q: Tensor, _ k: Tensor, scale: Scalar = 1) -> Tens
   k.expecting(B, T, H, P, as: "the keys of attentionMatrix")
   return reading(q, k) { q, k in
     Tensor(writing: [B, H, T, T], rows: B * H, .singly(work: T * T * (8 + P / 16))) { index, target in
-      let queries = headRows(of: q, index, T, H, P)
-      eachLowerBlock(of: &target, T: T, queries, times: headRows(of: k, index, T, H, P)) { t, row in
-        let visible = t + 1
-        let turns = wholeTurns(visible, room: T)
-        // What a loop in sixteens reads beyond the block has not been written.
-        for s in visible..<turns { row[s] = 0 }
-        replace(&row, first: turns) { $0 * scale }
-        softmaxRow(&row, visible: visible, turns: turns)
+      let matrix = UnsafeMutableBufferPointer(start: address(&target), count: T * T)
+      eachLowerBlock(headRows(of: q, index, T, H, P), times: headRows(of: k, index, T, H, P)) {
+        lowerPart($0, of: matrix, T)
+      } _: { rows, block in
+        softmaxRows(block, first: rows.lowerBound, scale: scale)
+        zeroBeyond(rows, of: matrix, T)
       }
     }
   }
@@ -109,15 +107,21 @@ public func causalMixPullback(_ cotangent: Tensor, m: Tensor, v: Tensor) -> (m: 
   let (B, T, H, P) = v.sizesOfHeads
   cotangent.expecting(B, T, H, P, as: "the cotangent of causalMix")
   let toV = Tensor(uninitialised: v.shape)
-  let target = toV.uninitialisedNumbers  // Heads lie side by side in each row.
+  let vTarget = toV.uninitialisedNumbers  // Heads lie side by side in each row.
   let toM = reading(cotangent, m, v) { cotangent, m, v in
     Tensor(writing: [B, H, T, T], rows: B * H, .singly(work: T * T * P / 16)) { index, matrix in
       let g = headRows(of: cotangent, index, T, H, P)
-      eachLowerBlock(of: &matrix, T: T, g, times: headRows(of: v, index, T, H, P)) { t, row in
-        for s in (t + 1)..<T { row[s] = 0 }
+      let target = UnsafeMutableBufferPointer(start: address(&matrix), count: T * T)
+      eachLowerBlock(g, times: headRows(of: v, index, T, H, P)) {
+        lowerPart($0, of: target, T)
+      } _: { rows, block in
+        for (i, t) in rows.enumerated() {
+          (block.row(i) + t + 1).update(repeating: 0, count: block.columns - t - 1)
+        }
+        zeroBeyond(rows, of: target, T)
       }
       lowerTransposedTimes(
-        MatrixOperand(m, at: index * T * T, rows: T, columns: T), g, into: headRows(of: target, index, T, H, P))
+        MatrixOperand(m, at: index * T * T, rows: T, columns: T), g, into: headRows(of: vTarget, index, T, H, P))
     }
   }
   return (toM, toV)
@@ -125,28 +129,48 @@ public func causalMixPullback(_ cotangent: Tensor, m: Tensor, v: Tensor) -> (m: 
 
 // ## One head
 
-/// Computes the rows of left · rightᵀ block by block, up to the diagonal, and gives each row to `body`, which has to
-/// write all that lies beyond the diagonal.
+/// The places of a block in a matrix [T, T], up to its last row's diagonal.
 @inline(__always)
-private func eachLowerBlock(
-  of target: inout MutableSpan<Scalar>, T: Int, _ left: MatrixOperand, times right: MatrixOperand,
-  _ body: (_ t: Int, _ row: inout MutableSpan<Scalar>) -> Void
+func lowerPart(_ rows: Range<Int>, of matrix: UnsafeMutableBufferPointer<Scalar>, _ T: Int) -> MatrixTarget {
+  MatrixTarget(matrix, at: rows.lowerBound * T, rows: rows.count, columns: rows.upperBound, stride: T)
+}
+
+/// Writes zeros beyond the block, to the end of its rows.
+@inline(__always)
+func zeroBeyond(_ rows: Range<Int>, of matrix: UnsafeMutableBufferPointer<Scalar>, _ T: Int) {
+  for t in rows { matrix.extracting((t * T + rows.upperBound)..<((t + 1) * T)).update(repeating: 0) }
+}
+
+/// Computes the rows of left · rightᵀ block by block, up to the diagonal, each block where `place` says, and gives it to
+/// `body`. A block is [its rows, the columns up to its last row].
+@inline(__always)
+func eachLowerBlock(
+  _ left: MatrixOperand, times right: MatrixOperand, into place: (_ rows: Range<Int>) -> MatrixTarget,
+  _ body: (_ rows: Range<Int>, _ block: MatrixTarget) -> Void
 ) {
   // Rows a multiple of 1024 numbers apart share the same few places of a cache.
-  let (P, stride) = (left.columns, T + 16)
-  let start = UnsafeMutableBufferPointer(start: address(&target), count: T * T)
+  let (T, P, stride) = (left.rows, left.columns, left.rows + 16)
   withScratch(P * stride) { scratch in
     let turned = MatrixTarget(scratch, rows: P, columns: T, stride: stride)
     Tiles.turn(right, into: turned)
-    for block in blocks(T) {
-      gemmInPiece(
-        left.rows(block), turned.operand.columns(0..<block.upperBound),
-        into: MatrixTarget(start, at: block.lowerBound * T, rows: block.count, columns: block.upperBound, stride: T))
-      for t in block {
-        var row = start.extracting((t * T)..<((t + 1) * T)).mutableSpan
-        body(t, &row)
-      }
+    for rows in blocks(T) {
+      let block = place(rows)
+      gemmInPiece(left.rows(rows), turned.operand.columns(0..<rows.upperBound), into: block)
+      body(rows, block)
     }
+  }
+}
+
+/// The causal softmax of the first rows of a matrix, of which row 0 sees `first` + 1 places.
+@inline(__always)
+func softmaxRows(_ block: MatrixTarget, first: Int, scale: Scalar) {
+  let width = block.columns
+  for i in 0..<block.rows {
+    let visible = first + i + 1
+    let turns = wholeTurns(visible, room: width)
+    var row = UnsafeMutableBufferPointer(start: block.row(i), count: width).mutableSpan
+    replace(&row, first: turns) { $0 * scale }
+    softmaxRow(&row, visible: visible, turns: turns)
   }
 }
 
@@ -159,13 +183,13 @@ private func lowerTimes(_ m: MatrixOperand, _ x: MatrixOperand, into target: Mat
 }
 
 /// target = mᵀ · x for a lower-triangular m.
-private func lowerTransposedTimes(_ m: MatrixOperand, _ x: MatrixOperand, into target: MatrixTarget) {
+func lowerTransposedTimes(_ m: MatrixOperand, _ x: MatrixOperand, into target: MatrixTarget) {
   for block in blocks(m.rows) {
     let seeing = block.lowerBound..<m.rows
     gemmInPiece(m.part(rows: seeing, columns: block).transposed, x.rows(seeing), into: target.rows(block))
   }
 }
 
-private func blocks(_ T: Int) -> some Sequence<Range<Int>> {
+func blocks(_ T: Int) -> some Sequence<Range<Int>> {
   stride(from: 0, to: T, by: blockRows).lazy.map { $0..<min($0 + blockRows, T) }
 }
