@@ -27,9 +27,9 @@
 // A block has more keys than queries. Each block of keys costs a rescaling of all sums, so there should be few of them,
 // while every row too many of queries computes more of what the mask hides. The products of a block are as large as
 // BLAS computes without copying its factors first (`Tiles.swift`). It wants the keys transposed, and heads lie side by
-// side in memory, so that one row of a head is far from the next. All blocks of queries of a head therefore share one
-// copy of its keys and values, block by block. With eight heads of 64 features, on two cores with AVX-512, 4096 tokens
-// take 142 ms; when two blocks of queries at a time shared a copy of a block of keys they took 167.
+// side in memory, so that one row of a head is far from the next. So eight blocks of queries are taken together, and share
+// one copy of each block of keys and values. With eight heads of 64 features, on two cores with AVX-512, 4096 tokens take
+// 132 ms; when two blocks of queries shared a copy of the keys alone, they took 159.
 //
 // Source: Milakov and Gimelshein, arXiv 1805.02867 (the running sums); Dao et al., arXiv 2205.14135
 // (blocks, FlashAttention). Read before: `HeadProducts.swift`, `Softmax.swift`. Slow twin:
@@ -45,8 +45,7 @@
 ///   - Q: queries per block, at least 1
 ///   - keys: keys per block, at least 1; nil for as many as suit BLAS. It changes the cost, and the result only by
 ///     rounding
-/// - Returns: [B, T, H, P]; besides it are kept Q · (`keys` + 2) numbers for each core, and the keys and values of as
-///   many heads as have four million numbers, or of one
+/// - Returns: [B, T, H, P]; besides it at most four times Q · (`keys` + 16) + 2 P · `keys` numbers are kept
 public func blockedAttention(
   _ q: Tensor, _ k: Tensor, _ v: Tensor, scale: Scalar = 1, causal: Bool = true, Q: Int = 64, keys: Int? = nil
 ) -> Tensor {
@@ -60,33 +59,26 @@ public func blockedAttention(
   let result = Tensor.zeros(q.shape)
   let Q = min(Q, max(T, 1))
   let R = min(keys ?? max(Q, min(Tiles.inPlace / (Q * max(P, 1)) / 16 * 16, mostKeys)), max(S, 1))
-  let (rowBlocks, sharing) = ((T + Q - 1) / Q, H / G)
+  // Fewer blocks are taken together where there are few, so that all cores have some.
+  let blocks = (T + Q - 1) / Q
+  let together = max(2, min(mostBlocks, B * H * blocks / (2 * mostBlocks)))
+  let groups = (blocks + together - 1) / together
+  let tasks = B * H * groups
+  let pieces = Parallel.pieces(tasks, grain: max(1, Parallel.grain / max(1, together * Q * S * P / 16)))
   let target = result.uninitialisedNumbers  // Heads lie side by side in each row.
-  let together = max(1, min(B * G, mostCopied / max(1, 2 * S * P)))
+  var scratch = Tensor(uninitialised: [pieces, AttentionBlocks.room(Q: Q, R: R, P: P, G: G)])
   reading(q, k, v) { q, k, v in
-    for first in stride(from: 0, to: B * G, by: together) {
-      let heads = first..<min(first + together, B * G)
-      var copies = Tensor(uninitialised: [heads.count, 2 * P * S])
-      writing(&copies, rows: heads.count, .singly(work: 2 * P * S)) { index, copy in
-        let head = heads.lowerBound + index
-        copy.withUnsafeMutableBufferPointer {
-          KeysAndValues($0, S: S, P: P, R: R).fill(
-            keys: headRows(of: k, head, S, G, P), values: headRows(of: v, head, S, G, P))
-        }
-      }
-      copies.withMutableElements { copies in
-        let start = address(&copies)
-        // Late rows see the most keys, so they come first, and no core is left with a long block at the end.
-        let tasks = heads.count * sharing * rowBlocks
-        Parallel.each(tasks, workPerItem: Q * S * P / 16) { task in
-          let (index, row) = (task % (heads.count * sharing), rowBlocks - 1 - task / (heads.count * sharing))
-          let head = heads.lowerBound * sharing + index
-          let copy = UnsafeMutableBufferPointer(start: start + index / sharing * 2 * P * S, count: 2 * P * S)
-          withScratch(Q * R + 2 * Q) { scratch in
-            AttentionBlock(scratch, Q: Q, R: R, scale: scale, causal: causal).attend(
-              rows: (row * Q)..<min(T, (row + 1) * Q), queries: headRows(of: q, head, T, H, P),
-              KeysAndValues(copy, S: S, P: P, R: R), into: headRows(of: target, head, T, H, P))
-          }
+    writing(&scratch, rows: pieces, .singly(work: Parallel.grain)) { piece, working in
+      working.withUnsafeMutableBufferPointer { working in
+        let blocks = AttentionBlocks(working, Q: Q, R: R, P: P, G: G, scale: scale, causal: causal)
+        // Late rows see more keys than early ones, so the pieces take groups in turn, the longest first.
+        for task in stride(from: piece, to: tasks, by: pieces) {
+          let (head, first) = (task % (B * H), (groups - 1 - task / (B * H)) * together * Q)
+          let group = head / (H / G)
+          blocks.attend(
+            rows: first..<min(T, first + together * Q), queries: headRows(of: q, head, T, H, P),
+            keys: headRows(of: k, group, S, G, P), values: headRows(of: v, group, S, G, P),
+            into: headRows(of: target, head, T, H, P))
         }
       }
     }
@@ -96,77 +88,71 @@ public func blockedAttention(
 
 /// More keys in a block gain nothing.
 private let mostKeys = 512
-/// The keys and values of so many numbers are copied at a time, if one head has no more.
-private let mostCopied = 4_000_000
+/// The most blocks of queries that share a copy of a block of keys and values.
+private let mostBlocks = 8
 
-/// The keys and values of a head, copied block by block of R: the keys transposed, the values as they are.
-///
-/// Raw pointers, because all blocks of queries read the copy, some by BLAS.
-private struct KeysAndValues {
-  private let keys, values: UnsafeMutableBufferPointer<Scalar>
-  let S, P, R: Int
-
-  /// In memory for 2 · P · S numbers.
-  init(_ memory: UnsafeMutableBufferPointer<Scalar>, S: Int, P: Int, R: Int) {
-    (self.S, self.P, self.R) = (S, P, R)
-    (keys, values) = (memory.extracting(0..<(P * S)), memory.extracting((P * S)..<(2 * P * S)))
-  }
-
-  /// The keys from a multiple of R on, transposed: [P, at most R].
-  func turnedKeys(_ first: Int) -> MatrixTarget {
-    MatrixTarget(keys, at: first * P, rows: P, columns: min(R, S - first))
-  }
-
-  func values(_ range: Range<Int>) -> MatrixTarget {
-    MatrixTarget(values, at: range.lowerBound * P, rows: range.count, columns: P)
-  }
-
-  func fill(keys: MatrixOperand, values: MatrixOperand) {
-    for first in Swift.stride(from: 0, to: S, by: R) {
-      Tiles.turn(keys.rows(first..<min(first + R, S)), into: turnedKeys(first))
-    }
-    let copy = self.values(0..<S)
-    for row in 0..<S { copy.row(row).update(from: values.row(row), count: P) }
-  }
-}
-
-/// A block of queries, and the working memory that it needs.
+/// The working memory for a group of blocks of queries, and what is computed there.
 ///
 /// Raw pointers, because the sums and weights of a row are read and written in turn, the weights also by BLAS.
-private struct AttentionBlock {
-  let R: Int
+private struct AttentionBlocks {
+  let Q, R: Int
   let scale: Scalar
   let causal: Bool
   /// The scores of a block, then its weights: Q · R numbers.
   let scores: UnsafeMutableBufferPointer<Scalar>
-  /// For each row the largest score so far, and the sum of the weights.
+  /// A block of keys, transposed, and the values beside them: P · R numbers each. With a single head the values lie side
+  /// by side as they are, and there is no copy.
+  let turned, copied: UnsafeMutableBufferPointer<Scalar>
+  /// For each row of the group the largest score so far, and the sum of the weights.
   let largest, total: UnsafeMutableBufferPointer<Scalar>
 
-  init(_ memory: UnsafeMutableBufferPointer<Scalar>, Q: Int, R: Int, scale: Scalar, causal: Bool) {
-    (self.R, self.scale, self.causal) = (R, scale, causal)
-    scores = memory.extracting(0..<(Q * R))
-    largest = memory.extracting((Q * R)..<(Q * R + Q))
-    total = memory.extracting((Q * R + Q)..<(Q * R + 2 * Q))
+  static func room(Q: Int, R: Int, P: Int, G: Int) -> Int { Q * R + (G > 1 ? 2 : 1) * P * R + 2 * mostBlocks * Q }
+
+  init(_ memory: UnsafeMutableBufferPointer<Scalar>, Q: Int, R: Int, P: Int, G: Int, scale: Scalar, causal: Bool) {
+    (self.Q, self.R, self.scale, self.causal) = (Q, R, scale, causal)
+    var taken = 0
+    func take(_ count: Int) -> UnsafeMutableBufferPointer<Scalar> {
+      defer { taken += count }
+      return memory.extracting(taken..<(taken + count))
+    }
+    (scores, turned, copied) = (take(Q * R), take(P * R), take(G > 1 ? P * R : 0))
+    (largest, total) = (take(mostBlocks * Q), take(mostBlocks * Q))
   }
 
-  /// Computes the output of a block of rows of one head; `target` begins as zeros.
-  func attend(rows: Range<Int>, queries: MatrixOperand, _ copy: KeysAndValues, into target: MatrixTarget) {
-    let (T, S, P) = (target.rows, copy.S, target.columns)
+  /// Computes the output of a group of rows of one head; `target` begins as zeros.
+  func attend(
+    rows: Range<Int>, queries: MatrixOperand, keys: MatrixOperand, values: MatrixOperand, into target: MatrixTarget
+  ) {
+    let (T, S, P) = (target.rows, keys.rows, target.columns)
     for row in 0..<rows.count { (largest[row], total[row]) = (-.greatestFiniteMagnitude, 0) }
     func visible(_ t: Int) -> Int { causal ? min(S, max(0, S - T + t + 1)) : S }
 
     for first in Swift.stride(from: 0, to: visible(rows.upperBound - 1), by: R) {
-      let seen = min(R, visible(rows.upperBound - 1) - first)
-      let weights = MatrixTarget(scores, rows: rows.count, columns: seen)
-      gemmInPiece(
-        queries.rows(rows), copy.turnedKeys(first).operand.columns(0..<seen), into: weights, factor: scale)
-      for (row, t) in rows.enumerated() {
-        takeIn(weights.row(row), seen: max(0, min(seen, visible(t) - first)), of: seen, row, target.row(t), P)
+      let shared = first..<min(visible(rows.upperBound - 1), first + R)
+      let turned = MatrixTarget(turned, rows: P, columns: shared.count)
+      Tiles.turn(keys.rows(shared), into: turned)
+      var near = values.rows(shared)
+      if !copied.isEmpty {
+        let copy = MatrixTarget(copied, rows: shared.count, columns: P)
+        for row in 0..<shared.count { copy.row(row).update(from: near.row(row), count: P) }
+        near = copy.operand
       }
-      gemmInPiece(weights.operand, copy.values(first..<(first + seen)).operand, into: target.rows(rows), keep: 1)
+      for start in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: Q) {
+        let block = start..<min(start + Q, rows.upperBound)
+        let seen = min(shared.upperBound, visible(block.upperBound - 1)) - first
+        if seen <= 0 { continue }
+        let weights = MatrixTarget(scores, rows: block.count, columns: seen)
+        gemmInPiece(queries.rows(block), turned.operand.columns(0..<seen), into: weights, factor: scale)
+        for (row, t) in block.enumerated() {
+          takeIn(
+            weights.row(row), seen: max(0, min(seen, visible(t) - first)), of: seen, t - rows.lowerBound,
+            target.row(t), P)
+        }
+        gemmInPiece(weights.operand, near.rows(0..<seen), into: target.rows(block), keep: 1)
+      }
     }
-    for (row, t) in rows.enumerated() where visible(t) > 0 {
-      let (factor, output) = (1 / total[row], target.row(t))
+    for t in rows where visible(t) > 0 {
+      let (factor, output) = (1 / total[t - rows.lowerBound], target.row(t))
       for p in 0..<P { output[p] *= factor }
     }
   }
