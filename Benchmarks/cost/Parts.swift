@@ -88,7 +88,8 @@ struct Parts {
         _ = rotary(x, table)
       },
       part(
-        "causal attention", .attention, count, operations: 2 * product + 10 * triangle, numbers: 4 * R * D + 2 * triangle
+        "causal attention", .attention, count, operations: 2 * product + 10 * triangle,
+        numbers: 4 * R * D + 2 * triangle
       ) {
         _ = causalAttention(x, x, x, scale: 0.2, keepsMatrix: true)
       },
