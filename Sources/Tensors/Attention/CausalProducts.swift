@@ -114,11 +114,8 @@ public func causalMixPullback(_ cotangent: Tensor, m: Tensor, v: Tensor) -> (m: 
       let target = UnsafeMutableBufferPointer(start: address(&matrix), count: T * T)
       eachLowerBlock(g, times: headRows(of: v, index, T, H, P)) {
         lowerPart($0, of: target, T)
-      } _: { rows, block in
-        for (i, t) in rows.enumerated() {
-          (block.row(i) + t + 1).update(repeating: 0, count: block.columns - t - 1)
-        }
-        zeroBeyond(rows, of: target, T)
+      } _: { rows, _ in
+        for t in rows { target.extracting((t * T + t + 1)..<((t + 1) * T)).update(repeating: 0) }
       }
       lowerTransposedTimes(
         MatrixOperand(m, at: index * T * T, rows: T, columns: T), g, into: headRows(of: vTarget, index, T, H, P))
