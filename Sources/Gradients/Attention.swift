@@ -10,8 +10,7 @@
 // Kept: q, k and the matrix; the matrix and v; all four.
 //
 // Read before: `Products.swift`, `Normalizing.swift`, `Tensors/Attention/CausalProducts.swift` and
-// `CausalAttentionInOne.swift`. Read next:
-// `Layers/Mixers/CausalAttention.swift`.
+// `Tensors/Attention/CausalAttentionInOne.swift`. Read next: `Layers/Mixers/CausalAttention.swift`.
 
 import Tensors
 
