@@ -110,13 +110,9 @@ private struct AttentionBlocks {
 
   init(_ memory: UnsafeMutableBufferPointer<Scalar>, Q: Int, R: Int, P: Int, G: Int, scale: Scalar, causal: Bool) {
     (self.Q, self.R, self.scale, self.causal) = (Q, R, scale, causal)
-    var taken = 0
-    func take(_ count: Int) -> UnsafeMutableBufferPointer<Scalar> {
-      defer { taken += count }
-      return memory.extracting(taken..<(taken + count))
-    }
-    (scores, turned, copied) = (take(Q * R), take(P * R), take(G > 1 ? P * R : 0))
-    (largest, total) = (take(mostBlocks * Q), take(mostBlocks * Q))
+    var parts = ScratchParts(memory)
+    (scores, turned, copied) = (parts.take(Q * R), parts.take(P * R), parts.take(G > 1 ? P * R : 0))
+    (largest, total) = (parts.take(mostBlocks * Q), parts.take(mostBlocks * Q))
   }
 
   /// Computes the output of a group of rows of one head; `target` begins as zeros.

@@ -49,7 +49,7 @@ public func causalAttention(
           keepsMatrix
             ? lowerPart(rows, of: matrix, T) : MatrixTarget(scratch, rows: rows.count, columns: rows.upperBound)
         } _: { rows, block in
-          softmaxRows(block, first: rows.lowerBound, scale: scale)
+          causalSoftmax(block, first: rows.lowerBound, scale: scale)
           if keepsMatrix { zeroBeyond(rows, of: matrix, T) }
           gemmInPiece(block.operand, values.rows(0..<rows.upperBound), into: target.rows(rows))
         }

@@ -38,7 +38,7 @@ public func attentionMatrix(_ q: Tensor, _ k: Tensor, scale: Scalar = 1) -> Tens
       eachLowerBlock(headRows(of: q, index, T, H, P), times: headRows(of: k, index, T, H, P)) {
         lowerPart($0, of: matrix, T)
       } _: { rows, block in
-        softmaxRows(block, first: rows.lowerBound, scale: scale)
+        causalSoftmax(block, first: rows.lowerBound, scale: scale)
         zeroBeyond(rows, of: matrix, T)
       }
     }
@@ -158,9 +158,9 @@ func eachLowerBlock(
   }
 }
 
-/// The causal softmax of the first rows of a matrix, of which row 0 sees `first` + 1 places.
+/// The causal softmax of some rows of a matrix; the first of them sees `first` + 1 places.
 @inline(__always)
-func softmaxRows(_ block: MatrixTarget, first: Int, scale: Scalar) {
+func causalSoftmax(_ block: MatrixTarget, first: Int, scale: Scalar) {
   let width = block.columns
   for i in 0..<block.rows {
     let visible = first + i + 1

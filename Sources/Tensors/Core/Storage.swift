@@ -36,6 +36,20 @@ func withScratch<R>(_ count: Int, _ body: (UnsafeMutableBufferPointer<Scalar>) t
   return try body(UnsafeMutableBufferPointer(start: storage.pointer, count: count))
 }
 
+/// Scratch memory that is taken part by part.
+struct ScratchParts {
+  private let memory: UnsafeMutableBufferPointer<Scalar>
+  private var taken = 0
+
+  init(_ memory: UnsafeMutableBufferPointer<Scalar>) { self.memory = memory }
+
+  /// The next so many numbers; traps if fewer are left.
+  mutating func take(_ count: Int) -> UnsafeMutableBufferPointer<Scalar> {
+    defer { taken += count }
+    return memory.extracting(taken..<(taken + count))
+  }
+}
+
 /// Free blocks by size class. Classes are the powers of two, with three equal steps between neighbours, so that at
 /// most a fifth of a block is unused.
 struct BlockPool: ~Copyable, Sendable {

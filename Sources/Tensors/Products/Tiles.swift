@@ -10,10 +10,9 @@
 //     a tile, at most        48         64      320         983,040 multiplications
 //
 // The second way is slow in one case: when the right factor has to be read transposed, as in a linear layer. We then
-// copy its columns in the transposed order, 64 side by side, and all tiles in these columns share the copy. When a
-// large layer reads few rows, most of the numbers are in its weight, so there we transpose the rows and the result
-// instead. The depth is cut as OpenBLAS cuts it, 320 at a time and the rest in two halves, so that both ways add the
-// terms of a sum in the same order.
+// copy its columns in the transposed order, 64 side by side, and all tiles in these columns share the copy; or, when a
+// large layer reads few rows, transpose the rows and the result instead (`TurnedTiles.swift`). The depth is cut as
+// OpenBLAS cuts it, 320 at a time and the rest in two halves, so that both ways add the terms of a sum in the same order.
 //
 // A tile goes through its whole depth before the next one begins, so that the result is written once; only where the
 // left factor is read transposed do all tiles take a piece of the depth first. And the left factor is taken in blocks of
@@ -33,13 +32,13 @@
 // Tiles do not pay off where rows are far apart in memory, or a multiple of 1024 numbers apart, so that they share
 // the same few places of a cache. We leave such products to OpenBLAS.
 //
-// Read before: `Gemm.swift`. Slow twin: `Naive.matmul`.
+// Read before: `Gemm.swift`. Read next: `TurnedTiles.swift`. Slow twin: `Naive.matmul`.
 
 import COpenBLAS
 
 /// How a product is cut into tiles.
 enum Tiles {
-  private static let rows = 48
+  static let rows = 48
   static let columns = 64
   private static let depth = 320
   /// So many numbers of the left factor stay in the second cache while all columns pass.
@@ -54,8 +53,6 @@ enum Tiles {
   /// We do not read rows in place if they are further apart than this many numbers, or a multiple of `badStride`
   /// apart.
   private static let (largestStride, badStride) = (1600, 1024)
-  /// Up to this many rows, we transpose the rows instead of the weight.
-  private static let mostTurnedRows = 256
   /// A transposed copy pays off for results with at least this many rows and columns.
   private static let smallestSide = 16
 
@@ -74,18 +71,11 @@ enum Tiles {
     return !left.isTransposed && min(m, n) >= smallestSide && (m * n > smallResult || k < smallDepth)
   }
 
-  private static func isNear(_ stride: Int) -> Bool { stride <= largestStride && !stride.isMultiple(of: badStride) }
+  static func isNear(_ stride: Int) -> Bool { stride <= largestStride && !stride.isMultiple(of: badStride) }
 
   /// Whether a product copies one of its factors; `keep` is as for `gemm`.
   static func copies(_ left: MatrixOperand, _ right: MatrixOperand, keep: Scalar) -> Bool {
     right.isTransposed && !left.isTransposed && (left.rows >= right.columns || turnsRows(left, right, keep: keep))
-  }
-
-  /// Whether the rows and the result are transposed instead of the right factor.
-  private static func turnsRows(_ left: MatrixOperand, _ right: MatrixOperand, keep: Scalar) -> Bool {
-    let (m, n, k) = (left.rows, right.columns, left.columns)
-    return right.isTransposed && !left.isTransposed && keep == 0 && m <= mostTurnedRows && m * (n + k) < n * k
-      && isNear(right.stride)
   }
 
   /// What `gemmInPiece` computes; the caller has checked the sizes. With more than one piece, on all cores: where one
@@ -100,15 +90,11 @@ enum Tiles {
     }
     if left.isTransposed && k > depth {
       // Its rows are columns in memory, and few of them meet in a cache: all tiles take a piece of the depth first.
-      var first = 0
-      repeat {
-        let deep = first..<(first + depth(of: k - first))
+      return forPieces(ofDepth: k) { deep, isFirst in
         gemm(
           left.part(rows: 0..<m, columns: deep), right.rows(deep), into: result, factor: factor,
-          keep: first > 0 ? 1 : keep, plus: first > 0 ? nil : start)
-        first = deep.upperBound
-      } while first < k
-      return
+          keep: isFirst ? keep : 1, plus: isFirst ? start : nil)
+      }
     }
     guard right.isTransposed else {
       return rowsInBlocks(
@@ -170,98 +156,28 @@ enum Tiles {
     for row in Swift.stride(from: 0, to: m, by: rows) {
       let high = row..<min(row + rows, m)
       let target = result.rows(high)
-      var first = 0
-      repeat {
-        let deep = first..<(first + depth(of: k - first))
+      forPieces(ofDepth: k) { deep, isFirst in
         blas(
           left.part(rows: high, columns: deep), strip.rows(deep), into: target, factor: factor,
-          keep: first > 0 ? 1 : start == nil ? keep : 0)
-        if first == 0, let start {
+          keep: !isFirst ? 1 : start == nil ? keep : 0)
+        if isFirst, let start {
           // Now, while the tile is still in the nearest cache.
           for i in 0..<high.count { add(1, times: start.row(0), to: target.row(i), target.columns) }
         }
-        first = deep.upperBound
-      } while first < k
-    }
-  }
-
-  /// The product with a right factor that is read transposed and is larger than all else: computes tiles of the
-  /// transposed result from the transposed rows, and writes each where it belongs when it is complete.
-  private static func gemmTurningRows(
-    _ left: MatrixOperand, _ right: MatrixOperand, into result: MatrixTarget, factor: Scalar,
-    plus start: MatrixOperand?, pieces: Int
-  ) {
-    let (m, n, k) = (result.rows, result.columns, left.columns)
-    withScratch(k * m) { copy in
-      let turned = MatrixTarget(copy, rows: k, columns: m)
-      let eights = (m + 7) / 8
-      Parallel.ranges(eights, pieces: min(pieces, eights)) { range in
-        let some = (8 * range.lowerBound)..<min(8 * range.upperBound, m)
-        turn(left.rows(some), into: turned.columns(some))
-      }
-      Parallel.ranges(n, pieces: pieces) { range in
-        turnedTiles(
-          turned.operand, right.columns(range).transposed, into: result.columns(range), factor: factor,
-          plus: start?.columns(range))
       }
     }
   }
 
-  /// Tiles of the product of `weight` and `turned`, each of which is written transposed.
-  private static func turnedTiles(
-    _ turned: MatrixOperand, _ weight: MatrixOperand, into result: MatrixTarget, factor: Scalar,
-    plus start: MatrixOperand?
-  ) {
-    let (m, n, k) = (result.rows, result.columns, turned.rows)
-    withScratch(rows * columns) { memory in
-      for output in Swift.stride(from: 0, to: n, by: rows) {
-        let wide = output..<min(output + rows, n)
-        for row in Swift.stride(from: 0, to: m, by: columns) {
-          let high = row..<min(row + columns, m)
-          let tile = MatrixTarget(memory, rows: wide.count, columns: high.count)
-          var first = 0
-          repeat {
-            let deep = first..<(first + depth(of: k - first))
-            blas(
-              weight.part(rows: wide, columns: deep), turned.part(rows: deep, columns: high), into: tile,
-              factor: factor, keep: first > 0 ? 1 : 0)
-            first = deep.upperBound
-          } while first < k
-          let target = result.part(rows: high, columns: wide)
-          turn(tile.operand, into: target)
-          if let start = start?.columns(wide) {
-            for i in 0..<high.count { add(1, times: start.row(0), to: target.row(i), wide.count) }
-          }
-        }
-      }
-    }
-  }
-
-  /// The depth of the next tile if this much is left.
-  private static func depth(of rest: Int) -> Int {
-    rest >= 2 * depth ? depth : rest > depth ? (rest / 2 + 15) / 16 * 16 : rest
-  }
-
-  /// Writes the rows of a matrix as columns, eight rows at a time. The raw pointers stay inside the two matrices,
-  /// whose sizes are checked first.
-  static func turn(_ matrix: MatrixOperand, into target: MatrixTarget) {
-    precondition(target.rows == matrix.columns && target.columns == matrix.rows && !matrix.isTransposed)
-    let (count, depth, stride) = (matrix.rows, matrix.columns, matrix.stride)
-    let (source, copy) = (matrix.start, target.start)
-    var row = 0
-    while row + 8 <= count {
-      let from = source + row * stride
-      for i in 0..<depth {
-        let eight = Lanes(
-          from[i], from[stride + i], from[2 * stride + i], from[3 * stride + i], from[4 * stride + i],
-          from[5 * stride + i], from[6 * stride + i], from[7 * stride + i])
-        store(eight, copy, i * target.stride + row)
-      }
-      row += 8
-    }
-    while row < count {
-      for i in 0..<depth { copy[i * target.stride + row] = source[row * stride + i] }
-      row += 1
-    }
+  /// Calls the body with the pieces into which a tile's depth is cut, one after another, the first also if there is no
+  /// depth: a product of no terms is zero, and that has to be written.
+  @inline(__always)
+  static func forPieces(ofDepth whole: Int, _ body: (_ deep: Range<Int>, _ isFirst: Bool) -> Void) {
+    var first = 0
+    repeat {
+      let rest = whole - first
+      let next = rest >= 2 * depth ? depth : rest > depth ? (rest / 2 + 15) / 16 * 16 : rest
+      body(first..<(first + next), first == 0)
+      first += next
+    } while first < whole
   }
 }

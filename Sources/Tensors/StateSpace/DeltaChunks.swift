@@ -42,14 +42,10 @@ struct DeltaScratch {
 
   private init(_ all: UnsafeMutableBufferPointer<Scalar>, _ ssd: SSDScratch, _ layout: SSDChunks) {
     let (Q, N, P) = (layout.Q, layout.N, layout.P)
-    var taken = 0
-    func take(_ count: Int) -> UnsafeMutableBufferPointer<Scalar> {
-      defer { taken += count }
-      return all.extracting(taken..<(taken + count))
-    }
+    var parts = ScratchParts(all)
     self.ssd = ssd
-    (own, other) = (take(Q * Q), take(Q * Q))
-    (scaled, scaledBar, new) = (take(Q * N), take(Q * N), take(Q * P))
+    (own, other) = (parts.take(Q * Q), parts.take(Q * Q))
+    (scaled, scaledBar, new) = (parts.take(Q * N), parts.take(Q * N), parts.take(Q * P))
   }
 
   /// B′, X̃ and E of a chunk whose decays are filled; E also has numbers on its diagonal, which do not belong to it.

@@ -92,14 +92,10 @@ struct SSDScratch {
 
   private init(_ all: UnsafeMutableBufferPointer<Scalar>, _ layout: SSDChunks) {
     let (Q, N) = (layout.Q, layout.N)
-    var taken = 0
-    func take(_ count: Int) -> UnsafeMutableBufferPointer<Scalar> {
-      defer { taken += count }
-      return all.extracting(taken..<(taken + count))
-    }
-    (decay, w, scores) = (take(Q * Q), take(Q * Q), take(Q * Q))
-    (rows, states) = (take(Q * N), take(layout.together * N * layout.P))
-    (entry, sums, running, log) = (take(Q), take(Q), take(Q), take(Q))
+    var parts = ScratchParts(all)
+    (decay, w, scores) = (parts.take(Q * Q), parts.take(Q * Q), parts.take(Q * Q))
+    (rows, states) = (parts.take(Q * N), parts.take(layout.together * N * layout.P))
+    (entry, sums, running, log) = (parts.take(Q), parts.take(Q), parts.take(Q), parts.take(Q))
   }
 
   /// Fills L and e for a chunk with log α [q, 1]; returns e, and l, the last row of L.
