@@ -2,7 +2,7 @@
 //
 // The floors of the house, lowest first. An arrow only points down; the build is run with
 // `--explicit-target-dependency-import-check error`, so that a module which imports what its floor
-// does not name fails to compile. See README.md, "How to read the source".
+// does not name fails to compile. See docs/source.md.
 
 import PackageDescription
 

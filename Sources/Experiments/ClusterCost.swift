@@ -3,9 +3,9 @@
 // Three things limit a step on n ranks: what the busiest rank computes, what it sends, and how often it has to wait for
 // a message. Each is a formula in a few numbers that can be measured on one machine.
 //
-// Stages 1 and 2, layers apart. The teacher takes f seconds for a layer and one micro-batch, the training of a layer g,
-// and the states between two layers are S bytes. A message of s bytes takes λ + s / β seconds. A rank that has the layers
-// a to b − 1 needs
+// Stages 1 and 2, layers apart. The teacher takes f seconds for a layer and a batch, the training of a layer g, and the
+// states of a batch between two layers are S bytes. A message of s bytes takes λ + s / β seconds. A rank that has the
+// layers a to b − 1 needs
 //
 //     by each rank    b · f + (b − a) · g                 the teacher up to its last layer; no message at all
 //     handed on       (b − a) · (f + g) + λ + S / β       each rank runs the teacher's layers that it trains, and hands
@@ -25,7 +25,7 @@
 //
 // m is the number of sums that a rank sends. In the usual sum it is 1. Here gradients are added in the order of a tree
 // over micro-batches, and a rank adds up only what is a subtree (`Training/SummationTree.swift`): if n is a power of 2
-// and divides M, m is 1 too, and otherwise a few.
+// and divides M, m is 1 too, and otherwise it can be a few.
 //
 // The bytes hardly depend on n, but the messages grow with it. And the work runs out: a batch of M micro-batches has
 // none for an (M + 1)-th rank.
@@ -65,11 +65,11 @@ public enum TeacherStates: Sendable, Equatable {
 public struct LayerJobs: Sendable {
   /// The layers that are trained.
   public var L: Int
-  /// The seconds of the teacher for a layer and one micro-batch.
+  /// The seconds of the teacher for a layer and a batch.
   public var teacher: Double
-  /// The seconds of training one layer on one micro-batch.
+  /// The seconds of training one layer on a batch.
   public var training: Double
-  /// The bytes of the states between two layers for one micro-batch.
+  /// The bytes of the states of a batch between two layers.
   public var states: Double
 
   /// Jobs of equal layers.

@@ -49,7 +49,8 @@ public func causalMix(_ m: Variable, _ v: Variable) -> Variable {
 /// Causal attention of each head: q, k and v [B, T, H, P] → [B, T, H, P].
 public func causalAttention(_ q: Variable, _ k: Variable, _ v: Variable, scale: Scalar = 1) -> Variable {
   let (queries, keys, values) = (q.value, k.value, v.value)
-  let value = causalAttention(queries, keys, values, scale: scale, keepsMatrix: true)
+  let isTracked = ![q, k, v].allSatisfy(\.isConstant)
+  let value = causalAttention(queries, keys, values, scale: scale, keepsMatrix: isTracked)
   return Variable(
     value.output, by: .causalAttention, from: [q, k, v],
     jointly: { cotangent in

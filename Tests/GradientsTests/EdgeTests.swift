@@ -164,6 +164,7 @@ import Testing
     }
     compare("causal softmax", [Tensor.random([2, T, T], for: "x")]) { softmax($0[0], causal: true) }
     let rows = Tensor.random([2, T, 3, 2], for: "b")
+    compare("attentionMatrix", [rows, .random([2, T, 3, 2], for: "k")]) { attentionMatrix($0[0], $0[1]) }
     compare("ssdMatrix", [Tensor.random([2, T, 3], .logDecay, for: "log α"), rows, rows, .random([3], for: "d")]) {
       ssdMatrix(logDecay: $0[0], b: $0[1], c: $0[2], d: $0[3])
     }

@@ -97,6 +97,9 @@ import Testing
     var some = cache.keeping([2, 0])
     readOn(&some, [2, 0], from: 3, 3, "some rows")
     #expect(cache.counts == [7, 4, 12])
+    var none = cache.keeping([])
+    let nothing = Tensor.zeros([0, 1, Self.H, Self.P])
+    #expect(none.attend(nothing, nothing, nothing, scale: 1).shape == nothing.shape, "no rows")
     readOn(&cache, [0, 1, 2], from: 3, 1, "the cache that they came from")
   }
 }

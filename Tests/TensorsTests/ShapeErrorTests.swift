@@ -76,6 +76,17 @@ struct ShapeError: Sendable, CustomTestStringConvertible {
     ShapeError("causalAttention", "[2, 5, 3, 5]", "[2, 7, 3, 5]") {
       _ = causalAttention(zeros(2, 5, 3, 5), zeros(2, 5, 3, 5), zeros(2, 7, 3, 5))
     },
+    ShapeError("attentionMatrix's pullback", "[1, 4, 1, 2]", "[1, 8, 1, 2]", "keys") {
+      let matrix = zeros(1, 1, 4, 4)
+      _ = attentionMatrixPullback(matrix, value: matrix, q: zeros(1, 4, 1, 2), k: zeros(1, 8, 1, 2))
+    },
+    ShapeError("causalAttention's pullback", "[1, 4, 1, 2]", "[1, 4, 2, 1]", "values") {
+      let rows = zeros(1, 4, 1, 2)
+      _ = causalAttentionPullback(rows, matrix: zeros(1, 1, 4, 4), q: rows, k: rows, v: zeros(1, 4, 2, 1))
+    },
+    ShapeError("causalMix's pullback", "[1, 1, 4, 4]", "[1, 1, 4, 8]", "matrix") {
+      _ = causalMixPullback(zeros(1, 4, 1, 2), m: zeros(1, 1, 4, 8), v: zeros(1, 4, 1, 2))
+    },
     ShapeError("causalMix", "[2, 3, 5, 5]", "[2, 3, 5, 7]") { _ = causalMix(zeros(2, 3, 5, 7), zeros(2, 5, 3, 5)) },
     ShapeError("headScores", "[2, 7, 3, 5]", "[2, 7, 3, 4]") { _ = headScores(zeros(2, 5, 3, 5), zeros(2, 7, 3, 4)) },
     ShapeError("headMix", "[2, 3, 5, 7]", "[2, 3, 5, 6]") { _ = headMix(zeros(2, 3, 5, 6), zeros(2, 7, 3, 5)) },

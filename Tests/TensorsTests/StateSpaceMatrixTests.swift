@@ -48,6 +48,15 @@ import Testing
     expectClose(matrix, expected, within: tolerance, floor: Self.floor, "\(fading)")
   }
 
+  // What overflows above the diagonal stays hidden: 0 times infinity would be NaN.
+  @Test func aboveTheDiagonalThereIsNothingToOverflow() {
+    let (small, large): (Scalar, Scalar) = (1, Scalar.greatestFiniteMagnitude.squareRoot() * 2)
+    let (b, c) = (Tensor([small, large], shape: [1, 2, 1, 1]), Tensor([large, small], shape: [1, 2, 1, 1]))
+    let matrix = ssdMatrix(logDecay: .zeros([1, 2, 1]), b: b, c: c, d: .zeros([1]))
+    expectIdentical(matrix, Naive.ssdMatrix(logDecay: .zeros([1, 2, 1]), b: b, c: c, d: .zeros([1])))
+    #expect(matrix[0, 0, 0, 1] == 0)
+  }
+
   @Test(arguments: Fading.allCases, [1, 2, 7])
   func aColumnAnswersAnImpulse(_ fading: Fading, T: Int) {
     let model = StateSpaceArguments(T: T, fading)

@@ -140,6 +140,17 @@ import Testing
         return [blockedAttention(q, k, q, scale: 0.1, Q: 32)]
       }
     ),
+    (
+      "causal attention",
+      { x, y in
+        let (q, k) = (x.reshaped(to: [2, 300, 6, 70] as Shape), y.reshaped(to: [2, 300, 6, 70] as Shape))
+        let one = causalAttention(q, k, q, scale: 0.1, keepsMatrix: true)
+        let all = causalAttentionPullback(k, matrix: one.matrix!, q: q, k: k, v: q, scale: 0.1)
+        let mix = causalMixPullback(k, m: one.matrix!, v: q)
+        let scores = attentionMatrixPullback(mix.m, value: one.matrix!, q: q, k: k, scale: 0.1)
+        return [one.output, all.q, all.k, all.v, mix.m, mix.v, scores.q, scores.k, causalAttention(q, k, q).output]
+      }
+    ),
     ("distance", { x, y in [distance(x, y, over: 1), distance(x, y, over: 2)] }),
   ]
 
@@ -148,10 +159,12 @@ import Testing
     let (name, compute) = Self.computations[number]
     let (x, y) = (Tensor.random([600, 420], for: "x"), Tensor.random([600, 420], for: "y"))
     let first = compute(x, y)
-    for _ in 0..<3 {
-      for (index, (again, result)) in zip(compute(x, y), first).enumerated() {
-        expectIdentical(again, result, "\(name), result \(index)")
+    func expectTheSame(_ results: [Tensor], _ when: String) {
+      for (index, (again, result)) in zip(results, first).enumerated() {
+        expectIdentical(again, result, "\(name), result \(index), \(when)")
       }
     }
+    for _ in 0..<3 { expectTheSame(compute(x, y), "again") }
+    expectTheSame(onOneCore { compute(x, y) }, "on one core")
   }
 }

@@ -29,6 +29,11 @@ import Testing
     #expect(linear(left, weight: right.transposed(), bias: nil).elements.allSatisfy { $0 == 0 })
   }
 
+  @Test(arguments: [1, 7, 64, 1000]) func sums(count: Int) {
+    #expect(dot(UnderflowTests.small(count), Tensor(repeating: 0.25, shape: [count])) == 0)
+    #expect(sum(Tensor(repeating: .leastNormalMagnitude / 4, shape: [count])).scalar == 0)
+  }
+
   @Test func onEveryThread() {
     onAllCores(4) { _ in
       #expect((UnderflowTests.small(7) * UnderflowTests.quarter).elements.allSatisfy { $0 == 0 })

@@ -63,7 +63,8 @@ nonisolated struct HybridResult: Codable {
 struct Exploration: Codable {
   /// Hybrids with layers replaced from the first on and from the last on; and the repairs.
   var ladder, mends: [HybridResult]
-  /// The pure student with one layer's attention given back, by layer.
+  /// The student whose early layers have mixers that were trained with a weight on the first token, and one layer's
+  /// attention given back, by layer.
   var restored: [HybridResult]
   /// The hybrid that is trained further.
   var chosen: Hybrid

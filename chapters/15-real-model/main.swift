@@ -312,8 +312,9 @@ var hybridModel: FrozenModel?
 // repair serves any hybrid.
 //
 // The first table replaces layers from either end. The second tries the repairs on all layers, on the first
-// half, and on hybrids that keep a few layers. In the third all layers but one are replaced. The tables
-// measure KL on windows that are not reported elsewhere.
+// half, and on hybrids that keep a few layers. In the third all layers but one are replaced, with the
+// repaired mixers in the early layers; it has fewer windows than the others, so its rows can be compared
+// with one another alone. All three measure KL on windows that are not reported elsewhere.
 
 if job.explores {
   chapter.section("7. How many layers, and which?")

@@ -51,6 +51,9 @@ func answer2() throws {
 // by some multiple of ε that is far below 1: one entry of many. So there is a smallest mistake that the loss
 // shows and a smaller one that the projection itself shows. What is to be compared decides what is seen: a
 // single loss is one number, a tensor on the way is many, and the mistake is large in a few of them.
+//
+// The differences grow in proportion to ε. So the smallest ε that a tensor shows is its tolerance divided by the
+// difference for each unit of ε.
 
 func answer3() throws {
   let right = Computation(.phi)
@@ -58,14 +61,25 @@ func answer3() throws {
   let (s, weight) = (KitCase.phi.sizes, right.inputs[name]!)
   let place = (s.D + 1) * s.D + 2
   let names = ["student.0.projected_b", "student.0.matrix", "loss.stage1.0.norms", "loss.stage1"]
-  let rows = [1e-1, 1e-2, 1e-3].map { part in
+  let item = { (name: String) in manifest.cases[KitCase.phi.name]!.tensors[name]! }
+  let parts = [1e-1, 1e-2, 1e-3]
+  let differences = parts.map { part in
     var elements = weight.elements
     elements[place] *= Scalar(1 + part)
     var inputs = right.inputs
     inputs[name] = Tensor(elements, shape: weight.shape)
     let changed = Computation(.phi, inputs: inputs)
-    return [number(part, digits: 1)]
-      + names.map { number(Difference(of: changed.tensor($0)!, from: right.tensor($0)!).size, digits: 2) }
+    return names.map { Difference(of: changed.tensor($0)!, from: right.tensor($0)!).size }
   }
-  table(["ε"] + names, rows: rows)
+  func row(_ title: String, _ values: [Double]) -> [String] { [title] + values.map { number($0, digits: 2) } }
+  func smallest(_ tolerance: (String) -> Double) -> [Double] {
+    zip(names, differences[0]).map { tolerance($0) / ($1 / parts[0]) }
+  }
+  table(
+    ["ε"] + names,
+    rows: zip(parts, differences).map { row(number($0, digits: 1), $1) }
+      + [
+        row("seen in 32 bits from", smallest { item($0).float32 }),
+        row("seen in 64 bits from", smallest { _ in manifest.float64 }),
+      ])
 }

@@ -285,11 +285,13 @@ finding(
   something when the weights are run by right code: \(list(hiding.map(\.fault.words.title))).
   """, volatile: chapter.isQuick)
 
-// Why does a loss not show them? Because it is computed by the code that has the mistake. A mixer whose
-// decays act at their own step too, or whose convolution has an activation, makes matrices of another
-// family, and that family can imitate attention about as well as the right one. The student learns
-// around the mistake and is good, as long as the same code runs it. Its weights mean something only
-// together with the mistake; loaded by right code, they are the weights of another model.
+// Why does the loss at the end not show them? Because it is computed by the code that has the mistake. A
+// mixer whose decays act at their own step too, or whose convolution has an activation, makes matrices of
+// another family. Stage 1 compares matrices and can show that. Stages 2 and 3 need not: that family
+// imitates attention about as well as the right one, and the student learns around the mistake. What acts
+// after the matrix, such as a norm before the output projection or a gate without its bias, stage 1 cannot
+// see at all. In each case the student is good as long as the same code runs it. Its weights mean something
+// only together with the mistake; loaded by right code, they are the weights of another model.
 //
 // Hard labels are of another kind: they cost something by any code. The target is wrong, but the teacher
 // predicts the text well, so the loss against the actual tokens is nearly that against its distribution.
@@ -299,8 +301,9 @@ finding(
 // And a matrix that is transposed has a loss below that of the right student, if its own code runs it: it
 // reads the tokens that it should predict.
 //
-// So a loss shows a wrong input and most wrong targets. It does not show a wrong family, and it can be too
-// good. That takes tensors, and another program to compare them with.
+// So losses show a wrong input and most wrong targets. A wrong family shows in stage 1 at best, what acts
+// after the matrix need not show anywhere, and a loss can be too good. To find these takes tensors, and
+// another program to compare them with.
 
 // ## What we saw
 //

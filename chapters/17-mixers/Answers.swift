@@ -29,7 +29,7 @@ func answer1() throws {
   finding(
     """
     Between the best and the worst frame of one matrix lie \(number(found.max()! - found.min()!, decimals: 3)) nats;
-    between the best and the worst kind of equal memory in one frame,
+    between the best and the worst kind of equal memory, each in the frame of the chapter,
     \(number(spanOfKinds(), decimals: 3)).
     """, volatile: chapter.isQuick)
 }
@@ -58,11 +58,12 @@ func answer2() throws {
     rows: sizes.indices.map { place in
       ["\(sizes[place])"] + [mamba[place], delta[place], mamba[place] - delta[place]].map { number($0, decimals: 3) }
     })
-  let half = mamba[1] - mamba[2]
+  let reached = sizes.indices.first { mamba[$0] <= delta[1] }.map { "N = \(sizes[$0])" } ?? "none of these N"
   finding(
     """
-    With N = \(recipe.N) the rule gains \(number(mamba[1] - delta[1], decimals: 3)) nats, and twice the state
-    \(number(half, decimals: 3)).
+    At N = \(recipe.N) the delta rule gains \(number(mamba[1] - delta[1], decimals: 3)) nats over Discrete-Mamba-2. Twice the
+    state would gain \(number(mamba[1] - mamba[2], decimals: 3)). The least N at which Discrete-Mamba-2 is as good as the
+    rule at N = \(recipe.N): \(reached).
     """, volatile: chapter.isQuick)
 }
 

@@ -50,14 +50,15 @@ func fitAndQuality() -> String {
 
 /// What reading beyond the length of training costs each kind.
 func longerTexts() -> String {
-  let names = kinds.map(\.name) + ["teacher"]
+  let names = kinds.map(\.name) + ["the teacher"]
   let rises = byLength.map { seeds in Estimate(seeds.map { $0.last! - $0[0] }).mean }
   let order = rises.indices.sorted { rises[$0] < rises[$1] }
-  let parts = [order.first!, order.last!].map { "\(names[$0]) by \(text(rises[$0]))" }
+  let parts = [order.first!, order.last!].map { "\(names[$0]) (\(text(rises[$0])) nats)" }
+  let teacher = order.last! == rises.count - 1 ? "" : "; the teacher's changes by \(text(rises.last!))"
   let beyond = stretchNames.last!
   return """
-    From the first \(recipe.T) tokens to tokens \(beyond) the loss rises least for \(parts[0]) nats and most for
-    \(parts[1]); for the teacher by \(text(rises.last!)).
+    From the first \(recipe.T) tokens to tokens \(beyond) the loss rises least for \(parts[0]) and most for
+    \(parts[1])\(teacher).
     """
 }
 

@@ -43,7 +43,9 @@ let recipe = store.recipe
 // the text. A Toeplitz mixer has no state, but a kernel; with N + 1 numbers in it, it has to keep the
 // last N rows of x, which are as many. The frame around the matrix is the same wherever the kind
 // leaves a choice: a short convolution before it, a gate after it. Mamba-2 is as it was published,
-// with steps, a SiLU after the convolution, one B and one C for all heads, and a norm.
+// with steps, a SiLU after the convolution, one B and one C for all heads, and a norm. The bytes in the
+// table differ a little all the same, since they include the last inputs of the convolution and, for
+// the trapezoid, what it keeps of the token before.
 //
 // Equal memory is not equal size. Since the heads of Mamba-2 share B and C, it has fewer parameters;
 // as many as the others it has with a larger state. A Toeplitz mixer has next to none, and no kernel
@@ -53,7 +55,7 @@ let recipe = store.recipe
 //
 // The bound is the distance below which no matrix of the class can come, on average over the
 // teacher's matrices: chapter 06 derives that for recurrences with N numbers. For a Toeplitz matrix
-// it is the distance of the projection, which is never smaller.
+// the distance from its projection is a bound too, and we take the larger of the two.
 
 chapter.section("1. The students")
 let kinds = kindsOfEqualState(recipe) + kindsOfOtherState(recipe)
@@ -163,8 +165,8 @@ chapter.tabulate(
 // together. The bound says what no matrix of the class can do. A fit, matrix by matrix, comes near it
 // (chapter 06). The trained mixer has to make a matrix out of each text with one set of weights, and
 // is far above either. If a single matrix of any student came below its bound, then the bound, the
-// distance or the mixer would be wrong: that is a check, and it covers each matrix of each seed,
-// after stage 1 and after all stages.
+// distance or the mixer would be wrong: that is a check, and it covers every layer and head on two
+// windows of each seed, after each stage.
 //
 // New attention can do what the teacher does, and no bound keeps it away. Does stage 1 lead it there?
 // The paper implies that it must, and with the steps of a student it only comes nearer. So on the
@@ -236,8 +238,10 @@ finding(
 //
 // Now the students, through all three stages, with every seed. The paper's table has the distance of
 // a block's outputs and the mean accuracy over tasks, for three kinds inside Phi-Mamba; ours stands
-// beside it, with the distance of the mixers' outputs after stage 2 and the held-out loss. A claim
-// about two kinds holds if the whole interval of their difference, over seeds, lies above 0.
+// beside it, with the distance of the mixers' outputs after stage 2 and the held-out loss. "Tokens as
+// the teacher's" are those of a greedy continuation before the first that the teacher would not have
+// written, on average over prompts. A claim about two kinds holds if the whole interval of their
+// difference, over seeds, lies above 0.
 
 chapter.section("4. The table")
 let teachers = study.teacherLosses
@@ -399,8 +403,9 @@ chapter.tabulate(
 
 // ## Breaking it on purpose: one rate for all
 //
-// Suppose we had tuned Discrete-Mamba-2 alone, as one does with one's own model, and had given its
-// rate to all the others. On the first seed, from the sweep of section 2:
+// Suppose we had tuned the last stage for Discrete-Mamba-2 alone, as one does with one's own model, and
+// had given that rate to all the others. Stages 1 and 2 keep the rates of each kind. On the first seed,
+// with the rate that section 2 chose:
 
 chapter.section("9. Breaking it on purpose: one rate for all")
 let ownRate = lastRates[0].best
@@ -442,7 +447,7 @@ finding(worthOfStarts(), volatile: chapter.isQuick)
 //    with RetNet's own frame, a norm of each head and a gate, in place of Mamba's.
 // 2. Give Discrete-Mamba-2 half of its state, and twice as much. At which N is it as good as the delta
 //    rule?
-// 3. At which length does a longer Toeplitz kernel stop to help? Try kernels between N + 1 numbers and
+// 3. At which length does a longer Toeplitz kernel stop helping? Try kernels between N + 1 numbers and
 //    the length of a window.
 //
 // The answers are in `Answers.swift`; the option `--answers` runs them.

@@ -190,7 +190,8 @@ extension Contest {
 
 // ## By what the head looks at
 //
-// Heads that find nothing to look at attend to the first token. In published models these are most of them.
+// Heads that find nothing to look at attend to the first token. In published models many heads do so; chapter 15 counts
+// them in one.
 
 extension Contest {
   /// For each head the mean weight of the first token, over all later ones.

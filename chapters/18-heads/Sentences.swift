@@ -232,8 +232,8 @@ func worthOfKnowing() -> String {
     return "\(number(known, decimals: 2)) (\(name))"
   }
   return """
-    The order of the pairs after stage 2 and that after stage 3 have a rank correlation of \(list(texts)): the rest is
-    what stage 3 changes, and what no selector before it can know.
+    The order of the pairs after stage 2 and that after stage 3 have a rank correlation of \(list(texts)): stage 3
+    changes the order of the rest.
     """
 }
 
@@ -252,11 +252,14 @@ func worthOfFreedom() -> String {
   let texts = zip(stores.map(\.name), outcomes).map { name, outcomes in
     let measure = primary(name)
     let beyond = measure.text(mean(outcomes) { $0.beyondLayers(measure, .distilled) })
-    let inLayers = outcomes.count { outcome in outcome.layers.contains(outcome.best(2, measure, .distilled).set) }
-    return """
-      \(beyond) \(measure.unit) in the \(name == "recall" ? "language" : "text"), where for \(inLayers) of \(outcomes.count)
-      teachers the best pair is a layer
-      """
+    let inLayers = outcomes.count { $0.beyondLayers(measure, .distilled) == 0 }
+    let place = name == "recall" ? "in the language" : "in the text"
+    return (
+      gain: "\(beyond) \(measure.unit) \(place)", layers: "for \(inLayers) of \(outcomes.count) teachers \(place)"
+    )
   }
-  return "At equal memory the best pair of heads is better than the best whole layer by \(list(texts))."
+  return """
+    At equal memory the best pair of heads is better than the best whole layer by \(list(texts.map(\.gain))). A layer is
+    as good as any pair \(list(texts.map(\.layers))).
+    """
 }

@@ -182,9 +182,9 @@ chapter.tabulate(
 // same memory. The two can disagree. A selector may order the useless heads well and miss the one
 // that matters, or find that one and know nothing of the rest.
 //
-// The last row is not a selector but the truth itself, before stage 3. It shows how much any selector
-// could know that is right about the students as they are put together: what stage 3 changes, none of
-// them has seen.
+// The last row is not a selector but the truth itself, before stage 3, about the students as they are
+// put together. It is a yardstick, not a bound: a selector that looks at the teacher can agree better
+// with what is left after stage 3.
 
 chapter.section("4. Order and regret")
 for (name, outcomes) in zip(names, outcomes) {

@@ -12,8 +12,8 @@ import Training
 // ## 1. The price of a fixed order
 //
 // A rank with a stretch of micro-batches sends the largest subtrees that lie in it. With a power of 2 of ranks that is
-// one subtree. Otherwise it is several, but never more than two for each height of the tree. At 64 ranks or more nobody
-// has more than one micro-batch, and the price is gone.
+// one subtree. Otherwise it is usually several, but never more than two for each height of the tree; a few numbers below
+// 64, such as 48, are lucky too. At 64 ranks or more nobody has more than one micro-batch, and the price is gone.
 
 func answer1() throws {
   let M = 64

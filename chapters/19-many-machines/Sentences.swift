@@ -15,18 +15,19 @@ struct Grown {
 
   /// Where growth ends.
   func ends(_ networks: [String]) -> String {
-    let used = zip(networks, layers.dropFirst()).map { name, way in
-      "\(number(100 * way.efficiency(plan.sizes.L), decimals: 0)) % on \(name)"
+    let grown = zip(networks, layers.dropFirst()).map { name, way in
+      let used = number(100 * way.efficiency(way.end()), decimals: 0)
+      return "\(way.end()) nodes on \(name) (\(used) % of their time is used)"
     }
     let half = zip(networks, batches).map { name, way in "\(way.halfUsed()) nodes on \(name)" }
     return """
-      \(plan.sizes.name): stages 1 and 2 grow up to \(layers[1].end()) nodes if states are handed on, with
-      \(list(used)) of their time used. If each rank runs the teacher, they grow up to \(layers[0].end()). In stage 3 at
-      least half of the time is used up to \(list(half)).
+      \(plan.sizes.name): if states are handed on, stages 1 and 2 grow up to \(list(grown)). If each rank runs the
+      teacher, they grow up to \(layers[0].end()). In stage 3 at least half of the time is used up to \(list(half)).
       """
   }
 
-  /// How long all stages take, one after the other, on one node and on as many as are at least half used.
+  /// How long all stages take, one after the other, on one node and on as many as are at least half used, but none
+  /// beyond which a step gets no faster.
   func whole(_ tokens: StageTokens, _ networks: [String]) -> String {
     let early = tokens.matrices + tokens.states
     let last = tokens.predictions
@@ -36,7 +37,7 @@ struct Grown {
       return hours < 48 ? "\(number(hours, digits: 3)) hours" : "\(number(hours / 24, digits: 3)) days"
     }
     let parts = zip(networks, zip(layers.dropFirst(), batches)).map { name, ways in
-      let nodes = (early: min(ways.0.halfUsed(), plan.sizes.L), last: ways.1.halfUsed())
+      let nodes = (early: min(ways.0.halfUsed(), ways.0.end()), last: min(ways.1.halfUsed(), ways.1.end()))
       return """
         \(total(ways.0.seconds(nodes.early), ways.1.seconds(nodes.last))) on \(name), with \(nodes.early) and then
         \(nodes.last) nodes

@@ -77,8 +77,10 @@ let experiment = exitOnError {
 // all steps are done. If each rank ran the teacher from its beginning, nothing would be sent in a
 // step. Or one could store the states of all layers once and read them from a disk.
 //
-// We take three models: that of this run, and the sizes of SmolLM2-135M and of Phi-1.5. `Sizes.swift`
-// counts their parameters without making them. First we check the counts, on models that are made.
+// We take three models: that of this run, and the sizes of SmolLM2-135M and of Phi-1.5. The tables call
+// them 135M, and 1.5B after Phi-Mamba-1.5B, the student of Phi-1.5, which itself has 1.4 billion
+// parameters. `Sizes.swift` counts their parameters without making them. First we check the counts, on
+// models that are made.
 
 chapter.section("1. What has to be sent")
 let own = ModelSizes("this run's", recipe, V: experiment.V)
@@ -360,8 +362,8 @@ for (plan, growths) in zip(plans, ofBatches) {
 }
 
 // The curves have stairs, since a rank has whole micro-batches: on 200 nodes the busiest still has
-// two of 256. And they have teeth, which are the price of the fixed order. A number of ranks that is
-// no power of 2 cuts the tree of additions at odd places, and a rank then sends several sums. Where
+// two of 256. And they have teeth, which are the price of the fixed order. Most numbers of ranks that
+// are no power of 2 cut the tree of additions at odd places, and a rank then sends several sums. Where
 // bytes decide, a few nodes fewer can be faster.
 
 let fewer = (whole: 8, odd: 10)
@@ -472,14 +474,15 @@ let grown = zip(plans, zip(ofLayers, ofBatches)).map { Grown(plan: $0, layers: $
 for one in grown { finding(one.ends(networks.map(\.name))) }
 
 // What does that make of a whole distillation, with the paper's numbers of tokens? We take as many nodes
-// as are half used, and let the stages follow one another.
+// as are at least half used, but none beyond which a step gets no faster, and let the stages follow one
+// another.
 
 for one in grown { finding(one.whole(papersTokens, networks.map(\.name))) }
 
 // ## Exercises
 //
 // 1. The order of additions belongs to the micro-batches, so that ranks whose number is no power of 2
-//    send several sums. How many do up to 64 ranks send for 64 micro-batches? Which numbers of ranks
+//    may send several sums. How many do up to 64 ranks send for 64 micro-batches? Which numbers of ranks
 //    should one avoid, and what is the price in bytes?
 // 2. Stages 1 and 2 end at a layer a node. Let r nodes share each layer's batch, so that n = L r.
 //    Each group then needs the sum of one mixer's gradients. How long does a step take on 1000 nodes,

@@ -50,7 +50,7 @@ public struct CausalAttention: MatrixMixer {
     output = Linear("\(name).\(last)", inputs: D, outputs: D, hasBias: hasBias, using: &random)
   }
 
-  /// u [B, T, D] → [B, T, D], without the matrix of all heads
+  /// u [B, T, D] → [B, T, D]; the matrix of all heads is made only where a pullback needs it.
   @_specialize(where A == Tensor) @_specialize(where A == Variable)
   public func callAsFunction<A: Activation>(_ u: A) -> A {
     let (q, k) = queriesAndKeys(u)

@@ -159,8 +159,8 @@ extension CausalLowRank {
 
   /// Takes over values and output projection of an attention layer, and where asked the factors nearest to its scores.
   ///
-  /// Takes nothing if widths or heads differ, or the numbers of rows that are taken as they are. What is lost of queries and keys is said in
-  /// `DiscreteMamba2+Projections.swift`.
+  /// Takes nothing if widths or heads differ, or the numbers of rows that are taken as they are. What is lost of queries
+  /// and keys is said in `DiscreteMamba2+Projections.swift`.
   public func begin(with attention: MixerProjections, taking part: MixerProjections.Part) -> Bool {
     guard attention.fits(part, N: sizes.N), maps.takeValuesAndOutput(of: attention) else { return false }
     guard let keys = maps.keys, let queries = maps.queries else { return true }

@@ -24,9 +24,9 @@
 // a block are skipped, nearly half of them when S = T. There is no pullback: whatever we train in this book needs the
 // matrix itself (stage 1) or is short.
 //
-// A block has more keys than queries. Each block of keys costs a rescaling of all sums, so there should be few of them,
-// while every row too many of queries computes more of what the mask hides. The products of a block are as large as
-// BLAS computes without copying its factors first (`Tiles.swift`). It wants the keys transposed, and heads lie side by
+// A block has more keys than queries. Each block of keys costs a rescaling of all sums, so there should be few. A block
+// should have few queries, since the more it has, the more it computes of what the mask hides. Its products are as large
+// as BLAS computes without copying its factors first (`Tiles.swift`). BLAS wants the keys transposed, and heads lie side by
 // side in memory, so that one row of a head is far from the next. So eight blocks of queries are taken together, and share
 // one copy of each block of keys and values. With eight heads of 64 features, on two cores with AVX-512, 4096 tokens take
 // 132 ms; when two blocks of queries shared a copy of the keys alone, they took 159.
@@ -40,7 +40,7 @@
 /// - Parameters:
 ///   - q: [B, T, H, P]
 ///   - k: [B, S, G, P], G a divisor of H: each head of keys and values serves H / G heads of queries
-///   - v: [B, S, G, P]
+///   - v: [B, S, G, P], finite: a weight of 0 times infinity is NaN, also where the mask hides
 ///   - causal: whether row t sees only the first S − T + t + 1 keys; a row that sees none is 0
 ///   - Q: queries per block, at least 1
 ///   - keys: keys per block, at least 1; nil for as many as suit BLAS. It changes the cost, and the result only by
@@ -59,7 +59,7 @@ public func blockedAttention(
   let result = Tensor.zeros(q.shape)
   let Q = min(Q, max(T, 1))
   let R = min(keys ?? max(Q, min(Tiles.inPlace / (Q * max(P, 1)) / 16 * 16, mostKeys)), max(S, 1))
-  // Fewer blocks are taken together where there are few, so that all cores have some.
+  // Fewer blocks are taken together where there are few, so that there are groups for all cores.
   let blocks = (T + Q - 1) / Q
   let together = max(2, min(mostBlocks, B * H * blocks / (2 * mostBlocks)))
   let groups = (blocks + together - 1) / together

@@ -9,7 +9,8 @@
 //     when all blocks are done      K̄  =  Zᵀ Q        V̄  =  Mᵀ Ȳ
 //
 // The matrix is kept for the pullback if there is one, else only a block at a time. Products and sums are those of the two
-// separate kernels, in the same order, so that the results are the same to the last bit.
+// separate kernels, in the same order and with rows as far apart in memory, so that the results are the same to the last
+// bit.
 //
 //     H = 8, P = 64, value and gradients, two cores with AVX-512, in ms (medians of 36, in turns)
 //     T = 128     0.70 → 0.67        T = 512     8.2 → 7.6        T = 1024     39.0 → 35.4
@@ -29,7 +30,7 @@ public struct CausalAttentionValue: Sendable {
 /// - Parameters:
 ///   - q: [B, T, H, P]
 ///   - k: [B, T, H, P]
-///   - v: [B, T, H, P]
+///   - v: [B, T, H, P], finite: a weight of 0 times infinity is NaN, also where the mask hides
 ///   - keepsMatrix: whether the result has what its pullback needs
 public func causalAttention(
   _ q: Tensor, _ k: Tensor, _ v: Tensor, scale: Scalar = 1, keepsMatrix: Bool = false
@@ -47,7 +48,8 @@ public func causalAttention(
       withScratch(keepsMatrix ? 0 : blockRows * T) { scratch in
         eachLowerBlock(headRows(of: q, index, T, H, P), times: headRows(of: k, index, T, H, P)) { rows in
           keepsMatrix
-            ? lowerPart(rows, of: matrix, T) : MatrixTarget(scratch, rows: rows.count, columns: rows.upperBound)
+            ? lowerPart(rows, of: matrix, T)
+            : MatrixTarget(scratch, rows: rows.count, columns: rows.upperBound, stride: T)
         } _: { rows, block in
           causalSoftmax(block, first: rows.lowerBound, scale: scale)
           if keepsMatrix { zeroBeyond(rows, of: matrix, T) }
@@ -71,6 +73,8 @@ public func causalAttentionPullback(
   let (B, T, H, P) = q.sizesOfHeads
   matrix.expecting(B, H, T, T, as: "the matrix of causalAttention")
   cotangent.expecting(B, T, H, P, as: "the cotangent of causalAttention")
+  k.expecting(B, T, H, P, as: "the keys of causalAttention")
+  v.expecting(B, T, H, P, as: "the values of causalAttention")
   let results = (Tensor(uninitialised: q.shape), Tensor(uninitialised: k.shape), Tensor(uninitialised: v.shape))
   // Heads lie side by side in each row.
   let targets = (
@@ -81,7 +85,7 @@ public func causalAttentionPullback(
       Parallel.each(B * H, workPerItem: T * T * (4 + P / 4)) { index in
         let (g, keys) = (headRows(of: cotangent, index, T, H, P), headRows(of: k, index, T, H, P))
         let toQ = headRows(of: targets.0, index, T, H, P)
-        let stride = T + 16  // as in `eachLowerBlock`
+        let stride = scratchStride(T)
         withScratch((T + blockRows) * stride) { scratch in
           let (zs, block) = (scratch.extracting(0..<(T * stride)), scratch.extracting((T * stride)...))
           let z = MatrixTarget(zs, rows: T, columns: T, stride: stride)

@@ -10,12 +10,13 @@
 //
 // So we take the rows of M in blocks, and multiply each block only by what it can see. A quarter is saved with two
 // blocks, and in the limit of many a half. The keys of a head are transposed once for all blocks. The softmax of a
-// block follows its product while the block is still in the cache, and Z is never made for more than one head of a core.
+// block follows its product while the block is still in the cache, and each core makes Z for one head at a time.
 //
 //     T = 1024, H = 8, P = 64, value and gradients: see docs/speed.md
 //
 // Left-out terms are products with exact zeros, and each sum is added up in its old order: the results are those of
-// `headScores`, `softmax` and `headMix` to the last bit, as long as BLAS does not cut a sum into parts (up to 320 terms).
+// `headScores`, `softmax` and `headMix` to the last bit, as long as no sum is cut into parts (up to 256 terms; on
+// processors with AVX-512 up to 320). BLAS adds up the products of a few rows, less than 16, in an order of its own.
 //
 // Read before: `HeadProducts.swift`, `Softmax.swift`. Slow twins: `Naive.attention`, and `headScores`, `softmax` and
 // `headMix` one after another. Used by: `Gradients/Attention.swift`.
@@ -57,16 +58,18 @@ public func attentionMatrixPullback(
   let (B, T, H, P) = q.sizesOfHeads
   value.expecting(B, H, T, T, as: "the value of attentionMatrix")
   cotangent.expecting(B, H, T, T, as: "the cotangent of attentionMatrix")
+  k.expecting(B, T, H, P, as: "the keys of attentionMatrix")
   let (toQ, toK) = (Tensor(uninitialised: q.shape), Tensor(uninitialised: k.shape))
   // Heads lie side by side in each row.
   let (qTarget, kTarget) = (toQ.uninitialisedNumbers, toK.uninitialisedNumbers)
   reading(cotangent, value, q, k) { cotangent, values, q, k in
     Parallel.each(B * H, workPerItem: T * T * (4 + P / 8)) { index in
-      withScratch(T * T) { scratch in
-        let z = MatrixTarget(scratch, rows: T, columns: T)
+      let stride = scratchStride(T)
+      withScratch(T * stride) { scratch in
+        let z = MatrixTarget(scratch, rows: T, columns: T, stride: stride)
         for t in 0..<T {
           let places = (index * T + t) * T..<(index * T + t + 1) * T
-          var row = scratch.extracting((t * T)..<((t + 1) * T)).mutableSpan
+          var row = scratch.extracting((t * stride)..<(t * stride + T)).mutableSpan
           softmaxPullbackRow(
             cotangent.extracting(places), value: values.extracting(places), scale: scale, visible: t + 1, into: &row)
         }
@@ -82,7 +85,7 @@ public func attentionMatrixPullback(
 ///
 /// - Parameters:
 ///   - m: [B, H, T, T], 0 above the diagonal (which is not checked: other numbers there may or may not have an effect)
-///   - v: [B, T, H, P]
+///   - v: [B, T, H, P], finite: 0 times infinity is NaN, also where the mask hides
 /// - Returns: [B, T, H, P]
 public func causalMix(_ m: Tensor, _ v: Tensor) -> Tensor {
   let (B, T, H, P) = v.sizesOfHeads
@@ -106,6 +109,7 @@ public func causalMix(_ m: Tensor, _ v: Tensor) -> Tensor {
 public func causalMixPullback(_ cotangent: Tensor, m: Tensor, v: Tensor) -> (m: Tensor, v: Tensor) {
   let (B, T, H, P) = v.sizesOfHeads
   cotangent.expecting(B, T, H, P, as: "the cotangent of causalMix")
+  m.expecting(B, H, T, T, as: "the matrix of causalMix")
   let toV = Tensor(uninitialised: v.shape)
   let vTarget = toV.uninitialisedNumbers  // Heads lie side by side in each row.
   let toM = reading(cotangent, m, v) { cotangent, m, v in
@@ -145,8 +149,7 @@ func eachLowerBlock(
   _ left: MatrixOperand, times right: MatrixOperand, into place: (_ rows: Range<Int>) -> MatrixTarget,
   _ body: (_ rows: Range<Int>, _ block: MatrixTarget) -> Void
 ) {
-  // Rows a multiple of 1024 numbers apart share the same few places of a cache.
-  let (T, P, stride) = (left.rows, left.columns, left.rows + 16)
+  let (T, P, stride) = (left.rows, left.columns, scratchStride(left.rows))
   withScratch(P * stride) { scratch in
     let turned = MatrixTarget(scratch, rows: P, columns: T, stride: stride)
     Tiles.turn(right, into: turned)
@@ -157,6 +160,10 @@ func eachLowerBlock(
     }
   }
 }
+
+/// How far apart rows of T numbers are in scratch memory. Not T: rows a multiple of 1024 numbers apart share the same few
+/// places of a cache.
+func scratchStride(_ T: Int) -> Int { T + 16 }
 
 /// The causal softmax of some rows of a matrix; the first of them sees `first` + 1 places.
 @inline(__always)

@@ -79,7 +79,7 @@ extension KeyValueCache {
 
   private mutating func append(_ k: Tensor, _ v: Tensor) {
     let (B, T, G, P) = k.sizesOfHeads
-    let needed = counts.max()! + T
+    let needed = (counts.max() ?? 0) + T
     if needed > room { makeRoom(for: max(needed, 2 * room)) }
     let (room, counts) = (room, counts)
     func store(_ new: Tensor, into cache: inout Tensor) {

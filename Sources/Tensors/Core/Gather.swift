@@ -6,9 +6,10 @@
 // Read before: `Tensor+Writing.swift`. Slow twin: a product with one-hot rows, `Naive.gathered`.
 
 extension Tensor {
-  /// Some rows of the first axis, in any order; stops the program if `rows` is empty or names a row that does not
-  /// exist.
-  public func gathered(_ rows: [Int]) -> Tensor { .concatenated(rows.map { sliced($0..<($0 + 1)) }) }
+  /// Some rows of the first axis, in any order, or none; stops the program if `rows` names one that does not exist.
+  public func gathered(_ rows: [Int]) -> Tensor {
+    rows.isEmpty ? sliced(0..<0) : .concatenated(rows.map { sliced($0..<($0 + 1)) })
+  }
 }
 
 /// The rows of a table, one for each token.

@@ -50,8 +50,8 @@ struct ScratchParts {
   }
 }
 
-/// Free blocks by size class. Classes are the powers of two, with three equal steps between neighbours, so that at
-/// most a fifth of a block is unused.
+/// Free blocks by size class. Classes are the powers of two from 16 on, with three equal steps between neighbours, so that
+/// of a larger block at most a fifth is unused.
 struct BlockPool: ~Copyable, Sendable {
   static let shared = BlockPool()
 
@@ -65,7 +65,7 @@ struct BlockPool: ~Copyable, Sendable {
 
   private let state = Lock(State())
 
-  /// Blocks smaller than this share one class: 64 bytes, a cache line.
+  /// Blocks of fewer numbers share one class: a cache line in Float, two in Double.
   private static let smallest = 16
   private static let alignment = 64
 

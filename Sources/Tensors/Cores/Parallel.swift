@@ -1,9 +1,10 @@
 // # Two cores
 //
-// Long loops are cut into pieces, which run on all cores. How a loop is cut depends on its length
-// alone, never on how many cores there are or which of them is free, so that a sum over pieces is the
-// same to the last bit on every run. OpenBLAS itself stays on one thread: our pieces already use all
-// cores, and two levels of threads slow each other down.
+// Long loops are cut into pieces, which run on all cores. How a sum is cut depends on its length
+// alone, never on how many cores there are or which of them is free, so that it is the same to the last
+// bit on every run; only items that are independent of one another may be grouped by the number of cores
+// (`together`). OpenBLAS itself stays on one thread: our pieces already use all cores, and two levels of
+// threads slow each other down.
 //
 // A loop is worth cutting if it takes more than about three microseconds, because the other threads stay awake
 // (`WorkerPool.swift`).
@@ -65,14 +66,14 @@ enum Parallel {
 
   /// Calls `body`, in which results below the normal numbers are zero, or with `false` are what IEEE 754 says.
   @inline(__always)
-  static func flushing(_ flushes: Bool = true, _ body: () -> Void) {
+  static func flushing<Result>(_ flushes: Bool = true, _ body: () -> Result) -> Result {
     let before = processor_flush_underflow(flushes ? 1 : 0)
-    body()
-    _ = processor_flush_underflow(before)
+    defer { _ = processor_flush_underflow(before) }
+    return body()
   }
 
-  /// The most neighbours, a divisor of `count`, that can be taken together in each of `rows` rows such that every core
-  /// has a group. For items that do not meet: how many are together changes the cost alone.
+  /// The largest divisor of `count` such that, with so many neighbours together in each of `rows` rows, every core has a
+  /// group. Only for items that are independent of one another, because it depends on the number of cores.
   static func together(_ count: Int, of rows: Int) -> Int {
     let cores = WorkerPool.shared.threads
     return (1...max(1, count)).last { count.isMultiple(of: $0) && rows * count / $0 >= cores } ?? 1

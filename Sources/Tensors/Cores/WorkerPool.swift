@@ -102,7 +102,8 @@ package final class WorkerPool: @unchecked Sendable {
     isBusy.store(false, ordering: .releasing)
   }
 
-  /// Calls `body` while no job can begin: loops in the meantime stay on their own threads.
+  /// Calls `body` while no job can begin: loops in the meantime stay on their own threads. If another thread's job runs
+  /// at the start, then only until that job ends; to wait for it would hang a call from inside one of its items.
   package func resting<Result>(_ body: () throws -> Result) rethrows -> Result {
     let isOurs = isBusy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
     defer { if isOurs { isBusy.store(false, ordering: .releasing) } }

@@ -48,7 +48,7 @@ func address(ofResult x: Tensor) -> UnsafeMutablePointer<Scalar> {
   x.uninitialisedNumbers.baseAddress ?? UnsafeMutablePointer(bitPattern: 64)!
 }
 
-/// The same, to be written.
+/// The address of a span that is to be written.
 @inline(__always)
 func address(_ x: inout MutableSpan<Scalar>) -> UnsafeMutablePointer<Scalar> {
   x.withUnsafeMutableBufferPointer { $0.baseAddress } ?? UnsafeMutablePointer(bitPattern: 64)!

@@ -6,7 +6,7 @@
 
 /// The sum of all elements.
 /// - Returns: a tensor without axes.
-public func sum(_ x: Tensor) -> Tensor { Tensor(reading(x) { sum($0) }) }
+public func sum(_ x: Tensor) -> Tensor { Tensor(reading(x) { x in Parallel.flushing { sum(x) } }) }
 
 /// The mean of all elements; stops the program if there are none.
 /// - Returns: a tensor without axes.
@@ -18,7 +18,7 @@ public func mean(_ x: Tensor) -> Tensor {
 /// The sum of x ⊙ y over all elements of two tensors of the same shape.
 public func dot(_ x: Tensor, _ y: Tensor) -> Scalar {
   precondition(x.shape == y.shape, "the shapes \(x.shape) and \(y.shape) differ")
-  return reading(x, y) { dot($0, $1) }
+  return reading(x, y) { x, y in Parallel.flushing { dot(x, y) } }
 }
 
 /// The largest absolute value; 0 if there are no elements, NaN if one of them is NaN.

@@ -58,22 +58,11 @@ struct DeltaScratch {
     let fresh = MatrixTarget(new, rows: q, columns: x.columns)
     // B′ = diag(β) B; E = L ∘ (B B′ᵀ)
     for i in 0..<q { write(beta.row(i)[0], times: b.row(i), to: written.row(i), b.columns) }
-    let held = faded(b, written.operand, in: own).operand
+    let held = ssd.faded(b, written.operand, in: own).operand
     // (I + E) X̃ = X − diag(e) B h
     for i in 0..<q { write(1, times: x.row(i), to: fresh.row(i), x.columns) }
     gemmInPiece(ssd.scaled(b, by: e), h, into: fresh, factor: -1, keep: 1)
     fresh.divide(byUnitLower: held)
     return (written.operand, fresh.operand, held)
-  }
-
-  /// L ∘ (rows · B′ᵀ), [q, q], in the memory that is given.
-  @inline(__always)
-  func faded(
-    _ rows: MatrixOperand, _ written: MatrixOperand, in memory: UnsafeMutableBufferPointer<Scalar>
-  ) -> MatrixTarget {
-    let result = MatrixTarget(memory, rows: rows.rows, columns: rows.rows)
-    gemmInPiece(rows, written.transposed, into: result)
-    for place in 0..<(rows.rows * rows.rows) { memory[place] *= ssd.decay[place] }
-    return result
   }
 }

@@ -84,7 +84,7 @@ public func deltaSequence(
             let (e, l) = scratch.fillDecays(part.rows(of: logDecay, 1))
             let (written, fresh, _) = delta.fill(x: x, b: b, beta: beta, h: state.operand, e: e)
             // W = L ∘ (C B′ᵀ); Y = W X̃
-            let w = delta.faded(c, written, in: scratch.w)
+            let w = scratch.faded(c, written, in: scratch.w)
             gemmInPiece(w.operand, fresh, into: y)
             // Y += diag(e) C h
             gemmInPiece(scratch.scaled(c, by: e), state.operand, into: y, keep: 1)
@@ -137,7 +137,7 @@ public func deltaSequencePullback(
 
             // B′, X̃, E and W, as forward
             let (written, fresh, held) = delta.fill(x: x, b: b, beta: beta, h: h, e: e)
-            let w = delta.faded(c, written, in: scratch.w)
+            let w = scratch.faded(c, written, in: scratch.w)
             // R̄ = X̄ = (I + E)⁻ᵀ (Wᵀ Ȳ + diag(l) B′ h̄′)
             gemmInPiece(w.operand.transposed, yBar, into: xBar)
             gemmInPiece(scratch.scaled(written, by: l), hBar.operand, into: xBar, keep: 1)
@@ -181,11 +181,7 @@ public func deltaSequencePullback(
               betaBar.row(i)[0] = dot(b.row(i), writtenBar.row(i), N)
               add(beta.row(i)[0], times: writtenBar.row(i), to: bBar.row(i), N)
             }
-            // log α: e[i] depends on all times up to i, e[last] on all of the chunk.
-            sums[q - 1] += e[q - 1] * dot(h.start, hBar.start, N * P)
-            for i in stride(from: q - 1, to: 0, by: -1) { sums[i - 1] += sums[i] }
-            addSegmentSumPullback(w, into: sums, running: scratch.running)
-            for i in 0..<q { logBar.row(i)[0] = sums[i] }
+            scratch.writeLogCotangent(w, chunk: e[q - 1] * dot(h.start, hBar.start, N * P), into: logBar)
             // h̄ = e[last] h̄′ + (diag(e) C)ᵀ Ȳ − (diag(e) B)ᵀ R̄
             gemmInPiece(scratch.scaled(c, by: e).transposed, yBar, into: hBar, keep: e[q - 1])
             gemmInPiece(scratch.scaled(b, by: e).transposed, rBar, into: hBar, factor: -1, keep: 1)

@@ -115,6 +115,30 @@ struct SSDScratch {
     return (entry.extracting(0..<q), decay.extracting(((q - 1) * q)..<(q * q)))
   }
 
+  /// L ∘ (left · rightᵀ), [q, q], in the memory that is given, for a chunk whose decays are filled.
+  @inline(__always)
+  func faded(
+    _ left: MatrixOperand, _ right: MatrixOperand, in memory: UnsafeMutableBufferPointer<Scalar>
+  ) -> MatrixTarget {
+    let q = left.rows
+    let result = MatrixTarget(memory, rows: q, columns: q)
+    gemmInPiece(left, right.transposed, into: result)
+    for place in 0..<(q * q) { memory[place] *= decay[place] }
+    return result
+  }
+
+  /// Writes the cotangent of log α, [q, 1]: that of log e in `sums`, of the segment sums in `s`, and of the decay of the
+  /// whole chunk, on which the leaving state depends.
+  @inline(__always)
+  func writeLogCotangent(_ s: MatrixTarget, chunk: Scalar, into target: MatrixTarget) {
+    let q = target.rows
+    // e[i] depends on all times up to i, e[last] on all of the chunk.
+    sums[q - 1] += chunk
+    for i in stride(from: q - 1, to: 0, by: -1) { sums[i - 1] += sums[i] }
+    addSegmentSumPullback(s, into: sums, running: running)
+    for i in 0..<q { target.row(i)[0] = sums[i] }
+  }
+
   /// diag(factors) times a matrix, in `rows`.
   @inline(__always)
   func scaled(_ matrix: MatrixOperand, by factors: UnsafeMutableBufferPointer<Scalar>) -> MatrixOperand {

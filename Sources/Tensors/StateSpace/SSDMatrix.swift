@@ -47,15 +47,15 @@ public func ssdMatrix(logDecay: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tens
   var result = headScores(c, b)
   reading(logDecay, d) { logDecay, d in
     writing(&result, rows: sizes.B * H, .singly(work: T * T * (4 + N / 16))) { index, matrix in
-      let (batch, h) = (index / H, index % H)
-      withScratch(2 * T + T * T) { scratch in
-        let (x, running) = (scratch.extracting(0..<T), scratch.extracting(T..<(2 * T)))
-        let decay = scratch.extracting((2 * T)..<(2 * T + T * T))
-        for t in 0..<T { x[t] = logDecay[(batch * T + t) * H + h] }
-        exponentialOfSegmentSums(x, into: MatrixTarget(decay, rows: T, columns: T), running: running)
-        let factors = decay.span
-        for place in 0..<(T * T) { matrix[place] *= factors[place] }
-        for t in 0..<T { matrix[t * T + t] += d[h] }
+      withScratch(T * T) { scratch in
+        writeDecays(headRows(of: logDecay, index, T, H, 1), into: MatrixTarget(scratch, rows: T, columns: T))
+        let decay = scratch.span
+        for t in 0..<T {
+          let (start, diagonal) = (t * T, t * T + t)
+          for place in start...diagonal { matrix[place] *= decay[place] }
+          for place in (diagonal + 1)..<(start + T) { matrix[place] = 0 }
+          matrix[diagonal] += d[index % H]
+        }
       }
     }
   }
@@ -79,14 +79,11 @@ public func ssdMatrixPullback(
   let toLog = logCotangent.uninitialisedNumbers  // Heads lie side by side.
   reading(logDecay, cotangent) { logDecay, cotangent in
     writing(&scores, &inner, &traces, rows: B * H, .singly(work: T * T * 8)) { index, matrix, inner, trace in
-      let (batch, h) = (index / H, index % H)
       let from = cotangent.extracting(places(index, T * T))
       let log = headRows(of: toLog, index, T, H, 1)
-      withScratch(3 * T) { scratch in
-        let (x, running) = (scratch.extracting(0..<T), scratch.extracting(T..<(2 * T)))
-        let sums = scratch.extracting((2 * T)..<(3 * T))
-        for t in 0..<T { x[t] = logDecay[(batch * T + t) * H + h] }
-        exponentialOfSegmentSums(x, into: MatrixTarget(&inner, rows: T, columns: T), running: running)
+      writeDecays(headRows(of: logDecay, index, T, H, 1), into: MatrixTarget(&inner, rows: T, columns: T))
+      withScratch(2 * T) { scratch in
+        let (sums, running) = (scratch.extracting(0..<T), scratch.extracting(T..<(2 * T)))
         trace[0] = 0
         for t in 0..<T {
           trace[0] += from[t * T + t]
@@ -102,4 +99,14 @@ public func ssdMatrixPullback(
     }
   }
   return (logCotangent, headMix(inner, c, transposing: true), headMix(inner, b), sum(traces, along: 0))
+}
+
+/// L of a head, exp of the segment sums of its log α [T, 1]; above the diagonal 0.
+private func writeDecays(_ log: MatrixOperand, into target: MatrixTarget) {
+  let T = log.rows
+  withScratch(2 * T) { scratch in
+    let (x, running) = (scratch.extracting(0..<T), scratch.extracting(T..<(2 * T)))
+    for t in 0..<T { x[t] = log.row(t)[0] }
+    exponentialOfSegmentSums(x, into: target, running: running)
+  }
 }

@@ -54,7 +54,8 @@ public struct SSDSequenceValue: Sendable {
 ///   - b: [B, T, H, N]
 ///   - c: [B, T, H, N]
 ///   - d: [H]
-///   - Q: the length of a chunk, at least 1; it changes the cost, not the result
+///   - Q: the length of a chunk, at least 1; it changes the cost, and the result only by rounding, as long as all numbers
+///     are finite: inside a chunk what lies ahead is multiplied by 0, and 0 times infinity is NaN
 ///   - initialState: [B, H, N, P], or nil for zeros
 ///   - keepsStates: whether the result has what its pullback needs; without, a long text takes an eighth less time
 public func ssdSequence(
@@ -79,7 +80,6 @@ public func ssdSequence(
               let index = group * layout.together + head
               let (skip, state) = (d[index % H], MatrixTarget(&final, at: head * N * P, rows: N, columns: P))
               let part = layout.part(chunk, of: index)
-              let q = part.count
               let (x, b, c) = (part.rows(of: x, P), part.rows(of: b, N), part.rows(of: c, N))
               let y = part.rows(of: y, P)
               if keepsStates {
@@ -87,16 +87,13 @@ public func ssdSequence(
                 copy(final.span.extracting((head * N * P)..<((head + 1) * N * P)), to: &states, at: kept)
               }
               let (e, l) = scratch.fillDecays(part.rows(of: logDecay, 1))
-              let w = MatrixTarget(scratch.w, rows: q, columns: q)
               // W = L ∘ (C Bᵀ); Y = W X
-              gemmInPiece(c, b.transposed, into: w)
-              for place in 0..<(q * q) { scratch.w[place] *= scratch.decay[place] }
-              gemmInPiece(w.operand, x, into: y)
+              gemmInPiece(scratch.faded(c, b, in: scratch.w).operand, x, into: y)
               // Y += diag(e) C h + d X
               gemmInPiece(scratch.scaled(c, by: e), state.operand, into: y, keep: 1)
-              for i in 0..<q { add(skip, times: x.row(i), to: y.row(i), P) }
+              for i in 0..<part.count { add(skip, times: x.row(i), to: y.row(i), P) }
               // h = e[last] h + (diag(l) B)ᵀ X
-              gemmInPiece(scratch.scaled(b, by: l).transposed, x, into: state, keep: e[q - 1])
+              gemmInPiece(scratch.scaled(b, by: l).transposed, x, into: state, keep: e[part.count - 1])
             }
           }
         }
@@ -179,11 +176,8 @@ public func ssdSequencePullback(
               bBar.scaleRows(by: l)
               for j in 0..<q { scores.row(q - 1)[j] += dot(b.row(j), bBar.row(j), N) }
               gemmInPiece(w.operand.transposed, c, into: bBar, keep: 1)
-              // log α: e[i] depends on all times up to i, e[last] on all of the chunk.
-              sums[q - 1] += e[q - 1] * dot(h.start, hBar.start, N * P)
-              for i in stride(from: q - 1, to: 0, by: -1) { sums[i - 1] += sums[i] }
-              addSegmentSumPullback(scores, into: sums, running: scratch.running)
-              for i in 0..<q { logBar.row(i)[0] = sums[i] }
+              scratch.writeLogCotangent(
+                scores, chunk: e[q - 1] * dot(h.start, hBar.start, N * P), into: logBar)
               // h̄ = e[last] h̄′ + (diag(e) C)ᵀ Ȳ
               gemmInPiece(scratch.scaled(c, by: e).transposed, yBar, into: hBar, keep: e[q - 1])
             }
