@@ -30,7 +30,7 @@ import Tensors
 
 let chapter = Chapter(
   "06-structured-matrices", question: "Which structure can imitate attention?",
-  duration: "5 minutes with a teacher from chapter 05; 5 seconds with --quick", options: ModelOptions.self)
+  duration: "4 minutes with a teacher from chapter 05; 5 seconds with --quick", options: ModelOptions.self)
 
 let store = chapter.openModelStore()
 let (H, L, T) = (store.recipe.H, store.recipe.L, store.recipe.T)

@@ -25,7 +25,7 @@ import Tensors
 
 let chapter = Chapter(
   "14-generation", question: "What did we gain?",
-  duration: "2 minutes with models from chapters 05 to 10; 10 seconds with --quick", options: ModelOptions.self)
+  duration: "1 minute with models from chapters 05 to 10; 10 seconds with --quick", options: ModelOptions.self)
 
 let store = chapter.openModelStore()
 let recipe = store.recipe
