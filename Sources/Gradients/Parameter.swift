@@ -26,7 +26,7 @@ public final class Parameter {
   public var isFrozen = false
 
   private let shape: Shape
-  let leaf = Node(.leaf)
+  let leaf: Node
 
   /// A trainable parameter, not frozen, whose shape stays that of `value`.
   ///
@@ -35,6 +35,7 @@ public final class Parameter {
     self.name = name
     self.value = value
     shape = value.shape
+    leaf = Node(.leaf, shape: shape)
   }
 
   /// The parameter as it enters the tape: a leaf, or a constant if it is frozen.

@@ -47,6 +47,7 @@ public func cotangents(of output: Variable, seed: Tensor, withRespectTo leaves: 
     guard let pullback = node.pullback else { continue }
     for (parent, contribution) in zip(node.parents, pullback(cotangent)) {
       contribution.add(to: &parent.cotangent)
+      if let found = parent.cotangent?.shape, found != parent.shape { stop(node.primitive, parent.shape, found) }
       parent.pendingUses -= 1
       if parent.pendingUses == 0 { ready.append(parent) }
     }
@@ -54,6 +55,12 @@ public func cotangents(of output: Variable, seed: Tensor, withRespectTo leaves: 
   return leaves.map { leaf in
     leaf.node.flatMap { found[ObjectIdentifier($0)] } ?? Tensor.zeros(leaf.shape)
   }
+}
+
+/// Stops the program after a pullback that has returned a cotangent of another shape than its input.
+private func stop(_ primitive: Primitive, _ expected: Shape, _ found: Shape) -> Never {
+  preconditionFailure(
+    "the pullback of \(primitive.name) into an input of shape \(expected) returned a cotangent of shape \(found)")
 }
 
 /// What a pullback adds to the cotangent of an input.

@@ -43,7 +43,7 @@ public struct Variable {
   }
 
   /// A leaf: a variable that no operation made, with respect to which gradients can be asked for.
-  public init(leaf value: Tensor) { self.init(value, node: Node(.leaf)) }
+  public init(leaf value: Tensor) { self.init(value, node: Node(.leaf, shape: value.shape)) }
 
   init(_ value: Tensor, node: Node?) {
     self.value = value
@@ -125,7 +125,9 @@ extension Variable {
     _ value: Tensor, by primitive: Primitive, parents: [Variable], pullback: @escaping (Tensor) -> [Contribution]
   ) {
     self.init(
-      value, node: parents.isEmpty ? nil : Node(primitive, parents: parents.map { $0.node! }, pullback: pullback))
+      value,
+      node: parents.isEmpty
+        ? nil : Node(primitive, shape: value.shape, parents: parents.map { $0.node! }, pullback: pullback))
   }
 }
 
@@ -141,21 +143,7 @@ extension Variable {
   /// input's shape; another shape stops the program. It must capture tensors, never variables. Nothing here checks
   /// that it is right; `checkGradient` does.
   public init(custom value: Tensor, by primitive: Primitive = .custom, from inputs: Input...) {
-    let checked = inputs.enumerated().map { index, input -> Input in
-      let shape = input.variable.shape
-      let pullback = input.pullback
-      return (
-        input.variable,
-        {
-          let result = pullback($0)
-          precondition(
-            result.shape == shape,
-            "a custom pullback into input \(index) of shape \(shape) returned a cotangent of shape \(result.shape)")
-          return result
-        }
-      )
-    }
-    self.init(value, by: primitive, from: checked)
+    self.init(value, by: primitive, from: inputs)
   }
 }
 
@@ -169,6 +157,8 @@ extension Variable {
 /// One operation on the tape.
 final class Node {
   let primitive: Primitive
+  /// The shape of its value, and of the value's cotangent.
+  let shape: Shape
   private(set) var parents: [Node]
   /// From the cotangent of this node's value to what it adds to those of its parents, in order.
   let pullback: ((Tensor) -> [Contribution])?
@@ -177,8 +167,11 @@ final class Node {
   var cotangent: Tensor?
   var pendingUses = 0
 
-  init(_ primitive: Primitive, parents: [Node] = [], pullback: ((Tensor) -> [Contribution])? = nil) {
+  init(
+    _ primitive: Primitive, shape: Shape, parents: [Node] = [], pullback: ((Tensor) -> [Contribution])? = nil
+  ) {
     self.primitive = primitive
+    self.shape = shape
     self.parents = parents
     self.pullback = pullback
   }

@@ -148,6 +148,28 @@ import Testing
     }
   }
 
+  // An operation on M that also sees what the mask hides would otherwise learn from it.
+  @Test(arguments: [1, 5, 70]) func theCotangentOfACausalMatrixIsCausal(_ T: Int) {
+    let (matrix, rows) = (Tensor.random([2, 3, T, T], for: "M"), Tensor.random([2, T, 3, 4], for: "v"))
+    let m = Naive.tabulate(matrix.shape) { $0[3] <= $0[2] ? matrix.at($0) : 0 }
+    let (g, found) = pull("mix", [m, rows]) { causalMix($0[0], $0[1]) }
+    let whole = Naive.headScores(g, rows)
+    expectClose(found[0], Naive.tabulate(matrix.shape) { $0[3] <= $0[2] ? whole.at($0) : 0 }, "T \(T)")
+    for t in 0..<T {
+      expectZero(found[0].sliced(t..<(t + 1), along: 2).sliced((t + 1)..<T, along: 3), "row \(t), T \(T)")
+    }
+  }
+
+  @Test func aPullbackOfAnotherShapeIsNamed() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      let x = Variable(leaf: Tensor.ones([2, 3]))
+      let wrong = Variable(custom: x.value, from: (x, { $0.reshaped(to: [3, 2] as Shape) }))
+      _ = cotangents(of: wrong, seed: Tensor.ones([2, 3]), withRespectTo: [x])
+    }
+    let message = result.map { String(decoding: $0.standardErrorContent, as: UTF8.self) } ?? ""
+    for word in ["custom", "[2, 3]", "[3, 2]"] { #expect(message.contains(word), "\(word) in \(message)") }
+  }
+
   @Test func whatIsHiddenInACotangentIsNotRead() {
     let (T, causal) = (5, { (x: [Int]) in x[x.count - 1] <= x[x.count - 2] })
     func compare(_ name: String, _ inputs: [Tensor], _ function: ([Variable]) -> Variable) {
