@@ -3,10 +3,11 @@
 // A hybrid has two kinds of mixers, and nothing says that both are used: a student may learn to let its few attention
 // layers do all the work, or none of it. We silence the mixers of some layers, that is, put zeros in the place of their
 // outputs, and measure how many more nats a token then costs. Norms, feed-forwards and the residual path stay. A path
-// whose loss costs nothing carries nothing.
+// whose loss costs nothing carries nothing that the others cannot replace.
 //
-// A silenced mixer leaves the layers behind it with states that they have never met, so the cost is an upper bound of
-// what the path carries. It tells a path that is used from one that is not; it does not divide the loss among paths.
+// A silenced mixer leaves the layers behind it with states that they have never met, which may cost more than what the
+// path carries; and where two paths carry the same, the loss of either may cost nothing. So the cost tells a path that
+// is needed from one that is not; it does not divide the loss among paths.
 //
 // Read before: `Evaluation.swift`, `Models/Blocks/Block.swift`.
 

@@ -78,7 +78,7 @@ extension StateSpaceFit {
   public struct Undecayed: Sendable {
     /// The range of p, in powers of ten.
     public let powersOfTen: Double
-    /// The largest difference from the matrix; nil if p is beyond the range of Double.
+    /// The largest difference from the matrix with decays, computed in Double too; nil if p is beyond its range.
     public let difference: Double?
   }
 
@@ -86,7 +86,7 @@ extension StateSpaceFit {
   public func undecayed(_ index: Int) -> Undecayed {
     let (T, N) = (b.shape[1], b.shape[2])
     func row(_ x: Tensor) -> [Double] { x.sliced(index..<(index + 1)).elements.map { Double($0) } }
-    let (logs, from, to, made) = (row(logDecay), row(b), row(c), row(matrices))
+    let (logs, from, to) = (row(logDecay), row(b), row(c))
     var p = [0.0]
     for t in 1..<max(1, T) { p.append(p[t - 1] + logs[t]) }
     let middle = p[T - 1] / 2
@@ -95,9 +95,12 @@ extension StateSpaceFit {
     var difference = 0.0
     for t in 0..<T {
       for s in 0...t {
-        var entry = 0.0
-        for n in 0..<N { entry += (to[t * N + n] * exp(p[t] - middle)) * (from[s * N + n] * exp(middle - p[s])) }
-        difference = max(difference, abs(entry - made[t * T + s]))
+        var (without, with) = (0.0, 0.0)
+        for n in 0..<N {
+          without += (to[t * N + n] * exp(p[t] - middle)) * (from[s * N + n] * exp(middle - p[s]))
+          with += to[t * N + n] * from[s * N + n]
+        }
+        difference = max(difference, abs(without - with * exp(p[t] - p[s])))
       }
     }
     return Undecayed(powersOfTen: powers, difference: difference)

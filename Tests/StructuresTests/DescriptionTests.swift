@@ -37,7 +37,7 @@ import Testing
     try fit.descend(steps: 5, rate: 0.05)
     for index in 0..<2 {
       let difference = try #require(fit.undecayed(index).difference)
-      #expect(difference < (Tolerance.isDouble ? 1e-12 : 1e-4))
+      #expect(difference < 1e-12)
     }
     let extreme = StateSpaceFit(.ssd(firstDecay: 1e-30), N: 1, to: Tensor.random([1, 23, 23], for: "extreme"))
     #expect(extreme.undecayed(0).difference == nil && extreme.undecayed(0).powersOfTen > 600)

@@ -133,8 +133,8 @@ check("50 added to every score changes nothing", largest(raised - m), within: 10
 //
 // *Rotary positions*: the numbers of q[t] and of k[t] are taken in pairs, each pair as a point in a
 // plane, and turned by t times an angle that belongs to the pair. An inner product does not change
-// when both of its vectors are turned by the same angle. So a score depends on the distance t − s
-// alone, and not on where in the text the two tokens are.
+// when both of its vectors are turned by the same angle. So positions enter a score through the
+// distance t − s alone, wherever in the text the two tokens are.
 
 chapter.section("3. Where am I?")
 func lastToken(_ x: Tensor) -> Tensor { x.sliced((T - 1)..<T, along: 1) }
@@ -215,7 +215,8 @@ let previous = headMix(oneBack, letters)
 // an a". Its query is the letter itself, which says "I am an a". So an a looks at all letters that
 // have followed an a so far, and their mean is a guess at what comes next. Nothing was trained:
 // everything the head knows comes from the text that it is reading. Trained models contain such
-// pairs of heads (Olsson et al., arXiv 2209.11895); the second is called an induction head.
+// pairs of heads (Olsson et al., arXiv 2209.11895): the first is called a previous-token head, the
+// second an induction head.
 
 let afterSame = softmax(headScores(letters, previous), scale: sharpness, causal: true)
 let guess = headMix(afterSame, letters)
@@ -242,7 +243,8 @@ chapter.plot(Figure("Two heads on the text \(String(text))", panels: heads), "he
 
 // ## The surprise: the matrix need not be there
 //
-// A weighted mean can be computed as its terms arrive. For each row we keep three things: the
+// A weighted mean can be computed as its terms arrive (the online softmax, Milakov and Gimelshein,
+// arXiv 1805.02867). For each row we keep three things: the
 // largest score so far, the sum of the weights, and the weighted sum of the values. In both sums
 // the largest score has been subtracted from every score. When a larger score arrives, both sums
 // are multiplied by exp(old largest − new largest). At the end their quotient is the output.
@@ -267,7 +269,7 @@ for block in [0..<2, 2..<3] {
 check("computed in two blocks the output is 7 too", sum / total - 7, within: 1e-12)
 
 // `Sources/Tensors/Attention/BlockedAttention.swift` does this for blocks of queries and blocks of
-// keys. It computes the same function of q, k and v, but never the whole matrix: for a block of
+// keys, as FlashAttention does (Dao et al., arXiv 2205.14135). It computes the same function of q, k and v, but never the whole matrix: for a block of
 // queries only one block of scores exists at a time.
 
 let blocked = blockedAttention(queries, keys, values, scale: scale, Q: 4, keys: 4)
@@ -325,8 +327,9 @@ for (form, expected) in [2.0, 2, 0].enumerated() {
 show("memory of BLAS at T = 131072, by the fit", bytes(Int(1e6 * laws[1][1](131_072))))
 
 // In time, no way avoids T²; only the heights of the lines differ. BLAS also computes the scores
-// that the mask hides, twice the work of the loops, and yet it is several times faster. Blocks are
-// faster still: they skip what is hidden, and never send a matrix to memory and back.
+// that the mask hides, a third more multiplications than the loops, which skip those scores but not
+// the zeros of the matrix; and yet it is several times faster. Blocks are faster still: they skip
+// what is hidden, and never send a matrix to memory and back.
 
 func chart(_ y: Axis, _ values: [[Double]], _ laws: [PowerLaw]) -> LineChart {
   let series = zip(forms, zip(values, laws)).map { form, fit in

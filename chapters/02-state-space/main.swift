@@ -199,12 +199,16 @@ chapter.plot(Figure("What is left, what is asked, and their product", panels: ma
 // convolution over time, which mixes each of their numbers with its own last few values; chapter 07
 // says what it is good for. The layer can run step by step (the form `recurrent` of the library), or
 // build its matrices and multiply (the form `materialised`, which chapter 03 calls quadratic). We
-// draw all its weights at random, those of the skip and the gate too.
+// draw all its weights at random, those of the skip, the gate and the convolution too.
 
 chapter.section("5. The skip, the gate, and the whole layer")
 let layer = DiscreteMamba2("mixer", sizes: DiscreteMamba2Sizes(D: 12, H: 2, N: N), using: &random)
 for parameter in [layer.inProjection, layer.skip] {
   parameter.value = .normal(parameter.value.shape, deviation: 0.3, using: &random)
+}
+var further = SeededGenerator(seed: chapter.seed)
+for parameter in [layer.zBias, layer.convolutionWeight, layer.convolutionBias] {
+  parameter.value = .normal(parameter.value.shape, deviation: 0.3, using: &further)
 }
 let u = Variable(constant: .normal([1, T, layer.sizes.D], using: &random))
 let (walking, mixing) = (layer.output(u, form: .recurrent).value, layer.output(u, form: .materialised).value)

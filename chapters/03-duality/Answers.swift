@@ -76,8 +76,9 @@ func answer2() throws {
 // ## 3. A running product that begins anew
 //
 // In a chunk of Q steps ρ is no smaller than exp(−Q m), where m is the largest |log α|. So the
-// ratio is safe as long as this is a normal number of its type: Q m ≤ 87 in Float. On average m is
-// much too careful, but the decays come from the text, and a model that has learned to forget makes
+// ratio is safe as long as this is a normal number of its type: Q m ≤ 87 in Float. Chunks of 64 steps
+// are safe only if no |log α| is above 1.4, and the decays of section 8 are stronger; that none is lost
+// with them is luck. On average m is much too careful, but the decays come from the text, and a model that has learned to forget makes
 // strong ones. We count the neighbours whose weight is lost, that is NaN or off by more than a
 // hundredth, in Float, with chunks of 64 and with chunks of the safe length. Segment sums lose none
 // at any length, since each begins at its own s.

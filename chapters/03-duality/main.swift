@@ -155,8 +155,9 @@ check("formula = count for every form", miscounts == 0, "\(rows.count) forms")
 //
 // Larger chunks cost more inside, smaller ones fade the state more often. The Q with the fewest
 // multiplications, Q*, depends on the size of the head and not on T. Section 6 asks whether it is
-// also the fastest. On the page of this chapter the formulas have sliders: find the T from which on
-// the recurrence beats the matrix, and the Q from which on a chunk is too long.
+// also the fastest. On the page of this chapter the formulas have sliders: find the length T beyond
+// which the recurrence multiplies less than the matrix, and the Q beyond which chunks multiply more
+// than the recurrence.
 
 let features = 64
 let choices = [
@@ -314,9 +315,9 @@ chapter.timed(
 chapter.timed(
   "the rate at Q = 64, as a multiple of that at Q = 4, is above 1.5", rates[6] > 1.5 * rates[2], rates[6] / rates[2])
 
-// The standard recipe has Q = 64, two chunks in each of its windows, which need not be the fastest Q
-// of this table. No result of the book depends on it: but for roundoff, Q changes what a layer costs
-// and not what it computes (section 4). “What we saw” says how much time a faster Q would save here.
+// The standard recipe has Q = 64, so that a window is two chunks. This need not be the fastest Q of
+// the table. No loss and no distance in the book depends on it: but for roundoff, Q changes what a
+// layer costs and not what it computes (section 4). Only times do, those of chapter 14 among them. “What we saw” says how much time a faster Q would save here.
 //
 // Are chunks faster than the recurrence at all? The figure of section 5 has both.
 
@@ -393,8 +394,10 @@ table(
 //     L[t, s]  =  ρ[t] / ρ[s]
 //
 // In exact arithmetic this is right; α[0] cancels. (Chapter 06 leaves α[0] out and calls the product
-// p[t].) But ρ[t] becomes as small as exp(μ t), where μ < 0 is the mean of log α. Once that is below
-// half of the smallest positive number of its type, ρ is 0, and 0 / 0 is NaN. The library adds up
+// p[t].) But ρ[t] becomes about as small as exp(μ (t + 1)), where μ < 0 is the mean of log α. Near the
+// smallest positive number of its type it loses its digits, and the next decay below ½ makes it 0.
+// (Decays above ½ alone would leave it stuck there, with quotients of 1.) From then on 0 / 0 is NaN.
+// The library adds up
 // logarithms instead, from s + 1 to t, for each segment anew (chapter 02).
 //
 // The test is the weight of the neighbour, the step before: L[t, t − 1] must be α[t] for every t
@@ -489,7 +492,7 @@ finding(
   """)
 
 // Products of decays have to be computed as sums of logarithms, one for each segment. A running
-// product becomes 0, and after that no quotient brings the decays back.
+// product underflows, and after that no quotient brings the decays back.
 
 finding(
   """

@@ -54,7 +54,7 @@ func answer1() {
 //
 // In words: take away the part of the cotangent that points along y, and divide by the length. If ȳ
 // is a multiple of y, nothing is left: moving y along itself would change its length, which is
-// always 1. For the same reason x̄ is orthogonal to x, since a longer x gives the same y.
+// always 1. And x̄ is orthogonal to x, for a longer x gives the same y.
 //
 // The sum of the squares of y has the cotangent 2y. So this sum is to normalising what the plain
 // sum is to softmax: it is constant, and a pullback of zeros passes.

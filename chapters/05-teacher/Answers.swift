@@ -137,8 +137,8 @@ func answer1() throws {
 //
 // If each head did something that no other does, the rises would add up. They need not. Heads may
 // do the same work, so that one can go unnoticed as long as the others are there; then the whole
-// layer costs more than the sum. Or one head is of use only to another, and removing both costs
-// less. This matters for distillation: all heads of a layer are replaced at once, so that what we
+// layer costs more than the sum. Or two heads are of use only together, or one corrects what the
+// other adds, and removing both costs less. This matters for distillation: all heads of a layer are replaced at once, so that what we
 // need to know is whether the layer's output is right. Stage 2 (chapter 09) compares just that.
 
 func answer2() throws {

@@ -5,7 +5,7 @@
 // it has become: how well it predicts, what it writes, and with which matrices its heads mix
 // tokens. Those matrices are what the next chapters imitate.
 //
-// You will see a loss curve and two landmarks to read it by, a few lines of imitation scripture,
+// You will see a loss curve and two baselines to read it by, a few lines of imitation scripture,
 // and every head as a picture. The default run takes about three minutes on two cores; `--quick`
 // takes a few seconds with a much smaller model.
 
@@ -61,11 +61,11 @@ table(
     ("Q", "student: length of a chunk", mixer.Q, standard.Q),
   ].map { [$0, $1, "\($2)", "\($3)"] })
 
-// Two landmarks tell us what a loss means. A model that knows nothing gives each of V characters
+// Two baselines tell us what a loss means. A model that knows nothing gives each of V characters
 // the same probability, and spends ln V nats on each (a nat is a bit divided by ln 2: 1.44 bits). A
-// model that knows how often each character occurs, and nothing else, spends the entropy of those
-// frequencies. Whatever a Transformer gains beyond the second landmark comes from looking at
-// earlier characters.
+// model that knows how often each character occurs, and nothing else (a unigram model), spends the
+// entropy of those frequencies. Whatever a Transformer gains beyond the second baseline comes from
+// looking at the characters before.
 
 var counts = [Double](repeating: 0, count: V)
 for id in corpus.training { counts[id] += 1 }
@@ -83,11 +83,11 @@ show("knowing frequencies, their entropy", knowingFrequencies, unit: store.unit)
 //
 // Inside the model a token is a vector of D numbers, its hidden state. An embedding, a table with a
 // vector for each character, gives the first, u[0]. Then L blocks change it, one after the other. A
-// block has three parts. A layer norm (LN) brings the D numbers to mean 0 and deviation 1, then
+// block has three parts. A layer norm (LN) brings the D numbers to mean 0 and standard deviation 1, then
 // scales and shifts them by learned numbers. Attention mixes tokens, with H heads and rotary
 // positions (chapter 01). An MLP, two learned matrices with a non-linear function (GELU) between
 // them, works on each token by itself. Attention and MLP read the same norm, and both results are
-// added to the state, which is called the residual sum:
+// added to the state (the residual connection):
 //
 //     u[l + 1]  =  u[l] + attention(LN u[l]) + MLP(LN u[l])
 //
@@ -294,9 +294,10 @@ check("without a mask the test catches the leak", Double(caught), greaterThan: 1
 
 // ## What we saw
 //
-// A model that knows only frequencies stops at the second landmark. What the teacher gains beyond
-// it comes from earlier characters, and only its heads look at those. Their matrices are what a
-// student can imitate.
+// A model that knows only frequencies stops at the second baseline. What the teacher gains beyond it
+// comes from the characters before. The last of these is the token itself, which embedding and MLPs
+// see without attention. All earlier ones reach it through the heads alone, so what they contribute
+// is in the heads' matrices, and those a student can imitate.
 
 finding(
   """

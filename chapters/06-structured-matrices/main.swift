@@ -158,7 +158,7 @@ check("no truncation is below its bound: the smallest ratio", ratios.joined().mi
 // formula for the nearest member. We have to search, and this chapter searches in two ways:
 //
 //     descent        everything by gradient descent, as in the paper                          section 4
-//     rows solved    the factors by least squares, the decays by gradient descent             section 6
+//     rows solved    the factors by alternating least squares, the decays by descent          section 6
 //
 // We call the matrix that such a search ends with a fit: a fit by descent, or a fit with rows
 // solved. A fit is a member of its family, so it proves that the family comes at least as near: its
@@ -198,8 +198,8 @@ for N in orders {
 }
 
 // Has the search converged? Two measures for N = 8: how much of the distance the last tenth of the
-// steps gained, and how much twice as many steps would gain. The first is always small, because by
-// then the learning rate has nearly fallen to zero; trust the second.
+// steps gained, and how much twice as many steps would gain. The first is small in any case, because
+// the learning rate falls to zero in these steps; trust the second.
 
 table(["N = \(shown)"] + Convergence.columns, rows: convergence(of: byDescent, by: .descent).map(\.cells))
 
@@ -209,8 +209,8 @@ table(["N = \(shown)"] + Convergence.columns, rows: convergence(of: byDescent, b
 // windows, and not independent samples. The error says how much matrices differ, and is too small
 // for a claim about other heads.) The paper searches in the same ways, by descent and by balanced
 // truncation, but it has T = 512, other text and another teacher. So rows should be compared that
-// have the same N / T, the fraction of the window that a state can hold, and not the same N. Even
-// then compare the order of the columns and their ratios, not the distances themselves: the norm of
+// have the same N / T, the fraction of the window that a state can hold, and not the same N. (The
+// full run has rows with each of the paper's fractions, a quick run none.) Even then compare the order of the columns and their ratios, not the distances themselves: the norm of
 // a head's matrix grows about as √T (section 8), and the paper does not print the norms of its own.
 
 chapter.section("5. The table, beside the paper's")
@@ -283,11 +283,11 @@ show("powers of ten over which p falls, N = \(shown)", text(Estimate(undecayed.m
 show("matrices where that exceeds the 76 powers of Float", undecayed.count { $0.powersOfTen > 76 })
 check(
   "the same matrices without decays: the largest difference", undecayed.compactMap(\.difference).max() ?? .nan,
-  within: tolerance)
+  within: 1e-10)
 
 // If the families are one, why is low rank farther in the table of section 5? Because descent does
-// not get there. Without decays the factors have to grow along the window by as many powers of ten
-// as p falls, far from any starting point. Decays express the same matrices in numbers that a
+// not get there. Without decays b has to grow along the window, and c to shrink, by as many powers of
+// ten as p falls, far from any starting point. Decays express the same matrices in numbers that a
 // gradient can find. If that is the reason, solving for the rows should bring low rank nearer, and
 // the checks below the tables require it.
 //

@@ -196,10 +196,9 @@ func projected(_ part: MambaPart) -> Tensor {
 let gate = silu(projected(.z) + mamba.zBias.value)
 check("the gate is open everywhere", Double(largestMagnitude(gate - Tensor.ones(gate.shape))), within: 1e-6)
 check("d is 1 in every head", mamba.skip.value == Tensor.ones([H]))
-let convolved = causalConvolution(
-  projected(.x), weight: mamba.convolutionWeight.value.sliced(0..<D),
-  bias: mamba.convolutionBias.value.sliced(0..<D))
-check("the convolution is the identity", Double(largestMagnitude(convolved - projected(.x))), within: 0.0)
+let read = Tensor.concatenated([MambaPart.x, .b, .c].map(projected), along: 2)
+let convolved = causalConvolution(read, weight: mamba.convolutionWeight.value, bias: mamba.convolutionBias.value)
+check("the convolution is the identity", Double(largestMagnitude(convolved - read)), within: 0.0)
 
 // ## Three forms of it
 //
@@ -280,26 +279,33 @@ finding(
 // Most biases begin at zero. Here that would close the gate: with z = 0 and z_bias = 0 the factor
 // is silu(0) = 0, and the mixer puts out exactly zero. The gradient of everything before the gate
 // is then zero as well, and so is that of W_o, which multiplies zeros. Until the gate has opened
-// a little, stage 2 (chapter 09) changes z and z_bias alone. To see it, we ask for the gradient
-// of each part.
+// a little, the gradient of stage 2 (chapter 09) moves z and z_bias alone; the rest can only shrink,
+// by weight decay. To see it, we ask for the gradient of each part of in_proj, of z_bias and of W_o.
 
 chapter.section("8. Breaking it on purpose: a closed gate")
-func gradientNorms(gateBias: Scalar) -> [MambaPart: Double] {
+func gradientNorms(gateBias: Scalar) -> [String: Double] {
   let fresh = store.newStudent()
   let stage = HiddenStateAlignment(from: teacher, to: fresh)
   exitOnError { try stage.begin() }
   guard let mixer = fresh.blocks[0].mixer as? DiscreteMamba2 else { return [:] }
   mixer.zBias.value = Tensor(repeating: gateBias, shape: [D])
-  let slope = gradients(of: stage.loss(heldOut[0]).total, withRespectTo: [mixer.inProjection])[0]
+  let slopes = gradients(
+    of: stage.loss(heldOut[0]).total, withRespectTo: [mixer.inProjection, mixer.zBias, mixer.output.weight])
+  let rows = MambaPart.allCases.map { ("\($0)", gradientNorm([slopes[0].sliced($0.rows(mixer.sizes))])) }
   return Dictionary(
-    uniqueKeysWithValues: MambaPart.allCases.map { ($0, gradientNorm([slope.sliced($0.rows(mixer.sizes))])) })
+    uniqueKeysWithValues: rows + [("z_bias", gradientNorm([slopes[1]])), ("W_o", gradientNorm([slopes[2]]))])
 }
+let parts = MambaPart.allCases.map { "\($0)" } + ["z_bias", "W_o"]
 let (open, closed) = (gradientNorms(gateBias: DiscreteMamba2.openGate), gradientNorms(gateBias: 0))
 table(
-  ["norm of stage 2's gradient, rows of", "gate open", "gate closed"],
-  rows: MambaPart.allCases.map { ["\($0)", number(open[$0]!, digits: 2), number(closed[$0]!, digits: 2)] })
+  ["norm of stage 2's gradient", "gate open", "gate closed"],
+  rows: parts.map { [$0, number(open[$0]!, digits: 2), number(closed[$0]!, digits: 2)] })
 check("gate open: every part gets a gradient", open.values.min()!, greaterThan: 0.0, digits: 2)
-check("gate closed: x, B, C and a get none", closed[.b]! + closed[.c]! + closed[.x]! + closed[.a]!, within: 0.0)
+let moved = ["z", "z_bias"]
+check("gate closed: z and z_bias get one", moved.map { closed[$0]! }.min()!, greaterThan: 0.0, digits: 2)
+check(
+  "gate closed: all others get none", parts.filter { !moved.contains($0) }.reduce(0) { $0 + closed[$1]! }, within: 0.0
+)
 
 // The student is saved with the tensor names and the config.json of the authors' Phi-Mamba, so
 // that their code can read what is distilled here.

@@ -240,13 +240,13 @@ table(
   })
 
 // Where does the residual after stage 1 lie? We add up its squared entries by how far back they
-// look, t − s, as fractions of their sum. If what the student misses were the far past, the last
-// column would be large.
+// look, t − s, as fractions of their sum. Beside them stand the teacher's own fractions, which are
+// what a matrix of zeros would leave. So only the difference between the two says where the student
+// has learned more, or less. All are of the window that is drawn.
 
-let residual = target - last
 let (near, far) = (3, 20)
-let shares = (0..<H).map { h -> [Double] in
-  let matrix = rows(of: head(h, of: residual))
+func shares(of matrices: Tensor, _ h: Int) -> [Double] {
+  let matrix = rows(of: head(h, of: matrices))
   var parts = [0.0, 0.0, 0.0]
   for t in 0..<T {
     for s in 0...t { parts[t - s <= near ? 0 : t - s <= far ? 1 : 2] += matrix[t][s] * matrix[t][s] }
@@ -254,9 +254,15 @@ let shares = (0..<H).map { h -> [Double] in
   let all = parts.reduce(0, +)
   return parts.map { $0 / all }
 }
+let ofResidual = (0..<H).map { shares(of: target - last, $0) }
+let ofTeacher = (0..<H).map { shares(of: target, $0) }
 table(
-  ["part of the residual", "0 to \(near) tokens back", "\(near + 1) to \(far)", "more than \(far)"],
-  rows: shares.enumerated().map { h, parts in ["head \(h)"] + parts.map { number($0, decimals: 3) } })
+  ["fraction of the squared entries", "0 to \(near) tokens back", "\(near + 1) to \(far)", "more than \(far)"],
+  rows: (0..<H).flatMap { h in
+    [("residual", ofResidual[h]), ("teacher", ofTeacher[h])].map { name, parts in
+      ["head \(h), \(name)"] + parts.map { number($0, decimals: 3) }
+    }
+  })
 
 // ## What it is not
 //
@@ -321,15 +327,18 @@ finding(
   \(number(norm, digits: 3)); what is left is a fraction of \(number(farAfter / norm, decimals: 2)) of that.
   """)
 
-// If most of the residual lies near the diagonal, the student has found the right neighbourhood,
-// but spreads its weight where the teacher picks one token. Is that the limit of a state of N
-// rows, or would more steps help? Exercise 2 tries both.
+// Where the residual has a larger fraction than the teacher, the student has learned less of the
+// teacher's weight than elsewhere. Is what is left the limit of a state of N rows, or would more
+// steps help? Exercise 2 tries both.
 
-func meanShare(_ part: Int) -> String { number(shares.reduce(0) { $0 + $1[part] } / Double(H), decimals: 2) }
+func meanShare(_ shares: [[Double]], _ part: Int) -> String {
+  number(shares.reduce(0) { $0 + $1[part] } / Double(H), decimals: 2)
+}
 finding(
   """
-  In layer \(layer) a fraction of \(meanShare(0)) of the residual's squared norm lies at most \(near) tokens back, and
-  one of \(meanShare(2)) more than \(far) tokens back, mean over heads.
+  In layer \(layer) a fraction of \(meanShare(ofResidual, 0)) of the residual's squared norm lies at most \(near) tokens
+  back, and one of \(meanShare(ofResidual, 2)) more than \(far) tokens back, mean over heads; of the teacher's,
+  \(meanShare(ofTeacher, 0)) and \(meanShare(ofTeacher, 2)).
   """)
 
 // A matrix is not yet a model.

@@ -64,9 +64,9 @@ func answer1() throws {
 // 2 r. A token then counts in proportion to its distance, and the farthest tokens count most.
 //
 // Which are they? A distance grows with the vector to be reached, so tokens for which the
-// teacher's attention has a long output are likely. Another guess are the first tokens of a
-// window: they have few tokens to average, and a mean of few values is longer than a mean of
-// many. For the student 1-2 we take the farthest tenth of the tokens in each layer and measure
+// teacher's attention has a long output are likely. Another guess is the first tokens of a
+// window: they have few tokens to average, and a mean of few values tends to be longer than a mean
+// of many. For the student 1-2 we take the farthest tenth of the tokens in each layer and measure
 // both.
 
 func answer2() throws {
@@ -159,12 +159,15 @@ func answer3() throws {
     """)
   let nearer = (0..<L).count { measured[1].onOwn[$0] < measured[0].onOwn[$0] }
   let gain = measured[0].loss - measured[1].loss
+  let comparison =
+    gain == 0
+    ? "it is equally good. So the loss does not decide between the reasons."
+    : "it is \(gain > 0 ? "better" : "worse") by \(number(abs(gain), decimals: 3)) \(store.unit). So by the loss, the"
+      + " reason \(gain > 0 ? "for" : "against") own states weighs more in this run."
   finding(
     """
     When both run on their own states, the student that was trained on them is nearer to the teacher in \(nearer) of
-    \(L) layers, and as a language model it is \(gain > 0 ? "better" : "worse") by
-    \(number(abs(gain), decimals: 3)) \(store.unit). So by the loss, the reason \(gain > 0 ? "for" : "against") own
-    states weighs more in this run.
+    \(L) layers, and as a language model \(comparison)
     """, volatile: chapter.isQuick)
 }
 

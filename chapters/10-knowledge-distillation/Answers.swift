@@ -66,8 +66,8 @@ func answer1() throws {
 //
 // The text is not drawn from p, but p was trained to come close to the text. So 1 − Σ p² should be
 // near the measured mean of ‖e − p‖² = 1 − 2 p[next] + Σ p². We compare both with ‖q − p‖², what
-// the student still has to learn, at the beginning and at the end of stage 3. Averaging over many
-// tokens reduces the noise, but only by the square root of their number.
+// the student still has to learn, at the beginning and at the end of stage 3. Averaging over n
+// independent tokens divides the mean square of the noise by n, and its size by √n.
 //
 // Then we train: stages 1 and 2 as before, and in place of stage 3 as many steps on the actual
 // characters, at the best of three learning rates, chosen on windows that are not reported.

@@ -15,7 +15,8 @@
 // seeds; the tables of its full run, with intervals and verdicts, are in
 // [RESULTS.md](../../RESULTS.md). The default run takes a minute or two once the teacher is there.
 // With `--seeds 3 --sweep` each of the five runs with three seeds and with five learning rates in
-// its last stage, fifteen times the work; the rates of the default run were chosen that way.
+// its last stage, fifteen students in place of each one. The rates of the default run come from such a
+// sweep; another may choose a neighbouring rate where two are almost equally good.
 
 import ArgumentParser
 import Book
@@ -262,10 +263,11 @@ for (name, model) in [("teacher", teacher)] + results.map({ ($0.way.rawValue, $0
 }
 
 // A sample can be read, but it is one text. How alike two models write can be counted: both continue
-// the same beginnings of held-out windows, always with the character that they rank first, and we
-// ask after how many of them the first n characters are the teacher's. Agreement in section 3 asks
+// the same beginnings of held-out windows, always with the character that they rank first (greedy
+// decoding), and we ask after how many of them the first n characters are the teacher's. Agreement in section 3 asks
 // about single characters after the true text. Here the first difference changes all that follows,
-// so that a small gap in agreement becomes a wide one.
+// so that a small gap in agreement can become a wide one. A quick run has few windows and may not
+// show it.
 
 let beginnings = prompts(from: heldOut, length: recipe.T / 4)
 let ofTeacher = exitOnError { try continuations(of: teacher, after: beginnings, count: recipe.T / 4, sideBySide: 64) }
@@ -324,8 +326,8 @@ if chapter.options.sweep || chapter.options.seeds > 1 {
 // ## What we saw
 //
 // All five students saw the same number of tokens. They differ in what the tokens were spent on:
-// the text, the teacher's predictions, or first the teacher's layers and then its predictions. In a
-// quick run teacher and students are trained for a few steps only, and the order of the arms need
+// the text, the teacher's predictions, or first the teacher's layers and then its predictions; and in
+// whether the teacher's weights were copied. In a quick run teacher and students are trained for a few steps only, and the order of the arms need
 // not be the paper's.
 
 func lossText(_ way: Way) -> String { number(heldOutLoss(way), decimals: 3) }

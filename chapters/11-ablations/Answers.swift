@@ -53,8 +53,8 @@ func answer1() throws {
   let bounds = ofStageOne.map { studentQuantile(p, degrees: n - 1) * deviation($0) / Double(n).squareRoot() }
   finding(
     """
-    At these deviations \(n) seeds decide a gain from about \(list(bounds.map { number($0, decimals: 3) }))
-    \(store.unit) on, in the order of the table.
+    With these deviations \(n) seeds decide a gain only if it is above about
+    \(list(bounds.map { number($0, decimals: 3) })) \(store.unit), in the order of the table.
     """, volatile: chapter.isQuick)
 }
 

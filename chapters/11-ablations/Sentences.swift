@@ -11,11 +11,11 @@ import Statistics
 
 /// The mean with its interval in brackets; with a single seed the mean alone.
 func withInterval(_ gain: PairedDifference) -> String {
-  let mean = number(gain.mean, decimals: 3)
-  return gain.interval == nil ? mean : "\(mean) (\(gain.intervalText(decimals: 3)))"
+  let mean = number(gain.mean, decimals: 4)
+  return gain.interval == nil ? mean : "\(mean) (\(gain.intervalText(decimals: 4)))"
 }
 
-/// "Phi-Mamba 0.009 (-0.002 … 0.021), hybrid … and control …".
+/// "Phi-Mamba 0.0093 (-0.0021 … 0.0207), hybrid … and control …".
 func byStudent(_ gains: [PairedDifference]) -> String {
   list(zip(students, gains).map { "\($0.name) \(withInterval($1))" })
 }

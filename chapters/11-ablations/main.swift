@@ -2,8 +2,9 @@
 //
 // One run with one seed shows that something can work. This chapter is the experiment: three kinds
 // of student, five ways through the stages, and several seeds, each with a teacher of its own. As
-// in chapter 10, an arm is one way to spend the budget, now with one kind of student. Every arm has
-// its own learning rates, and all arms see the same number of tokens. The result is the paper's
+// in chapter 10, an arm is one way to spend the budget, now with one kind of student. The learning
+// rates of stages 1 and 2 are tuned for each kind of student, that of the last stage for each arm,
+// and all arms see the same number of tokens. The result is the paper's
 // table of stages on a small scale. Then we change, one at a time, choices that the paper mentions
 // in passing: what stage 3 trains, weight transfer, the initial values, and whether heads share B
 // and C. One more arm starts from attention's own weights, which the paper does not do.
@@ -12,9 +13,9 @@
 // paired difference over seeds with its interval and a verdict. The default run takes half an hour
 // the first time. It may be stopped at any moment: a result is one student of one arm and one seed,
 // trained and measured, and each is kept in out/study, from where the next run continues. What a
-// full run printed is in [RESULTS.md](../../RESULTS.md): the tables of sections 3 to 5 with three
-// seeds, and their verdicts. A quick run, of two seeds and a few steps, shows only how they come
-// about.
+// full run printed is in [RESULTS.md](../../RESULTS.md): the tables of sections 3 to 5, from a run
+// with `--seeds 8`, and their verdicts. A quick run, of two seeds and a few steps, shows only how
+// they come about.
 
 import Book
 import Experiments
@@ -41,9 +42,9 @@ let study = exitOnError { try Study(in: store, seeds: seedCount) }
 // one block, here a middle one (chapter 13 tries every place). The hybrid of chapter 14 keeps the
 // last, so the two are different models (in a quick run, with two blocks, both keep the last). The
 // control has new attention in every block, so its matrices can become exactly the teacher's. If a
-// stage helps the control as much as Phi-Mamba, it is good for any student with new mixers. Only
-// what it does for Phi-Mamba beyond that can be due to the change from attention's family of
-// matrices to another.
+// stage helps the control as much as Phi-Mamba, its gain need not have to do with state space models:
+// it may help any student that begins with new mixers. Only what it does for Phi-Mamba beyond that
+// can be due to the change from attention's family of matrices to another.
 //
 // Of the five ways, scratch has no teacher and learns from the text alone. The others are named
 // after their stages. "3" is what chapter 10 calls transfer + 3: the teacher's weights are copied,
@@ -190,8 +191,8 @@ chapter.plot(
 
 // ## Claims and verdicts
 //
-// Two arms of one seed share the teacher, the initial weights and the windows, so their difference
-// varies less than the loss of either. Over seeds the differences have a mean and, by Student's t
+// Two arms of one seed share the teacher and the windows, and two of the same kind of student mostly
+// the initial weights too, so their difference varies less than the loss of either. Over seeds the differences have a mean and, by Student's t
 // distribution, an interval that covers the true mean with a probability of 95 %. A claim holds if
 // the whole interval lies above 0, does not hold if all of it lies below 0, and is undecided
 // otherwise.
@@ -344,8 +345,9 @@ volatile("\(keptCount) results in \(store.studyFolder.relativePath), each a stud
 
 // ## What we saw
 //
-// All students saw the same number of tokens, and every arm had learning rates of its own. So the
-// losses differ only by what the tokens were spent on, and by the kind of student. First the order
+// All students saw the same number of tokens, with rates that were tuned for them. So the losses
+// differ by what the tokens were spent on, by whether the teacher's weights were copied, and by the
+// kind of student. First the order
 // of the four ways that have a teacher, by mean loss here and by mean accuracy in the paper. Ways
 // that are close to each other may change places with other seeds.
 

@@ -39,7 +39,9 @@ func answer1() throws {
   let verdicts = zip(names, found).map { name, results -> String in
     let best = results.indices.min { law.choosing(results[$0]) < law.choosing(results[$1]) }!
     let gain = law.reported(results[0]) - law.reported(results[best])
-    return "with \(name) it is \(amounts[best]) steps and gains \(number(gain, decimals: 3)) over none"
+    return amounts[best] == 0
+      ? "with \(name) none is best"
+      : "with \(name) it is \(amounts[best]) steps and gains \(number(gain, decimals: 3)) over none"
   }
   finding(
     """

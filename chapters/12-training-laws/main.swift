@@ -171,11 +171,13 @@ present(orientation, "stage-1-to-2")
 // the largest total we choose the best amount on the windows for choosing. On the reported windows,
 // over seeds, we then measure by how much it beats both ends. If we chose and judged on the same
 // windows, the best of several amounts would beat the others by luck alone. An optimum "lies
-// inside" if it is neither end.
+// inside" if it is neither end. That says where the best amount lies, and not that it is better than
+// both ends: the verdicts on the two gains say that.
 //
 // What stage 1 gains in this table is a distance after stage 2. Chapter 11 asks another question:
 // whether stage 1 lowers the loss after stage 3. Stage 3 can make up for outputs that are a little
-// further away, so a gain in distance may leave no gain in the loss that three seeds could show.
+// further away, so a gain in distance may leave a gain in the loss that is too small for a few seeds
+// to show.
 // [RESULTS.md](../../RESULTS.md) has the verdicts on both; it is no contradiction if they differ.
 // Exercise 2 puts stage 1 in front of the second law.
 
@@ -262,10 +264,10 @@ chapter.tabulate(
     ]
   })
 report(
-  "1 to 2: the best amount lies inside", first.best > 0 && first.best < orientationLaw.amounts.last!,
+  "1 to 2: the amount that was chosen is neither end", first.best > 0 && first.best < orientationLaw.amounts.last!,
   "\(first.best) of \(orientationLaw.totals.last!) steps")
 report(
-  "2 to 3: the best amount lies inside", second.best > 0 && second.best < alignmentLaw.amounts.last!,
+  "2 to 3: the amount that was chosen is neither end", second.best > 0 && second.best < alignmentLaw.amounts.last!,
   "\(second.best) of \(alignmentLaw.totals.last!) steps")
 if store.isReference && chapter.options.budget == 1 {
   check("2 to 3: some of stage 2 is better than none, in the mean", second.overNone.mean, greaterThan: 0.0)
@@ -275,7 +277,9 @@ if store.isReference && chapter.options.budget == 1 {
 //
 // It is tempting to give two students the same stage 3, and only one of them a stage 2 before it.
 // But that one has then seen more tokens. What it gains, it may gain from more tokens, and not from
-// spending the same tokens better. `requireEqualBudgets` refuses such a pair.
+// spending the same tokens better. The student with the early stage is the same in both comparisons,
+// so the two gains differ by exactly what the further steps of stage 3 gain alone. `requireEqualBudgets`
+// refuses an unequal pair.
 
 chapter.section("4. Breaking it on purpose: an early stage for free")
 let (long, short) = (alignmentLaw.totals[1], alignmentLaw.totals[0])
@@ -296,10 +300,11 @@ let (gainForFree, gainAtEqualBudget) = (
   exp(three[1].loss) - exp(three[0].loss), exp(three[2].loss) - exp(three[0].loss)
 )
 // With a small part of the steps there may be nothing to gain yet.
+let larger = "the gain looks larger when the early stage is free: more steps of stage 3 help"
 if chapter.options.budget < 1 {
-  report("the gain looks larger when the early stage is free", gainForFree, greaterThan: gainAtEqualBudget)
+  report(larger, gainForFree, greaterThan: gainAtEqualBudget)
 } else {
-  check("the gain looks larger when the early stage is free", gainForFree, greaterThan: gainAtEqualBudget)
+  check(larger, gainForFree, greaterThan: gainAtEqualBudget)
 }
 var refusal: UnequalBudgets?
 do { try requireEqualBudgets([free, without]) } catch let error as UnequalBudgets { refusal = error }
@@ -325,12 +330,20 @@ for (outcome, verdict) in [(orientation, first), (alignment, second)] {
   func reached(_ amount: Int) -> String {
     number(Estimate(outcome.reported(amount, total)!).mean, decimals: 3)
   }
+  // An end is not compared with itself.
+  let comparison =
+    switch verdict.best {
+    case 0: "None is the best amount: it is better than the largest by \(withInterval(verdict.overMost))."
+    case most: "It is the largest amount that was tried: it is better than none by \(withInterval(verdict.overNone))."
+    default:
+      "The best amount is better than none by \(withInterval(verdict.overNone)), and than the largest by"
+        + " \(withInterval(verdict.overMost))."
+    }
   finding(
     """
     With \(total) steps in all, the best amount of \(law.early) is \(verdict.best) steps. The \(law.unit) is then
     \(reached(verdict.best)); it is \(reached(0)) for none, and \(reached(most)) for the largest amount,
-    \(most) steps. The best amount is better than none by \(withInterval(verdict.overNone)), and than the largest by
-    \(withInterval(verdict.overMost)).
+    \(most) steps. \(comparison)
     """, volatile: chapter.isQuick)
 }
 

@@ -60,7 +60,8 @@ func answer1() throws {
 //
 // which is the right x[s] alone if the B of different objects are orthogonal. At most N vectors of
 // N numbers are orthogonal to each other. So a head can keep N facts apart; when a document places
-// more objects than that, every answer is mixed with other places. Facts that are old have faded,
+// more objects than that, some of their B overlap, and the answers about these are mixed with other
+// places. Facts that are old have faded,
 // and more facts have been added on top of them. So we expect a smaller state to lose recall, and
 // most of it at long distances.
 //

@@ -196,8 +196,8 @@ finding(
 // language. One that stays near the line belongs to a teacher that has learned the language but
 // does not recall the places. Where the curve falls below the line, the teacher has begun to
 // recall. In larger models such a fall is sudden, because two kinds of heads are of use only
-// together: one looks at the previous word, the other finds an earlier occurrence of the current
-// word (arXiv 2209.11895).
+// together: one looks at the previous word, the other, called an induction head, finds an earlier
+// occurrence of the current word (arXiv 2209.11895).
 //
 // A study of forgetting needs a teacher that does not forget. So we test the teacher of every seed
 // on documents that none of them was trained on. The distance of an answer is counted in tokens
@@ -360,11 +360,11 @@ finding(
   between \(number(worth.map(\.mean).min()!, decimals: 3)) and \(number(worth.map(\.mean).max()!, decimals: 3)) nats.
   """)
 
-// Recall needs something that a mean over all tokens hides: a layer that looks up an earlier token.
-// Such a layer has to stand behind layers that prepare what it compares (section 4). Attention in
-// front of them cannot do that, and takes the place of a mixer. A state of fixed size cannot look
-// anything up; it has to carry every fact until it is asked for. Here these are the places of the
-// objects of one document. The numbers below say something about this only where the teacher itself
+// Recall is something that a mean over all tokens hides. There are two ways to it. A layer of
+// attention looks an earlier token up; it has to stand behind layers that prepare what it compares
+// (section 4). In front of them it cannot do that, and takes the place of a mixer. A state of fixed
+// size cannot look back: it has to carry every fact until it is asked for, and what it carries fades.
+// Here the facts are the places of the objects of one document. The numbers below say something about this only where the teacher itself
 // recalls far more than a guess would, which a full run checks and a quick run hardly reaches.
 // [RESULTS.md](../../RESULTS.md) has the table of a full run.
 
@@ -387,8 +387,8 @@ finding(
 
 // ## Exercises
 //
-// 1. Do the gains of layers add up? Predict each placement from the gains of its layers alone, and
-//    compare with what was measured. What would it mean if the sum were too large, or too small?
+// 1. Do the gains of layers add up? For each number of kept layers, compare the mean gain with the
+//    sum of the single gains. What would it mean if the sum were too large, or too small?
 // 2. Give the state space student of the language a quarter of its state: N / 4 in place of N. How
 //    many objects does a document place, and at which distances does recall suffer most?
 // 3. Halve the probability of a statement in `data/world.grammar`, so that questions are more

@@ -8,7 +8,7 @@ import Models
 import Notebook
 import Tensors
 
-// ## 1. A moving window
+// ## 1. A sliding window
 //
 // A query may look at the last T tokens, itself included: a head's matrix keeps its entries with 0
 // ≤ t − s < T. A softmax over fewer scores is the old row divided by the sum of what is left of it,

@@ -26,7 +26,7 @@ func readingTimes(_ names: [String], _ lengths: [Int], _ seconds: [[Double]]) ->
   }
   return Figure(
     "Reading a prompt: all heads of a mixer",
-    panels: [logarithmic("processor time of all cores", x: "T", y: "time", unit: "ms", series)])
+    panels: [logarithmic("processor time, on one core", x: "T", y: "time", unit: "ms", series)])
 }
 
 /// Agreement and cross-entropy against the position in a window; a line stands where training ended.

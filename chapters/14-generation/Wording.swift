@@ -77,6 +77,7 @@ func highestPoint(of name: String, _ seconds: [Double], at contexts: [Int]) -> S
     (place: i, ratio: seconds[i] / (seconds[i - 1] * seconds[i + 1]).squareRoot())
   }
   let highest = ratios.max { $0.ratio < $1.ratio }!
+  if highest.ratio <= 1 { return "No point of the \(name)'s line stands above its neighbours." }
   return """
     The \(name)'s line stands highest above its neighbours at a context of \(contexts[highest.place]): a token takes
     \(number(seconds[highest.place] * 1e6, decimals: 0)) µs there, \(number(highest.ratio, decimals: 2)) times the

@@ -8,7 +8,7 @@
 // You will see teacher, student and hybrid continue one text; memory and time of a token after
 // contexts of 16 to 16384 tokens; batches of texts; what reading a prompt costs; where in a text
 // the student parts from its teacher; and what happens beyond the length of training. A run takes
-// two minutes once the models of chapters 05 to 10 are there.
+// about a minute once the models of chapters 05 to 10 are there.
 
 import Book
 import Corpora
@@ -76,9 +76,9 @@ for (name, model) in models {
   sample(name, tokenizer.decode(prompt + text))
 }
 
-// So far the book has written text the slow way, with a pass over the whole text for each token
-// (`Models/Writing/Sampling.swift`). `Generation` reads each token once and keeps what the mixers
-// remember. The model is the same, so with the same random numbers it has to write the same text,
+// The samples of chapter 10 were written the slow way, with a pass over the whole text for each token
+// (`Models/Writing/Sampling.swift`). `Generation`, which wrote the texts above, reads each token once
+// and keeps what the mixers remember. The model is the same, so with the same random numbers it has to write the same text,
 // up to the length of training: beyond it the slow way cuts off the beginning of the text.
 
 let count = recipe.T - prompt.count
@@ -126,7 +126,7 @@ for (name, model) in models {
 // All three models read one held-out text, far beyond the T tokens of a training window. What that
 // costs does not depend on how well they predict there. The table shows the bytes that are kept, and
 // the bytes that reading one token needs for a moment: for attention these are one weight for each
-// position, rounded up to the sizes of our blocks of memory. Two costs of a cache are left out: it
+// head and position, rounded up to the sizes of our blocks of memory. Two costs of a cache are left out: it
 // has spare room for further tokens, up to as much again as it holds, and it is copied when that
 // room is used up.
 
@@ -231,10 +231,10 @@ chapter.timed("32 texts: tokens/s of the student over the teacher, more than 2",
 
 // ## What reading a prompt costs
 //
-// A prompt is known from the start, so no token has to wait for the one before it. We compare four
-// ways in which the heads of one mixer can read T tokens: attention that forms the whole T × T
+// A prompt is known from the start, so no token has to wait for the one before it; reading it is
+// called prefill. We compare four ways in which the heads of one mixer can read T tokens: attention that forms the whole T × T
 // matrix, attention in blocks that never forms it, the student's matrix, and the student's chunks.
-// We measure processor time, and fit c · T^p to the count and to the time at the last four lengths.
+// We measure processor time on one core, and fit c · T^p to the count and to the time at the last four lengths.
 
 chapter.section("6. What reading a prompt costs")
 let (H, N, P, Q) = (recipe.H, recipe.N, recipe.D / recipe.H, recipe.Q)
@@ -301,7 +301,7 @@ chapter.record(onText, ofHybrid)
 // Is the hybrid's state of any use, or does its attention do all the work? We put zeros in the place
 // of what the mixers of a path give, and see how many more nats a token costs. The layers behind it
 // then meet states that they have never seen. So the cost is not the share of a path in the loss;
-// but a path that costs nothing carries nothing.
+// but a path that costs nothing carries nothing that the others cannot replace.
 
 table(
   ["silenced in the hybrid", "loss grows by, nats", "95 % interval over windows"],
@@ -403,8 +403,9 @@ finding(
   \(number(rates.last![1], decimals: 0)) tokens a second, and the teacher \(number(rates.last![0], decimals: 0)).
   """, volatile: true)
 
-// Reading a prompt was measured for the heads alone. A whole mixer has projections as well. They
-// cost the same for each token in every form, so a whole mixer saves a smaller fraction.
+// Reading a prompt was measured for the heads alone. A whole mixer has projections as well, and the
+// student's a convolution. Their cost for a token does not depend on the length of the prompt, so a
+// whole mixer saves a smaller fraction.
 
 finding(
   """
@@ -444,7 +445,7 @@ finding(
 
 // ## Exercises
 //
-// 1. Give the teacher such a moving window of T tokens. What is its loss beyond the length of
+// 1. Give the teacher such a window of T tokens (sliding-window attention). What is its loss beyond the length of
 //    training, and what does a token cost?
 // 2. Where does the counted crossover lie for the paper's D = 2048, N = 64, H = 32? Where, if all
 //    heads share one B and one C? Which term decides?
