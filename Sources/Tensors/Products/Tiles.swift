@@ -48,7 +48,8 @@ enum Tiles {
   private static let copied = 400_000
   /// OpenBLAS computes products of at most this many multiplications in place.
   static let inPlace = 1_000_000
-  /// If the right factor is read transposed, it does so only for results up to this size, with at least this depth.
+  /// If the right factor is read transposed, it does so only for results of up to 1200 numbers, with at least `smallDepth`
+  /// terms; from this size on a transposed copy is faster.
   static let smallResult = 1000
   private static let smallDepth = 32
   /// We do not read rows in place if they are further apart than this many numbers, or a multiple of `badStride`
