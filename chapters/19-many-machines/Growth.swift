@@ -74,6 +74,9 @@ struct Growth {
   /// The most nodes, up to `mostNodes`, of which at least half are used; 0 if a single one already loses more.
   func halfUsed() -> Int { (1...mostNodes).last { efficiency($0) >= 0.5 } ?? 0 }
 
+  /// The most nodes of which at least half are used, but none beyond which a step gets no faster.
+  func worthwhile() -> Int { min(halfUsed(), end()) }
+
   /// The name, the seconds and the efficiency at some numbers of nodes, and where growth ends.
   func row(_ nodes: [Int]) -> [String] {
     [name]

@@ -16,8 +16,9 @@ struct Grown {
   /// Where growth ends.
   func ends(_ networks: [String]) -> String {
     let grown = zip(networks, layers.dropFirst()).map { name, way in
-      let used = number(100 * way.efficiency(way.end()), decimals: 0)
-      return "\(way.end()) nodes on \(name) (\(used) % of their time is used)"
+      let end = way.end()
+      let used = number(100 * way.efficiency(end), decimals: 0)
+      return "\(end) nodes on \(name) (\(used) % of their time is used)"
     }
     let half = zip(networks, batches).map { name, way in "\(way.halfUsed()) nodes on \(name)" }
     return """
@@ -26,8 +27,7 @@ struct Grown {
       """
   }
 
-  /// How long all stages take, one after the other, on one node and on as many as are at least half used, but none
-  /// beyond which a step gets no faster.
+  /// How long all stages take, one after the other, on one node and on as many as are worthwhile.
   func whole(_ tokens: StageTokens, _ networks: [String]) -> String {
     let early = tokens.matrices + tokens.states
     let last = tokens.predictions
@@ -37,7 +37,7 @@ struct Grown {
       return hours < 48 ? "\(number(hours, digits: 3)) hours" : "\(number(hours / 24, digits: 3)) days"
     }
     let parts = zip(networks, zip(layers.dropFirst(), batches)).map { name, ways in
-      let nodes = (early: min(ways.0.halfUsed(), ways.0.end()), last: min(ways.1.halfUsed(), ways.1.end()))
+      let nodes = (early: ways.0.worthwhile(), last: ways.1.worthwhile())
       return """
         \(total(ways.0.seconds(nodes.early), ways.1.seconds(nodes.last))) on \(name), with \(nodes.early) and then
         \(nodes.last) nodes
