@@ -16,7 +16,7 @@
 //
 // Left-out terms are products with exact zeros, and each sum is added up in its old order: the results are those of
 // `headScores`, `softmax` and `headMix` to the last bit, as long as no sum is cut into parts (up to 256 terms; on
-// processors with AVX-512 up to 320). BLAS adds up the products of a few rows, less than 16, in an order of its own.
+// processors with AVX-512 up to 320). BLAS adds up the products of few rows, fewer than 16, in an order of its own.
 //
 // Read before: `HeadProducts.swift`, `Softmax.swift`. Slow twins: `Naive.attention`, and `headScores`, `softmax` and
 // `headMix` one after another. Used by: `Gradients/Attention.swift`.

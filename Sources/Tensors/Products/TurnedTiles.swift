@@ -1,9 +1,9 @@
 // # Tiles of the transposed result
 //
 // A large layer that reads few rows has most of its numbers in the weight, and reads it transposed, which OpenBLAS does
-// not do in place. Copying the weight would take longer than the product. The rows are few, so they are transposed
-// instead, once and by all cores together; then tiles of the transposed result are computed, with the weight read where
-// it is, and each tile is written transposed to its place when it is complete.
+// not do in place. Rather than copy so many numbers, we transpose the few rows, once and by all cores together. Then
+// tiles of the transposed result are computed, with the weight read where it is, and each tile is written transposed to
+// its place when it is complete.
 //
 //     result = rows · weightᵀ        resultᵀ = weight · rowsᵀ
 //
