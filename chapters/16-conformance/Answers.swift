@@ -61,7 +61,6 @@ func answer3() throws {
   let (s, weight) = (KitCase.phi.sizes, right.inputs[name]!)
   let place = (s.D + 1) * s.D + 2
   let names = ["student.0.projected_b", "student.0.matrix", "loss.stage1.0.norms", "loss.stage1"]
-  let item = { (name: String) in manifest.cases[KitCase.phi.name]!.tensors[name]! }
   let parts = [1e-1, 1e-2, 1e-3]
   let differences = parts.map { part in
     var elements = weight.elements
@@ -79,7 +78,7 @@ func answer3() throws {
     ["ε"] + names,
     rows: zip(parts, differences).map { row(number($0, digits: 1), $1) }
       + [
-        row("seen in 32 bits from", smallest { item($0).float32 }),
+        row("seen in 32 bits from", smallest { manifest.cases[KitCase.phi.name]!.tensors[$0]!.float32 }),
         row("seen in 64 bits from", smallest { _ in manifest.float64 }),
       ])
 }
