@@ -15,7 +15,7 @@ SHELL := bash
 .DEFAULT_GOAL := main
 .PHONY: main help deps build chapters chapter book book-check keep keep-gradients keep-arms arms results results-check expected expected-check \
   test test-float test-gradients test-real mutants mutants-sample fuzz sanitize faults mutants-check mutants-record \
-  tools lint floors api mpi mpi-build mpi-chapters bench bench-real bench-check cost conformance clean
+  tools lint floors api mpi mpi-build mpi-chapters bench bench-real bench-processors bench-check cost conformance clean
 
 # The chapters of the main job, in order, and all that there are.
 MAIN := 05-teacher 07-student 08-matrix-orientation 09-hidden-state-alignment 10-knowledge-distillation
@@ -497,6 +497,18 @@ bench-real: build $(if $(MODEL),,data/smollm2) ## the same at the size of SmolLM
 	timed decoding --ceiling-limit 80 $(call KEPT,real-decoding)
 	all_timed
 
+# OpenBLAS chooses its kernels by the processor that it finds, unless it is told another.
+bench-processors: deps ## time the steps of builds for AVX-512, for AVX2 and for neither side by side, as far as this processor has them
+	@builds=()
+	add() { # add NAME KIND-OF-PROCESSOR FLAG…
+	  swift build -c release -Xcc -fno-math-errno "$${@:3}" --traits Float32 --scratch-path .build-$$1 --product bench-steps
+	  builds+=("$$1=.build-$$1/release/bench-steps,$$2")
+	}
+	$(if $(call has_all,$(V4)),add AVX-512 SkylakeX -Xcc -march=x86-64-v4 -Xcc -mprefer-vector-width=512)
+	$(if $(call has_all,$(V3)),add AVX2 Haswell -Xcc -march=x86-64-v3)
+	add neither Prescott
+	python3 Benchmarks/processors.py "$${builds[@]}" $(call KEPT,processors) $(ARGS)
+
 # The comparing programs are tested with a stand-in for all peers: with results that agree and with results that do not,
 # with a peer that is missing, with limits that are reached and that are missed, and beside a program that keeps a core
 # busy. Elsewhere they are told to conclude whatever else the machine does, because others may use it as well.
@@ -562,6 +574,10 @@ bench-check: build ## test what make bench does, without PyTorch and in seconds
 	test "$$(ls out/bench-check/passes | wc -l)" = 16
 	# What is recorded can be kept.
 	swift build $(TOOLS) --product kept-results
+	builds=(one=$(BIN)/bench-steps "another=$(BIN)/bench-steps,Haswell")
+	ends 0 '' python3 Benchmarks/processors.py "$${builds[@]}" $$brief --check-steps 2
+	says 'the losses of all builds agree'
+	ends 2 '' python3 Benchmarks/processors.py "$${builds[@]}" $$brief --check-steps 2 --tolerance -1
 	kernels --force-verdict --limit 0 --record out/bench-check/recorded --command 'make bench-check'
 	(cd out/bench-check && "$(CURDIR)/.build-tools/debug/kept-results" keep recorded/run.json kernels)
 	grep -q 'GFLOP/s' out/bench-check/data/results/kernels.json

@@ -222,7 +222,8 @@ let package = Package(
     .executableTarget(
       name: "bench-cost",
       dependencies: [
-        "Exercise", "Tensors", "Gradients", "Models", "Training", "Experiments", "Plots", "Notebook", argumentParser,
+        "Exercise", "Tensors", "Gradients", "Layers", "Models", "Training", "Experiments", "Plots", "Notebook",
+        argumentParser,
       ],
       path: "Benchmarks/cost", swiftSettings: [.defaultIsolation(MainActor.self)]),
     .executableTarget(

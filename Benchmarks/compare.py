@@ -27,15 +27,9 @@ import pathlib
 import sys
 import tempfile
 
-from programs import Failure, Peer, Program, heading, main_of, say, table
+from programs import KINDS, Failure, Peer, Program, difference, heading, main_of, say, table
 from verdict import MISSED, OURS, Load, Options, Row, conclude, show, take_turns
 
-KINDS = {
-    "teacher": "teacher on tokens",
-    "stage1": "1 matrix orientation",
-    "stage2": "2 hidden-state alignment",
-    "stage3": "3 knowledge distillation",
-}
 # The smallest ratios to the fastest peer.
 LIMITS = {"teacher": 1.6, "stage1": 1.8, "stage2": 1.7, "stage3": 1.55}
 REAL_LIMITS = {"stage2": 1.5, "stage3": 1.3}
@@ -116,12 +110,6 @@ def memory(rivals, arguments, starts):
     else:
         say(f"the peak of each peer is at least {arguments.memory_limit:g} times ours in every step")
     return bool(large)
-
-
-def difference(one, other):
-    """Relative where the numbers are above 1; infinite if one of them is no number."""
-    result = abs(one - other) / max(1, abs(other))
-    return result if result == result else float("inf")
 
 
 def numbers_in(about, kinds):

@@ -11,6 +11,15 @@ import sys
 import time
 
 
+# What the kinds of step are called.
+KINDS = {
+    "teacher": "teacher on tokens",
+    "stage1": "1 matrix orientation",
+    "stage2": "2 hidden-state alignment",
+    "stage3": "3 knowledge distillation",
+}
+
+
 class Failure(Exception):
     pass
 
@@ -129,6 +138,12 @@ def table(head, rows, left=1):
     print("|-" + "-|-".join("-" * width for width in widths) + "-|")
     for row in rows:
         print(line(row))
+
+
+def difference(one, other):
+    """Relative where the numbers are above 1; infinite if one of them is no number."""
+    result = abs(one - other) / max(1, abs(other))
+    return result if result == result else float("inf")
 
 
 def quartiles(values):

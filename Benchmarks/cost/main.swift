@@ -2,7 +2,7 @@
 //
 // What a step costs, the least it could cost, and how the cost grows. No other program is needed.
 //
-//     1  the step of a teacher and that of a student (stage 3), kernel by kernel, each timed alone
+//     1  a step of each kind, kernel by kernel, each timed alone; with --real also at the sizes of a published model
 //     2  time and memory of a step against T, D, L and B
 //     3  the chunked algorithm to 65,536 tokens
 //     4  what the tape adds to an operation
@@ -15,7 +15,7 @@
 // Claims about memory follow from sizes and are always checked. Claims about times are checked too, but other
 // programs on the machine can make them false: with --shared they are only reported.
 //
-// Read before: `Parts.swift`, `../exercise/Exercise.swift`.
+// Read before: `Steps.swift`, `../exercise/Exercise.swift`, `../exercise/RealExercise.swift`.
 
 import ArgumentParser
 import Exercise
@@ -30,11 +30,14 @@ import Tensors
 struct Options: ParsableArguments {
   @Flag(help: "Report what depends on times instead of checking it: for a machine that others use as well.")
   var shared = false
+
+  @Flag(help: "Take the steps of a published model's size apart as well, for short and for long texts.")
+  var real = false
 }
 
 let chapter = Chapter(
   "bench-cost", question: "What does a step cost, and how does it grow?",
-  duration: "1 to 2 minutes; half of that with --quick", options: Options.self)
+  duration: "2 minutes, 10 with --real; a minute with --quick", options: Options.self)
 let repetitions = chapter.isQuick ? 7 : 21
 
 /// The median seconds of some work, after one run to warm up.
@@ -84,22 +87,24 @@ struct Step {
 }
 
 let recipe = Recipe.standard
-let parts = Parts(recipe, V: charactersOfKJV)
 
-func step(_ title: String, _ kind: Kind, _ passes: [Part]) throws -> Step {
-  let stepper = try Stepper(kind, of: Exercise())
-  _ = try stepper.time(5)
+func step(_ title: String, _ kind: Kind, of exercise: any TimedExercise, _ sizes: Sizes) throws -> Step {
+  let stepper = try Stepper(kind, of: exercise)
+  _ = try stepper.time(2)
   return Step(
-    title: title,
-    parts: passes + [parts.loss(againstTeacher: kind == .stage3), parts.optimiser(stepper.trained)],
+    title: title, parts: Parts(sizes).step(kind, training: stepper.trained),
     times: { count in try stepper.time(count).map { $0 / 1000 } })
 }
 
 let details = chapter.metrics(
   "kernels", columns: ["step", "kernel", "calls", "operations", "bytes", "seconds", "floor"])
 
-/// Times each kernel, and some whole steps after each, so that a slow moment affects both.
-func tabulate(_ step: Step) throws {
+/// Times each kernel, and in between some whole steps, so that a slow moment affects both.
+///
+/// - Parameters:
+///   - rounds: how often each kernel is timed, and at most about how often the step
+///   - isTiny: whether the step is so small that most of its time is not in kernels, so that nothing is claimed
+func tabulate(_ step: Step, rounds: Int, isTiny: Bool = false) throws {
   struct Sum { var calls = 0, operations = 0, bytes = 0, seconds = 0.0, floor = 0.0 }
   var sums: [Part.Family: Sum] = [:]
   var (atMemoryCeiling, total, wholes) = (0.0, Sum(), [Double]())
@@ -110,9 +115,10 @@ func tabulate(_ step: Step) throws {
     sum.seconds += Double(part.count) * time
     sum.floor += Double(part.count) * floor
   }
-  for part in step.parts {
-    let time = seconds(repetitions, part.run)
-    wholes += try step.times(5)
+  let pause = (step.parts.count + rounds - 1) / rounds
+  for (index, part) in step.parts.enumerated() {
+    let time = seconds(rounds, part.run)
+    if index % pause == 0 { wholes += try step.times(1) }
     let floor = max(Double(part.operations) / arithmetic, Double(part.bytes) / bandwidth)
     add(part, time, floor, to: &sums[part.family, default: Sum()])
     add(part, time, floor, to: &total)
@@ -136,6 +142,7 @@ func tabulate(_ step: Step) throws {
     ["\(step.title)", "calls", "GFLOP", "MB", "floor, ms", "ms", "of the step", "GFLOP/s", "GB/s"],
     rows: Part.Family.allCases.filter { sums[$0] != nil }.map { row($0.rawValue, sums[$0]!) } + [row("all", total)])
   show("\(step.title): the whole step, ms", 1000 * whole, digits: 3)
+  if isTiny { return }
   let speed = Double(sums[.product]!.operations) / sums[.product]!.seconds / arithmetic
   let inProducts = [Part.Family.product, .attention, .stateSpace].reduce(0) { $0 + (sums[$1]?.seconds ?? 0) }
   let busy = inProducts + atMemoryCeiling
@@ -154,8 +161,26 @@ chapter.say(
   faster than memory. Each kernel is timed alone, between some whole steps; in the step it finds its arguments where \
   others have left them.
   """)
-exitOnError { try tabulate(step("teacher", .teacher, parts.teacher(backward: true))) }
-exitOnError { try tabulate(step("stage 3", .stage3, parts.teacher(backward: false) + parts.student())) }
+for kind in Kind.allCases {
+  let title = kind == .teacher ? "teacher" : "stage \(kind.rawValue.suffix(1))"
+  exitOnError {
+    try tabulate(step(title, kind, of: Exercise(), Sizes(recipe, V: charactersOfKJV)), rounds: repetitions)
+  }
+}
+if chapter.options.real || chapter.isQuick {
+  let model = chapter.isQuick ? "a tiny Llama" : "a Llama of 135M"
+  for T in chapter.isQuick ? [32, 64] : [128, 1024] {
+    exitOnError {
+      let teacher = RealExercise.randomTeacher(quick: chapter.isQuick, T: T)
+      let exercise = try RealExercise(of: teacher, T: T, stepsBefore: 1)
+      for kind in exercise.kinds {
+        let title = "\(model), T = \(T), stage \(kind.rawValue.suffix(1))"
+        try tabulate(step(title, kind, of: exercise, Sizes(exercise)), rounds: 7, isTiny: chapter.isQuick)
+      }
+    }
+    MemoryStatistics.releaseFreeBlocks()
+  }
+}
 
 // MARK: - Growth
 
@@ -184,11 +209,13 @@ struct Scan {
 let scans = [
   Scan(axis: "T", values: [64, 128, 256, 512]) { $0.T = $1 },
   Scan(axis: "D", values: [48, 96, 192, 384]) { $0.D = $1 },
-  Scan(axis: "L", values: [1, 2, 4, 8]) { $0.L = $1 },
+  Scan(axis: "L", values: [1, 2, 4, 8, 16, 32]) { $0.L = $1 },
   Scan(axis: "B", values: [2, 4, 8, 16]) { $0.B = $1 },
 ]
 var growth: [String: (time: PowerLaw, memory: PowerLaw)] = [:]
 var growthRows: [[String]] = []
+/// By kind: milliseconds and megabytes of a block, for each number of blocks.
+var ofBlocks: [Kind: [[String]]] = [:]
 let scanned = chapter.metrics("growth", columns: ["step", "axis", "value", "seconds", "bytes"])
 for kind in [Kind.teacher, .stage3] {
   for scan in scans {
@@ -202,6 +229,11 @@ for kind in [Kind.teacher, .stage3] {
     for (value, cost) in zip(scan.values, measured) {
       scanned.add(kind.rawValue, scan.axis, value, cost.seconds, cost.bytes)
     }
+    if scan.axis == "L" {
+      ofBlocks[kind] = zip(scan.values, measured).map { blocks, cost in
+        [cost.seconds * 1e3, cost.bytes / 1e6].map { number($0 / Double(blocks), digits: 3) }
+      }
+    }
     let x = scan.values.map { Double($0) }
     let laws = (PowerLaw(x: x, y: measured.map(\.seconds)), PowerLaw(x: x, y: measured.map(\.bytes)))
     growth["\(kind.rawValue) \(scan.axis)"] = laws
@@ -211,6 +243,12 @@ for kind in [Kind.teacher, .stage3] {
   }
 }
 volatileTable(["step", "of", "from", "exponent of time", "exponent of memory"], rows: growthRows)
+// A power law hides a single step that is too long, so the cost of a block is shown for each number of blocks.
+volatileTable(
+  ["blocks", "teacher: ms a block", "MB a block", "stage 3: ms a block", "MB a block"],
+  rows: scans.first { $0.axis == "L" }!.values.enumerated().map { index, blocks in
+    ["\(blocks)"] + [Kind.teacher, .stage3].flatMap { ofBlocks[$0]![index] }
+  })
 for kind in [Kind.teacher, .stage3] {
   func law(_ axis: String) -> (time: PowerLaw, memory: PowerLaw) { growth["\(kind.rawValue) \(axis)"]! }
   for axis in ["L", "B"] {

@@ -38,22 +38,26 @@ package struct RealExercise: TimedExercise {
   package var passes: RememberedPasses?
 
   /// Tokens of a window, and how many different ones a text uses: those of the King James Bible in SmolLM2's vocabulary.
-  private static let (longest, tokensOfText) = (128, 9_809)
+  package static let (longest, tokensOfText) = (128, 9_809)
   /// The steps of stage 2 that the student has gone through.
-  private static let stepsBefore = 16
+  package static let stepsBefore = 16
 
   /// A new student of a teacher, after its first steps; it shares with the teacher what it does not replace.
-  package init(of teacher: LanguageModel) throws {
+  ///
+  /// - Parameters:
+  ///   - T: the tokens of a window, unless the teacher reads fewer
+  ///   - stepsBefore: the steps of stage 2 that the student goes through
+  package init(of teacher: LanguageModel, T longest: Int = Self.longest, stepsBefore: Int = Self.stepsBefore) throws {
     let c = teacher.configuration
     if let problem = Self.problem(of: c) { throw CommandError("a teacher that cannot be used here: \(problem)") }
-    let T = min(Self.longest, c.T)
+    let T = min(longest, c.T)
     var random = SeededGenerator(seed: 1)
     let used = (0..<c.V).shuffled(using: &random).prefix(min(Self.tokensOfText, c.V / 2))
     let ids = (0..<(8 * (T + 1))).map { _ in Scalar(used.randomElement(using: &random)!) }
     self.init(
       teacher, LanguageModel(student: Self.student(of: c, T: T), of: teacher.frozen, using: &random),
       tokens: Tensor(ids, shape: [8, 1, T + 1]), subset: TokenSubset(of: used))
-    _ = try Stepper(.stage2, of: self).time(Self.stepsBefore)
+    _ = try Stepper(.stage2, of: self).time(stepsBefore)
   }
 
   private init(_ teacher: LanguageModel, _ student: LanguageModel, tokens: Tensor, subset: TokenSubset) {
@@ -68,6 +72,21 @@ package struct RealExercise: TimedExercise {
   private static func problem(of c: ModelConfiguration) -> String? {
     if c.layout != .llama { return "the program in PyTorch computes Llama's blocks, and it has others" }
     return c.T < 4 || c.V < 4 ? "it knows \(c.V) tokens and reads \(c.T), where 4 are the least" : nil
+  }
+
+  /// The tokens of a window.
+  package var T: Int { tokens.shape[2] - 1 }
+
+  /// The number of tokens among which stage 3 predicts.
+  package var predicted: Int { subset.count }
+
+  /// The sizes of the teacher's attention and blocks, and of the student's mixers.
+  package var sizes: (attention: CausalAttentionSizes, block: SequentialBlockSizes, mixer: DiscreteMamba2Sizes) {
+    let c = teacher.configuration
+    guard let attention = c.mixers[0] as? CausalAttentionSizes, let block = c.block as? SequentialBlockSizes,
+      let mixer = student.configuration.mixers[0] as? DiscreteMamba2Sizes
+    else { preconditionFailure("a Llama and its student have other parts") }
+    return (attention, block, mixer)
   }
 
   package let kinds = [Kind.stage2, .stage3]
@@ -90,8 +109,11 @@ package struct RealExercise: TimedExercise {
 
 extension RealExercise {
   /// A Llama of SmolLM2-135M's sizes, or a tiny one, with random weights.
-  package static func randomTeacher(quick: Bool) -> LanguageModel {
-    let (V, D, T, H, G, hidden, L) = quick ? (96, 24, 32, 3, 1, 40, 3) : (49_152, 576, 128, 9, 3, 1536, 30)
+  ///
+  /// - Parameter T: the tokens that it reads; nil for 32 of the tiny one and 128 of the other
+  package static func randomTeacher(quick: Bool, T: Int? = nil) -> LanguageModel {
+    let (V, D, H, G, hidden, L) = quick ? (96, 24, 3, 1, 40, 3) : (49_152, 576, 9, 3, 1536, 30)
+    let T = T ?? (quick ? 32 : longest)
     let attention = CausalAttentionSizes(D: D, H: H, G: G, rotaryBase: 100_000, convention: .llama)
     let configuration = ModelConfiguration(
       V: V, D: D, T: T, block: SequentialBlockSizes(feedForward: hidden),
@@ -125,11 +147,8 @@ extension RealExercise {
 
   /// Writes the whole teacher, but only the mixers of the student, which shares everything else with the teacher.
   package func export(to folder: URL) throws {
-    let c = teacher.configuration
-    guard let attention = c.mixers[0] as? CausalAttentionSizes, let block = c.block as? SequentialBlockSizes,
-      let mixer = student.configuration.mixers[0] as? DiscreteMamba2Sizes
-    else { preconditionFailure("a Llama and its student have other parts") }
-    let places = Self.places(in: folder)
+    let (c, places) = (teacher.configuration, Self.places(in: folder))
+    let (attention, block, mixer) = sizes
     try teacher.write(to: places.teacher)
     try FileManager.default.createDirectory(
       at: places.mixers.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -139,7 +158,7 @@ extension RealExercise {
     try Checkpoint(tensors: ["tokens": tokens, "subset": numbers]).write(to: places.tokens)
     let description = Description(
       recipe: Description.Sizes(
-        B: 1, T: tokens.shape[2] - 1, D: c.D, L: c.L, H: mixer.H, G: attention.G, N: mixer.N, Q: mixer.Q,
+        B: 1, T: T, D: c.D, L: c.L, H: mixer.H, G: attention.G, N: mixer.N, Q: mixer.Q,
         rotaryFraction: attention.rotaryFraction, rotaryBase: attention.rotaryBase, epsilon: block.epsilon),
       rates: Dictionary(uniqueKeysWithValues: kinds.map { ($0, settings($0).schedule.peak) }),
       optimiser: settings(.stage2).optimiser)

@@ -50,6 +50,12 @@ extension PairedDifference {
     guard let interval else { return "–" }
     return "\(number(interval.lowerBound, decimals: decimals)) … \(number(interval.upperBound, decimals: decimals))"
   }
+
+  /// "0.0086 (0.0041 … 0.0130)", the mean with its interval; with a single seed the mean alone.
+  public func text(decimals: Int) -> String {
+    let mean = number(mean, decimals: decimals)
+    return interval == nil ? mean : "\(mean) (\(intervalText(decimals: decimals)))"
+  }
 }
 
 extension Chapter {

@@ -94,31 +94,35 @@ show("knowing frequencies, their entropy", knowingFrequencies, unit: store.unit)
 // A last norm and a learned matrix turn u[L] into the V logits of a token.
 //
 // A fresh model, whose weights are still random, should be about as good as one that knows nothing.
+// A loss remembers every value of its pass, for the gradients. Only its number is kept here, so that
+// this memory is free again before the long run begins.
 
 chapter.section("2. One step by hand")
 var random = SeededGenerator(seed: chapter.seed)
 let fresh = LanguageModel(recipe.teacher(V: V), using: &random)
 let batch = corpus.randomBatch(B: B, T: T, using: &random)
 
-let logits = fresh(batch.inputs).expecting(B, T, V, as: "the logits")
-let loss = mean(crossEntropy(logits, targets: batch.targets))
+func loss(of model: LanguageModel) -> Variable {
+  let logits = model(batch.inputs).expecting(B, T, V, as: "the logits")
+  return mean(crossEntropy(logits, targets: batch.targets))
+}
+let before = Double(loss(of: fresh).value.scalar)
 show("parameters", fresh.parameterCount)
-show("loss of a fresh model", Double(loss.value.scalar), unit: store.unit)
-check("a fresh model knows nothing: loss minus ln V", abs(Double(loss.value.scalar) - knowingNothing), within: 0.5)
+show("loss of a fresh model", before, unit: store.unit)
+check("a fresh model knows nothing: loss minus ln V", abs(before - knowingNothing), within: 0.5)
 
 // The backward pass (`Sources/Gradients/Sweep.swift`) gives a gradient for each parameter. One
 // small step against it must lower the loss on the same batch, by about the length of the step
 // times the norm of the gradient. If it does not, the pullback of some operation is wrong
 // (chapter 04), and no training will tell us so as plainly.
 
-let slopes = gradients(of: loss, withRespectTo: fresh.parameters)
+let slopes = gradients(of: loss(of: fresh), withRespectTo: fresh.parameters)
 let norm = gradientNorm(slopes)
 let stepLength = 0.01
 for (parameter, slope) in zip(fresh.parameters, slopes) {
   parameter.value = parameter.value - Scalar(stepLength / norm) * slope
 }
-let after = mean(crossEntropy(fresh(batch.inputs), targets: batch.targets))
-let (expected, actual) = (stepLength * norm, Double(loss.value.scalar - after.value.scalar))
+let (expected, actual) = (stepLength * norm, before - Double(loss(of: fresh).value.scalar))
 show("the loss should fall by", expected, unit: "nats", about: true)
 show("and falls by", actual, unit: "nats", about: true)
 check("the gradient predicts the fall: actual over expected, minus 1", abs(actual / expected - 1), within: 0.05)

@@ -53,7 +53,7 @@ chapter.section("1. The loss of one batch")
 let student = store.newStudent()
 let stage = HiddenStateAlignment(from: teacher, to: student)
 exitOnError { try stage.begin() }
-let loss = stage.loss(batch)
+let distancesBefore = stage.loss(batch).parts.map(\.1)
 let traces = teacher.trace(batch.inputs, keepingMatrices: false)
 let norms = traces.enumerated().map { l, trace in
   let output = trace.mixerOutput.expecting(B, T, D, as: "the output of layer \(l)")
@@ -61,16 +61,17 @@ let norms = traces.enumerated().map { l, trace in
 }
 table(
   ["layer", "distance before", "norm of the teacher's output"],
-  rows: (0..<L).map { ["\($0)", number(loss.parts[$0].1, decimals: 3), number(norms[$0], decimals: 3)] })
+  rows: (0..<L).map { ["\($0)", number(distancesBefore[$0], decimals: 3), number(norms[$0], decimals: 3)] })
 
 // The gradient reaches everything in the mixers and nothing outside them. The student's own MLPs,
 // norms, embedding and head play no part in this stage; in the end they are copied from the
 // teacher.
 
-let reached = student.parameters.filter { TapeSummary(of: loss.total).reaches($0) }.map(\.name)
+let tape = TapeSummary(of: stage.loss(batch).total)
+let reached = student.parameters.filter(tape.reaches).map(\.name)
 let mixers = student.blocks.flatMap(\.mixer.parameters).map(\.name)
 check("the gradient reaches the mixers and nothing else", Set(reached) == Set(mixers), "\(reached.count) parameters")
-check("the teacher gets none", !teacher.model.parameters.contains { TapeSummary(of: loss.total).reaches($0) })
+check("the teacher gets none", !teacher.model.parameters.contains(where: tape.reaches))
 
 // ## Mixer or block?
 //
@@ -82,11 +83,13 @@ check("the teacher gets none", !teacher.model.parameters.contains { TapeSummary(
 chapter.section("2. Mixer or block?")
 let dressed = store.newStudent()
 transferWeights(from: teacher, to: dressed)
-let ofMixers = HiddenStateAlignment(from: teacher, to: dressed).loss(batch).total.value.scalar
-let ofBlocks = HiddenStateAlignment(from: teacher, to: dressed, comparing: .blockOutput).loss(batch)
+func loss(comparing part: HiddenStateAlignment.Target) -> Scalar {
+  HiddenStateAlignment(from: teacher, to: dressed, comparing: part).loss(batch).total.value.scalar
+}
+let (ofMixers, ofBlocks) = (loss(comparing: .mixerOutput), loss(comparing: .blockOutput))
 show("comparing mixers", Double(ofMixers), unit: "L2, summed over layers")
-show("comparing blocks", Double(ofBlocks.total.value.scalar), unit: "L2, summed over layers")
-check("the same, relative", Double((ofMixers - ofBlocks.total.value.scalar) / ofMixers), within: 1e-4)
+show("comparing blocks", Double(ofBlocks), unit: "L2, summed over layers")
+check("the same, relative", Double((ofMixers - ofBlocks) / ofMixers), within: 1e-4)
 
 // ## Two students, one budget
 //

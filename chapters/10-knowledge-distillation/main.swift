@@ -76,22 +76,23 @@ let newcomer = store.newStudent()
 let stage = KnowledgeDistillation(from: teacher, to: newcomer)
 exitOnError { try stage.begin() }
 let batch = heldOut[0]
-let loss = stage.loss(batch).total
+let wholeLoss = Double(stage.loss(batch).total.value.scalar)
 let teacherLogits = teacher(batch.inputs)
 let p = softmax(teacherLogits)
 let entropy = Double(mean(crossEntropy(teacherLogits, distributions: p).losses).scalar)
-show("cross-entropy of a new student against the teacher", Double(loss.value.scalar), unit: "nats")
+show("cross-entropy of a new student against the teacher", wholeLoss, unit: "nats")
 show("its first part, the teacher's own entropy", entropy, unit: "nats")
-show("its second part, the KL divergence", Double(loss.value.scalar) - entropy, unit: "nats")
+show("its second part, the KL divergence", wholeLoss - entropy, unit: "nats")
 
 // As a check we write KL out, term by term, and compare its gradient with that of the loss.
 
-let q = softmax(newcomer(batch.inputs))
-let pointwise = Variable(constant: p) * (Variable(constant: log(p)) - log(q))
-let divergence = mean(sum(pointwise, along: -1))
+func divergence() -> Variable {
+  let pointwise = Variable(constant: p) * (Variable(constant: log(p)) - log(softmax(newcomer(batch.inputs))))
+  return mean(sum(pointwise, along: -1))
+}
 let (ofLoss, ofDivergence) = (
-  gradients(of: loss, withRespectTo: newcomer.parameters),
-  gradients(of: divergence, withRespectTo: newcomer.parameters)
+  gradients(of: stage.loss(batch).total, withRespectTo: newcomer.parameters),
+  gradients(of: divergence(), withRespectTo: newcomer.parameters)
 )
 let gap = gradientNorm(zip(ofLoss, ofDivergence).map { $0 - $1 }) / gradientNorm(ofLoss)
 check("cross-entropy and KL have the same gradient, relative difference", gap, within: 1e-3)
@@ -293,16 +294,20 @@ chapter.tabulate(
 // now its gradient reaches the teacher.
 
 chapter.section("7. Breaking it on purpose: a teacher that learns")
-func reached(_ loss: Variable) -> Int {
-  let tape = TapeSummary(of: loss)
-  return teacher.model.parameters.count { tape.reaches($0) }
+func lossOfBothLearning() -> Variable {
+  let (p, q) = (softmax(teacher.model(batch.inputs)), softmax(newcomer(batch.inputs)))
+  return -mean(sum(p * log(q), along: -1))
 }
-let learning = softmax(teacher.model(batch.inputs))
-let wrong = -mean(sum(learning * log(q), along: -1))
-show("the stage's loss", Double(loss.value.scalar), unit: "nats")
-show("the same loss with a teacher that learns", Double(wrong.value.scalar), unit: "nats")
-check("the stage's loss reaches none of the teacher's parameters", reached(loss), within: 0)
-check("the other loss reaches them", reached(wrong), greaterThan: 0)
+/// The value of a loss, and how many of the teacher's parameters its gradient reaches.
+func examined(_ loss: Variable) -> (value: Double, reached: Int) {
+  let tape = TapeSummary(of: loss)
+  return (Double(loss.value.scalar), teacher.model.parameters.count(where: tape.reaches))
+}
+let (right, wrong) = (examined(stage.loss(batch).total), examined(lossOfBothLearning()))
+show("the stage's loss", right.value, unit: "nats")
+show("the same loss with a teacher that learns", wrong.value, unit: "nats")
+check("the stage's loss reaches none of the teacher's parameters", right.reached, within: 0)
+check("the other loss reaches them", wrong.reached, greaterThan: 0)
 
 // ## Over seeds and learning rates
 //

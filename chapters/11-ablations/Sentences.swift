@@ -9,11 +9,8 @@ import Statistics
 
 // ## Words for numbers
 
-/// The mean with its interval in brackets; with a single seed the mean alone.
-func withInterval(_ gain: PairedDifference) -> String {
-  let mean = number(gain.mean, decimals: 4)
-  return gain.interval == nil ? mean : "\(mean) (\(gain.intervalText(decimals: 4)))"
-}
+/// Four decimals, as in the tables.
+func withInterval(_ gain: PairedDifference) -> String { gain.text(decimals: 4) }
 
 /// "Phi-Mamba 0.0093 (-0.0021 … 0.0207), hybrid … and control …".
 func byStudent(_ gains: [PairedDifference]) -> String {

@@ -317,11 +317,7 @@ check("arms of unequal budgets are refused", refusal != nil, refusal?.descriptio
 // whether an early stage pays at all. If the interval of the second contains 0, these seeds cannot
 // tell the best amount from the largest.
 
-/// The mean with its interval in brackets; with a single seed the mean alone.
-func withInterval(_ gain: PairedDifference) -> String {
-  let mean = number(gain.mean, decimals: 3)
-  return gain.interval == nil ? mean : "\(mean) (\(gain.intervalText(decimals: 3)))"
-}
+func withInterval(_ gain: PairedDifference) -> String { gain.text(decimals: 3) }
 func numbers(_ counts: [Int]) -> String { list(counts.map { "\($0)" }) }
 for (outcome, verdict) in [(orientation, first), (alignment, second)] {
   let law = outcome.law

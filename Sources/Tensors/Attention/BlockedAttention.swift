@@ -126,7 +126,7 @@ private struct AttentionBlocks {
     for first in Swift.stride(from: 0, to: visible(rows.upperBound - 1), by: R) {
       let shared = first..<min(visible(rows.upperBound - 1), first + R)
       let turned = MatrixTarget(turned, rows: P, columns: shared.count)
-      Tiles.turn(keys.rows(shared), into: turned)
+      keys.rows(shared).transpose(into: turned)
       var near = values.rows(shared)
       if !copied.isEmpty {
         let copy = MatrixTarget(copied, rows: shared.count, columns: P)

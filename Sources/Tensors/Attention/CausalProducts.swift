@@ -152,7 +152,7 @@ func eachLowerBlock(
   let (T, P, stride) = (left.rows, left.columns, scratchStride(left.rows))
   withScratch(P * stride) { scratch in
     let turned = MatrixTarget(scratch, rows: P, columns: T, stride: stride)
-    Tiles.turn(right, into: turned)
+    right.transpose(into: turned)
     for rows in blocks(T) {
       let block = place(rows)
       gemmInPiece(left.rows(rows), turned.operand.columns(0..<rows.upperBound), into: block)

@@ -32,10 +32,14 @@ public struct KeyValueCache: Sendable {
 
   /// A cache from its contents, as `contents` gives them: [B, G, longest, P] each.
   public init(counts: [Int], keys: Tensor, values: Tensor) {
-    keys.expecting(counts.count, nil, counts.max() ?? 0, nil, as: "the keys of a cache")
+    keys.expecting(counts.count, nil, Self.longest(counts), nil, as: "the keys of a cache")
     values.shape.expecting(keys.shape.array, as: "the values of a cache")
     (self.counts, self.keys, self.values) = (counts, keys, values)
   }
+
+  /// The number of tokens of the longest text.
+  private var longest: Int { Self.longest(counts) }
+  private static func longest(_ counts: [Int]) -> Int { counts.max() ?? 0 }
 
   /// The number of texts.
   public var B: Int { counts.count }
@@ -79,7 +83,7 @@ extension KeyValueCache {
 
   private mutating func append(_ k: Tensor, _ v: Tensor) {
     let (B, T, G, P) = k.sizesOfHeads
-    let needed = (counts.max() ?? 0) + T
+    let needed = longest + T
     if needed > room { makeRoom(for: max(needed, 2 * room)) }
     let (room, counts) = (room, counts)
     func store(_ new: Tensor, into cache: inout Tensor) {
@@ -113,7 +117,7 @@ extension KeyValueCache {
 
   /// One query for each row, [B, 1, H, P], over all places of its row.
   private func attendToLast(_ q: Tensor, scale: Scalar) -> Tensor {
-    let (H, P, room, longest) = (q.shape[2], P, room, counts.max()!)
+    let (H, P, room, longest) = (q.shape[2], P, room, longest)
     let shared = H / G
     var result = Tensor(uninitialised: q.shape)
     var weights = Tensor(uninitialised: [B * H, longest])
@@ -176,7 +180,7 @@ extension KeyValueCache {
 
   /// Keys and values without unused room: [B, G, longest, P], zeros beyond the end of a shorter text.
   public var contents: (keys: Tensor, values: Tensor) {
-    let longest = counts.max() ?? 0
+    let longest = longest
     func trimmed(_ tensor: Tensor) -> Tensor {
       var result = tensor.sliced(0..<longest, along: 2)
       result.withMutableElements { elements in

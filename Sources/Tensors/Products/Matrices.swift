@@ -69,6 +69,29 @@ struct MatrixOperand {
   }
 }
 
+extension MatrixOperand {
+  /// Writes the rows of the matrix as columns, eight rows at a time. The raw pointers stay inside the two matrices,
+  /// whose sizes are checked first.
+  func transpose(into target: MatrixTarget) {
+    precondition(target.rows == columns && target.columns == rows && !isTransposed)
+    var row = 0
+    while row + 8 <= rows {
+      let from = start + row * stride
+      for i in 0..<columns {
+        let eight = Lanes(
+          from[i], from[stride + i], from[2 * stride + i], from[3 * stride + i], from[4 * stride + i],
+          from[5 * stride + i], from[6 * stride + i], from[7 * stride + i])
+        store(eight, target.start, i * target.stride + row)
+      }
+      row += 8
+    }
+    while row < rows {
+      for i in 0..<columns { target.start[i * target.stride + row] = start[row * stride + i] }
+      row += 1
+    }
+  }
+}
+
 /// A matrix to be written: where it lies, its sizes, and the distance between two rows.
 struct MatrixTarget {
   let start: UnsafeMutablePointer<Scalar>

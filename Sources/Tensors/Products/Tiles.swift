@@ -115,7 +115,7 @@ enum Tiles {
         Parallel.ranges(strips, pieces: min(pieces, strips)) { range in
           for first in range.lazy.map({ $0 * columns }) {
             let narrow = first..<min(first + columns, wide.count)
-            turn(right.columns(wide).columns(narrow).transposed, into: copied(narrow))
+            right.columns(wide).columns(narrow).transposed.transpose(into: copied(narrow))
           }
         }
         Parallel.ranges(m, pieces: pieces) { range in

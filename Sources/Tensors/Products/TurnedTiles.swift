@@ -32,7 +32,7 @@ extension Tiles {
       let eights = (m + 7) / 8
       Parallel.ranges(eights, pieces: min(pieces, eights)) { range in
         let some = (8 * range.lowerBound)..<min(8 * range.upperBound, m)
-        turn(left.rows(some), into: turned.columns(some))
+        left.rows(some).transpose(into: turned.columns(some))
       }
       Parallel.ranges(n, pieces: pieces) { range in
         turnedTiles(
@@ -60,35 +60,12 @@ extension Tiles {
               factor: factor, keep: isFirst ? 0 : 1)
           }
           let target = result.part(rows: high, columns: wide)
-          turn(tile.operand, into: target)
+          tile.operand.transpose(into: target)
           if let start = start?.columns(wide) {
             for i in 0..<high.count { add(1, times: start.row(0), to: target.row(i), wide.count) }
           }
         }
       }
-    }
-  }
-
-  /// Writes the rows of a matrix as columns, eight rows at a time. The raw pointers stay inside the two matrices,
-  /// whose sizes are checked first.
-  static func turn(_ matrix: MatrixOperand, into target: MatrixTarget) {
-    precondition(target.rows == matrix.columns && target.columns == matrix.rows && !matrix.isTransposed)
-    let (count, depth, stride) = (matrix.rows, matrix.columns, matrix.stride)
-    let (source, copy) = (matrix.start, target.start)
-    var row = 0
-    while row + 8 <= count {
-      let from = source + row * stride
-      for i in 0..<depth {
-        let eight = Lanes(
-          from[i], from[stride + i], from[2 * stride + i], from[3 * stride + i], from[4 * stride + i],
-          from[5 * stride + i], from[6 * stride + i], from[7 * stride + i])
-        store(eight, copy, i * target.stride + row)
-      }
-      row += 8
-    }
-    while row < count {
-      for i in 0..<depth { copy[i * target.stride + row] = source[row * stride + i] }
-      row += 1
     }
   }
 }
