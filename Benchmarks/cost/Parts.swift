@@ -336,9 +336,9 @@ struct Parts {
 
   /// The rows of a head that a text needs.
   func rowsOfHead(_ count: Int) -> Part {
-    let (table, wanted) = (some(sizes.V, D), Array(0..<sizes.V))
+    let (table, wanted) = (some(sizes.V, D), Tokens(Array(0..<sizes.V)))
     return part("rows of the head", .elements, count, operations: 0, numbers: 2 * sizes.V * D) {
-      _ = table.gathered(wanted)
+      _ = gatherRows(table, wanted)
     }
   }
 
