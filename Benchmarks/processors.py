@@ -14,7 +14,7 @@ import statistics
 import sys
 
 from programs import KINDS, Failure, Program, difference, heading, main_of, quartiles, say, table
-from verdict import NOT_QUIET, OURS, REACHED, Load, Options, Row, number, take_turns
+from verdict import NOT_QUIET, OURS, REACHED, Load, Options, Row, number, take_turns, too_busy
 
 
 def started(build):
@@ -67,13 +67,10 @@ def compare(programs, arguments):
 def quiet(rows, load, arguments):
     """Says how quiet the machine was."""
     heading("The machine")
-    others = load.others()
+    busy = too_busy(load, arguments)
     spread = statistics.median(row.spread(contender) for row in rows for contender in row.times)
-    if others is not None:
-        say(f"other programs took {100 * others:.1f} % of the cores (allowed {arguments.others_limit:g} %)")
     say(f"the quartiles are {100 * spread:.0f} % of the median apart in the middle (allowed {arguments.spread_limit:g} %)")
-    noisy = 100 * (others or 0) > arguments.others_limit or 100 * spread > arguments.spread_limit
-    return NOT_QUIET if noisy and not arguments.force_verdict else REACHED
+    return NOT_QUIET if (busy or 100 * spread > arguments.spread_limit) and not arguments.force_verdict else REACHED
 
 
 def main():

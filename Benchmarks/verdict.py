@@ -148,16 +148,20 @@ def show(what, rows):
     print()
 
 
+def too_busy(load, arguments):
+    """Says what others took of the cores, and whether that is more than is allowed."""
+    others = load.others()
+    if others is None:
+        say("this system does not tell what other programs do; only the quartiles say how quiet it was")
+        return False
+    say(f"other programs took {100 * others:.1f} % of the cores (allowed {arguments.others_limit:g} %)")
+    return 100 * others > arguments.others_limit
+
+
 def conclude(rows, load, arguments):
     """Says whether the machine was quiet, and only then whether the limits are reached; gives the exit status."""
     heading("Verdict")
-    others, troubles = load.others(), []
-    if others is None:
-        say("this system does not tell what other programs do; only the quartiles say how quiet it was")
-    else:
-        say(f"other programs took {100 * others:.1f} % of the cores (allowed {arguments.others_limit:g} %)")
-        if 100 * others > arguments.others_limit:
-            troubles.append("others")
+    troubles = ["others"] if too_busy(load, arguments) else []
     for row in rows:
         for contender in filter(None, (OURS, row.fastest)):
             if 100 * row.spread(contender) > arguments.spread_limit:
